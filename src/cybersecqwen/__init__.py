@@ -1,0 +1,20 @@
+"""Defensive-cybersecurity models that anyone can train, measure and run on their own hardware."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cybersecqwen.specialists import CweMapper
+
+__version__ = "0.1.0"
+__all__ = ["CweMapper", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy, so that importing the package costs nothing until a model is wanted.
+    if name == "CweMapper":
+        from cybersecqwen.specialists import CweMapper
+
+        return CweMapper
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

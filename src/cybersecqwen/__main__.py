@@ -1,0 +1,5 @@
+"""``python -m cybersecqwen``."""
+
+from cybersecqwen.cli.main import main
+
+raise SystemExit(main())

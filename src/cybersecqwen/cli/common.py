@@ -1,0 +1,45 @@
+"""What every verb shares: exit codes, JSON on standard output, progress on a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+import msgspec
+
+EXIT_DONE = 0
+EXIT_SOME_FAILED = 1
+EXIT_UNUSABLE = 2
+
+ItemT = TypeVar("ItemT")
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object and a newline on standard output."""
+    sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def warn(message: str) -> None:
+    """Print one line on standard error."""
+    print(message, file=sys.stderr)
+
+
+def progress(items: Iterable[ItemT], what: str) -> Iterator[ItemT]:
+    """Pass ``items`` through, counting them on standard error if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    start = shown = time.monotonic()
+    count = 0
+    for item in items:
+        yield item
+        count += 1
+        now = time.monotonic()
+        if now - shown >= 0.2:
+            shown = now
+            rate = count / (now - start)
+            print(f"\r{count:,} {what}, {rate:,.0f}/s ", end="", file=sys.stderr, flush=True)
+    print(f"\r{count:,} {what} in {time.monotonic() - start:,.1f} s", file=sys.stderr)

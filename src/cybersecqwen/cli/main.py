@@ -1,0 +1,52 @@
+"""Entry point: find the verb, parse its arguments, call it, turn errors into exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from cybersecqwen import __version__
+from cybersecqwen.cli.common import EXIT_UNUSABLE, warn
+from cybersecqwen.core.errors import CyberSecQwenError
+
+PURPOSE = "Defensive-cybersecurity models that run on your own machine, with no network."
+
+# Each is a module beside this one with HELP, configure(parser) and run(arguments) -> exit code.
+# None of them imports anything heavy at its top, so that --help stays instant.
+VERBS = ("map", "data", "corpus", "train", "eval", "info", "doctor")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the whole command line's parser."""
+    parser = argparse.ArgumentParser(prog="cybersecqwen", description=PURPOSE)
+    parser.add_argument("--version", action="version", version=f"cybersecqwen {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name in VERBS:
+        module = importlib.import_module(f"cybersecqwen.cli.{name}")
+        verb = verbs.add_parser(name, help=module.HELP, description=module.HELP)
+        module.configure(verb)
+        verb.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 some records failed, 2 unusable."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
+    except CyberSecQwenError as error:
+        warn(f"cybersecqwen: {error}")
+        return EXIT_UNUSABLE
+    except BrokenPipeError:
+        # The reader of our output left (``| head``). Point standard output elsewhere, or
+        # Python's own flush at exit would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_UNUSABLE
+    except KeyboardInterrupt:
+        warn("cybersecqwen: interrupted")
+        return 130

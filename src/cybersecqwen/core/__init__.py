@@ -1,0 +1,1 @@
+"""Records, taxonomy, text, files and errors: what every other room may import."""

@@ -1,0 +1,217 @@
+"""The records that cross rooms.
+
+Everything a parser yields, a model reads or an evaluation scores is one of these frozen
+dataclasses; no room hands another a bare dictionary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+LabelSource = Literal["nvd", "cna", "adp"]
+"""Who assigned a label: NVD's analysts, the CVE's own CNA, or CISA as authorised data publisher."""
+
+Labeller = Literal["nvd", "cna"]
+"""Whose labelling convention a prediction should follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class CweLabel:
+    """A weakness id somebody assigned to an advisory.
+
+    Attributes:
+        cwe: Canonical id such as ``CWE-79``.
+        source: Who assigned it.
+    """
+
+    cwe: str
+    source: LabelSource
+
+
+@dataclass(frozen=True, slots=True)
+class CvssVector:
+    """A CVSS vector string and who published it.
+
+    Attributes:
+        vector: The vector as published, such as ``CVSS:3.1/AV:N/AC:L/...``.
+        version: ``2.0``, ``3.0``, ``3.1`` or ``4.0``.
+        source: Who scored it.
+    """
+
+    vector: str
+    version: str
+    source: LabelSource
+
+
+@dataclass(frozen=True, slots=True)
+class Advisory:
+    """One vulnerability record, from whatever feed it came.
+
+    Attributes:
+        id: CVE id, or the id the input gave its row.
+        description: English description, exactly as published.
+        labels: Weakness labels in the order their source gives them.
+        cvss: CVSS vectors, likewise.
+        published: Publication date as ``YYYY-MM-DD``, or an empty string when unknown.
+        references: Reference URLs.
+    """
+
+    id: str
+    description: str
+    labels: tuple[CweLabel, ...] = ()
+    cvss: tuple[CvssVector, ...] = ()
+    published: str = ""
+    references: tuple[str, ...] = ()
+
+    def cwes(self, source: LabelSource) -> tuple[str, ...]:
+        """Return the ids that ``source`` assigned, in its own order."""
+        return tuple(label.cwe for label in self.labels if label.source == source)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordProblem:
+    """A record of the input that could not be used, and why.
+
+    Parsers yield it in the record's place, so that a stream keeps its order and nothing
+    disappears silently.
+
+    Attributes:
+        where: File and line, or file and record number, counted from 1.
+        id: The record's id if it could be read, else an empty string.
+        reason: What is wrong, in a sentence a user can act on.
+    """
+
+    where: str
+    id: str
+    reason: str
+
+    def __str__(self) -> str:
+        name = f" ({self.id})" if self.id else ""
+        return f"{self.where}{name}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Weakness:
+    """A CWE entry as the taxonomy needs it.
+
+    Attributes:
+        id: Canonical id such as ``CWE-79``.
+        name: MITRE's name.
+        kind: ``pillar``, ``class``, ``base``, ``variant``, ``compound``, ``category`` or ``view``.
+        usage: MITRE's mapping usage: ``allowed``, ``allowed-with-review``, ``discouraged`` or
+            ``prohibited``.
+        parents: Ids it is a child of in the research view (CWE-1000).
+        parents_1003: Ids it is a child of in view CWE-1003.
+        in_1003: Whether view CWE-1003 contains it.
+        deprecated: Whether MITRE has deprecated it.
+    """
+
+    id: str
+    name: str
+    kind: str
+    usage: str
+    parents: tuple[str, ...] = ()
+    parents_1003: tuple[str, ...] = ()
+    in_1003: bool = False
+    deprecated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A citable piece of the knowledge base.
+
+    Attributes:
+        id: Citation id, such as ``CWE-79#mitigation-2`` or ``T1059.001``.
+        title: Name of the entry it belongs to.
+        kind: ``description``, ``mitigation``, ``procedure``, ``detection``, ``consequence``,
+            ``relation`` and so on.
+        text: Clean text.
+    """
+
+    id: str
+    title: str
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One item of an evaluation task.
+
+    Attributes:
+        id: Unique and stable within its task.
+        task: Task name such as ``cti-rcm``.
+        prompt: The text put to a system.
+        choices: Answer options for multiple choice, in letter order.
+        gold: The expected answer.
+        source: Page or record that the question came from. Never shown to a system.
+        text: The bare subject (the CVE description, the question itself), without instructions.
+    """
+
+    id: str
+    task: str
+    prompt: str
+    gold: str
+    choices: tuple[str, ...] = ()
+    source: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatExample:
+    """One supervised conversation turn.
+
+    Attributes:
+        prompt: User message.
+        response: Assistant message to learn.
+        source: Record or passage that the response stands on.
+        kind: Question kind, for the mixture report.
+    """
+
+    prompt: str
+    response: str
+    source: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A possible weakness and its calibrated probability (0 to 1)."""
+
+    cwe: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class CwePrediction:
+    """What a specialist says of one text.
+
+    Attributes:
+        cwe: The answer: the likeliest id; when the model abstains, still its best guess.
+        confidence: Calibrated probability (0 to 1) that ``cwe`` is what the labeller would say.
+        candidates: Likeliest ids with their probabilities, best first. Over all ids that the
+            model knows they add up to 1.
+        abstained: Whether ``confidence`` is under the threshold.
+        backoff: On abstention, the nearest ancestor whose summed probability reaches the
+            threshold, if there is one.
+    """
+
+    cwe: str
+    confidence: float
+    candidates: tuple[Candidate, ...]
+    abstained: bool
+    backoff: Candidate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A written answer and the passages it stands on.
+
+    Attributes:
+        text: The answer.
+        citations: Ids of the passages it cites, in order of first use.
+    """
+
+    text: str
+    citations: tuple[str, ...] = ()

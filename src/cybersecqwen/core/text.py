@@ -1,0 +1,40 @@
+"""One way to turn a description into text, shared by training, evaluation and serving."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+MAX_CHARACTERS = 20_000
+"""What a description may bring; the rest of a longer one is dropped before anything reads it."""
+
+# Control, format (zero-width, bidirectional overrides), surrogate, private-use and unassigned
+# characters: invisible to an analyst, so they must not steer a model either.
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
+_SPACES = re.compile(r"\s+")
+_WORD = re.compile(r"[a-z0-9]+")
+
+
+def clean(text: str) -> str:
+    """Return ``text`` as an analyst sees it: NFKC, one line, nothing invisible, bounded length."""
+    text = text[:MAX_CHARACTERS]
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)[:MAX_CHARACTERS]
+    # str.isprintable is a quick test for the common case: nothing to take out.
+    if not text.isprintable():
+        text = "".join(
+            " " if char.isspace() else char
+            for char in text
+            if char.isspace() or unicodedata.category(char) not in _INVISIBLE
+        )
+    return _SPACES.sub(" ", text).strip()
+
+
+def words(text: str) -> list[str]:
+    """Return the lower-case runs of ASCII letters and digits of a cleaned text, in order."""
+    return _WORD.findall(clean(text).lower())
+
+
+def normalised(text: str) -> str:
+    """Return a key under which texts that differ only in case, spacing or punctuation meet."""
+    return " ".join(words(text))

@@ -1,0 +1,1 @@
+"""Records in, training files out."""

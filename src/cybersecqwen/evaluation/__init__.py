@@ -1,0 +1,1 @@
+"""Tasks, protocols, logs, scoring and statistics."""

@@ -1,0 +1,1 @@
+"""An offline index over CWE, CAPEC and ATT&CK."""

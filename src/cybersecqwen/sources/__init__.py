@@ -1,0 +1,1 @@
+"""One file per upstream format, each turning it into core records."""

@@ -1,0 +1,1 @@
+"""Embedded classifiers that run on ONNX Runtime, without torch."""
