@@ -1,0 +1,108 @@
+"""What rooms expect of each other's parts, so that none has to import the other's room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from cybersecqwen.core.records import CwePrediction, Labeller, Passage
+
+Ability = Literal["generate", "score"]
+"""``generate`` writes text; ``score`` gives log-probabilities of given continuations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to draw an answer.
+
+    Attributes:
+        temperature: 0 is greedy.
+        top_p: Nucleus mass, 0 to 1.
+        max_tokens: New tokens at most.
+        seed: Of the first answer; a batch's later answers derive theirs from it and their place.
+        stop: Texts that end an answer.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_tokens: int = 512
+    seed: int = 42
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A written answer.
+
+    Attributes:
+        text: What the model wrote.
+        finish: ``stop`` at an end token or stop text, ``length`` at the limit, ``error`` when the
+            backend gave up on it.
+        seconds: Wall time, shared out evenly inside a batch.
+        new_tokens: Tokens written, or None where the backend does not say.
+        error: Why, when ``finish`` is ``error``.
+    """
+
+    text: str
+    finish: Literal["stop", "length", "error"]
+    seconds: float
+    new_tokens: int | None = None
+    error: str = ""
+
+
+class Backend(Protocol):
+    """A language model, wherever it runs."""
+
+    @property
+    def name(self) -> str:
+        """The model SPEC it was opened from."""
+        ...
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What it can do; calling for anything else raises ``ModelError``."""
+        ...
+
+    def generate(
+        self, conversations: Iterable[Sequence[Message]], sampling: Sampling
+    ) -> Iterator[Generation]:
+        """Answer each conversation, in order, as answers become ready."""
+        ...
+
+    def score(
+        self, conversation: Sequence[Message], continuations: Sequence[str]
+    ) -> tuple[float, ...]:
+        """Return the natural-log probability of each continuation as the assistant's words."""
+        ...
+
+
+class Specialist(Protocol):
+    """An embedded CWE classifier."""
+
+    @property
+    def name(self) -> str:
+        """The model's name and version."""
+        ...
+
+    def map_many(
+        self, texts: Iterable[str], *, labeller: Labeller = "nvd", top_k: int = 5
+    ) -> Iterator[CwePrediction]:
+        """Classify texts, in order, streaming."""
+        ...
+
+
+class Retriever(Protocol):
+    """A knowledge base that finds passages."""
+
+    def search(self, query: str, limit: int = 8) -> list[tuple[Passage, float]]:
+        """Return passages and their scores, best first."""
+        ...
