@@ -13,6 +13,8 @@ MAX_CHARACTERS = 20_000
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
 _SPACES = re.compile(r"\s+")
 _WORD = re.compile(r"[a-z0-9]+")
+_LINK = re.compile(r"\b(?:https?|ftp)://\S+")
+_NUMBER = re.compile(r"(?<!CWE-)\b(?:v?\d+(?:[.:_]\w+)+|\d{2,})\b")
 
 
 def clean(text: str) -> str:
@@ -38,3 +40,12 @@ def words(text: str) -> list[str]:
 def normalised(text: str) -> str:
     """Return a key under which texts that differ only in case, spacing or punctuation meet."""
     return " ".join(words(text))
+
+
+def render(description: str) -> str:
+    """Return the text that a specialist reads for a description: the same at training and after.
+
+    Links and numbers of two digits or more say which product and version is affected, not which
+    weakness it has; each becomes one short word. Ids such as ``CWE-79`` stay.
+    """
+    return _NUMBER.sub("0", _LINK.sub("url", clean(description)))
