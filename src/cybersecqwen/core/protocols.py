@@ -30,6 +30,8 @@ class Sampling:
         max_tokens: New tokens at most.
         seed: Of the first answer; a batch's later answers derive theirs from it and their place.
         stop: Texts that end an answer.
+        first_index: Place of the batch's first conversation in its run, so that a resumed run
+            draws what an unbroken one would have drawn.
     """
 
     temperature: float = 0.0
@@ -37,6 +39,7 @@ class Sampling:
     max_tokens: int = 512
     seed: int = 42
     stop: tuple[str, ...] = ()
+    first_index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,11 @@ class Backend(Protocol):
     def score(
         self, conversation: Sequence[Message], continuations: Sequence[str]
     ) -> tuple[float, ...]:
-        """Return the natural-log probability of each continuation as the assistant's words."""
+        """Return the natural-log probability of each continuation as the assistant's first words.
+
+        It is that of the text alone, not of the turn's end. Where one continuation begins another
+        (``CWE-79``, ``CWE-798``), give each the same ending, such as a newline.
+        """
         ...
 
 
