@@ -1,0 +1,51 @@
+"""The format of a specialist's model folder, shared by whoever writes one and whoever loads it.
+
+A folder holds ``model.onnx``, ``tokenizer.json``, ``config.json`` (a ``SpecialistConfig``) and
+``README.md``, the model card.
+
+The ONNX graph takes ``input_ids`` and ``attention_mask``, both int64 of shape (B, T), padded on
+the right, and gives ``logits``, float32 of shape (B, L, C): for each text and each labeller a
+score per label. Probabilities are softmax(logits / temperature).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+FORMAT_VERSION: Final = 1
+CONFIG_FILE: Final = "config.json"
+GRAPH_FILE: Final = "model.onnx"
+TOKENIZER_FILE: Final = "tokenizer.json"
+CARD_FILE: Final = "README.md"
+
+
+class SpecialistConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What ``config.json`` holds.
+
+    Attributes:
+        format_version: Version of the folder's format.
+        name: The model's name.
+        version: The model's version.
+        labels: CWE ids, in the order of the graph's last axis (C).
+        labellers: Whose conventions it knows, in the order of the graph's middle axis (L).
+        max_tokens: Tokens of a text that it reads, special tokens included.
+        temperature: For each labeller, the number that logits are divided by, above 0.
+        threshold: For each labeller, the confidence (0 to 1) under which the model abstains.
+        sha256: Hexadecimal digests of the graph's and the tokenizer's file, by file name.
+        taxonomy_version: Version of the CWE catalogue that its labels come from.
+        provenance: Where it comes from: base model, training data by hash, commit and so on.
+    """
+
+    format_version: int
+    name: str
+    version: str
+    labels: tuple[str, ...]
+    labellers: tuple[str, ...]
+    max_tokens: int
+    temperature: dict[str, float]
+    threshold: dict[str, float]
+    sha256: dict[str, str]
+    taxonomy_version: str
+    provenance: dict[str, str]
