@@ -27,6 +27,11 @@ def warn(message: str) -> None:
     print(message, file=sys.stderr)
 
 
+def printable(text: str) -> str:
+    """Return a text of unknown origin without what a terminal would obey or hide."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
 def progress(items: Iterable[ItemT], what: str) -> Iterator[ItemT]:
     """Pass ``items`` through, counting them on standard error if that is a terminal."""
     if not sys.stderr.isatty():

@@ -1,0 +1,229 @@
+"""``doctor``: whether this installation works, and what it could use."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, printable
+
+HELP = "check this installation: packages, model, processor, memory, GPU"
+
+PACKAGE = "cybersecqwen"
+_PROCESSOR_FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "asimddp", "i8mm")
+
+
+class Extra(msgspec.Struct, frozen=True):
+    """An optional part of the package.
+
+    Attributes:
+        installed: Whether all it needs is there.
+        missing: What is not.
+        command: What installs it.
+    """
+
+    installed: bool
+    missing: list[str]
+    command: str
+
+
+class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``doctor`` found.
+
+    Attributes:
+        works: Whether the base function, mapping text to CWE ids, works.
+        problems: What is wrong with it, each with what to do.
+        version: Version of this package.
+        python: Version of Python.
+        system: Operating system and machine.
+        packages: Version of each base dependency, or None where it is missing.
+        extras: The optional parts, by name.
+        model: Name and version of the shipped model; empty when it does not load.
+        answer: What the model says of a test sentence.
+        processor: Instruction sets that speed up int8 arithmetic, of those this machine has;
+            None where the system does not say.
+        cores: Processor cores that this process may use.
+        memory_bytes: Main memory; None where the system does not say.
+        gpus: Graphics processors that torch can use; None without torch.
+        cache: Folder for temporary files.
+        cache_writable: Whether it can be written.
+    """
+
+    works: bool
+    problems: list[str]
+    version: str
+    python: str
+    system: str
+    packages: dict[str, str | None]
+    extras: dict[str, Extra]
+    model: str
+    answer: str
+    processor: list[str] | None
+    cores: int
+    memory_bytes: int | None
+    gpus: list[str] | None
+    cache: str
+    cache_writable: bool
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Diagnose the installation: 0 if the base function works, else 1."""
+    diagnosis = diagnose()
+    if arguments.json:
+        print_json(diagnosis)
+    else:
+        print(_describe(diagnosis))
+    return EXIT_DONE if diagnosis.works else EXIT_SOME_FAILED
+
+
+def diagnose() -> Diagnosis:
+    """Look at everything; nothing is raised for what is merely missing."""
+    import tempfile
+
+    from cybersecqwen import __version__
+
+    packages, extras = _requirements()
+    problems = [
+        f"{name} is missing: pip install --force-reinstall {PACKAGE}"
+        for name, version in packages.items()
+        if version is None
+    ]
+    model = answer = ""
+    if not problems:
+        model, answer, failure = _try_model()
+        problems += [failure] if failure else []
+    cache = tempfile.gettempdir()
+    return Diagnosis(
+        works=not problems,
+        problems=problems,
+        version=__version__,
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.machine()}",
+        packages=packages,
+        extras=extras,
+        model=model,
+        answer=answer,
+        processor=_processor(),
+        cores=_cores(),
+        memory_bytes=_memory(),
+        gpus=_gpus(),
+        cache=cache,
+        cache_writable=os.access(cache, os.W_OK),
+    )
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _requirements() -> tuple[dict[str, str | None], dict[str, Extra]]:
+    """Return the base dependencies' versions and the extras, as the package's metadata has them."""
+    import re
+
+    try:
+        required = metadata.requires(PACKAGE) or []
+    except metadata.PackageNotFoundError:  # run from a source tree
+        return {}, {}
+    packages: dict[str, str | None] = {}
+    wanted: dict[str, list[str]] = {}
+    for line in required:
+        requirement, _, marker = line.partition(";")
+        name = re.split(r"[\s<>=!~(\[]", requirement.strip(), maxsplit=1)[0]
+        extra = re.search(r"extra\s*==\s*['\"]([^'\"]+)", marker)
+        if extra:
+            wanted.setdefault(extra[1], []).append(name)
+        elif not marker:
+            packages[name] = _installed(name)
+    extras = {}
+    for extra_name, names in sorted(wanted.items()):
+        missing = [name for name in names if _installed(name) is None]
+        command = f"pip install '{PACKAGE}[{extra_name}]'"
+        extras[extra_name] = Extra(not missing, missing, command)
+    return packages, extras
+
+
+def _try_model() -> tuple[str, str, str]:
+    """Load the shipped model and ask it; return its name, its answer and what went wrong."""
+    from cybersecqwen.core.errors import CyberSecQwenError
+
+    try:
+        from cybersecqwen.specialists import CweMapper
+
+        mapper = CweMapper.load()
+        prediction = mapper.map("A stack-based buffer overflow allows remote code execution.")
+    except (CyberSecQwenError, ImportError, OSError) as error:
+        return "", "", f"the shipped model does not answer: {error}"
+    return mapper.name, f"{prediction.cwe} {prediction.confidence:.2f}", ""
+
+
+def _processor() -> list[str] | None:
+    """Return the features of ``_PROCESSOR_FEATURES`` that Linux reports, or None elsewhere."""
+    try:
+        text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
+    except OSError:
+        return None
+    flags = {
+        flag
+        for line in text.splitlines()
+        if line.lower().startswith(("flags", "features"))
+        for flag in line.split(":", 1)[-1].split()
+    }
+    return [feature for feature in _PROCESSOR_FEATURES if feature in flags]
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _memory() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _gpus() -> list[str] | None:
+    if _installed("torch") is None:
+        return None
+    import torch
+
+    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+
+
+def _describe(found: Diagnosis) -> str:
+    memory = "unknown" if found.memory_bytes is None else f"{found.memory_bytes / 2**30:.1f} GiB"
+    features = "unknown" if found.processor is None else ", ".join(found.processor) or "none known"
+    gpus = "no torch to ask" if found.gpus is None else ", ".join(found.gpus) or "none"
+    lines = [
+        f"cybersecqwen {found.version}, Python {found.python}, {found.system}",
+        f"model      {found.model or 'none'}" + (f": {found.answer}" if found.answer else ""),
+        f"processor  {found.cores} cores, int8 helped by: {features}",
+        f"memory     {memory}",
+        f"GPU        {gpus}",
+        f"temporary  {found.cache} ({'' if found.cache_writable else 'NOT '}writable)",
+        *(f"package    {name} {version or 'MISSING'}" for name, version in found.packages.items()),
+        *(
+            f"extra      {name}: "
+            + ("installed" if e.installed else f"lacks {', '.join(e.missing)}: {e.command}")
+            for name, e in found.extras.items()
+        ),
+        *(f"PROBLEM    {problem}" for problem in found.problems),
+        "map works" if found.works else f"map does NOT work ({sys.executable})",
+    ]
+    return "\n".join(map(printable, lines))

@@ -1,0 +1,56 @@
+"""``info``: what a model is and where it comes from."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from cybersecqwen.cli.common import EXIT_DONE, print_json, printable
+
+if TYPE_CHECKING:
+    from cybersecqwen.specialists.facts import ModelFacts
+
+HELP = "check a model's files and say what it is and where it comes from"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument(
+        "model",
+        nargs="?",
+        default="embedded",
+        metavar="MODEL",
+        help="embedded, or a model folder (embedded)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Describe a model."""
+    from cybersecqwen.specialists.facts import model_facts
+
+    facts = model_facts(arguments.model)
+    if arguments.json:
+        print_json(facts)
+    else:
+        print(_describe(facts))
+    return EXIT_DONE
+
+
+def _describe(facts: ModelFacts) -> str:
+    lines = [
+        f"{facts.name} {facts.version}: text to CWE ids, embedded",
+        f"folder      {facts.path}",
+        f"size        {facts.bytes / 1e6:.1f} MB",
+        f"labels      {len(facts.labels)} CWE ids of catalogue {facts.taxonomy_version}",
+        f"reads       {facts.max_tokens} tokens of a text",
+        *(
+            f"labeller    {name}: temperature {facts.temperature[name]:.3f}, "
+            f"abstains under {facts.threshold[name]:.2f}"
+            for name in facts.labellers
+        ),
+        *(f"file        {name}: {size:,} bytes" for name, size in facts.files.items()),
+        *(f"sha256      {digest}  {name} (checked)" for name, digest in facts.sha256.items()),
+        *(f"provenance  {key}: {value}" for key, value in facts.provenance.items()),
+    ]
+    return "\n".join(map(printable, lines))

@@ -1,0 +1,204 @@
+"""Vulnerability text to CWE ids, with calibrated confidence."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cybersecqwen.core.errors import InputError, ModelError
+from cybersecqwen.core.model_folder import SpecialistConfig
+from cybersecqwen.core.records import Candidate, CwePrediction, Labeller
+from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
+from cybersecqwen.core.text import render
+from cybersecqwen.specialists.backoff import Backoff
+from cybersecqwen.specialists.encode import Encoder
+from cybersecqwen.specialists.model import ModelFolder, load_folder, resolve_folder
+from cybersecqwen.specialists.network import Logits, Network, PendingLogits
+
+WINDOW = 1024
+"""Texts that are read, sorted by length and answered together; ``map_many`` holds two windows."""
+
+
+class CweMapper:
+    """An embedded CWE classifier.
+
+    Args:
+        folder: The model.
+        taxonomy: The catalogue to back off in.
+        threads: Batches to run at once; None for one a core.
+
+    Raises:
+        ModelError: The model cannot be loaded.
+    """
+
+    def __init__(
+        self, folder: ModelFolder, taxonomy: Taxonomy, *, threads: int | None = None
+    ) -> None:
+        self.config: SpecialistConfig = folder.config
+        self.digest = folder.digest
+        self._taxonomy = taxonomy
+        self._encoder = Encoder(folder.tokenizer, self.config.max_tokens)
+        shape = (len(self.config.labellers), len(self.config.labels))
+        self._network = Network(folder.graph, shape, threads)
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, *, threads: int | None = None) -> CweMapper:
+        """Load a model folder, by default the one that ships with the package.
+
+        Args:
+            path: The folder; None or ``embedded`` for the shipped one.
+            threads: Batches that ``map_many`` runs at once; None for one a core.
+
+        Raises:
+            InputError: There is no model folder.
+            ModelError: The model is damaged or of a newer format.
+        """
+        return cls(load_folder(resolve_folder(path)), shipped_taxonomy(), threads=threads)
+
+    @property
+    def name(self) -> str:
+        """The model's name and version."""
+        return f"{self.config.name} {self.config.version}"
+
+    @cached_property
+    def _backoff(self) -> Backoff:
+        return Backoff(self.config.labels, self._taxonomy)
+
+    def map(
+        self,
+        text: str,
+        *,
+        labeller: Labeller = "nvd",
+        top_k: int = 5,
+        threshold: float | None = None,
+    ) -> CwePrediction:
+        """Classify one text.
+
+        Args:
+            text: A vulnerability description.
+            labeller: Whose convention to follow.
+            top_k: Candidates to return at most.
+            threshold: Confidence (0 to 1) under which to abstain; None for the model's own.
+
+        Raises:
+            InputError: The text has nothing to read, or an option is out of range.
+            ModelError: The model does not know the labeller.
+        """
+        head, threshold = self._options(labeller, top_k, threshold)
+        (ids,) = self._encoder.encode([_readable(text, 1)])
+        return next(self._predict(self._network.run(ids, head), labeller, top_k, threshold))
+
+    def map_many(
+        self,
+        texts: Iterable[str],
+        *,
+        labeller: Labeller = "nvd",
+        top_k: int = 5,
+        threshold: float | None = None,
+    ) -> Iterator[CwePrediction]:
+        """Classify texts, in order, streaming: two windows of texts are held, whatever the length.
+
+        A text that occurs again within its window is answered once. Answers can differ from those
+        of ``map`` in the last digits, since texts of a batch are quantised together; the same
+        texts in the same order always give the same answers.
+
+        Args:
+            texts: Vulnerability descriptions.
+            labeller: As for ``map``.
+            top_k: As for ``map``.
+            threshold: As for ``map``.
+
+        Raises:
+            InputError: A text (named by its number, from 1) has nothing to read, or an option is
+                out of range.
+            ModelError: The model does not know the labeller.
+        """
+        head, threshold = self._options(labeller, top_k, threshold)
+        rendered = (_readable(text, number) for number, text in enumerate(texts, start=1))
+
+        def answer(window: _Window) -> Iterator[CwePrediction]:
+            logits = window.logits.result()
+            distinct = list(self._predict(logits, labeller, top_k, threshold))
+            return (distinct[place] for place in window.places)
+
+        windows: deque[_Window] = deque()
+        while chunk := list(islice(rendered, WINDOW)):
+            first: dict[str, int] = {}
+            places = [first.setdefault(text, len(first)) for text in chunk]
+            windows.append(
+                _Window(self._network.submit(self._encoder.encode(list(first)), head), places)
+            )
+            if len(windows) > 1:
+                yield from answer(windows.popleft())
+        while windows:
+            yield from answer(windows.popleft())
+
+    def _options(
+        self, labeller: Labeller, top_k: int, threshold: float | None
+    ) -> tuple[int, float]:
+        """Check the options; return the labeller's place and the threshold to use."""
+        if labeller not in self.config.labellers:
+            known = ", ".join(self.config.labellers)
+            raise ModelError(f"{self.name} does not know the labeller {labeller!r}, only {known}")
+        if top_k < 1:
+            raise InputError(f"top_k must be at least 1, not {top_k}")
+        if threshold is None:
+            threshold = self.config.threshold[labeller]
+        if not 0 <= threshold <= 1:
+            raise InputError(f"the threshold must be from 0 to 1, not {threshold}")
+        return self.config.labellers.index(labeller), threshold
+
+    def _predict(
+        self, logits: Logits, labeller: Labeller, top_k: int, threshold: float
+    ) -> Iterator[CwePrediction]:
+        """Turn logits, shape (B, C), into B predictions."""
+        probabilities = _softmax(logits / self.config.temperature[labeller])  # (B, C)
+        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]  # (B, K)
+        top = np.take_along_axis(probabilities, best, axis=1)  # (B, K)
+        unsure = np.flatnonzero(top[:, 0] < threshold)
+        backoff: dict[int, Candidate | None] = {}
+        if unsure.size:
+            found = self._backoff.find(probabilities[unsure], threshold)
+            backoff = dict(zip(unsure.tolist(), found, strict=True))
+        labels = self.config.labels
+        for row, (places, values) in enumerate(zip(best.tolist(), top.tolist(), strict=True)):
+            candidates = tuple(map(Candidate, (labels[place] for place in places), values))
+            yield CwePrediction(
+                cwe=candidates[0].cwe,
+                confidence=candidates[0].probability,
+                candidates=candidates,
+                abstained=row in backoff,
+                backoff=backoff.get(row),
+            )
+
+
+class _Window:
+    """A window's distinct texts on their way, and where each of its texts is among them."""
+
+    __slots__ = ("logits", "places")
+
+    def __init__(self, logits: PendingLogits, places: list[int]) -> None:
+        self.logits = logits
+        self.places = places
+
+
+def _readable(text: str, number: int) -> str:
+    rendered = render(text)
+    if not rendered:
+        raise InputError(f"text {number} has nothing to read")
+    return rendered
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the softmax over the last axis of (B, C), in double precision."""
+    shifted = logits.astype(np.float64)
+    shifted -= shifted.max(axis=1, keepdims=True)
+    np.exp(shifted, out=shifted)
+    shifted /= shifted.sum(axis=1, keepdims=True)
+    return shifted
