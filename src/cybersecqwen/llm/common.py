@@ -1,0 +1,81 @@
+"""What every backend shares: seeds of a batch's items, abilities, stop texts, a plain template."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+from cybersecqwen.core.errors import ModelError
+from cybersecqwen.core.protocols import Ability, Message
+
+ItemT = TypeVar("ItemT")
+
+# llama.cpp reads 2**32 - 1 as "draw a seed"; signed 32-bit servers refuse more than this.
+_SEEDS = 2**31 - 1
+
+# How chat templates spell turn marks: ChatML and Llama 3, Llama 2 and Mistral, Gemma.
+_CONTROL_TOKEN = re.compile(
+    r"<\|[^|<>\s]{1,40}\|>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>|<[be]os>", re.IGNORECASE
+)
+
+
+def item_seed(seed: int, index: int) -> int:
+    """Return the seed of a batch's ``index``-th answer; the first has the batch's own.
+
+    Hashed, so that neighbouring trials (seeds 42, 43 ...) share no item's seed.
+    """
+    if index == 0:
+        return seed % _SEEDS
+    digest = hashlib.blake2b(f"{seed}/{index}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % _SEEDS
+
+
+def require_ability(name: str, abilities: frozenset[Ability], wanted: Ability) -> None:
+    """Refuse a call that a backend cannot answer.
+
+    Raises:
+        ModelError: ``wanted`` is not among the backend's abilities.
+    """
+    if wanted not in abilities:
+        able = ", ".join(sorted(abilities)) or "nothing"
+        raise ModelError(f"{name} cannot {wanted}; it can: {able}")
+
+
+def batches(items: Iterable[ItemT], size: int) -> Iterator[list[ItemT]]:
+    """Group items into lists of ``size``, the last one shorter."""
+    source = iter(items)
+    while batch := list(islice(source, size)):
+        yield batch
+
+
+def cut_at_stop(text: str, stop: Sequence[str]) -> tuple[str, bool]:
+    """Return ``text`` up to the first of the stop texts, and whether there was one."""
+    ends = [end for end in (text.find(mark) for mark in stop if mark) if end >= 0]
+    return (text[: min(ends)], True) if ends else (text, False)
+
+
+def plain_prompt(conversation: Sequence[Message]) -> str:
+    """Lay out a conversation for a model that ships no chat template."""
+    names = {"system": "System", "user": "User", "assistant": "Assistant"}
+    turns = [f"{names[turn.role]}:\n{turn.content}\n\n" for turn in conversation]
+    return "".join([*turns, "Assistant:\n"])
+
+
+def raw_prompt(conversation: Sequence[Message]) -> str:
+    """Join the turns' texts alone, for a base model that continues a text."""
+    return "\n\n".join(turn.content for turn in conversation)
+
+
+def defused(conversation: Iterable[Message]) -> list[Message]:
+    """Return the turns with spelled-out control tokens broken up by a space.
+
+    A tokenizer reads ``<|im_end|>`` inside a question as the end of the turn, so that an
+    advisory's text could speak in another's name.
+    """
+    return [
+        Message(turn.role, _CONTROL_TOKEN.sub(lambda m: f"{m[0][0]} {m[0][1:]}", turn.content))
+        for turn in conversation
+    ]

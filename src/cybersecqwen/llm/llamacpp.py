@@ -1,0 +1,229 @@
+"""GGUF models run in this process by llama.cpp, through ``xllamacpp``."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+import xllamacpp
+
+from cybersecqwen.core.errors import ModelError
+from cybersecqwen.core.protocols import Ability, Generation, Message, Sampling
+from cybersecqwen.llm.common import cut_at_stop, defused, item_seed, raw_prompt
+from cybersecqwen.llm.ordered import in_order
+
+_FORCE = 1e5  # a logit bias that no logit outweighs
+_LOAD_SECONDS = 600.0
+
+
+class LlamaCppBackend:
+    """A GGUF file run by llama.cpp on this machine.
+
+    xllamacpp brings llama.cpp's server, which listens on a loopback port of its own choosing,
+    behind a random key that only this object knows.
+
+    Args:
+        model: The GGUF file.
+        context: Tokens that a prompt and its answer may have together.
+        parallel: Answers written at the same time. One keeps answers reproducible to the last
+            bit; more are faster on a GPU or many cores.
+        threads: CPU threads; llama.cpp's own choice by default.
+        gpu_layers: Layers kept on the GPU; all that fit by default.
+        raw: Put the turns' bare text to the model, without its chat template.
+
+    Raises:
+        ModelError: The file is missing or llama.cpp cannot load it.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        context: int = 8192,
+        parallel: int = 1,
+        threads: int | None = None,
+        gpu_layers: int | None = None,
+        raw: bool = False,
+    ) -> None:
+        self._name = f"gguf:{model}"
+        if not Path(model).is_file():
+            raise ModelError(f"{self._name}: no such file")
+        self._parallel = parallel
+        self._raw = raw
+        key = secrets.token_hex(16)
+        self._server = _start(
+            self._name,
+            model,
+            key=key,
+            context=context * parallel,
+            parallel=parallel,
+            threads=threads,
+            gpu_layers=gpu_layers,
+        )
+        self._client = httpx.Client(
+            base_url=self._server.listening_address,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=_LOAD_SECONDS,
+            trust_env=False,  # a proxy has no business with a loopback address
+        )
+        self._tokens = lru_cache(maxsize=4096)(self._tokenise)
+
+    @property
+    def name(self) -> str:
+        """The model SPEC it was opened from."""
+        return self._name
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """It writes and it scores."""
+        return frozenset({"generate", "score"})
+
+    def generate(
+        self, conversations: Iterable[Sequence[Message]], sampling: Sampling
+    ) -> Iterator[Generation]:
+        """Answer each conversation, in order.
+
+        A prompt that does not fit the context gives an ``error`` generation.
+        """
+        jobs = (
+            (conversation, item_seed(sampling.seed, index))
+            for index, conversation in enumerate(conversations, sampling.first_index)
+        )
+        return in_order(lambda job: self._answer(*job, sampling), jobs, self._parallel)
+
+    def score(
+        self, conversation: Sequence[Message], continuations: Sequence[str]
+    ) -> tuple[float, ...]:
+        """Return each continuation's natural-log probability, exactly.
+
+        The server reports the probability of the token it emits, taken from the logits before
+        any bias; so each token of a continuation is forced in turn, and its own probability read
+        back. The prompt stays cached between the calls. Each continuation is tokenised by itself,
+        as a turn begins.
+
+        Raises:
+            ModelError: A continuation is empty, or the conversation does not fit the context.
+        """
+        prompt = self._prompt(conversation)
+        known: dict[tuple[int, ...], float] = {}
+        totals = []
+        for text in continuations:
+            tokens = self._tokens(text, special=False)
+            if not tokens:
+                raise ModelError(f"{self._name}: an empty continuation has no probability")
+            total = 0.0
+            for end in range(1, len(tokens) + 1):
+                path = tokens[:end]
+                if path not in known:
+                    known[path] = self._forced(prompt + path[:-1], path[-1])
+                total += known[path]
+            totals.append(total)
+        return tuple(totals)
+
+    def close(self) -> None:
+        """Stop the server and free the model."""
+        self._client.close()
+        del self._server
+
+    def _answer(self, conversation: Sequence[Message], seed: int, sampling: Sampling) -> Generation:
+        start = time.monotonic()
+        try:
+            reply = self._post(
+                "/completion",
+                prompt=self._prompt(conversation),
+                n_predict=sampling.max_tokens,
+                # transformers' and vLLM's order; llama.cpp's other samplers stay out.
+                samplers=["temperature", "top_p"],
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+                seed=seed,
+                stop=list(sampling.stop),
+                # Reusing another item's prompt changes rounding, and so, rarely, an answer.
+                cache_prompt=False,
+            )
+        except ModelError as error:
+            return Generation("", "error", time.monotonic() - start, error=str(error))
+        text, stopped = cut_at_stop(reply["content"], sampling.stop)
+        ended = stopped or reply["stop_type"] in {"eos", "word"}
+        return Generation(
+            text,
+            "stop" if ended else "length",
+            time.monotonic() - start,
+            new_tokens=reply["tokens_predicted"],
+        )
+
+    def _forced(self, prompt: tuple[int, ...], token: int) -> float:
+        reply = self._post(
+            "/completion",
+            prompt=prompt,
+            n_predict=1,
+            n_probs=1,
+            samplers=["temperature"],
+            temperature=0.0,
+            logit_bias=[[token, _FORCE]],
+            cache_prompt=True,
+        )
+        emitted = reply["completion_probabilities"][0]
+        if emitted["id"] != token:
+            raise ModelError(f"{self._name}: llama.cpp did not emit the token it was made to")
+        return float(emitted["logprob"])
+
+    def _prompt(self, conversation: Sequence[Message]) -> tuple[int, ...]:
+        turns = defused(conversation)
+        if self._raw:
+            return self._tokens(raw_prompt(turns), special=True)
+        messages = [{"role": turn.role, "content": turn.content} for turn in turns]
+        text = self._post("/apply-template", messages=messages)["prompt"]
+        return self._tokens(text, special=True)
+
+    def _tokenise(self, text: str, special: bool) -> tuple[int, ...]:
+        reply = self._post("/tokenize", content=text, add_special=special, parse_special=special)
+        return tuple(reply["tokens"])
+
+    def _post(self, path: str, **body: Any) -> dict[str, Any]:
+        try:
+            reply = self._client.post(path, json=body)
+            content: dict[str, Any] = reply.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise ModelError(f"{self._name}: llama.cpp gave no answer: {error}") from error
+        if reply.status_code != httpx.codes.OK:
+            reason = content.get("error", {}).get("message", reply.text[:200])
+            raise ModelError(f"{self._name}: {reason}")
+        return content
+
+
+def _start(
+    name: str,
+    model: str,
+    *,
+    key: str,
+    context: int,
+    parallel: int,
+    threads: int | None,
+    gpu_layers: int | None,
+) -> Any:
+    params = xllamacpp.CommonParams()
+    params.model.path = model
+    params.n_ctx = context
+    params.n_parallel = parallel
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0
+    params.api_keys = [key]
+    params.verbosity = -1
+    params.ui = False
+    params.endpoint_slots = False
+    params.offline = True
+    if threads is not None:
+        params.cpuparams.n_threads = threads
+        params.cpuparams_batch.n_threads = threads
+    if gpu_layers is not None:
+        params.n_gpu_layers = gpu_layers
+    try:
+        return xllamacpp.Server(params)
+    except RuntimeError as error:
+        raise ModelError(f"{name}: llama.cpp cannot load the model: {error}") from error

@@ -1,0 +1,254 @@
+"""Any server that speaks OpenAI's chat-completions protocol."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from ipaddress import ip_address
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from cybersecqwen.core.errors import InputError, ModelError
+from cybersecqwen.core.protocols import Ability, Generation, Message, Sampling
+from cybersecqwen.llm.common import cut_at_stop, defused, item_seed, require_ability
+from cybersecqwen.llm.ordered import in_order
+from cybersecqwen.llm.retrying import Pacer, RefusedError, TransientError, persist, post
+
+_TOP = 20  # what OpenAI's protocol allows to be asked for
+
+
+class _Listed(msgspec.Struct):
+    token: str
+    logprob: float
+
+
+class _Position(msgspec.Struct):
+    top_logprobs: list[_Listed] = []
+
+
+class _Logprobs(msgspec.Struct):
+    content: list[_Position] | None = None
+
+
+class _Reply(msgspec.Struct):
+    content: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    message: _Reply
+    finish_reason: str | None = None
+    logprobs: _Logprobs | None = None
+
+
+class _Usage(msgspec.Struct):
+    completion_tokens: int | None = None
+
+
+class _Completion(msgspec.Struct):
+    choices: list[_Choice]
+    usage: _Usage | None = None
+
+
+class OpenAiBackend:
+    """A chat-completions endpoint (vLLM, llama.cpp, Ollama, a hosted API ...).
+
+    A key comes from the environment alone: ``CYBERSECQWEN_API_KEY``, or ``OPENAI_API_KEY``,
+    which is sent over https only. A loopback server needs none.
+
+    Args:
+        target: ``URL#MODEL``; ``/v1`` is added to a URL without a path.
+        concurrency: Requests under way at once.
+        timeout_s: Seconds for one request, from sending to the last byte.
+        attempts: Tries for one item before it is given up with an ``error`` generation.
+        backoff_s: First wait between tries; it doubles.
+        requests_per_minute: A limit that the endpoint sets.
+        give_up_after: Items in a row that may fail before the endpoint counts as gone.
+
+    Raises:
+        InputError: The target is no URL and model.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        concurrency: int = 8,
+        timeout_s: float = 300.0,
+        attempts: int = 6,
+        backoff_s: float = 1.0,
+        requests_per_minute: float | None = None,
+        give_up_after: int = 10,
+    ) -> None:
+        url, _, self._model = target.partition("#")
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or not self._model:
+            raise InputError(f"openai:{target}: expected openai:http(s)://HOST[:PORT][/v1]#MODEL")
+        if parts.username or parts.password:
+            raise InputError("openai: keep the key out of the URL, put it in CYBERSECQWEN_API_KEY")
+        self._name = f"openai:{target}"
+        base = url.rstrip("/") if parts.path.strip("/") else f"{url.rstrip('/')}/v1"
+        self._url = f"{base}/chat/completions"
+        self._concurrency = concurrency
+        self._timeout_s = timeout_s
+        self._attempts = attempts
+        self._backoff_s = backoff_s
+        self._give_up_after = give_up_after
+        self._pacer = Pacer(requests_per_minute)
+        self._probing = threading.Lock()
+        self._client = httpx.Client(
+            headers={"Content-Type": "application/json", **_authorization(parts.scheme)},
+            limits=httpx.Limits(max_connections=concurrency + 1),
+            trust_env=not _is_loopback(parts.hostname),  # no proxy between this machine and itself
+        )
+
+    @property
+    def name(self) -> str:
+        """The model SPEC it was opened from."""
+        return self._name
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """It scores when the server lists log-probabilities, which one request finds out."""
+        with self._probing:
+            return frozenset({"generate", "score"} if self._lists_logprobs else {"generate"})
+
+    def generate(
+        self, conversations: Iterable[Sequence[Message]], sampling: Sampling
+    ) -> Iterator[Generation]:
+        """Answer each conversation, in order, ``concurrency`` at a time.
+
+        What fails for good becomes an ``error`` generation, in its place.
+
+        Raises:
+            ModelError: The server refuses every request alike (address, key, model), or
+                ``give_up_after`` items in a row have failed.
+        """
+        jobs = (
+            (conversation, item_seed(sampling.seed, index))
+            for index, conversation in enumerate(conversations, sampling.first_index)
+        )
+        failed = 0
+        for answer in in_order(lambda job: self._answer(*job, sampling), jobs, self._concurrency):
+            failed = failed + 1 if answer.finish == "error" else 0
+            if failed >= self._give_up_after:
+                raise ModelError(f"{self._name}: {failed} items in a row failed: {answer.error}")
+            yield answer
+
+    def score(
+        self, conversation: Sequence[Message], continuations: Sequence[str]
+    ) -> tuple[float, ...]:
+        """Return the natural-log probability of one-token continuations.
+
+        The protocol lists only the likeliest first tokens. A continuation that is not among them
+        gets minus infinity: less likely than any that is.
+
+        Raises:
+            ModelError: The server lists no log-probabilities, or none of the continuations, or
+                one of them takes several tokens.
+        """
+        require_ability(self._name, self.abilities, "score")
+        try:
+            listed = self._first_tokens(conversation)
+        except (TransientError, RefusedError) as error:
+            raise ModelError(f"{self._name}: {error}") from error
+        for text in continuations:
+            begun = [token for token in listed if token and text.startswith(token)]
+            if not text or (text not in listed and begun):
+                raise ModelError(f"{self._name}: can score one-token continuations, not {text!r}")
+        if not any(text in listed for text in continuations):
+            raise ModelError(f"{self._name}: the {_TOP} likeliest tokens hold no continuation")
+        return tuple(listed.get(text, float("-inf")) for text in continuations)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    @cached_property
+    def _lists_logprobs(self) -> bool:
+        question = [Message("user", "Answer with one letter: A or B?")]
+        try:
+            return bool(self._first_tokens(question))
+        except RefusedError as error:
+            if error.fatal:
+                raise ModelError(f"{self._name}: {error}") from error
+            return False
+        except TransientError as error:
+            raise ModelError(f"{self._name}: {error}") from error
+
+    def _first_tokens(self, conversation: Sequence[Message]) -> Mapping[str, float]:
+        sampling = Sampling(temperature=1.0, max_tokens=1)  # 1: logits are not rescaled
+        choice = self._complete(
+            self._body(conversation, sampling, 0) | {"logprobs": True, "top_logprobs": _TOP}
+        ).choices[0]
+        positions = (choice.logprobs and choice.logprobs.content) or []
+        return {t.token: t.logprob for t in positions[0].top_logprobs} if positions else {}
+
+    def _answer(self, conversation: Sequence[Message], seed: int, sampling: Sampling) -> Generation:
+        start = time.monotonic()
+        try:
+            reply = self._complete(self._body(conversation, sampling, seed))
+        except RefusedError as error:
+            if error.fatal:
+                raise ModelError(f"{self._name}: {error}") from error
+            return Generation("", "error", time.monotonic() - start, error=str(error))
+        except TransientError as error:
+            reason = f"{error} (after {self._attempts} attempts)"
+            return Generation("", "error", time.monotonic() - start, error=reason)
+        choice = reply.choices[0]
+        # Not every server honours ``stop``.
+        text, stopped = cut_at_stop(choice.message.content or "", sampling.stop)
+        finish: Literal["stop", "length"] = "stop"
+        if choice.finish_reason == "length" and not stopped:
+            finish = "length"
+        tokens = reply.usage.completion_tokens if reply.usage else None
+        return Generation(text, finish, time.monotonic() - start, new_tokens=tokens)
+
+    def _body(
+        self, conversation: Sequence[Message], sampling: Sampling, seed: int
+    ) -> dict[str, Any]:
+        turns = [{"role": t.role, "content": t.content} for t in defused(conversation)]
+        body: dict[str, Any] = {
+            "model": self._model,
+            "messages": turns,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_tokens,
+            "seed": seed,
+        }
+        return body | ({"stop": list(sampling.stop)} if sampling.stop else {})
+
+    def _complete(self, body: dict[str, Any]) -> _Completion:
+        data = msgspec.json.encode(body)
+
+        def request() -> _Completion:
+            raw = post(self._client, self._url, data, self._timeout_s)
+            try:
+                reply = msgspec.json.decode(raw, type=_Completion)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                start = raw[:80].decode("utf-8", "replace")
+                raise TransientError(f"no chat completion ({error}): {start!r}") from error
+            if not reply.choices:
+                raise TransientError("a chat completion without a choice")
+            return reply
+
+        return persist(request, self._pacer, attempts=self._attempts, backoff_s=self._backoff_s)
+
+
+def _authorization(scheme: str) -> dict[str, str]:
+    key = os.environ.get("CYBERSECQWEN_API_KEY", "")
+    if not key and scheme == "https":
+        key = os.environ.get("OPENAI_API_KEY", "")
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

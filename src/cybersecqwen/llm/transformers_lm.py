@@ -1,0 +1,290 @@
+"""Models that Hugging Face transformers can load, on CUDA, ROCm or CPU by the same code."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+)
+from transformers.utils import logging as transformers_logging
+
+from cybersecqwen.core.errors import ModelError, require_extra
+from cybersecqwen.core.protocols import Ability, Generation, Message, Sampling
+from cybersecqwen.llm.common import (
+    batches,
+    cut_at_stop,
+    defused,
+    item_seed,
+    plain_prompt,
+    raw_prompt,
+)
+
+_SCORED_TOGETHER = 64  # continuations in one pass: 64 rows of logits over 150,000 words are 190 MB
+
+
+class TransformersBackend:
+    """A causal language model run by transformers.
+
+    bfloat16 on a GPU and float32 on a CPU; FlashAttention-2 where it is installed, else PyTorch's
+    own attention. Remote code is never run.
+
+    Args:
+        model: A hub id, a folder, or a GGUF file (its weights are dequantised).
+        batch_size: Conversations answered together.
+        device: ``cuda`` (also ROCm's name), ``cpu`` ...; the GPU when there is one.
+        raw: Put the turns' bare text to the model, without a chat template, as a base model
+            that continues a few-shot prompt needs.
+
+    Raises:
+        ModelError: The model cannot be loaded.
+    """
+
+    def __init__(
+        self, model: str, *, batch_size: int = 8, device: str | None = None, raw: bool = False
+    ) -> None:
+        self._name = f"hf:{model}"
+        self._batch_size = batch_size
+        self._raw = raw
+        self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        on_gpu = self._device.startswith("cuda")
+        flash = on_gpu and importlib.util.find_spec("flash_attn") is not None
+        where, source = _source(model)
+        if not sys.stderr.isatty():
+            transformers_logging.disable_progress_bar()
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(where, **source)
+            self._model = AutoModelForCausalLM.from_pretrained(
+                where,
+                dtype=torch.bfloat16 if on_gpu else torch.float32,
+                attn_implementation="flash_attention_2" if flash else "sdpa",
+                **source,
+            )
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            raise ModelError(f"{self._name}: cannot load the model: {error}") from error
+        self._model.to(self._device).eval()
+        self._context: int | None = getattr(self._model.config, "max_position_embeddings", None)
+        self._ends = _end_tokens(self._model, self._tokenizer)
+        self._pad = self._tokenizer.pad_token_id
+        if self._pad is None:
+            self._pad = min(self._ends, default=0)
+        # The checkpoint's own sampling defaults (top_k, penalties) would silently join ours.
+        self._model.generation_config = GenerationConfig(
+            do_sample=False, eos_token_id=sorted(self._ends) or None, pad_token_id=self._pad
+        )
+
+    @property
+    def name(self) -> str:
+        """The model SPEC it was opened from."""
+        return self._name
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """It writes and it scores."""
+        return frozenset({"generate", "score"})
+
+    def generate(
+        self, conversations: Iterable[Sequence[Message]], sampling: Sampling
+    ) -> Iterator[Generation]:
+        """Answer each conversation, in order, ``batch_size`` at a time.
+
+        Each answer is drawn with its own seed, so it does not depend on its neighbours' (but for
+        rounding). A prompt that leaves no room for an answer gives an ``error`` generation.
+        """
+        index = sampling.first_index
+        for batch in batches(conversations, self._batch_size):
+            seeds = [item_seed(sampling.seed, index + place) for place in range(len(batch))]
+            index += len(batch)
+            prompts = [self._encode(conversation) for conversation in batch]
+            yield from self._answer(prompts, seeds, sampling)
+
+    def score(
+        self, conversation: Sequence[Message], continuations: Sequence[str]
+    ) -> tuple[float, ...]:
+        """Return each continuation's natural-log probability.
+
+        The conversation is read once; the continuations then share its key-value cache in
+        right-padded passes. Each is tokenised by itself, as a turn begins.
+
+        Raises:
+            ModelError: A continuation is empty, or the conversation does not fit the model.
+        """
+        prompt = self._encode(conversation)
+        ends = [self._tokens(text) for text in continuations]
+        if not all(ends):
+            raise ModelError(f"{self._name}: an empty continuation has no probability")
+        longest = max(map(len, ends), default=0)
+        if self._context and len(prompt) + longest > self._context:
+            raise ModelError(f"{self._name}: {_too_long(len(prompt), self._context)}")
+        with torch.inference_mode():
+            return self._score(prompt, ends)
+
+    def _score(self, prompt: list[int], ends: list[list[int]]) -> tuple[float, ...]:
+        ids = torch.tensor([prompt], device=self._device)  # (1, P)
+        read = self._model(ids, use_cache=True, logits_to_keep=1)
+        first = read.logits[0, -1].float().log_softmax(-1)  # (V,)
+        totals = first[[end[0] for end in ends]].tolist()
+        longer = [place for place, end in enumerate(ends) if len(end) > 1]
+        for places in batches(longer, _SCORED_TOGETHER):
+            rows = [ends[place] for place in places]
+            width = max(map(len, rows)) - 1
+            tokens = torch.tensor([row + [self._pad] * (width + 1 - len(row)) for row in rows])
+            tokens = tokens.to(self._device)  # (B, W + 1)
+            real = torch.tensor([[n < len(row) for n in range(width + 1)] for row in rows])
+            real = real.to(self._device)
+            cache = copy.deepcopy(read.past_key_values)
+            cache.batch_repeat_interleave(len(rows))
+            seen = torch.ones(len(rows), len(prompt), dtype=torch.long, device=self._device)
+            logits = self._model(
+                tokens[:, :-1],
+                attention_mask=torch.cat([seen, real[:, :-1].long()], dim=1),  # (B, P + W)
+                past_key_values=cache,
+            ).logits.float()  # (B, W, V)
+            chosen = logits.log_softmax(-1).gather(2, tokens[:, 1:, None])[..., 0]  # (B, W)
+            sums = chosen.masked_fill(~real[:, 1:], 0.0).sum(-1).tolist()
+            for place, rest in zip(places, sums, strict=True):
+                totals[place] += rest
+        return tuple(totals)
+
+    def _answer(
+        self, prompts: list[list[int]], seeds: list[int], sampling: Sampling
+    ) -> list[Generation]:
+        room = sampling.max_tokens
+        fits = [not self._context or len(prompt) + room <= self._context for prompt in prompts]
+        rows = [place for place, fit in enumerate(fits) if fit]
+        start = time.monotonic()
+        written = self._write([prompts[n] for n in rows], [seeds[n] for n in rows], sampling)
+        seconds = (time.monotonic() - start) / max(len(rows), 1)
+        by_place = dict(zip(rows, written, strict=True))
+        answers = []
+        for place, prompt in enumerate(prompts):
+            if place in by_place:
+                answers.append(self._read(by_place[place], sampling, seconds))
+            else:
+                reason = _too_long(len(prompt), self._context or 0, room)
+                answers.append(Generation("", "error", 0.0, error=reason))
+        return answers
+
+    def _write(
+        self, prompts: list[list[int]], seeds: list[int], sampling: Sampling
+    ) -> list[list[int]]:
+        if not prompts:
+            return []
+        width = max(map(len, prompts))
+        # Left padding, so that every answer starts at the same column.
+        ids = torch.tensor([[self._pad] * (width - len(row)) + row for row in prompts])
+        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in prompts])
+        options: dict[str, Any] = {"max_new_tokens": sampling.max_tokens}
+        if sampling.stop:
+            options |= {"stop_strings": list(sampling.stop), "tokenizer": self._tokenizer}
+        if sampling.temperature > 0:
+            options["logits_processor"] = LogitsProcessorList([_SeededSampling(sampling, seeds)])
+        try:
+            with torch.inference_mode():
+                out = self._model.generate(
+                    ids.to(self._device), attention_mask=mask.to(self._device), **options
+                )  # (B, W + new)
+        except torch.OutOfMemoryError:
+            if len(prompts) == 1:
+                raise
+            half = len(prompts) // 2
+            return self._write(prompts[:half], seeds[:half], sampling) + self._write(
+                prompts[half:], seeds[half:], sampling
+            )
+        return [list(row) for row in out[:, width:].tolist()]
+
+    def _read(self, tokens: list[int], sampling: Sampling, seconds: float) -> Generation:
+        end = next((n for n, token in enumerate(tokens) if token in self._ends), None)
+        kept = tokens if end is None else tokens[:end]
+        whole: str = self._tokenizer.decode(kept, skip_special_tokens=True)
+        text, stopped = cut_at_stop(whole, sampling.stop)
+        # A row that ended at a stop text is filled up with padding to its batch's width.
+        finish: Any = "stop" if stopped or end is not None else "length"
+        return Generation(text, finish, seconds, new_tokens=len(kept))
+
+    def _encode(self, conversation: Sequence[Message]) -> list[int]:
+        turns = defused(conversation)
+        if self._raw or self._tokenizer.chat_template is None:
+            text = raw_prompt(turns) if self._raw else plain_prompt(turns)
+            return list(self._tokenizer(text)["input_ids"])
+        try:
+            text = self._tokenizer.apply_chat_template(
+                [{"role": turn.role, "content": turn.content} for turn in turns],
+                tokenize=False,
+                add_generation_prompt=True,
+            )
+        except Exception as error:  # jinja2's own, or whatever the template raises
+            raise ModelError(f"{self._name}: the chat template refuses: {error}") from error
+        return self._tokens(text)
+
+    def _tokens(self, text: str) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+class _SeededSampling(LogitsProcessor):  # type: ignore[misc]
+    """Draws each row's token with the row's own random numbers, and leaves only that token.
+
+    Temperature first, then the nucleus (Holtzman et al., arXiv 1904.09751), then the inverse of
+    the cumulative distribution at a uniform number. PyTorch's generator would be shared by the
+    batch, and an answer would change with its neighbours.
+    """
+
+    def __init__(self, sampling: Sampling, seeds: Sequence[int]) -> None:
+        self._sampling = sampling
+        self._step = 0
+        draws = [
+            torch.rand(
+                sampling.max_tokens,
+                generator=torch.Generator().manual_seed(seed),
+                dtype=torch.float64,
+            )
+            for seed in seeds
+        ]
+        self._uniforms = torch.stack(draws)  # (B, T)
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        """Return ``scores`` (B, V) with all but the drawn token at minus infinity."""
+        probabilities = (scores.float() / self._sampling.temperature).softmax(-1).double()
+        ordered, words = probabilities.sort(dim=-1, descending=True)
+        before = ordered.cumsum(-1) - ordered
+        ordered = ordered.masked_fill(before >= self._sampling.top_p, 0.0)
+        ordered[:, 0] = ordered[:, 0].clamp_min(1e-300)  # top_p 0 still leaves the likeliest
+        mass = ordered.cumsum(-1)
+        uniform = self._uniforms[:, self._step, None].to(scores.device)
+        self._step += 1
+        place = torch.searchsorted(mass, uniform * mass[:, -1:], right=True)
+        last = (ordered > 0).sum(-1, keepdim=True) - 1
+        chosen = words.gather(1, torch.minimum(place, last))  # (B, 1)
+        return torch.full_like(scores, float("-inf")).scatter(1, chosen, 0.0)
+
+
+def _source(model: str) -> tuple[str, dict[str, Any]]:
+    if model.lower().endswith(".gguf"):
+        require_extra("llm", "gguf", "accelerate")
+        path = Path(model)
+        if not path.is_file():
+            raise ModelError(f"hf:{model}: no such file")
+        return str(path.parent), {"gguf_file": path.name}
+    return model, {}
+
+
+def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    configured = getattr(model.generation_config, "eos_token_id", None)
+    listed = configured if isinstance(configured, list) else [configured]
+    return frozenset(t for t in [*listed, tokenizer.eos_token_id] if t is not None)
+
+
+def _too_long(prompt: int, context: int, room: int = 0) -> str:
+    answer = f" and {room} for the answer" if room else ""
+    return f"a prompt of {prompt} tokens{answer} does not fit the model's {context}"

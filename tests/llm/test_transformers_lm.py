@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cybersecqwen.core.errors import ModelError
+from cybersecqwen.core.protocols import Message, Sampling
+from cybersecqwen.llm import open_backend
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+pytestmark = pytest.mark.torch
+
+ASKED = [[Message("user", text)] for text in ("a", "a longer question", "hm?", "and a fourth one")]
+BYTES = "".join(map(chr, range(33, 127)))
+
+
+@pytest.fixture(scope="module")
+def backend(tiny_llama: Path) -> Any:
+    return open_backend(f"hf:{tiny_llama}", batch_size=3)
+
+
+@pytest.fixture(scope="module")
+def plain(tiny_llama: Path) -> Any:
+    """The same model, used by hand, one sequence at a time."""
+    model = transformers.AutoModelForCausalLM.from_pretrained(tiny_llama, dtype=torch.float32)
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_llama: Path) -> Any:
+    return transformers.AutoTokenizer.from_pretrained(tiny_llama)
+
+
+def prompt_ids(tokenizer: Any, text: str) -> list[int]:
+    written = f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n"
+    return list(tokenizer(written, add_special_tokens=False)["input_ids"])
+
+
+def test_greedy_answers_are_those_of_each_prompt_alone(
+    backend: Any, plain: Any, tokenizer: Any
+) -> None:
+    answers = list(backend.generate(ASKED, Sampling(max_tokens=12)))
+    for (turn,), answer in zip(ASKED, answers, strict=True):
+        ids = prompt_ids(tokenizer, turn.content)
+        written: list[int] = []
+        while len(written) < 12:
+            with torch.no_grad():
+                token = int(plain(torch.tensor([ids + written])).logits[0, -1].argmax())
+            if token == tokenizer.eos_token_id:
+                break
+            written.append(token)
+        assert answer.text == tokenizer.decode(written, skip_special_tokens=True)
+        assert answer.new_tokens == len(written)
+        assert answer.finish == ("length" if len(written) == 12 else "stop")
+
+
+def test_scores_are_those_of_the_whole_text(backend: Any, plain: Any, tokenizer: Any) -> None:
+    continuations = ["A", "CWE-79", "CWE-798", "xy", "B"]
+    prompt = prompt_ids(tokenizer, "which?")
+    for text, score in zip(
+        continuations, backend.score([Message("user", "which?")], continuations), strict=True
+    ):
+        ids = prompt + tokenizer(text)["input_ids"]
+        with torch.no_grad():
+            rows = plain(torch.tensor([ids])).logits[0].log_softmax(-1)
+        expected = sum(float(rows[n - 1, ids[n]]) for n in range(len(prompt), len(ids)))
+        assert score == pytest.approx(expected, abs=1e-4)
+
+
+def test_one_token_continuations_hold_at_most_all_the_mass(backend: Any) -> None:
+    mass = sum(map(math.exp, backend.score(ASKED[0], list(BYTES))))
+    assert 0.05 < mass < 1
+
+
+def test_an_answer_does_not_depend_on_its_neighbours(backend: Any) -> None:
+    sampling = Sampling(temperature=1.0, top_p=0.9, max_tokens=10, seed=7)
+    together = [answer.text for answer in backend.generate(ASKED, sampling)]
+    assert together == [answer.text for answer in backend.generate(ASKED, sampling)]
+    resumed = backend.generate(ASKED[2:], replace(sampling, first_index=2))
+    assert together[2:] == [answer.text for answer in resumed]
+    other = [answer.text for answer in backend.generate(ASKED, replace(sampling, seed=8))]
+    assert together != other
+
+
+def test_same_question_twice_gives_two_draws(backend: Any) -> None:
+    sampling = Sampling(temperature=2.0, max_tokens=10)
+    first, second = backend.generate([ASKED[0], ASKED[0]], sampling)
+    assert first.text != second.text
+
+
+@pytest.mark.parametrize("narrow", [{"top_p": 0.0}, {"temperature": 1e-4}])
+def test_narrow_sampling_is_greedy(backend: Any, narrow: dict[str, float]) -> None:
+    greedy = [answer.text for answer in backend.generate(ASKED, Sampling(max_tokens=8))]
+    sampling = replace(Sampling(temperature=1.0, max_tokens=8), **narrow)
+    assert [answer.text for answer in backend.generate(ASKED, sampling)] == greedy
+
+
+def test_draws_follow_the_models_distribution(backend: Any) -> None:
+    letters = list(BYTES)
+    expected = dict(zip(letters, backend.score(ASKED[0], letters), strict=True))
+    drawn = backend.generate([ASKED[0]] * 600, Sampling(temperature=1.0, max_tokens=1))
+    texts = [answer.text for answer in drawn]
+    likeliest = max(expected, key=lambda letter: expected[letter])
+    share = math.exp(expected[likeliest])
+    spread = 4 * math.sqrt(share * (1 - share) / len(texts))
+    assert abs(texts.count(likeliest) / len(texts) - share) < spread
+
+
+def test_stop_text_ends_the_answer(backend: Any) -> None:
+    (whole,) = backend.generate(ASKED[:1], Sampling(max_tokens=12))
+    mark = whole.text[3:5]
+    (cut,) = backend.generate(ASKED[:1], Sampling(max_tokens=12, stop=(mark,)))
+    assert cut.text == whole.text[: whole.text.index(mark)]
+    assert cut.finish == "stop"
+
+
+def test_prompt_that_does_not_fit_fails_alone(backend: Any) -> None:
+    asked = [ASKED[0], [Message("user", "x" * 300)], ASKED[1]]
+    first, second, third = backend.generate(asked, Sampling(max_tokens=4))
+    assert (first.finish, second.finish, third.finish) != ("error", "error", "error")
+    assert second.finish == "error"
+    assert "does not fit" in second.error
+    with pytest.raises(ModelError, match="does not fit"):
+        backend.score(asked[1], ["A"])
+
+
+def test_without_a_chat_template_turns_are_laid_out_plainly(
+    tiny_llama: Path, plain: Any, tokenizer: Any, tmp_path: Path
+) -> None:
+    for file in tiny_llama.iterdir():
+        if "chat_template" not in file.name:
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    ids = tokenizer("User:\nhi\n\nAssistant:\n")["input_ids"]
+    with torch.no_grad():
+        row = plain(torch.tensor([ids])).logits[0, -1].log_softmax(-1)
+    expected = float(row[tokenizer("A")["input_ids"][0]])
+    (score,) = open_backend(f"hf:{tmp_path}").score([Message("user", "hi")], ["A"])
+    assert score == pytest.approx(expected, abs=1e-4)
+
+
+def test_raw_puts_the_bare_text(tiny_llama: Path, plain: Any, tokenizer: Any) -> None:
+    with torch.no_grad():
+        row = plain(torch.tensor([tokenizer("Answer:")["input_ids"]])).logits[0, -1].log_softmax(-1)
+    backend = open_backend(f"hf:{tiny_llama}", raw=True)
+    (score,) = backend.score([Message("user", "Answer:")], ["A"])
+    assert score == pytest.approx(float(row[tokenizer("A")["input_ids"][0]]), abs=1e-4)
+
+
+def test_missing_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="nothing-here"):
+        open_backend(f"hf:{tmp_path / 'nothing-here'}")
+    with pytest.raises(ModelError, match="no such file"):
+        open_backend(f"hf:{tmp_path / 'nothing.gguf'}")
