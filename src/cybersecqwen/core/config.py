@@ -30,6 +30,7 @@ def load_recipe(path: Path, kind: type[RecipeT]) -> RecipeT:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot read the recipe: {error}") from error
     try:
-        return msgspec.convert(yaml.safe_load(text) or {}, kind)
+        # Not strict: YAML 1.1 reads 5e-5, without a point, as text.
+        return msgspec.convert(yaml.safe_load(text) or {}, kind, strict=False)
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise InputError(f"{path}: {error}") from error

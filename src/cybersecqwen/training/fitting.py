@@ -1,0 +1,167 @@
+"""One resumable fit, whatever the model: the Hugging Face Trainer with our habits."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from torch.utils.data import Dataset
+from transformers import (
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.trainer_pt_utils import LengthGroupedSampler
+
+from cybersecqwen.core.files import write_json
+from cybersecqwen.training.recipe import Fit
+
+log = logging.getLogger(__name__)
+
+_WHOLE = "complete"  # a checkpoint without this file was cut off while being written
+_WORKERS_PER_GPU = 6
+
+Collate = Callable[[list[int]], Mapping[str, Any]]
+
+
+class Indices(Dataset[int]):
+    """Row numbers and lengths; the collator turns a batch of numbers into tensors."""
+
+    def __init__(self, lengths: list[int]) -> None:
+        self.lengths = lengths
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, index: int) -> int:
+        return index
+
+
+class _MarkWhole(TrainerCallback):
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        if state.is_world_process_zero:
+            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _WHOLE).touch()
+
+
+class _Tell(TrainerCallback):
+    """Where the fit is, for whoever listens to this module's log."""
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        if state.is_world_process_zero and logs and "loss" in logs:
+            log.info("step %d of %d: loss %s", state.global_step, state.max_steps, logs["loss"])
+
+
+class _LengthGrouped(Trainer):
+    """A Trainer that batches texts of like length, reading the lengths where they are known."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        dataset = train_dataset or self.train_dataset
+        return LengthGroupedSampler(
+            self.args.train_batch_size * self.args.gradient_accumulation_steps,
+            dataset=dataset,
+            lengths=dataset.lengths,
+            generator=torch.Generator().manual_seed(self.args.seed),
+        )
+
+
+def fit(
+    model: nn.Module,
+    rows: Indices,
+    collate: Collate,
+    schedule: Fit,
+    folder: Path,
+    seed: int,
+    save_every: int = 500,
+) -> None:
+    """Fit ``model`` in place, or finish the fit that ``folder`` holds.
+
+    Killed at any step and called again, it goes on from the last whole checkpoint with the same
+    order of rows, the same random numbers and so the same losses. Under ``torchrun`` or
+    ``accelerate launch`` each process takes its share of every batch.
+
+    Args:
+        model: Returns ``{"loss": ...}`` for what ``collate`` makes.
+        rows: The training rows.
+        collate: Row numbers to the model's keyword arguments.
+        schedule: Epochs, batch size and learning rate.
+        folder: Gets checkpoints, then ``model.safetensors`` and ``curve.json``.
+        seed: Of dropout and of the order of rows.
+        save_every: Optimizer steps between checkpoints.
+    """
+    weights = folder / "model.safetensors"
+    if weights.exists():
+        model.load_state_dict(load_file(weights))
+        return
+    cuda = torch.cuda.is_available()
+    arguments = TrainingArguments(
+        output_dir=str(folder / "checkpoints"),
+        num_train_epochs=schedule.epochs,
+        per_device_train_batch_size=max(1, schedule.batch_size // _devices()),
+        learning_rate=schedule.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=schedule.warmup,
+        weight_decay=schedule.weight_decay,
+        max_grad_norm=1.0,
+        bf16=cuda,
+        seed=seed,
+        data_seed=seed,
+        save_steps=save_every,
+        save_total_limit=2,
+        logging_steps=50,
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_num_workers=_WORKERS_PER_GPU if cuda else 0,
+        dataloader_persistent_workers=cuda,
+    )
+    trainer = _LengthGrouped(
+        model=model,
+        args=arguments,
+        train_dataset=rows,
+        data_collator=collate,
+        callbacks=[_MarkWhole(), _Tell()],
+    )
+    trainer.remove_callback(PrinterCallback)  # standard output is the caller's
+    trainer.train(resume_from_checkpoint=_last_whole(folder / "checkpoints"))
+    if trainer.is_world_process_zero():
+        write_json(folder / "curve.json", trainer.state.log_history)
+        trainer.save_model(str(folder / "final"))
+        (folder / "final" / "model.safetensors").replace(weights)
+        shutil.rmtree(folder / "final")
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    trainer.accelerator.wait_for_everyone()
+
+
+def _devices() -> int:
+    # Launchers say so here before any process group exists.
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _last_whole(folder: Path) -> str | None:
+    """Return the newest checkpoint that was written to its end; remove those that were not."""
+    whole = []
+    for checkpoint in folder.glob("checkpoint-*"):
+        if (checkpoint / _WHOLE).exists():
+            whole.append((int(checkpoint.name.rsplit("-", 1)[1]), checkpoint))
+        else:
+            shutil.rmtree(checkpoint)
+    return str(max(whole)[1]) if whole else None
