@@ -1,0 +1,144 @@
+"""Records out of one JSON document of any size, as raw bytes, one at a time.
+
+Feeds are a single document: an object with one long array. Records are cut out of it by following
+strings and brackets alone; each is decoded on its own, so that one bad record costs no other and
+memory holds one record, not the feed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cybersecqwen.core.records import RecordProblem
+from cybersecqwen.sources import streams
+from cybersecqwen.sources.streams import ByteSource, DamagedError, too_long
+
+# A whole string, or one character that opens or closes something. A quote alone is a string whose
+# end has not arrived.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["{}\[\]]', re.DOTALL)
+_MAX_DEPTH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A record's JSON and its number in the document, counted from 1."""
+
+    number: int
+    content: bytes
+
+
+def elements(source: ByteSource) -> Iterator[Element | RecordProblem]:
+    """Yield the records of a document or of several one after the other.
+
+    Records are the objects and strings in an array at the top, or in an array that is a member of
+    an object at the top (``{"vulnerabilities": [...]}``). An object at the top that holds no
+    such array of objects is itself a record, which is what ``whole_objects`` is for.
+
+    Raises:
+        DamagedError: The document ends or breaks in the middle; what came before is yielded.
+    """
+    yield from _Cutter(source, in_arrays=True).run()
+
+
+def whole_objects(source: ByteSource) -> Iterator[Element | RecordProblem]:
+    """Yield the objects at the top of a stream, one after the other, however they are laid out.
+
+    Raises:
+        DamagedError: As for ``elements``.
+    """
+    yield from _Cutter(source, in_arrays=False).run()
+
+
+class _Cutter:
+    """Follows brackets through a stream, and cuts out what stands at the records' depth."""
+
+    def __init__(self, source: ByteSource, *, in_arrays: bool) -> None:
+        self._source = source
+        self._in_arrays = in_arrays
+        self._buffer = b""
+        self._position = 0  # in the buffer: what is before it has been followed
+        self._start = -1  # in the buffer: where the present record begins
+        self._open = bytearray()  # brackets that are open
+        self._depth = 0  # of the present record
+        self._number = 0
+        self._skipping = False  # the present record is over the limit: its bytes are dropped
+
+    def run(self) -> Iterator[Element | RecordProblem]:
+        while piece := self._source.take():
+            self._buffer += piece
+            yield from self._follow()
+            self._shrink()
+        if self._open or self._start >= 0:
+            raise DamagedError(
+                f"{self._source.name}: the JSON ends in the middle, after record {self._number}"
+            )
+
+    def _follow(self) -> Iterator[Element | RecordProblem]:
+        buffer = self._buffer
+        for match in _TOKEN.finditer(buffer, self._position):
+            token = buffer[match.start()]
+            end = match.end()
+            if token == 0x22:  # a quote
+                if end - match.start() == 1:
+                    self._position = match.start()
+                    if self._start < 0 and self._at_record():
+                        self._begin(match.start())
+                    return
+                if self._start < 0 and self._at_record() and self._open[-1:] == b"[":
+                    self._begin(match.start())
+                    yield self._cut(end)
+            elif token in b"{[":
+                if self._start < 0 and token == 0x7B and self._at_record():
+                    self._begin(match.start())
+                self._open.append(token)
+                if len(self._open) > _MAX_DEPTH:
+                    raise DamagedError(f"{self._source.name}: nested over {_MAX_DEPTH} deep")
+            else:
+                self._close(token)
+                if self._start >= 0 and len(self._open) == self._depth:
+                    yield self._cut(end)
+        self._position = len(buffer)
+
+    def _at_record(self) -> bool:
+        if not self._in_arrays:
+            return not self._open
+        return bytes(self._open) in {b"[", b"{["}
+
+    def _begin(self, position: int) -> None:
+        self._start = position
+        self._depth = len(self._open)
+        self._number += 1
+
+    def _close(self, token: int) -> None:
+        opening = 0x7B if token == 0x7D else 0x5B
+        if not self._open or self._open[-1] != opening:
+            raise DamagedError(
+                f"{self._source.name}: not JSON: brackets do not match, after record {self._number}"
+            )
+        self._open.pop()
+
+    def _cut(self, end: int) -> Element | RecordProblem:
+        content = self._buffer[self._start : end]
+        self._start = -1
+        if self._skipping:
+            self._skipping = False
+            return too_long(f"{self._source.name}: record {self._number}")
+        return Element(self._number, content)
+
+    def _shrink(self) -> None:
+        """Drop what is done with; of a record over the limit, drop what has been followed."""
+        keep = self._start if self._start >= 0 and not self._skipping else self._position
+        if self._start >= 0 and len(self._buffer) - self._start > streams.MAX_RECORD_BYTES:
+            self._skipping = True
+            keep = self._position
+        if len(self._buffer) - keep > 2 * streams.MAX_RECORD_BYTES:
+            raise DamagedError(
+                f"{self._source.name}: record {self._number} has a string of over "
+                f"{streams.MAX_RECORD_BYTES >> 19} MiB"
+            )
+        self._buffer = self._buffer[keep:]
+        self._position -= keep
+        if self._start >= 0:
+            self._start = max(0, self._start - keep)
