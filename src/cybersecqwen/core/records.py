@@ -118,6 +118,69 @@ class Weakness:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a knowledge entry's text.
+
+    Attributes:
+        kind: As in ``Passage``.
+        text: Plain text, paragraphs divided by a blank line.
+        about: Id of the other entry that it concerns: the mitigation, the group whose procedure
+            it is; else an empty string.
+    """
+
+    kind: str
+    text: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One page of a knowledge source: a weakness, attack pattern, technique, group, mitigation ...
+
+    Attributes:
+        id: The source's own id, such as ``CWE-79``, ``CAPEC-66``, ``T1059.001`` or ``G0016``.
+        name: Its name.
+        kind: ``weakness``, ``category``, ``view``, ``attack pattern``, ``technique``, ``tactic``,
+            ``software``, ``group``, ``campaign``, ``mitigation`` ...
+        aliases: Other names.
+        sections: Its text.
+        links: Pairs of a relation and the id it leads to, such as ``("child of", "CWE-74")``.
+        withdrawn: Whether its source has deprecated or revoked it.
+        replaced_by: What its source says to use instead.
+    """
+
+    id: str
+    name: str
+    kind: str
+    aliases: tuple[str, ...] = ()
+    sections: tuple[Section, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    withdrawn: bool = False
+    replaced_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """A knowledge source, read.
+
+    Attributes:
+        name: ``cwe``, ``capec``, ``enterprise-attack`` ...
+        version: Its own version, or its date where it states none.
+        date: Date of its newest entry as ``YYYY-MM-DD``.
+        sha256: Of the file's bytes as they lie on disk.
+        entries: What it holds, withdrawn entries too.
+        problems: What could not be read.
+    """
+
+    name: str
+    version: str
+    date: str
+    sha256: str
+    entries: tuple[Entry, ...]
+    problems: tuple[RecordProblem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A citable piece of the knowledge base.
 
