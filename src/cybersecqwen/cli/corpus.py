@@ -1,0 +1,158 @@
+"""``cybersecqwen corpus``: build training files, report on them, prove them clean."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, warn
+
+if TYPE_CHECKING:
+    from cybersecqwen.corpus.check import CheckReport
+    from cybersecqwen.corpus.decontaminate import Overlap
+
+HELP = "build training files from raw records, report on them, prove them free of benchmarks"
+
+DATA_VARIABLE = "CYBERSECQWEN_DATA"
+
+_PROBLEMS_SHOWN = 20
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's commands."""
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    build = commands.add_parser("build", help="make a corpus folder from a recipe")
+    build.add_argument("recipe", type=Path, metavar="RECIPE", help="YAML file")
+    build.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make")
+    build.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help=f"folder that the recipe's paths are in (default: ${DATA_VARIABLE}, "
+        "else the recipe's own folder)",
+    )
+    build.add_argument("--json", action="store_true", help="print the report as JSON")
+    report = commands.add_parser("report", help="print a finished corpus's report")
+    report.add_argument("corpus", type=Path, metavar="DIR")
+    report.add_argument("--json", action="store_true", help="print it as JSON")
+    check = commands.add_parser("check", help="exit 1 if training files overlap a benchmark")
+    check.add_argument("path", type=Path, metavar="DIR|FILE", help="corpus folder or JSONL file")
+    check.add_argument(
+        "--against", type=Path, nargs="+", required=True, metavar="FILE", help="benchmark files"
+    )
+    check.add_argument("--ngram", type=int, default=8, metavar="N", help="words in a piece (8)")
+    check.add_argument(
+        "--containment",
+        type=float,
+        default=0.5,
+        metavar="SHARE",
+        help="share of an item's pieces in one row that makes them alike (0.5)",
+    )
+    check.add_argument(
+        "--cosine",
+        type=float,
+        default=0.8,
+        metavar="COSINE",
+        help="TF-IDF cosine that makes them alike (0.8)",
+    )
+    check.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run one of the verb's commands."""
+    commands = {"build": _build, "report": _report, "check": _check}
+    return commands[arguments.command](arguments)
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.core.config import load_recipe
+    from cybersecqwen.corpus.build import REMOVED, build_corpus
+    from cybersecqwen.corpus.recipe import CorpusRecipe
+
+    recipe = load_recipe(arguments.recipe, CorpusRecipe)
+    given = arguments.data or os.environ.get(DATA_VARIABLE) or arguments.recipe.parent
+    report = build_corpus(recipe, Path(given), arguments.out, _stage)
+    if arguments.json:
+        print_json(report)
+    else:
+        for name, part in report.parts.items():
+            print(f"{name:<12}{part.rows:>10,} rows")
+        print(f"{'removed':<12}{sum(report.removed.values()):>10,} records")
+        print(f"{arguments.out}: report.md has the numbers, {REMOVED} the evidence")
+    unreadable = report.removed.get("unreadable", 0)
+    if unreadable:
+        _name_unreadable(arguments.out / REMOVED, unreadable)
+        return EXIT_SOME_FAILED
+    return EXIT_DONE
+
+
+def _stage(stage: str) -> None:
+    if sys.stderr.isatty():
+        warn(stage)
+
+
+def _name_unreadable(path: Path, count: int) -> None:
+    import msgspec
+
+    from cybersecqwen.corpus.rows import Removal, read_lines
+
+    decode = msgspec.json.Decoder(Removal).decode
+    removals = (r for _, r in read_lines(path, decode) if r.stage == "unreadable")
+    for removal, _ in zip(removals, range(_PROBLEMS_SHOWN), strict=False):
+        warn(f"{removal.reason} ({removal.id})" if removal.id else removal.reason)
+    if count > _PROBLEMS_SHOWN:
+        warn(f"and {count - _PROBLEMS_SHOWN:,} more: {path}")
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.corpus.report import read_markdown, read_report
+
+    if arguments.json:
+        print_json(read_report(arguments.corpus))
+    else:
+        print(read_markdown(arguments.corpus), end="")
+    return EXIT_DONE
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.core.errors import InputError
+    from cybersecqwen.corpus.check import check_corpus
+    from cybersecqwen.corpus.recipe import NearDuplicate
+
+    shares = (arguments.containment, arguments.cosine)
+    if arguments.ngram < 1 or not all(0 < share <= 1 for share in shares):
+        raise InputError("--ngram must be 1 or more, --containment and --cosine above 0, at most 1")
+    limits = NearDuplicate(
+        ngram=arguments.ngram, containment=arguments.containment, cosine=arguments.cosine
+    )
+    report = check_corpus(arguments.path, arguments.against, limits)
+    if arguments.json:
+        print_json(report)
+    else:
+        _print_check(report, arguments.path)
+    return EXIT_DONE if report.clean else EXIT_SOME_FAILED
+
+
+def _print_check(report: CheckReport, path: Path) -> None:
+    print(f"{'benchmark':<24}{'items':>8}  {'measure':<8}{'items met':>10}{'rows':>10}")
+    for overlap in report.overlaps:
+        print(_check_line(overlap))
+    for overlap in report.overlaps:
+        for row, match in overlap.examples:
+            print(f"  {row}: {match.measure} {match.score:.4f} with {match.item}, {match.against}")
+    print(
+        f"{report.duplicate_texts:,} of {report.rows:,} rows repeat an earlier text, "
+        f"{report.duplicate_rows:,} of them with the same answer"
+    )
+    verdict = "clean" if report.clean else f"not clean: {report.overlapping_rows:,} rows overlap"
+    print(f"{path}: {verdict}")
+
+
+def _check_line(overlap: Overlap) -> str:
+    return (
+        f"{overlap.benchmark:<24}{overlap.size:>8,}  {overlap.measure:<8}"
+        f"{overlap.items:>10,}{overlap.rows:>10,}"
+    )
