@@ -1,4 +1,4 @@
-"""Fixtures that several rooms' tests share."""
+"""Fixtures for every test."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
-    """The folder of real data; what uses it is marked ``data``."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("CYBERSECQWEN_DATA", beside))
+    """The folder of real public data: ``CYBERSECQWEN_DATA``, else ``../shared/data``."""
+    named = os.environ.get("CYBERSECQWEN_DATA")
+    folder = Path(named) if named else Path(__file__).parents[2] / "shared" / "data"
     if not folder.is_dir():
-        pytest.skip(f"no real data: {folder} is not there (set CYBERSECQWEN_DATA)")
+        pytest.skip(f"no data folder at {folder}; set CYBERSECQWEN_DATA to one")
     return folder
 
 

@@ -95,7 +95,8 @@ class TableWriter:
         """Return the table; the first rows fix the columns' widths."""
         stream = iter(rows)
         sample = list(islice(stream, _SAMPLE_ROWS))
-        id_width = min(max([len("ID"), *(len(clean(row.id)) for row in sample)]), 40)
+        longest = max([len("ID"), *(len(clean(row.id)) for row in sample)])
+        id_width = min(longest, max(self._width // 3, len("CVE-2024-12345")))
         yield self._line(id_width, "ID", "CWE", "SURE", "NAME")
         for row in chain(sample, stream):
             yield self._line(id_width, row.id, row.cwe, f"{row.confidence:.0%}", _remark(row))
