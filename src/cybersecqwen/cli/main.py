@@ -16,25 +16,27 @@ PURPOSE = "Defensive-cybersecurity models that run on your own machine, with no 
 
 # Each is a module beside this one with HELP, configure(parser) and run(arguments) -> exit code.
 # None of them imports anything heavy at its top, so that --help stays instant.
-VERBS = ("map", "info", "doctor")
+VERBS = ("map", "eval", "info", "doctor")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the whole command line's parser."""
+def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
+    """Return the whole command line's parser, or as much of it as one verb needs."""
     parser = argparse.ArgumentParser(prog="cybersecqwen", description=PURPOSE)
     parser.add_argument("--version", action="version", version=f"cybersecqwen {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for name in VERBS:
+    for name in (verb,) if verb in VERBS else VERBS:
         module = importlib.import_module(f"cybersecqwen.cli.{name}")
-        verb = verbs.add_parser(name, help=module.HELP, description=module.HELP)
-        module.configure(verb)
-        verb.set_defaults(run=module.run)
+        subparser = verbs.add_parser(name, help=module.HELP, description=module.HELP)
+        module.configure(subparser)
+        subparser.set_defaults(run=module.run)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 some records failed, 2 unusable."""
-    arguments = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    # Only the verb that is called is imported: an answer should not wait for the others.
+    arguments = build_parser(words[0] if words else None).parse_args(words)
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()

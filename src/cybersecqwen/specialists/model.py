@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import msgspec
@@ -47,7 +46,7 @@ class ModelFolder:
 
 def shipped_folder() -> Path:
     """Return where the model that ships with the package lies, if it does."""
-    return Path(str(files("cybersecqwen.specialists"))) / "weights"
+    return Path(__file__).parent / "weights"
 
 
 def resolve_folder(model: str | Path | None) -> Path:
