@@ -1,0 +1,193 @@
+"""The knowledge index on disk: built in seconds, replaced as a whole, opened by memory map."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import bm25s
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.files import write_json
+from cybersecqwen.core.records import Catalogue, Entry, Passage
+from cybersecqwen.core.text import normalised
+from cybersecqwen.knowledge.passages import merge_entries, page_of, passages_of
+from cybersecqwen.knowledge.terms import terms
+
+FORMAT = 1
+"""Raised whenever the files' layout or the way texts become terms changes."""
+
+MANIFEST = "manifest.json"
+PASSAGES = "passages.jsonl"
+ARRAYS = ("offsets", "pages", "about")
+NAMES = "names.json"
+BM25 = "bm25"
+
+# CWE names end in the weakness's common name: ``... ('SQL Injection')``.
+_COMMON_NAME = re.compile(r"\('([^']+)'\)")
+
+
+class SourceInfo(msgspec.Struct, frozen=True):
+    """What one source contributed: its own version and date, its file's hash, its entries."""
+
+    name: str
+    version: str
+    date: str
+    sha256: str
+    entries: int
+    problems: int
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What an index holds."""
+
+    format: int
+    sources: tuple[SourceInfo, ...]
+    entries: int
+    passages: int
+    kinds: dict[str, int]
+    page_ids: tuple[str, ...]
+
+
+class Names(msgspec.Struct, frozen=True):
+    """Normalised names and aliases, each with its spellings and the page ids they lead to."""
+
+    by_words: dict[str, list[tuple[str, str]]]
+    replaced_by: dict[str, tuple[str, ...]]
+
+
+def build(catalogues: Sequence[Catalogue], out: Path) -> Manifest:
+    """Build an index of all catalogues in folder ``out``, in place of one that is there.
+
+    The new folder is made beside the old and takes its name only when it is whole.
+
+    Raises:
+        InputError: ``out`` exists and is no knowledge index, or nothing is there to index.
+    """
+    if out.exists() and not (out / MANIFEST).is_file():
+        raise InputError(f"{out}: exists and is no knowledge index; give another folder")
+    entries = merge_entries(catalogues)
+    passages = list(passages_of(entries))
+    if not passages:
+        raise InputError("nothing to index: the sources hold no entries")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        manifest = _write(made, catalogues, entries, passages)
+        made.chmod(0o755)
+        _replace(out, made)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return manifest
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read what an index holds.
+
+    Raises:
+        InputError: The folder is no knowledge index, or one of another format.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError) as error:
+        raise InputError(f"{folder}: no knowledge index (kb build makes one): {error}") from error
+    if manifest.format != FORMAT:
+        raise InputError(f"{folder}: index format {manifest.format}, not {FORMAT}: run kb build")
+    return manifest
+
+
+def _write(
+    folder: Path,
+    catalogues: Sequence[Catalogue],
+    entries: Mapping[str, Entry],
+    passages: Sequence[Passage],
+) -> Manifest:
+    page_ids = tuple(entries)
+    number = {name: n for n, name in enumerate(page_ids)}
+    offsets = [0]
+    with (folder / PASSAGES).open("wb") as stream:
+        for passage in passages:
+            offsets.append(offsets[-1] + stream.write(msgspec.json.encode(passage) + b"\n"))
+    arrays: dict[str, NDArray[Any]] = {
+        "offsets": np.array(offsets, np.int64),  # (N + 1,)
+        "pages": np.array([number[page_of(p.id)] for p in passages], np.int32),  # (N,)
+        # Which other entry a passage concerns; -1 for none.  (N,)
+        "about": np.array([number.get(_about(p.id), -1) for p in passages], np.int32),
+    }
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+    retriever = bm25s.BM25(method="lucene", k1=1.2, b=0.75)
+    retriever.index(_numbered(passages), show_progress=False)
+    retriever.save(folder / BM25, show_progress=False)
+    write_json(folder / NAMES, _names(entries.values()))
+    kinds: dict[str, int] = defaultdict(int)
+    for passage in passages:
+        kinds[passage.kind] += 1
+    manifest = Manifest(
+        format=FORMAT,
+        sources=tuple(
+            SourceInfo(c.name, c.version, c.date, c.sha256, len(c.entries), len(c.problems))
+            for c in catalogues
+        ),
+        entries=len(entries),
+        passages=len(passages),
+        kinds=dict(sorted(kinds.items())),
+        page_ids=page_ids,
+    )
+    write_json(folder / MANIFEST, manifest)
+    return manifest
+
+
+def _numbered(passages: Iterable[Passage]) -> tuple[list[list[int]], dict[str, int]]:
+    """Return each passage's terms as numbers, and the vocabulary."""
+    vocabulary: dict[str, int] = {}
+    rows = [
+        [vocabulary.setdefault(t, len(vocabulary)) for t in terms(f"{p.title} {p.id} {p.text}")]
+        for p in passages
+    ]
+    return rows, vocabulary
+
+
+def _about(citation: str) -> str:
+    return citation.partition("#")[2].partition("-")[2]
+
+
+def _names(entries: Iterable[Entry]) -> Names:
+    by_words: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    replaced_by: dict[str, tuple[str, ...]] = {}
+    for entry in entries:
+        if entry.withdrawn:
+            replaced_by[entry.id] = entry.replaced_by
+            continue
+        spellings = [entry.name, *entry.aliases, *_COMMON_NAME.findall(entry.name)]
+        if ": " in entry.name:  # ATT&CK's sub-techniques: parent, colon, own name
+            spellings.append(entry.name.rpartition(": ")[2])
+        for spelling in dict.fromkeys(spellings):
+            if key := normalised(spelling):
+                by_words[key].append((spelling, entry.id))
+    return Names(dict(by_words), replaced_by)
+
+
+def _replace(out: Path, made: Path) -> None:
+    if not out.exists():
+        made.rename(out)
+        return
+    # A folder cannot be replaced in one step: step aside, step in, clear away.
+    aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
+    os.rename(out, aside)  # noqa: PTH104 - Path.rename refuses an existing, even empty, folder
+    try:
+        made.rename(out)
+    except OSError:
+        aside.rename(out)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
