@@ -1,0 +1,330 @@
+"""``eval``: run a benchmark, score its log, compare systems, import others' results, report."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from cybersecqwen.cli.common import (
+    EXIT_DONE,
+    EXIT_SOME_FAILED,
+    print_json,
+    progress,
+    warn,
+)
+from cybersecqwen.core.records import Labeller
+
+if TYPE_CHECKING:
+    from cybersecqwen.evaluation.evaluate import BaselineResult
+    from cybersecqwen.evaluation.summary import Summary
+
+HELP = "evaluate any system under the field's protocols, and compare two item by item"
+
+_ERRORS_SHOWN = 10
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    _configure_run(actions.add_parser("run", help="put a task's questions to a system"))
+    score = actions.add_parser("score", help="score a log again, by every protocol's reader")
+    score.add_argument("log", type=Path, metavar="LOG")
+    _add_shared(score)
+    compare = actions.add_parser("compare", help="test the differences between logs of one task")
+    compare.add_argument("logs", type=Path, metavar="LOG", nargs="+")
+    _add_shared(compare)
+    load = actions.add_parser("import", help="bring others' saved predictions into logs")
+    load.add_argument("file", type=Path, metavar="FILE")
+    load.add_argument(
+        "--from", dest="origin", required=True, choices=("reference", "cti-bench", "athenabench")
+    )
+    load.add_argument("--output", type=Path, metavar="DIR", required=True, help="for the logs")
+    load.add_argument("--task", metavar="TASK", help="where the file leaves it open")
+    load.add_argument("--data", type=Path, metavar="FILE", help="the questions, to show prompts")
+    load.add_argument("--gold", type=Path, metavar="FILE", help="expected answers of --data")
+    load.add_argument("--name", metavar="MODEL", help="what to call the model")
+    load.add_argument("--json", action="store_true", help="print one JSON object")
+    report = actions.add_parser("report", help="write one HTML page and one Markdown file")
+    report.add_argument("logs", type=Path, metavar="LOG", nargs="+")
+    report.add_argument("--output", type=Path, metavar="DIR", required=True)
+    report.add_argument("--title", default="Evaluation report")
+    _add_shared(report)
+
+
+def _configure_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("task", metavar="TASK", help="cti-rcm, cti-mcq, cti-vsp, cti-ate, ...")
+    parser.add_argument("--data", type=Path, metavar="FILE", required=True, help="the questions")
+    parser.add_argument(
+        "--model",
+        metavar="SPEC",
+        default="embedded",
+        help="embedded[:DIR], hf:ID_OR_DIR, gguf:FILE, openai:URL#MODEL, mock:FILE, "
+        "baseline:majority|svm|retrieval (embedded)",
+    )
+    parser.add_argument("--protocol", metavar="NAME", help="ref, faith, paper-2025 or constrained")
+    parser.add_argument("--base", action="store_true", help="the model is no chat model")
+    parser.add_argument("--kb", type=Path, metavar="DIR", help="knowledge base, for retrieval")
+    parser.add_argument("--train", type=Path, metavar="FILE", help="rows for the SVM baseline")
+    parser.add_argument("--trials", type=int, metavar="N", help="passes (the protocol's own)")
+    parser.add_argument("--limit", type=int, metavar="N", help="questions at most")
+    parser.add_argument("--seed", type=int, metavar="N", default=42, help="of the first trial")
+    parser.add_argument("--labeller", choices=get_args(Labeller), default="nvd")
+    parser.add_argument("--gold", type=Path, metavar="FILE", help="expected answers, for cti-taa")
+    parser.add_argument("--since", metavar="DATE", default="", help="earliest, for cwe-holdout")
+    parser.add_argument(
+        "--option",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="an option of the language model's backend, such as batch_size=8",
+    )
+    parser.add_argument("--output", type=Path, metavar="LOG", required=True)
+    _add_shared(parser)
+
+
+def _add_shared(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--actors",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="more names of threat actors: YAML, or an ATT&CK bundle",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what was asked; 1 where some items could not be answered."""
+    actions = {
+        "run": _run,
+        "score": _score,
+        "compare": _compare,
+        "import": _import,
+        "report": _report,
+    }
+    return actions[arguments.action](arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.evaluation.actors import load_actors
+    from cybersecqwen.evaluation.evaluate import RunOptions, prepare, run_baselines
+    from cybersecqwen.evaluation.log import read_log
+    from cybersecqwen.evaluation.runner import run as run_plan
+    from cybersecqwen.evaluation.scoring import score
+    from cybersecqwen.evaluation.summary import summarise
+
+    options = RunOptions(
+        task=arguments.task,
+        data=arguments.data,
+        model=arguments.model,
+        protocol=arguments.protocol,
+        knowledge=arguments.kb,
+        train=arguments.train,
+        trials=arguments.trials,
+        limit=arguments.limit,
+        seed=arguments.seed,
+        labeller=arguments.labeller,
+        base_model=arguments.base,
+        gold=arguments.gold,
+        since=arguments.since,
+        backend=_backend_options(arguments.option),
+    )
+    plan = prepare(options)
+    for _ in progress(run_plan(plan, arguments.output), "answers"):
+        pass
+    log = read_log(arguments.output)
+    actors = load_actors(arguments.actors)
+    summary = summarise(score(log, actors=actors), actors)
+    beside = run_baselines(plan, options)
+    failed = [row for row in log.rows if row.finish == "error"]
+    for row in failed[:_ERRORS_SHOWN]:
+        warn(f"{arguments.output}: {row.id}, trial {row.trial}: {row.error}")
+    if len(failed) > _ERRORS_SHOWN:
+        warn(f"... and {len(failed) - _ERRORS_SHOWN} more; run again to ask these items again")
+    if arguments.json:
+        print_json(_as_json(summary) | {"log": str(arguments.output), "baselines": beside})
+    else:
+        _print_summary(summary)
+        _print_baselines(beside)
+    return EXIT_SOME_FAILED if failed else EXIT_DONE
+
+
+def _backend_options(pairs: list[str]) -> dict[str, Any]:
+    import yaml
+
+    from cybersecqwen.core.errors import InputError
+
+    options = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise InputError(f"--option {pair!r} is not NAME=VALUE")
+        options[name] = yaml.safe_load(value)
+    return options
+
+
+def _score(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.evaluation.actors import load_actors
+    from cybersecqwen.evaluation.log import read_log
+    from cybersecqwen.evaluation.scoring import available_readings, score
+    from cybersecqwen.evaluation.summary import summarise
+
+    log = read_log(arguments.log)
+    actors = load_actors(arguments.actors)
+    summaries = [summarise(score(log, name, actors), actors) for name in available_readings(log)]
+    if log.torn or log.missing:
+        torn = "; its last line is unfinished" if log.torn else ""
+        warn(f"{log.path}: {log.missing} answers are missing{torn}; run again to go on with it")
+    if arguments.json:
+        readers = {summary.reader: _as_json(summary) for summary in summaries}
+        print_json(_as_json(summaries[0]) | {"log": str(arguments.log), "readers": readers})
+    else:
+        _print_summary(summaries[0])
+        if len(summaries) > 1:
+            print("\nThe same text by every reader:")
+            for summary in summaries:
+                print(
+                    f"  {summary.reader:12} {summary.accuracy:.4f} "
+                    f"[{summary.ci95.low:.4f}, {summary.ci95.high:.4f}]  n {summary.n:,}  "
+                    f"unreadable {summary.parse_failures:,}"
+                )
+    return EXIT_SOME_FAILED if log.missing else EXIT_DONE
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.evaluation.actors import load_actors
+    from cybersecqwen.evaluation.compare import compare_logs
+    from cybersecqwen.evaluation.log import read_log
+
+    logs = [read_log(path) for path in arguments.logs]
+    comparison = compare_logs(logs, load_actors(arguments.actors))
+    if arguments.json:
+        print_json(comparison)
+        return EXIT_DONE
+    print(f"{comparison.task}: {comparison.n:,} items that every system answered\n")
+    for system in comparison.systems:
+        low, high = system.ci95.low, system.ci95.high
+        print(
+            f"  {system.accuracy:.4f} [{low:.4f}, {high:.4f}]  {system.model} ({system.protocol})"
+        )
+    print("\n  difference  95 % interval       only A  only B  McNemar p  Holm p")
+    for pair in comparison.pairs:
+        test = pair.test
+        corrected = "" if test.p_holm is None else f"{test.p_holm:.2g}"
+        print(
+            f"  {test.difference:+.4f}     [{test.ci95.low:+.4f}, {test.ci95.high:+.4f}]  "
+            f"{test.only_a:6}  {test.only_b:6}  {test.p_mcnemar:9.2g}  {corrected:6}  "
+            f"{pair.a} - {pair.b}"
+        )
+    return EXIT_DONE
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.evaluation.importers import import_results
+    from cybersecqwen.evaluation.tasks import LoadOptions, find_task
+
+    questions = []
+    if arguments.data is not None:
+        from cybersecqwen.core.errors import InputError
+
+        if arguments.task is None:
+            raise InputError("--data needs --task, which says what its questions are")
+        task = find_task(arguments.task)
+        questions = task.load(arguments.data, LoadOptions(arguments.gold))
+    found = import_results(
+        arguments.file,
+        arguments.origin,
+        arguments.output,
+        questions=questions,
+        task=arguments.task,
+        model=arguments.name,
+    )
+    if arguments.json:
+        import msgspec
+
+        tasks: dict[str, Any] = {}
+        for counts in found:
+            entry = msgspec.to_builtins(counts)
+            # With one model a task's counts stand right under its name; with several, by model.
+            models = tasks.setdefault(counts.task, {"models": {}})["models"]
+            models[counts.model] = entry
+        for entry in tasks.values():
+            if len(entry["models"]) == 1:
+                entry.update(next(iter(entry["models"].values())))
+        print_json({"file": str(arguments.file), "from": arguments.origin, "tasks": tasks})
+        return EXIT_DONE
+    for counts in found:
+        print(
+            f"{counts.task:12} {counts.model:24} n {counts.n:5,}  right: released "
+            f"{counts.released_correct:,}, ours {counts.correct:,} ({counts.accuracy:.4f})  "
+            f"read differently {counts.changed} ({counts.changed_uncut} of whole texts; "
+            f"{counts.cut} cut)  {counts.log}"
+        )
+    return EXIT_DONE
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.evaluation.actors import load_actors
+    from cybersecqwen.evaluation.log import read_log
+    from cybersecqwen.evaluation.report import write_report
+
+    logs = [read_log(path) for path in arguments.logs]
+    written = write_report(logs, arguments.output, arguments.title, load_actors(arguments.actors))
+    if arguments.json:
+        print_json({"files": [str(path) for path in written]})
+    else:
+        for path in written:
+            print(path)
+    return EXIT_DONE
+
+
+def _as_json(summary: Summary) -> dict[str, Any]:
+    import msgspec
+
+    fields: dict[str, Any] = msgspec.to_builtins(summary)
+    return fields
+
+
+def _print_summary(summary: Summary) -> None:
+    book = "open book" if summary.open_book else "closed book"
+    print(f"{summary.task}  {summary.model}  protocol {summary.protocol}, {book}")
+    print(
+        f"  accuracy {summary.accuracy:.4f}  95 % [{summary.ci95.low:.4f}, "
+        f"{summary.ci95.high:.4f}]  {summary.n:,} items, {summary.trials} trial(s)"
+    )
+    if summary.trials > 1:
+        print(
+            f"  spread over trials {summary.spread.trial_sd:.4f}, over items (standard error) "
+            f"{summary.spread.item_se:.4f}; {summary.spread.unstable:.1%} of items unstable"
+        )
+    print(f"  unreadable {summary.parse_failures:,} ({summary.parse_failure_rate:.1%})")
+    named = {
+        "top-5": summary.top5,
+        "calibration error": summary.ece,
+        "Brier": summary.brier,
+        "accuracy at 70 % coverage": summary.accuracy_at_70_coverage,
+        "base score deviation": summary.mad,
+        "micro F1": summary.micro_f1,
+        "macro F1": summary.macro_f1,
+        "plausible": summary.plausible,
+        "discouraged or prohibited": summary.discouraged_share,
+        "exact, parent or child": summary.hierarchy.within_one if summary.hierarchy else None,
+    }
+    for name, value in named.items():
+        if value is not None:
+            print(f"  {name} {value:.4f}")
+
+
+def _print_baselines(baselines: list[BaselineResult]) -> None:
+    print("\nBaselines on the same questions:")
+    for result in baselines:
+        if result.accuracy is None or result.ci95 is None:
+            print(f"  {result.name}: give {result.needs}")
+        else:
+            book = " (open book)" if result.open_book else ""
+            print(
+                f"  {result.accuracy:.4f} [{result.ci95.low:.4f}, {result.ci95.high:.4f}]  "
+                f"{result.name}{book}"
+            )

@@ -1,0 +1,157 @@
+"""Cheap systems that every result is printed beside."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from cybersecqwen.core.answers import CWE_LAST, canonical_answer
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.prompts import LETTERS
+from cybersecqwen.core.protocols import Retriever, Sampling
+from cybersecqwen.core.records import Labeller, Question
+from cybersecqwen.evaluation.systems import Asked, Response
+
+_PROMPT_MARK = "CVE Description:"
+_PASSAGES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledTexts:
+    """Training rows of a baseline: texts and the id of each."""
+
+    texts: list[str]
+    labels: list[str]
+
+
+class MajoritySystem:
+    """Always the commonest expected answer of the task itself: what a constant can reach."""
+
+    sampled = False
+    bare = True
+    open_book = False
+    align = 1
+
+    def __init__(self, questions: Sequence[Question]) -> None:
+        (self._answer, _), *_ = Counter(question.gold for question in questions).most_common(1)
+        self.identity = {"name": f"always {self._answer}"}
+
+    def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Response]:
+        """Say the same every time."""
+        return (Response(self._answer) for _ in asked)
+
+
+class SvmSystem:
+    """TF-IDF of words and word pairs, and a linear support-vector machine.
+
+    Args:
+        rows: What to train on.
+    """
+
+    sampled = False
+    bare = True
+    open_book = False
+    align = 1
+
+    def __init__(self, rows: LabelledTexts) -> None:
+        # Heavy, and needed by this baseline alone.
+        from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
+        from sklearn.svm import LinearSVC  # noqa: PLC0415
+
+        self._words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+        self._machine = LinearSVC(C=1.0, random_state=0)
+        self._machine.fit(self._words.fit_transform(rows.texts), rows.labels)
+        self.identity = {"name": f"TF-IDF + linear SVM on {len(rows.texts):,} rows"}
+
+    def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Response]:
+        """Classify the questions' bare texts."""
+        start = time.perf_counter()
+        found = self._machine.predict(self._words.transform([item.question.text for item in asked]))
+        share = (time.perf_counter() - start) / max(1, len(asked))
+        return (Response(str(answer), seconds=share) for answer in found)
+
+
+class RetrievalSystem:
+    """The option that the knowledge base supports best; no model at all.
+
+    An option's support is the retrieval score of the best passage for the question and the option
+    together, less that of the best passage for the option alone, so that an option is not chosen
+    for being long or for being a common term.
+
+    Args:
+        retriever: The knowledge base.
+        name: What the log should call it.
+    """
+
+    sampled = False
+    bare = True
+    open_book = True
+    align = 1
+
+    def __init__(self, retriever: Retriever, name: str) -> None:
+        self._retriever = retriever
+        self.identity = {"name": name}
+
+    def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Response]:
+        """Search once for each option, with and without the question."""
+        for item in asked:
+            start = time.perf_counter()
+            question = item.question
+            support = [
+                self._best(f"{question.text} {choice}") - self._best(choice)
+                for choice in question.choices
+            ]
+            answer = LETTERS[max(range(len(support)), key=support.__getitem__)]
+            yield Response(answer, seconds=time.perf_counter() - start)
+
+    def _best(self, query: str) -> float:
+        found = self._retriever.search(query, _PASSAGES) if query.strip() else []
+        return found[0][1] if found else 0.0
+
+
+class _TrainRow(msgspec.Struct, frozen=True):
+    text: str = ""
+    labels: dict[str, list[str]] = {}
+    prompt: str = ""
+    response: str = ""
+
+
+def read_training_rows(path: Path, labeller: Labeller) -> LabelledTexts:
+    """Read rows for the SVM: a corpus's ``train.jsonl``, or prompt and response pairs.
+
+    Args:
+        path: JSONL file.
+        labeller: Whose label to learn, where the rows have several.
+
+    Raises:
+        InputError: The file cannot be used, or has no labelled row; the message names the line.
+    """
+    decoder = msgspec.json.Decoder(_TrainRow)
+    rows = LabelledTexts([], [])
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: cannot read: {error}") from error
+    for number, line in enumerate(lines, 1):
+        try:
+            row = decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}:{number}: not a training row: {error}") from error
+        if row.prompt:
+            text = row.prompt.rpartition(_PROMPT_MARK)[2]
+            label = CWE_LAST.read(row.response)
+        else:
+            text = row.text
+            ids = row.labels.get(labeller)
+            label = canonical_answer("cwe", ids[0]) if ids else None
+        if text.strip() and label:
+            rows.texts.append(text.strip())
+            rows.labels.append(label)
+    if len(set(rows.labels)) < 2:
+        raise InputError(f"{path}: fewer than two different labels by {labeller} to learn")
+    return rows

@@ -1,0 +1,207 @@
+"""Puts a run together from what a user typed: questions, protocol, system, baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.protocols import Backend, Retriever, Sampling, Specialist
+from cybersecqwen.core.records import Labeller, Question
+from cybersecqwen.core.taxonomy import shipped_taxonomy
+from cybersecqwen.evaluation import baselines
+from cybersecqwen.evaluation.actors import ActorTable, load_actors
+from cybersecqwen.evaluation.protocols import Protocol, find_protocol, for_base_model
+from cybersecqwen.evaluation.runner import Plan, ask, select_questions
+from cybersecqwen.evaluation.scoring import is_correct
+from cybersecqwen.evaluation.statistics import Interval, bootstrap_interval, shared_pages
+from cybersecqwen.evaluation.systems import SpecialistSystem, System, for_backend, require_kind
+from cybersecqwen.evaluation.tasks import LoadOptions, Task, find_task
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a user may choose of a run.
+
+    Attributes:
+        task: Task name.
+        data: Question file.
+        model: SPEC of the system: ``embedded``, ``embedded:DIR``, ``hf:``, ``gguf:``, ``openai:``,
+            ``mock:``, ``baseline:majority``, ``baseline:svm`` or ``baseline:retrieval``.
+        protocol: Protocol name; None for ``ref`` where a model writes, else ``constrained``.
+        knowledge: Folder of a knowledge base.
+        train: Rows for the SVM baseline.
+        trials: Passes over the questions; None for the protocol's own.
+        limit: Questions at most.
+        seed: Of the first trial; each later trial adds one.
+        labeller: Whose labels a specialist follows and a hold-out expects.
+        base_model: Whether to ask as the protocol asks base models.
+        gold: File with the expected answers, where the question file has none.
+        since: Earliest publication date of a hold-out's rows.
+        backend: Further options of a language model's backend.
+    """
+
+    task: str
+    data: Path
+    model: str = "embedded"
+    protocol: str | None = None
+    knowledge: Path | None = None
+    train: Path | None = None
+    trials: int | None = None
+    limit: int | None = None
+    seed: int = 42
+    labeller: Labeller = "nvd"
+    base_model: bool = False
+    gold: Path | None = None
+    since: str = ""
+    backend: dict[str, Any] = field(default_factory=dict)
+
+
+class BaselineResult(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A cheap system's score on the same questions, or what it needs to have one.
+
+    Attributes:
+        name: The baseline.
+        accuracy: Share right, 0 to 1.
+        ci95: Its bootstrap interval.
+        open_book: Whether it looks things up.
+        needs: What to give so that it can be computed.
+    """
+
+    name: str
+    accuracy: float | None = None
+    ci95: Interval | None = None
+    open_book: bool = False
+    needs: str = ""
+
+
+def prepare(options: RunOptions) -> Plan:
+    """Read the questions and open the system.
+
+    Raises:
+        InputError: The task, the protocol, the model or a file cannot be used.
+        ModelError: The model cannot be loaded, or cannot do what the protocol asks.
+        MissingExtraError: The model needs an optional package that is not installed.
+    """
+    task = find_task(options.task)
+    for name, value in (("--trials", options.trials), ("--limit", options.limit)):
+        if value is not None and value < 1:
+            raise InputError(f"{name} must be at least 1, not {value}")
+    writes = not options.model.startswith(("embedded", "baseline:"))
+    protocol = find_protocol(options.protocol or ("ref" if writes else "constrained"))
+    if options.base_model:
+        protocol = for_base_model(protocol)
+    loaded = task.load(options.data, LoadOptions(options.gold, options.labeller, options.since))
+    questions = select_questions(loaded, task, protocol, options.limit)
+    system = _open(options, task, protocol, questions)
+    trials = (options.trials or protocol.trials) if system.sampled else 1
+    return Plan(
+        task=task,
+        questions=questions,
+        protocol=protocol,
+        system=system,
+        model=options.model,
+        data=options.data,
+        seeds=range(options.seed, options.seed + trials),
+        base_model=options.base_model,
+    )
+
+
+def _open(
+    options: RunOptions, task: Task, protocol: Protocol, questions: Sequence[Question]
+) -> System:
+    spec = options.model
+    if spec == "embedded" or spec.startswith("embedded:"):
+        require_kind(spec, task.kind, "cwe")
+        return SpecialistSystem(_specialist(spec), options.labeller)
+    if spec.startswith("baseline:"):
+        system, needs = _baseline(spec.partition(":")[2], options, task, questions)
+        if system is None:
+            raise InputError(f"{spec} needs {needs}")
+        return system
+    return for_backend(_backend(options), protocol.constrained, shipped_taxonomy())
+
+
+def run_baselines(plan: Plan, options: RunOptions) -> list[BaselineResult]:
+    """Score the cheap systems that can answer this task's questions on the same questions.
+
+    Raises:
+        InputError: A file that a baseline was given cannot be used.
+    """
+    names = ["majority"]
+    if plan.task.kind == "cwe":
+        names.append("svm")
+    if plan.task.kind == "choice":
+        names.append("retrieval")
+    actors = load_actors()
+    return [_baseline_result(name, plan, options, actors) for name in names]
+
+
+def _baseline_result(
+    name: str, plan: Plan, options: RunOptions, actors: ActorTable
+) -> BaselineResult:
+    system, needs = _baseline(name, options, plan.task, plan.questions)
+    if system is None:
+        return BaselineResult(name, needs=needs)
+    asked = ask(plan, system, plan.seeds[0])
+    right = np.array(
+        [
+            is_correct(plan.task.kind, response.text, item.question.gold, actors)
+            for item, response in zip(asked, system.answer(asked, Sampling()), strict=True)
+        ],
+        dtype=np.float64,
+    )
+    return BaselineResult(
+        system.identity["name"],
+        float(right.mean()),
+        bootstrap_interval(right, shared_pages([question.source for question in plan.questions])),
+        open_book=system.open_book,
+    )
+
+
+def _baseline(
+    name: str, options: RunOptions, task: Task, questions: Sequence[Question]
+) -> tuple[System | None, str]:
+    """Return a baseline, or None and what it needs."""
+    if name == "majority":
+        return baselines.MajoritySystem(questions), ""
+    if name == "svm":
+        require_kind("baseline:svm", task.kind, "cwe")
+        if options.train is None:
+            return None, "training rows: --train FILE"
+        rows = baselines.read_training_rows(options.train, options.labeller)
+        return baselines.SvmSystem(rows), ""
+    if name == "retrieval":
+        require_kind("baseline:retrieval", task.kind, "choice")
+        if options.knowledge is None:
+            return None, "a knowledge base: --kb DIR"
+        name = f"lexical retrieval over {options.knowledge.name}"
+        return baselines.RetrievalSystem(_retriever(options.knowledge), name), ""
+    raise InputError(f"no baseline {name!r}; there are majority, svm, retrieval")
+
+
+# The rooms of models are imported only when one of their models is asked for: each brings its own
+# weight, and scoring a log needs none of them.
+
+
+def _specialist(spec: str) -> Specialist:
+    from cybersecqwen.specialists import CweMapper  # noqa: PLC0415
+
+    return CweMapper.load(spec.partition(":")[2] or None)
+
+
+def _backend(options: RunOptions) -> Backend:
+    from cybersecqwen.llm import open_backend  # noqa: PLC0415
+
+    return open_backend(options.model, **options.backend)
+
+
+def _retriever(folder: Path) -> Retriever:
+    from cybersecqwen.knowledge import open_index  # noqa: PLC0415
+
+    return open_index(folder)

@@ -1,0 +1,237 @@
+"""Runs a system over a task, appending to a log that a kill cannot spoil."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from cybersecqwen.core.answers import Reader
+from cybersecqwen.core.errors import InputError, ModelError
+from cybersecqwen.core.files import sha256_file
+from cybersecqwen.core.prompts import render_question
+from cybersecqwen.core.protocols import Message, Sampling
+from cybersecqwen.core.records import Question
+from cybersecqwen.evaluation.log import (
+    Header,
+    Row,
+    RunLog,
+    Timings,
+    Turn,
+    encode_row,
+    questions_sha256,
+    read_log,
+    write_log,
+)
+from cybersecqwen.evaluation.protocols import Protocol
+from cybersecqwen.evaluation.provenance import code_state, versions
+from cybersecqwen.evaluation.systems import Asked, Response, System, first_at
+from cybersecqwen.evaluation.tasks import Task
+
+# What may differ between the heading of a log and that of the run that resumes it.
+_FREE_FIELDS = ("started", "commit", "dirty", "versions")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run, ready to start.
+
+    Attributes:
+        task: What is asked.
+        questions: Of one trial, in order.
+        protocol: How.
+        system: Whom.
+        model: The SPEC to log.
+        data: The question file.
+        seeds: One per trial.
+        base_model: Whether worked examples are shown.
+    """
+
+    task: Task
+    questions: Sequence[Question]
+    protocol: Protocol
+    system: System
+    model: str
+    data: Path
+    seeds: Sequence[int]
+    base_model: bool = False
+
+    @property
+    def reader(self) -> Reader:
+        """How this protocol reads this task's answers.
+
+        Raises:
+            InputError: The protocol has no reader for them.
+        """
+        reader = self.protocol.readers.get(self.task.kind)
+        if reader is None:
+            raise InputError(
+                f"protocol {self.protocol.name} reads no {self.task.kind} answers; "
+                f"{self.task.name} needs another"
+            )
+        return reader
+
+    def header(self) -> Header:
+        """Return the heading that this run's log has."""
+        code = code_state()
+        template = self.protocol.template(self.task.kind)
+        return Header(
+            task=self.task.name,
+            protocol=self.protocol.name,
+            protocol_sha256=self.protocol.sha256(),
+            model=self.model,
+            system=self.system.identity,
+            open_book=self.system.open_book,
+            base_model=self.base_model,
+            seeds=list(self.seeds),
+            items=len(self.questions),
+            data={"name": self.data.name, "sha256": sha256_file(self.data)},
+            questions_sha256=questions_sha256(self.questions),
+            template_sha256=hashlib.sha256(msgspec.json.encode(template)).hexdigest(),
+            versions=versions(),
+            commit=code.commit,
+            dirty=code.dirty,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+
+def select_questions(
+    questions: Sequence[Question], task: Task, protocol: Protocol, limit: int | None
+) -> list[Question]:
+    """Return the questions that a protocol asks: duplicates dropped if it says so, then the limit.
+
+    Raises:
+        InputError: None is left.
+    """
+    kept = [
+        question
+        for question in questions
+        if not (protocol.drop_duplicates and question.id in task.duplicates)
+    ][:limit]
+    if not kept:
+        raise InputError("no question is left to ask")
+    return kept
+
+
+def run(plan: Plan, output: Path) -> Iterator[Row]:
+    """Answer what the log does not hold yet, yielding rows as they are written.
+
+    A log that is there already is continued: whole lines stay, an unfinished last line and items
+    on which the system gave up are asked again. When the iterator is exhausted the log holds every
+    item of every trial, in order.
+
+    Raises:
+        InputError: ``output`` is the log of another run, or no log; the message says what differs.
+        ModelError: The system stopped before it had answered everything.
+    """
+    reader = plan.reader
+    log = _open_log(plan.header(), output)
+    done = {(row.id, row.trial) for row in log.rows}
+    with output.open("ab") as stream:
+        for trial, seed in enumerate(plan.seeds):
+            missing = [
+                place
+                for place, question in enumerate(plan.questions)
+                if (question.id, trial) not in done
+            ]
+            if not missing:
+                continue
+            asked = ask(plan, plan.system, seed)
+            for first, last in _spans(missing):
+                for place, response in _answers(plan, asked, seed, first, last):
+                    row = _row(asked[place], response, trial, seed, reader)
+                    stream.write(encode_row(row))
+                    stream.flush()
+                    yield row
+    _put_in_order(plan, output)
+
+
+def _answers(
+    plan: Plan, asked: Sequence[Asked], seed: int, first: int, last: int
+) -> Iterator[tuple[int, Response]]:
+    """Yield places ``first`` to ``last`` with their responses, starting where a batch starts."""
+    start = first // plan.system.align * plan.system.align
+    sampling = Sampling(plan.protocol.temperature, plan.protocol.top_p, plan.protocol.max_tokens)
+    place = start
+    for response in plan.system.answer(asked[start : last + 1], first_at(sampling, seed, start)):
+        if place >= first:
+            yield place, response
+        place += 1
+    if place != last + 1:
+        raise ModelError(f"{plan.model} stopped after {place} of {len(asked)} questions")
+
+
+def ask(plan: Plan, system: System, seed: int) -> list[Asked]:
+    """Return a trial's questions as they are put to a system."""
+    if system.bare:
+        return [Asked(q, (Message("user", q.text or q.prompt),)) for q in plan.questions]
+    template = plan.protocol.template(plan.task.kind)
+    shots = plan.protocol.shots if plan.base_model else 0
+    # One more than shown, to stand in where the question itself is among those drawn.
+    drawn = np.random.default_rng(seed).permutation(len(plan.questions))[: shots + 1]
+    pool = [plan.questions[place] for place in drawn] if shots else []
+    return [
+        Asked(q, render_question(q, template, [e for e in pool if e.id != q.id][:shots]))
+        for q in plan.questions
+    ]
+
+
+def _row(asked: Asked, response: Response, trial: int, seed: int, reader: Reader) -> Row:
+    question = asked.question
+    options = len(question.choices) or 4
+    return Row(
+        id=question.id,
+        trial=trial,
+        seed=seed,
+        prompt=[Turn(turn.role, turn.content) for turn in asked.messages],
+        output=response.text,
+        reading=reader.read(response.text, options),
+        gold=question.gold,
+        options=options,
+        source=question.source,
+        confidence=response.confidence,
+        candidates=list(response.candidates),
+        finish=response.finish,
+        error=response.error,
+        timings=Timings(response.seconds, response.new_tokens),
+    )
+
+
+def _spans(places: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first and last of each run of neighbouring places."""
+    for _, group in groupby(enumerate(places), lambda pair: pair[1] - pair[0]):
+        run_of = [place for _, place in group]
+        yield run_of[0], run_of[-1]
+
+
+def _open_log(header: Header, output: Path) -> RunLog:
+    if not output.exists():
+        write_log(output, header)
+        return RunLog(output, header, [])
+    log = read_log(output)
+    old, new = (msgspec.structs.asdict(h) for h in (log.header, header))
+    differ = [name for name in old if name not in _FREE_FIELDS and old[name] != new[name]]
+    if differ:
+        raise InputError(
+            f"{output}: is the log of another run ({', '.join(differ)} differ); give another "
+            "--output, or remove it"
+        )
+    kept = [row for row in log.rows if row.finish != "error"]
+    if log.torn or len(kept) != len(log.rows):
+        write_log(output, log.header, kept)
+    return RunLog(output, log.header, kept)
+
+
+def _put_in_order(plan: Plan, output: Path) -> None:
+    """Items asked again stand at the end; put them back where an unbroken run has them."""
+    log = read_log(output)
+    place = {question.id: number for number, question in enumerate(plan.questions)}
+    rows = sorted(log.rows, key=lambda row: (row.trial, place[row.id]))
+    if rows != log.rows:
+        write_log(output, log.header, rows)

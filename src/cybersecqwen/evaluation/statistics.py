@@ -1,0 +1,178 @@
+"""Intervals and tests: what a score, and a difference of two, is worth.
+
+Items are the sampling unit; trials of the same item are averaged first, so that run-to-run noise is
+never mistaken for knowledge of the item population. Questions made from one page are resampled
+together. All resampling is seeded, so the same log always gives the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+RESAMPLES = 5000
+_AT_ONCE = 250
+
+
+class Interval(msgspec.Struct, frozen=True, array_like=True):
+    """A 95 % interval."""
+
+    low: float
+    high: float
+
+
+class TrialSpread(msgspec.Struct, frozen=True):
+    """Where the uncertainty of a mean over items and trials comes from.
+
+    Attributes:
+        trial_sd: Standard deviation of the trials' means (run-to-run noise); 0 for one trial.
+        item_se: Standard error of the mean from the choice of items.
+        unstable: Share of items whose trials do not all agree.
+    """
+
+    trial_sd: float
+    item_se: float
+    unstable: float
+
+
+class Paired(msgspec.Struct, frozen=True):
+    """Two systems on the same items.
+
+    Attributes:
+        n: Items that both answered.
+        mean_a: Mean of the first.
+        mean_b: Mean of the second.
+        difference: First less second.
+        ci95: Paired bootstrap interval of the difference, items of one page kept together.
+        only_a: Items that only the first has right.
+        only_b: Items that only the second has right.
+        p_mcnemar: Exact McNemar test, two-sided.
+        p_bootstrap: Two-sided share of resamples on the other side of no difference.
+        p_holm: McNemar p-value after Holm's correction, where several pairs were tested.
+    """
+
+    n: int
+    mean_a: float
+    mean_b: float
+    difference: float
+    ci95: Interval
+    only_a: int
+    only_b: int
+    p_mcnemar: float
+    p_bootstrap: float
+    p_holm: float | None = None
+
+
+def wilson(successes: int, n: int) -> Interval:
+    """Return Wilson's score interval of a proportion (Wilson 1927)."""
+    from scipy.stats import binomtest  # noqa: PLC0415 -- 0.7 s to import
+
+    found = binomtest(successes, n).proportion_ci(method="wilson")
+    return Interval(float(found.low), float(found.high))
+
+
+def bootstrap_means(
+    values: ArrayLike, groups: Sequence[str] | None = None, seed: int = 0
+) -> NDArray[np.float64]:
+    """Return means of ``RESAMPLES`` resamples, shape (RESAMPLES,).
+
+    Args:
+        values: One number per item, shape (N,).
+        groups: The page each item came from; items of a page are drawn together (the cluster
+            bootstrap). An empty name is a page of its own. None draws items singly.
+        seed: Of the resampling.
+    """
+    numbers: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
+    sums: NDArray[np.float64]
+    sizes: NDArray[np.float64]
+    if groups is None:
+        sums, sizes = numbers, np.ones(len(numbers))
+    else:
+        names = [name or f"\0{place}" for place, name in enumerate(groups)]
+        _, place = np.unique(names, return_inverse=True)
+        sums = np.asarray(np.bincount(place, weights=numbers), dtype=np.float64)
+        sizes = np.asarray(np.bincount(place), dtype=np.float64)
+    random = np.random.default_rng(seed)
+    means = []
+    for _ in range(RESAMPLES // _AT_ONCE):
+        drawn = random.integers(0, len(sums), (_AT_ONCE, len(sums)))
+        means.append(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
+    return np.concatenate(means)
+
+
+def shared_pages(sources: Sequence[str]) -> list[str] | None:
+    """Return the sources as groups for resampling, or None where no two items share one."""
+    named = [source for source in sources if source]
+    return list(sources) if len(set(named)) < len(named) else None
+
+
+def bootstrap_interval(values: ArrayLike, groups: Sequence[str] | None = None) -> Interval:
+    """Return the percentile bootstrap interval of a mean (Efron 1979)."""
+    low, high = np.percentile(bootstrap_means(values, groups), [2.5, 97.5])
+    return Interval(float(low), float(high))
+
+
+def trial_spread(values: NDArray[Any]) -> TrialSpread:
+    """Return the spread over trials and over items of values with shape (items, trials)."""
+    items, trials = values.shape
+    per_item = values.mean(axis=1)
+    return TrialSpread(
+        trial_sd=float(values.mean(axis=0).std(ddof=1)) if trials > 1 else 0.0,
+        item_se=float(per_item.std(ddof=1) / np.sqrt(items)) if items > 1 else 0.0,
+        unstable=float((values != values[:, :1]).any(axis=1).mean()),
+    )
+
+
+def mcnemar(only_a: int, only_b: int) -> float:
+    """Return the exact two-sided p-value of equal shares being right (McNemar 1947)."""
+    from scipy.stats import binomtest  # noqa: PLC0415 -- 0.7 s to import
+
+    discordant = only_a + only_b
+    return float(binomtest(only_a, discordant, 0.5).pvalue) if discordant else 1.0
+
+
+def compare_paired(a: ArrayLike, b: ArrayLike, groups: Sequence[str] | None = None) -> Paired:
+    """Compare two systems item by item.
+
+    Args:
+        a: The first system's score per item, averaged over its trials, shape (N,).
+        b: The second's, on the same items in the same order.
+        groups: As for ``bootstrap_means``.
+
+    Returns:
+        The comparison. For McNemar's test an item averaged over trials counts as right when more
+        than half of its trials are.
+    """
+    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    gaps = first - second
+    means = bootstrap_means(gaps, groups)
+    low, high = np.percentile(means, [2.5, 97.5])
+    right_a, right_b = first > 0.5, second > 0.5
+    only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
+    # One is added so that a finite number of resamples never claims certainty.
+    tail = (min((means <= 0).sum(), (means >= 0).sum()) + 1) / (len(means) + 1)
+    return Paired(
+        n=len(gaps),
+        mean_a=float(first.mean()),
+        mean_b=float(second.mean()),
+        difference=float(gaps.mean()),
+        ci95=Interval(float(low), float(high)),
+        only_a=only_a,
+        only_b=only_b,
+        p_mcnemar=mcnemar(only_a, only_b),
+        p_bootstrap=float(min(1.0, 2 * tail)),
+    )
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values corrected for their number, step-down (Holm 1979), in the given order."""
+    corrected = [0.0] * len(p_values)
+    highest = 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        corrected[place] = highest
+    return corrected

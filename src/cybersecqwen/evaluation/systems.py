@@ -1,0 +1,216 @@
+"""What can be evaluated, behind one small Protocol: specialists, language models, baselines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import numpy as np
+
+from cybersecqwen.core.errors import InputError, ModelError
+from cybersecqwen.core.prompts import LETTERS
+from cybersecqwen.core.protocols import Backend, Message, Sampling, Specialist
+from cybersecqwen.core.records import Labeller, Question
+from cybersecqwen.core.taxonomy import Taxonomy
+
+_WINDOW = 1024
+"""Texts that a specialist answers together; a resumed run starts again at a multiple of it."""
+
+_KEPT_CANDIDATES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question and the conversation that puts it to a language model."""
+
+    question: Question
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a system answered.
+
+    Attributes:
+        text: Its words, or the bare answer where it writes none.
+        confidence: Stated probability (0 to 1) of the answer, or None.
+        candidates: Likeliest answers and their probabilities, best first.
+        finish: ``error`` where the system gave up.
+        seconds: Wall time.
+        new_tokens: Tokens written, where known.
+        error: Why it gave up.
+    """
+
+    text: str
+    confidence: float | None = None
+    candidates: tuple[tuple[str, float], ...] = ()
+    finish: Literal["stop", "length", "error"] = "stop"
+    seconds: float = 0.0
+    new_tokens: int | None = None
+    error: str = ""
+
+
+class System(Protocol):
+    """Anything that answers questions.
+
+    Attributes:
+        align: Questions that are answered as one batch and may shape each other's last digits; a
+            resumed run starts at a multiple of it.
+        sampled: Whether another trial can give another answer.
+        bare: Whether it reads the question's bare text, and answers with a bare answer.
+        open_book: Whether it looks things up.
+        identity: What the log should say of it.
+    """
+
+    align: int
+    sampled: bool
+    bare: bool
+    open_book: bool
+    identity: dict[str, str]
+
+    def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Response]:
+        """Answer in order; ``sampling.first_index`` is the first one's place in its trial."""
+        ...
+
+
+class SpecialistSystem:
+    """An embedded classifier.
+
+    Args:
+        specialist: The model.
+        labeller: Whose convention to follow.
+    """
+
+    sampled = False
+    bare = True
+    open_book = False
+    align = _WINDOW
+
+    def __init__(self, specialist: Specialist, labeller: Labeller) -> None:
+        self._specialist = specialist
+        self._labeller = labeller
+        self.identity = {"name": specialist.name, "labeller": labeller}
+        digest = getattr(specialist, "digest", "")
+        if digest:
+            self.identity["digest"] = digest
+
+    def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Response]:
+        """Classify the questions' bare texts."""
+        texts = (item.question.text for item in asked)
+        start = time.perf_counter()
+        for prediction in self._specialist.map_many(
+            texts, labeller=self._labeller, top_k=_KEPT_CANDIDATES
+        ):
+            now = time.perf_counter()
+            yield Response(
+                prediction.cwe,
+                prediction.confidence,
+                tuple((found.cwe, found.probability) for found in prediction.candidates),
+                seconds=now - start,
+            )
+            start = now
+
+
+class WritingSystem:
+    """A language model that writes its answer."""
+
+    sampled = True
+    bare = False
+    open_book = False
+
+    def __init__(self, backend: Backend) -> None:
+        if "generate" not in backend.abilities:
+            raise ModelError(f"{backend.name} cannot write answers; use --protocol constrained")
+        self._backend = backend
+        self.align = _batch_size(backend)
+        self.identity = {"name": backend.name}
+
+    def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Response]:
+        """Let the model write."""
+        conversations = (item.messages for item in asked)
+        for done in self._backend.generate(conversations, sampling):
+            yield Response(
+                done.text,
+                finish=done.finish,
+                seconds=done.seconds,
+                new_tokens=done.new_tokens,
+                error=done.error,
+            )
+
+
+class ChoosingSystem:
+    """A language model whose answer is the likeliest of the permitted ones.
+
+    Args:
+        backend: The model.
+        taxonomy: Where the permitted CWE ids come from: those that MITRE allows for mapping in
+            view CWE-1003, the view that NVD labels with.
+    """
+
+    sampled = False
+    bare = False
+    open_book = False
+    align = 1
+
+    def __init__(self, backend: Backend, taxonomy: Taxonomy) -> None:
+        if "score" not in backend.abilities:
+            raise ModelError(
+                f"{backend.name} gives no log-probabilities of set answers, which protocol "
+                "constrained needs; use another protocol"
+            )
+        self._backend = backend
+        self._cwes = [
+            entry.id for entry in taxonomy if entry.in_1003 and taxonomy.may_be_taught(entry.id)
+        ]
+        self.identity = {"name": backend.name}
+
+    def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Response]:
+        """Score each permitted answer and take the likeliest."""
+        for item in asked:
+            start = time.perf_counter()
+            choices = item.question.choices
+            permitted = list(LETTERS[: len(choices)]) if choices else self._cwes
+            # One id can begin another (CWE-79, CWE-798), so each is scored with its line's end.
+            texts = permitted if choices else [f"{cwe}\n" for cwe in permitted]
+            scores = np.array(self._backend.score(item.messages, texts))
+            weights = np.exp(scores - scores.max())
+            shares = weights / weights.sum()
+            order = np.argsort(-shares, kind="stable")[:_KEPT_CANDIDATES]
+            candidates = tuple((permitted[i], float(shares[i])) for i in order)
+            yield Response(
+                candidates[0][0],
+                candidates[0][1],
+                candidates,
+                seconds=time.perf_counter() - start,
+            )
+
+
+def for_backend(backend: Backend, constrained: bool, taxonomy: Taxonomy) -> System:
+    """Return the system that puts a protocol's questions to a language model.
+
+    Raises:
+        ModelError: The backend cannot do what the protocol needs.
+    """
+    return ChoosingSystem(backend, taxonomy) if constrained else WritingSystem(backend)
+
+
+def first_at(sampling: Sampling, seed: int, index: int) -> Sampling:
+    """Return the sampling of a trial from one of its questions on."""
+    return replace(sampling, seed=seed, first_index=index)
+
+
+def require_kind(spec: str, kind: str, allowed: str) -> None:
+    """Refuse a system that answers other questions than the task's.
+
+    Raises:
+        InputError: The kinds differ.
+    """
+    if kind != allowed:
+        raise InputError(f"{spec} answers {allowed} questions only; this task's answers are {kind}")
+
+
+def _batch_size(backend: Backend) -> int:
+    # Texts padded together share rounding; a backend that batches says how many it takes.
+    return max(1, int(getattr(backend, "batch_size", 1)))
