@@ -74,6 +74,8 @@ class Comparison(msgspec.Struct, frozen=True):
 def compare_logs(logs: Sequence[RunLog], actors: ActorTable | None = None) -> Comparison:
     """Compare logs of one task, each by its own protocol's reading.
 
+    Where an imported answer was cut, its makers read more of it than we have; their reading counts.
+
     Raises:
         InputError: There are fewer than two logs, they are of different tasks, share no item, or
             expect different answers to an item of one id.
@@ -83,7 +85,7 @@ def compare_logs(logs: Sequence[RunLog], actors: ActorTable | None = None) -> Co
     tasks = {log.header.task for log in logs}
     if len(tasks) > 1:
         raise InputError(f"the logs are of different tasks: {', '.join(sorted(tasks))}")
-    scored = [score(log, actors=actors) for log in logs]
+    scored = [score(log, "best", actors) for log in logs]
     ids = _shared_ids(scored)
     names = unique_names(logs)
     columns = [_column(one, ids) for one in scored]

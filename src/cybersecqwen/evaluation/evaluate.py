@@ -202,6 +202,6 @@ def _backend(options: RunOptions) -> Backend:
 
 
 def _retriever(folder: Path) -> Retriever:
-    from cybersecqwen.knowledge import open_index  # noqa: PLC0415
+    from cybersecqwen.knowledge.search import KnowledgeBase  # noqa: PLC0415
 
-    return open_index(folder)
+    return KnowledgeBase(folder)

@@ -4,8 +4,9 @@ The log is the product: it holds every prompt and every raw output, so that scor
 Lines are appended and flushed as answers come, in the order of trials and questions. A line that a
 kill left unfinished is dropped when the run is resumed.
 
-Two logs of the same run are equal when their ``digest`` is: it covers every line, without the
-fields that tell of the clock and not of the answers (``started`` and ``timings``).
+Two logs hold the same run when their ``digest`` is the same: it covers every line, but for the
+fields that tell of the occasion and not of what was asked and answered (``OCCASION`` in the
+heading, ``timings`` in the rows).
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from cybersecqwen.core.files import atomic_write
 from cybersecqwen.core.records import Question
 
 LOG_VERSION = 1
+
+OCCASION = ("started", "commit", "dirty", "versions")
+"""Fields of the heading that may differ between two goes at the same run."""
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -164,10 +168,10 @@ class RunLog:
         return self.header.items * len(self.header.seeds) - len(self.rows)
 
     def digest(self) -> str:
-        """Return the SHA-256 of the log's content, the clock left out."""
-        digest = hashlib.sha256(
-            msgspec.json.encode(msgspec.structs.replace(self.header, started=""))
-        )
+        """Return the SHA-256 of what was asked and answered."""
+        heading = msgspec.structs.asdict(self.header)
+        asked = {name: value for name, value in heading.items() if name not in OCCASION}
+        digest = hashlib.sha256(msgspec.json.encode(asked))
         for row in self.rows:
             digest.update(msgspec.json.encode(msgspec.structs.replace(row, timings=Timings())))
         return digest.hexdigest()

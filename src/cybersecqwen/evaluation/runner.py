@@ -19,6 +19,7 @@ from cybersecqwen.core.prompts import render_question
 from cybersecqwen.core.protocols import Message, Sampling
 from cybersecqwen.core.records import Question
 from cybersecqwen.evaluation.log import (
+    OCCASION,
     Header,
     Row,
     RunLog,
@@ -33,9 +34,6 @@ from cybersecqwen.evaluation.protocols import Protocol
 from cybersecqwen.evaluation.provenance import code_state, versions
 from cybersecqwen.evaluation.systems import Asked, Response, System, first_at
 from cybersecqwen.evaluation.tasks import Task
-
-# What may differ between the heading of a log and that of the run that resumes it.
-_FREE_FIELDS = ("started", "commit", "dirty", "versions")
 
 
 @dataclass(frozen=True)
@@ -216,7 +214,7 @@ def _open_log(header: Header, output: Path) -> RunLog:
         return RunLog(output, header, [])
     log = read_log(output)
     old, new = (msgspec.structs.asdict(h) for h in (log.header, header))
-    differ = [name for name in old if name not in _FREE_FIELDS and old[name] != new[name]]
+    differ = [name for name in old if name not in OCCASION and old[name] != new[name]]
     if differ:
         raise InputError(
             f"{output}: is the log of another run ({', '.join(differ)} differ); give another "

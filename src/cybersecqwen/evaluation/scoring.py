@@ -64,8 +64,9 @@ def score(log: RunLog, reading: str = "saved", actors: ActorTable | None = None)
 
     Args:
         log: The log.
-        reading: ``saved`` for the readings in the log, ``released`` for those of an imported
-            result's makers, or a protocol's name to read the raw text again.
+        reading: ``saved`` for the readings in the log; ``released`` for those of an imported
+            result's makers; ``best`` for the saved ones, but the makers' where the text that was
+            kept is cut; or a protocol's name to read the raw text again.
         actors: Names of threat actors; None for the shipped table.
 
     Raises:
@@ -77,6 +78,10 @@ def score(log: RunLog, reading: str = "saved", actors: ActorTable | None = None)
     rows = _whole_trials(log)
     if reading == "saved":
         readings = [row.reading for row in rows]
+    elif reading == "best":
+        readings = [
+            row.released.reading if row.cut and row.released else row.reading for row in rows
+        ]
     elif reading == "released":
         missing = [row for row in rows if row.released is None]
         if missing:
