@@ -113,6 +113,13 @@ class KnowledgeBase:
         idf: NDArray[np.float64] = np.log1p((len(self) - frequency + 0.5) / (frequency + 0.5))
         return idf
 
+    def page_maximum(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return, for every passage, the highest of its page's scores (N,)."""
+        highest = np.maximum.reduceat(scores, self._page_starts)
+        lengths = np.diff(self._page_starts, append=len(scores))
+        spread: NDArray[np.float32] = np.repeat(highest, lengths)
+        return spread
+
     def named(self, text: str) -> list[str]:
         """Return the ids of entries whose name or alias the text spells out, longest first.
 
@@ -137,6 +144,11 @@ class KnowledgeBase:
     def _numbers(self, query: Sequence[str]) -> list[int]:
         numbers: list[int] = self._bm25.get_tokens_ids(list(query))
         return numbers
+
+    @cached_property
+    def _page_starts(self) -> NDArray[np.intp]:
+        # A page's passages lie together.
+        return np.flatnonzero(np.diff(self._pages, prepend=-1))
 
     @cached_property
     def _page_numbers(self) -> dict[str, int]:
