@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from cybersecqwen.core.records import RecordProblem
 from cybersecqwen.sources import streams
-from cybersecqwen.sources.streams import ByteSource, DamagedError, too_long
+from cybersecqwen.sources.streams import ByteSource, UnreadableError, too_long
 
 # A whole string, or one character that opens or closes something. A quote alone is a string whose
 # end has not arrived.
@@ -37,7 +37,7 @@ def elements(source: ByteSource) -> Iterator[Element | RecordProblem]:
     such array of objects is itself a record, which is what ``whole_objects`` is for.
 
     Raises:
-        DamagedError: The document ends or breaks in the middle; what came before is yielded.
+        UnreadableError: The document ends or breaks in the middle; what came before is yielded.
     """
     yield from _Cutter(source, in_arrays=True).run()
 
@@ -46,7 +46,7 @@ def whole_objects(source: ByteSource) -> Iterator[Element | RecordProblem]:
     """Yield the objects at the top of a stream, one after the other, however they are laid out.
 
     Raises:
-        DamagedError: As for ``elements``.
+        UnreadableError: As for ``elements``.
     """
     yield from _Cutter(source, in_arrays=False).run()
 
@@ -63,17 +63,43 @@ class _Cutter:
         self._open = bytearray()  # brackets that are open
         self._depth = 0  # of the present record
         self._number = 0
+        self._found_array = False
         self._skipping = False  # the present record is over the limit: its bytes are dropped
 
     def run(self) -> Iterator[Element | RecordProblem]:
-        while piece := self._source.take():
-            self._buffer += piece
+        damage: UnreadableError | None = None
+        pieces: list[bytes] = []
+        size = wanted = 0
+        while True:
+            try:
+                piece = self._source.take()
+            except UnreadableError as error:
+                damage, piece = error, b""
+            pieces.append(piece)
+            size += len(piece)
+            if piece and size < wanted:
+                continue
+            self._buffer = b"".join((self._buffer, *pieces))
+            pieces.clear()
             yield from self._follow()
             self._shrink()
+            # A string that is not whole yet is followed again from its first character: after
+            # as much again has come, so that the work stays in proportion to the length.
+            size, wanted = 0, len(self._buffer)
+            if not piece:
+                break
+        if damage:
+            raise damage
+        self._check_end()
+
+    def _check_end(self) -> None:
         if self._open or self._start >= 0:
-            raise DamagedError(
-                f"{self._source.name}: the JSON ends in the middle, after record {self._number}"
-            )
+            raise self._broken("the JSON ends in the middle")
+        if not (self._number or self._found_array):
+            raise self._broken("not JSON records: no list of them is found")
+
+    def _broken(self, reason: str) -> UnreadableError:
+        return UnreadableError(self._source.name, f"{reason}, after record {self._number}")
 
     def _follow(self) -> Iterator[Element | RecordProblem]:
         buffer = self._buffer
@@ -93,8 +119,9 @@ class _Cutter:
                 if self._start < 0 and token == 0x7B and self._at_record():
                     self._begin(match.start())
                 self._open.append(token)
+                self._found_array = self._found_array or token == 0x5B
                 if len(self._open) > _MAX_DEPTH:
-                    raise DamagedError(f"{self._source.name}: nested over {_MAX_DEPTH} deep")
+                    raise self._broken(f"nested over {_MAX_DEPTH} deep")
             else:
                 self._close(token)
                 if self._start >= 0 and len(self._open) == self._depth:
@@ -114,9 +141,7 @@ class _Cutter:
     def _close(self, token: int) -> None:
         opening = 0x7B if token == 0x7D else 0x5B
         if not self._open or self._open[-1] != opening:
-            raise DamagedError(
-                f"{self._source.name}: not JSON: brackets do not match, after record {self._number}"
-            )
+            raise self._broken("not JSON: brackets do not match")
         self._open.pop()
 
     def _cut(self, end: int) -> Element | RecordProblem:
@@ -134,10 +159,7 @@ class _Cutter:
             self._skipping = True
             keep = self._position
         if len(self._buffer) - keep > 2 * streams.MAX_RECORD_BYTES:
-            raise DamagedError(
-                f"{self._source.name}: record {self._number} has a string of over "
-                f"{streams.MAX_RECORD_BYTES >> 19} MiB"
-            )
+            raise self._broken(f"a string of over {streams.MAX_RECORD_BYTES >> 20} MiB")
         self._buffer = self._buffer[keep:]
         self._position -= keep
         if self._start >= 0:

@@ -29,7 +29,7 @@ class _Row(msgspec.Struct):
     problem_types: list[str] | None = None
     labels: _Labels | None = None
     published: str | None = None
-    containers: msgspec.Raw | None = None
+    containers: msgspec.Raw = msgspec.Raw()  # only its presence counts
 
     def name(self) -> str | None:
         for value in (self.id, self.cve, self.cve_id, self.cve_id_camel):
@@ -63,7 +63,7 @@ def parse_row(
         return decode_problem(where, bytes(content), error)
     if isinstance(row, str):
         return finish(where, fallback_id, row)
-    if row.containers is not None:
+    if bytes(row.containers):
         return parse_cve5(content, where)
     name = row.name() or fallback_id
     text = next((t for t in (row.description, row.text, row.summary) if t is not None), None)

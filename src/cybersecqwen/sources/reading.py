@@ -16,7 +16,7 @@ from cybersecqwen.sources.cve5 import parse_cve5
 from cybersecqwen.sources.json_stream import Element, elements, whole_objects
 from cybersecqwen.sources.jsonl import parse_row
 from cybersecqwen.sources.nvd import parse_nvd
-from cybersecqwen.sources.streams import ByteSource, DamagedError, Line, lines, open_sources
+from cybersecqwen.sources.streams import ByteSource, Line, UnreadableError, lines, open_sources
 from cybersecqwen.sources.tables import TEXT_COLUMNS, header_of, read_table
 from cybersecqwen.sources.text import read_text
 
@@ -27,8 +27,9 @@ Record = Advisory | RecordProblem
 
 _NVD = re.compile(rb'"CVE_Items"\s*:|"vulnerabilities"\s*:\s*\[|"format"\s*:\s*"NVD_CVE"')
 _CVE5 = re.compile(rb'"dataType"\s*:\s*"CVE_RECORD"|"cveMetadata"\s*:\s*\{')
-_JSON = re.compile(rb'\{\s*["}]|\[\s*[\[\]{"]')
+_JSON = re.compile(rb'\{\s*["}]|\[\s*[\]{"]')
 _NUL = b"\x00"
+_LINES_TRIED = 20
 
 
 def read_advisories(
@@ -57,28 +58,33 @@ def read_advisories(
     """
     if format != "auto" and format not in FORMATS:
         raise InputError(f"no format {format!r}: give auto, {', '.join(FORMATS)}")
-    started = False
-    sources = 0
-    name = str(path) if path else "standard input"
-    try:
-        for source in open_sources(path, stdin or sys.stdin.buffer):
-            if not source.as_utf8().peek(1):
-                _refuse_damaged(source)
-                continue
-            sources += 1
+    # Until something is read, what cannot be is held: if there is nothing else, the call as a
+    # whole is unusable; else each is named in its place.
+    held: list[UnreadableError] = []
+    started = found = False
+    for source in open_sources(path, stdin or sys.stdin.buffer):
+        found = True
+        try:
+            if isinstance(source, UnreadableError):
+                raise source
             for record in _records(source, format, labels_from):
-                started = True
+                if not started:
+                    yield from map(_problem, held)
+                    started = True
                 yield record
-    except DamagedError as error:
-        if not started:
-            raise
-        yield RecordProblem(name, "", f"reading stops here: {error}")
-    if not sources:
-        raise InputError(f"{name}: empty: there is nothing to read")
+        except UnreadableError as error:
+            if started:
+                yield _problem(error)
+            else:
+                held.append(error)
+    if held and not started:
+        raise held[0]
+    if not found:
+        raise InputError(f"{path}: holds no file of records")
 
 
-def _refuse_damaged(source: ByteSource) -> None:
-    source.take()
+def _problem(error: UnreadableError) -> RecordProblem:
+    return RecordProblem(error.where, "", f"reading stops here: {error.reason}")
 
 
 def detect_format(head: bytes, name: str) -> Format:
@@ -89,11 +95,11 @@ def detect_format(head: bytes, name: str) -> Format:
         name: What to call the input in messages; a name that ends in .csv or .tsv settles a doubt.
 
     Raises:
-        InputError: The bytes are binary, or JSON of a kind that holds no advisories.
+        InputError: The bytes are binary, or JSON of a kind that holds no advisories; or there are
+            none.
     """
-    if _NUL in head:
-        raise InputError(f"{name}: binary: byte {head.index(_NUL) + 1} is NUL")
     start = head.lstrip()
+    _refuse_binary(head, name)
     if _JSON.match(start):
         return _json_format(start, name)
     first = start.split(b"\n", 1)[0]
@@ -105,18 +111,27 @@ def detect_format(head: bytes, name: str) -> Format:
     return "csv" if name.lower().removesuffix(".gz").endswith((".csv", ".tsv")) else "text"
 
 
+def _refuse_binary(head: bytes, name: str) -> None:
+    if not head or head.isspace():
+        raise UnreadableError(name, "empty: there is nothing to read")
+    if _NUL in head:
+        raise UnreadableError(name, f"binary: byte {head.index(_NUL) + 1} is NUL")
+
+
 def _json_format(start: bytes, name: str) -> Format:
     if _NVD.search(start, 0, 4096):
         return "nvd"
-    if _CVE5.search(start):
+    first = start.split(b"\n", 1)[0]
+    if _CVE5.search(first if _is_json(first) else start):
         return "cve5"
     if start.startswith(b"[") or _one_a_line(start) or b'"containers"' in start:
         return "jsonl"
     if any(b'"%s"' % column.encode() in start for column in TEXT_COLUMNS):
         return "jsonl"
-    raise InputError(
-        f"{name}: JSON of an unknown kind: not an NVD feed, not CVE records, and no field "
-        f"{', '.join(TEXT_COLUMNS)}"
+    raise UnreadableError(
+        name,
+        "JSON of an unknown kind: not an NVD feed, not CVE records, and no field "
+        f"{', '.join(TEXT_COLUMNS)}",
     )
 
 
@@ -129,13 +144,16 @@ def _is_json(text: bytes) -> bool:
 
 
 def _one_a_line(start: bytes) -> bool:
-    """Whether JSON objects stand one a line; a first line that outruns the head is one."""
-    first, *others = start.split(b"\n", 1)
-    return not others or _is_json(first)
+    """Whether JSON objects stand one a line, by the first lines, of which some may be broken."""
+    whole = start.split(b"\n")
+    if len(whole) == 1:
+        return True  # the first line outruns the head, or is all there is
+    return any(line.startswith(b"{") and _is_json(line) for line in whole[:_LINES_TRIED])
 
 
 def _records(source: ByteSource, chosen: str, labels_from: LabelSource) -> Iterator[Record]:
-    head = source.peek()
+    head = source.as_utf8().peek()
+    _refuse_binary(head, source.name)
     detected = detect_format(head, source.name) if chosen == "auto" else chosen
     if detected == "text":
         return read_text(source)

@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol, cast
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import RecordProblem
@@ -50,8 +50,18 @@ _DAMAGE = (
 )
 
 
-class DamagedError(InputError):
-    """A stream ends or breaks where it should not; what came before it is good."""
+class UnreadableError(InputError):
+    """A file or an archive's member from which nothing more can be read; what came before is good.
+
+    Args:
+        where: The file, or the archive and the member.
+        reason: What is wrong.
+    """
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}")
+        self.where = where
+        self.reason = reason
 
 
 class _Bytes(Protocol):
@@ -70,7 +80,7 @@ class ByteSource:
         self.name = name
         self._stream = stream
         self._head = b""
-        self._damage: DamagedError | None = None
+        self._damage: UnreadableError | None = None
         self._decoder: codecs.IncrementalDecoder | None = None
         self._taken = 0
 
@@ -79,7 +89,7 @@ class ByteSource:
         while len(self._head) < size:
             try:
                 piece = self._pull()
-            except DamagedError as error:
+            except UnreadableError as error:
                 # Kept for whoever takes the bytes: what is before it can still be read.
                 self._damage = error
                 break
@@ -92,7 +102,7 @@ class ByteSource:
         """Return the next piece; empty at the end.
 
         Raises:
-            DamagedError: The archive is broken here.
+            UnreadableError: The archive is broken here.
         """
         if self._head:
             piece, self._head = self._head, b""
@@ -130,8 +140,8 @@ class ByteSource:
             try:
                 piece = self._stream.read1(_CHUNK_BYTES)
             except _DAMAGE as error:
-                raise DamagedError(
-                    f"{self.name}: damaged after {self._taken:,} bytes: {_reason(error)}"
+                raise UnreadableError(
+                    self.name, f"damaged after {self._taken:,} bytes: {_reason(error)}"
                 ) from error
             self._taken += len(piece)
             if self._decoder is None:
@@ -147,36 +157,39 @@ def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def open_sources(path: Path | None, stdin: IO[bytes]) -> Iterator[ByteSource]:
+Found = ByteSource | UnreadableError
+"""A stream of bytes, or why there is none at its place."""
+
+
+def open_sources(path: Path | None, stdin: IO[bytes]) -> Iterator[Found]:
     """Yield every stream of bytes that an input holds, decompressed, one open at a time.
 
-    A folder gives its files in the order of their names, a zip its members in theirs.
+    A folder gives its files in the order of their names, a zip its members in theirs. One that
+    cannot be opened is given as its error, so that the others are still read.
 
     Args:
         path: A file or folder; None or ``-`` is standard input.
         stdin: Standard input, in binary.
-
-    Raises:
-        InputError: There is nothing to read at ``path``, or an archive cannot be opened.
     """
     if path is None or str(path) == "-":
-        yield from _unpack(_buffered(stdin), "standard input", 0)
+        yield from _unpack(cast("_Bytes", stdin), "standard input", 0)
     elif path.is_dir():
         yield from _folder(path)
     else:
         yield from _file(path)
 
 
-def _file(path: Path) -> Iterator[ByteSource]:
+def _file(path: Path) -> Iterator[Found]:
     try:
         stream = path.open("rb")
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
+        yield UnreadableError(str(path), error.strerror or str(error))
+        return
     with stream:
         yield from _unpack(stream, str(path), 0)
 
 
-def _folder(path: Path) -> Iterator[ByteSource]:
+def _folder(path: Path) -> Iterator[Found]:
     for folder, subfolders, names in os.walk(path):
         subfolders.sort()
         for name in sorted(names):
@@ -197,63 +210,70 @@ def holds_records(name: str) -> bool:
     return base.endswith(endings)
 
 
-def _buffered(stream: IO[bytes]) -> io.BufferedReader:
-    # Tests and embedders hand in BytesIO, which has read1 but no peek.
-    return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[arg-type]
+class _Piecewise(io.RawIOBase):
+    """What an archive's member has ready, and no more.
+
+    A plain ``read`` goes on until it has all that was asked for, and where the archive breaks
+    before that it loses what it had.
+    """
+
+    def __init__(self, member: _Bytes) -> None:
+        self._member = member
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        piece = self._member.read1(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
-def _unpack(stream: io.BufferedReader | IO[bytes], name: str, depth: int) -> Iterator[ByteSource]:
+def _unpack(stream: _Bytes, name: str, depth: int) -> Iterator[Found]:
     """Yield what a stream holds: itself, its gzip content, or its zip members."""
-    buffered = _buffered(stream)
+    buffered = stream
+    if not isinstance(buffered, io.BufferedReader):
+        buffered = io.BufferedReader(_Piecewise(stream), _CHUNK_BYTES)
     try:
         magic = buffered.peek(4)[:4]
+        if depth > _MAX_NESTING:
+            yield UnreadableError(name, f"archives are nested more than {_MAX_NESTING} deep")
+        elif magic.startswith(_GZIP_MAGIC):
+            with gzip.GzipFile(fileobj=buffered, mode="rb") as inner:
+                yield from _unpack(inner, name, depth + 1)
+        elif magic.startswith(_ZIP_MAGIC):
+            with _seekable(buffered) as file, zipfile.ZipFile(file) as archive:
+                yield from _members(archive, name, depth)
+        else:
+            yield ByteSource(buffered, name)
     except _DAMAGE as error:
-        raise DamagedError(f"{name}: damaged: {_reason(error)}") from error
-    if depth > _MAX_NESTING:
-        raise InputError(f"{name}: archives are nested more than {_MAX_NESTING} deep")
-    if magic.startswith(_GZIP_MAGIC):
-        with gzip.GzipFile(fileobj=buffered) as inner:
-            yield from _unpack(io.BufferedReader(inner), name, depth + 1)  # type: ignore[arg-type]
-    elif magic.startswith(_ZIP_MAGIC):
-        with _seekable(buffered, name) as file:
-            yield from _members(file, name, depth)
-    else:
-        yield ByteSource(buffered, name)
+        yield UnreadableError(name, f"damaged: {_reason(error)}")
 
 
-def _seekable(stream: io.BufferedReader, name: str) -> IO[bytes]:
+def _seekable(stream: io.BufferedReader[Any]) -> IO[bytes]:
     """Return a stream that a zip's directory, at its end, can be sought in."""
-    if stream.seekable() and not isinstance(stream.raw, gzip.GzipFile | zipfile.ZipExtFile):
+    if stream.seekable():
         return stream
-    # A temporary file has no name to clean up, and is on disk, so memory stays bounded.
+    # A temporary file is on disk, so memory stays bounded, and has no name to clean up.
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-    try:
-        shutil.copyfileobj(stream, file)
-    except _DAMAGE as error:
-        file.close()
-        raise DamagedError(f"{name}: damaged: {_reason(error)}") from error
+    shutil.copyfileobj(stream, file)
     file.seek(0)
     return file
 
 
-def _members(file: IO[bytes], name: str, depth: int) -> Iterator[ByteSource]:
-    try:
-        archive = zipfile.ZipFile(file)
-    except _DAMAGE as error:
-        raise DamagedError(f"{name}: damaged zip archive: {_reason(error)}") from error
-    with archive:
-        members = [member for member in archive.infolist() if not member.is_dir()]
-        alone = len(members) == 1
-        for member in members:
-            if not alone and not holds_records(member.filename):
-                continue
-            label = f"{name}/{member.filename}"
-            try:
-                inner = archive.open(member)
-            except _DAMAGE as error:
-                raise DamagedError(f"{label}: damaged: {_reason(error)}") from error
-            with inner:
-                yield from _unpack(io.BufferedReader(inner), label, depth + 1)  # type: ignore[type-var]
+def _members(archive: zipfile.ZipFile, name: str, depth: int) -> Iterator[Found]:
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    for member in members:
+        if len(members) > 1 and not holds_records(member.filename):
+            continue
+        label = f"{name}/{member.filename}"
+        try:
+            inner = archive.open(member)
+        except _DAMAGE as error:
+            yield UnreadableError(label, f"damaged: {_reason(error)}")
+            continue
+        with inner:
+            yield from _unpack(inner, label, depth + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,13 +284,13 @@ class Line:
     content: bytes
 
 
-def lines(source: ByteSource) -> Iterator[Line | RecordProblem]:
-    """Yield the lines of a stream that are not blank.
+def lines(source: ByteSource, *, blank: bool = False) -> Iterator[Line | RecordProblem]:
+    """Yield the lines of a stream, the empty ones only where ``blank`` asks for them.
 
     A line over ``MAX_RECORD_BYTES`` is passed over without being held, and named.
 
     Raises:
-        DamagedError: The archive breaks; every whole line before that has been yielded.
+        UnreadableError: The archive breaks; every whole line before that has been yielded.
     """
     number = 1
     rest: list[bytes] = []
@@ -285,7 +305,7 @@ def lines(source: ByteSource) -> Iterator[Line | RecordProblem]:
         for following in others:
             if size > MAX_RECORD_BYTES:
                 yield too_long(f"{source.name}:{number}")
-            elif content := b"".join(rest).rstrip(b"\r"):
+            elif (content := b"".join(rest).rstrip(b"\r")) or blank:
                 yield Line(number, content)
             number += 1
             rest, size = [following], len(following)

@@ -6,11 +6,10 @@ import csv
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Advisory, LabelSource, RecordProblem
 from cybersecqwen.sources import streams
 from cybersecqwen.sources.fields import finish, labels_of
-from cybersecqwen.sources.streams import ByteSource, lines
+from cybersecqwen.sources.streams import ByteSource, UnreadableError, lines
 
 DELIMITERS = ",;\t|"
 
@@ -51,21 +50,21 @@ def read_table(
     ``gt``, in any number; the date is ``published``. Case does not matter.
 
     Raises:
-        InputError: There is no text column.
-        DamagedError: The stream breaks.
+        UnreadableError: There is no text column, or the stream breaks.
     """
     # The limit is the process's, not the reader's; it is raised, never lowered.
     csv.field_size_limit(max(csv.field_size_limit(), streams.MAX_RECORD_BYTES))
     feed = _Feed(source)
-    first = next(iter(feed), None)
+    first = next((line for line in feed if line.strip()), None)
+    feed.first = 0
     if first is None:
-        raise InputError(f"{source.name}: the table is empty")
+        raise UnreadableError(source.name, "the table is empty")
     delimiter, columns = header_of(first.encode("utf-8", "surrogateescape"))
     text_column = _find(columns, TEXT_COLUMNS)
     if text_column is None:
-        raise InputError(
-            f"{source.name}: no column {', '.join(TEXT_COLUMNS)}; columns found: "
-            f"{', '.join(columns) or 'none'}"
+        raise UnreadableError(
+            source.name,
+            f"no column {', '.join(TEXT_COLUMNS)}; columns found: {', '.join(columns)}",
         )
     roles = _Roles(text_column, _find(columns, _ID_COLUMNS), columns, labels_from)
     rows = csv.reader(feed, delimiter=delimiter, strict=True)
@@ -76,7 +75,9 @@ def read_table(
             row = next(rows, None)
         except csv.Error as error:
             yield from feed.problems()
-            yield RecordProblem(f"{source.name}:{start}", "", f"not a table row: {error}")
+            end = f", up to line {feed.number}" if feed.number > start else ""
+            yield RecordProblem(f"{source.name}:{start}", "", f"not a table row{end}: {error}")
+            feed.first = 0
             continue
         yield from feed.problems()
         if row is None:
@@ -93,7 +94,7 @@ class _Feed:
         self.number = 0
         self.first = 0
         self._problems: deque[RecordProblem] = deque()
-        self._lines = lines(source)
+        self._lines = lines(source, blank=True)
 
     def __iter__(self) -> Iterator[str]:
         return self

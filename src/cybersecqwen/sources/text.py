@@ -13,7 +13,7 @@ def read_text(source: ByteSource) -> Iterator[Advisory | RecordProblem]:
     """Yield one advisory for each line that is not blank; its id is ``line-N``.
 
     Raises:
-        DamagedError: The stream breaks.
+        UnreadableError: The stream breaks.
     """
     for line in lines(source):
         if isinstance(line, RecordProblem):
