@@ -55,7 +55,7 @@ class TransformersBackend:
         self, model: str, *, batch_size: int = 8, device: str | None = None, raw: bool = False
     ) -> None:
         self._name = f"hf:{model}"
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._raw = raw
         self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         on_gpu = self._device.startswith("cuda")
@@ -103,7 +103,7 @@ class TransformersBackend:
         rounding). A prompt that leaves no room for an answer gives an ``error`` generation.
         """
         index = sampling.first_index
-        for batch in batches(conversations, self._batch_size):
+        for batch in batches(conversations, self.batch_size):
             seeds = [item_seed(sampling.seed, index + place) for place in range(len(batch))]
             index += len(batch)
             prompts = [self._encode(conversation) for conversation in batch]
