@@ -14,7 +14,7 @@ import msgspec
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write, write_json
 from cybersecqwen.core.records import Advisory, Labeller, RecordProblem
-from cybersecqwen.core.text import render
+from cybersecqwen.core.text import clean
 from cybersecqwen.specialists.mapper import WINDOW, CweMapper
 from cybersecqwen.specialists.rows import MapRow, RowMaker
 from cybersecqwen.specialists.writers import Writer, write_jsonl
@@ -56,7 +56,7 @@ def map_records(
         for number, record in enumerate(records, start=1):
             if isinstance(record, RecordProblem):
                 report(record)
-            elif not render(record.description):
+            elif not clean(record.description):
                 report(RecordProblem(f"record {number}", record.id, "description has no text"))
             else:
                 usable += 1
