@@ -32,7 +32,7 @@ from cybersecqwen.knowledge.terms import ids_in, terms
 # ordinary word. The page's head, its description, gains a little more.
 _ID_SHARE = 1.0
 _NAME_SHARE = 0.25
-_HEAD_SHARE = 0.25
+_HEAD_SHARE = 0.5
 _LONGEST_NAME = 16  # words
 
 

@@ -1,0 +1,139 @@
+"""``kb``: build a knowledge base from MITRE's files, search it, say what is in it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cybersecqwen.cli.common import (
+    EXIT_DONE,
+    EXIT_SOME_FAILED,
+    print_json,
+    printable,
+    warn,
+)
+
+if TYPE_CHECKING:
+    from cybersecqwen.core.records import Catalogue
+    from cybersecqwen.knowledge.index import Manifest
+
+HELP = "build, search and describe an offline knowledge base of CWE, CAPEC and ATT&CK"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    build = actions.add_parser("build", help="make a knowledge base from MITRE's files")
+    build.add_argument("--cwe", type=Path, metavar="FILE", help="CWE catalogue, JSON")
+    build.add_argument(
+        "--attack",
+        type=Path,
+        metavar="FILE",
+        nargs="+",
+        default=[],
+        help="ATT&CK STIX bundles: enterprise, mobile, ICS",
+    )
+    build.add_argument("--capec", type=Path, metavar="FILE", help="CAPEC STIX bundle")
+    build.add_argument("--out", type=Path, metavar="DIR", required=True, help="folder to make")
+    build.set_defaults(act=_build)
+    search = actions.add_parser("search", help="find passages by words, ids and names")
+    search.add_argument("query", metavar="QUERY")
+    search.add_argument("--limit", type=int, default=8, metavar="N", help="passages at most (8)")
+    search.set_defaults(act=_search)
+    info = actions.add_parser("info", help="say what a knowledge base holds and how old it is")
+    info.set_defaults(act=_info)
+    for action in (search, info):
+        action.add_argument("--kb", type=Path, metavar="DIR", required=True, help="knowledge base")
+    for action in (build, search, info):
+        action.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the chosen action."""
+    code: int = arguments.act(arguments)
+    return code
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.core.errors import InputError
+    from cybersecqwen.knowledge.index import build
+
+    catalogues = _read(arguments)
+    if not catalogues:
+        raise InputError("kb build needs at least one of --cwe, --attack and --capec")
+    problems = [problem for catalogue in catalogues for problem in catalogue.problems]
+    for problem in problems:
+        warn(f"cybersecqwen: {problem}")
+    manifest = build(catalogues, arguments.out)
+    if arguments.json:
+        print_json(_summary(manifest) | {"out": str(arguments.out), "failed": len(problems)})
+    else:
+        print(f"{arguments.out}: {manifest.passages:,} passages of {manifest.entries:,} entries")
+    return EXIT_SOME_FAILED if problems else EXIT_DONE
+
+
+def _read(arguments: argparse.Namespace) -> list[Catalogue]:
+    from cybersecqwen.core.errors import InputError
+    from cybersecqwen.sources.cwe_text import read_cwe_text
+    from cybersecqwen.sources.stix import read_stix
+
+    catalogues = []
+    for option, paths in (("--attack", arguments.attack), ("--capec", [arguments.capec])):
+        for path in filter(None, paths):
+            catalogue = read_stix(path)
+            if (catalogue.name == "capec") != (option == "--capec"):
+                raise InputError(f"{path}: holds {catalogue.name}, which {option} does not take")
+            catalogues.append(catalogue)
+    if arguments.cwe:
+        catalogues.append(read_cwe_text(arguments.cwe))
+    return catalogues
+
+
+def _search(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.core.errors import InputError
+    from cybersecqwen.knowledge.search import KnowledgeBase
+
+    if arguments.limit < 1:
+        raise InputError("--limit must be at least 1")
+    found = KnowledgeBase(arguments.kb).search(arguments.query, arguments.limit)
+    if arguments.json:
+        rows = [
+            {"id": p.id, "title": p.title, "kind": p.kind, "score": round(score, 4), "text": p.text}
+            for p, score in found
+        ]
+        print_json({"query": arguments.query, "passages": rows})
+        return EXIT_DONE
+    if not found:
+        print("not in the knowledge base")
+    for passage, score in found:
+        print(printable(f"{score:7.2f}  {passage.id}  {passage.title}  [{passage.kind}]"))
+        print(f"         {printable(passage.text)}")
+    return EXIT_DONE
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.knowledge.index import read_manifest
+
+    manifest = read_manifest(arguments.kb)
+    if arguments.json:
+        print_json(_summary(manifest))
+        return EXIT_DONE
+    print(f"{manifest.passages:,} passages of {manifest.entries:,} entries")
+    for source in manifest.sources:
+        print(
+            f"{source.name:18} version {source.version}, newest entry {source.date}, "
+            f"{source.entries:,} entries, sha256 {source.sha256[:16]}"
+        )
+    for kind, count in sorted(manifest.kinds.items(), key=lambda item: -item[1]):
+        print(f"  {count:7,} {kind}")
+    return EXIT_DONE
+
+
+def _summary(manifest: Manifest) -> dict[str, object]:
+    return {
+        "sources": manifest.sources,
+        "entries": manifest.entries,
+        "passages": manifest.passages,
+        "kinds": manifest.kinds,
+    }
