@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
 from cybersecqwen.core.text import normalised
 from cybersecqwen.corpus.rows import LABELLERS, Filtered, Labels, Match, Removal, Row, age_order
-
-_NUMBERS = re.compile(r"\d+(?: \d+)*")
-
-
-def masked(text: str) -> str:
-    """Return a key under which texts meet that differ in case, punctuation and numbers alone.
-
-    Runs of numbers (``10.2`` and ``9.1.3``) count as one number.
-    """
-    return _NUMBERS.sub("0", normalised(text))
+from cybersecqwen.corpus.similarity import masked
 
 
 def remove_duplicates(rows: Sequence[Row], part: str) -> Filtered:

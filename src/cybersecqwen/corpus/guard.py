@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cybersecqwen.corpus.dedupe import masked
 from cybersecqwen.corpus.recipe import NearDuplicate
 from cybersecqwen.corpus.rows import Match, Measure, Removal, Row
-from cybersecqwen.corpus.similarity import Pairs, SimilarityIndex, prepare
+from cybersecqwen.corpus.similarity import SimilarityIndex, prepare
 
 _ROWS_AT_ONCE = 4096
 
@@ -31,22 +30,18 @@ def find_crossings(
 ) -> Crossings:
     """Compare every training row with every validation row by the measures for benchmarks.
 
-    The validation rows take the benchmark items' place; besides, rows are alike whose words are
-    the same but for their numbers. Each removal names the best match by each measure.
+    The validation rows take the benchmark items' place. Each removal names the best match by each
+    measure.
     """
     if not validation:
         return Crossings([], [])
     index = SimilarityIndex([row.text for row in validation], limits)
-    by_mask: dict[str, list[int]] = {}
-    for place, row in enumerate(validation):
-        by_mask.setdefault(masked(row.text), []).append(place)
     of_train: dict[int, list[Match]] = {}
     # Per validation row and measure: the best training row's place and the score.
     of_validation: dict[tuple[int, Measure], tuple[int, float]] = {}
     for start in range(0, len(train), _ROWS_AT_ONCE):
         batch = train[start : start + _ROWS_AT_ONCE]
         found = index.match(prepare([row.text for row in batch], limits.ngram))
-        found["digits"] = _same_but_numbers(batch, by_mask)
         for measure, pairs in found.items():
             for text, (item, score) in pairs.best_by_text().items():
                 match = Match(measure, "validation", validation[item].id, score)
@@ -58,13 +53,6 @@ def find_crossings(
         [_removal(train[place], of_train[place]) for place in sorted(of_train)],
         _validation_removals(train, validation, of_validation),
     )
-
-
-def _same_but_numbers(batch: Sequence[Row], by_mask: dict[str, list[int]]) -> Pairs:
-    hits = [
-        (text, item) for text, row in enumerate(batch) for item in by_mask.get(masked(row.text), ())
-    ]
-    return Pairs.of(hits)
 
 
 def _validation_removals(

@@ -268,9 +268,10 @@ def _overlap(report: CorpusReport, recipe: CorpusRecipe) -> str:
     near = recipe.near_duplicate
     lines = [
         "## Overlap with benchmarks",
-        f"`id`: the same CVE id. `text`: the same words, or one text whole inside the other. "
-        f"`ngram`: a row holds {near.containment:.0%} of an item's {near.ngram}-word pieces. "
-        f"`cosine`: TF-IDF cosine of {near.cosine} or more.",
+        "`id`: the same CVE id. `text`: a row has an item's words from beginning to end. "
+        "`excerpt`: an item has a row's. "
+        f"`digits`: the same words but for numbers. `ngram`: a row holds {near.containment:.0%} of "
+        f"an item's {near.ngram}-word pieces. `cosine`: TF-IDF cosine of {near.cosine} or more.",
     ]
     head = ["benchmark", "items", "measure"]
     head += ["items met before", "rows before", "items met after", "rows after"]

@@ -1,14 +1,21 @@
 """Which texts are copies of others: by words, by shared word n-grams, by TF-IDF cosine.
 
-Words are those of ``cybersecqwen.core.text.words``. Three measures, each from 0 to 1:
+Words are those of ``cybersecqwen.core.text.words``. Five measures, each from 0 to 1:
 
 ``text``
-    1 where the two texts have the same words, or one (of at least ``ngram`` words) holds the
-    other's words from beginning to end.
+    1 where the text has the item's words from beginning to end, or exactly those.
+``excerpt``
+    1 where, the other way round, the item has the text's words and more besides.
+``digits``
+    1 where the two texts have the same words once every run of numbers is one number, so that
+    ``10.2`` and ``9.1.3`` are the same.
 ``ngram``
     The share of the item's distinct word n-grams that the text holds too, as GPT-3's authors and
     many since have measured overlap (Brown et al., 2020, appendix C, there with 13 words). An
     item shorter than n words is one n-gram of its own length.
+
+    (For ``text`` and ``excerpt``, the shorter of the two needs at least n words, unless they are
+    the same.)
 ``cosine``
     Cosine of TF-IDF vectors over words and word pairs, term frequencies damped by a logarithm
     (Salton and Buckley, 1988). Inverse document frequencies are those of the indexed items alone,
@@ -18,7 +25,8 @@ Words are those of ``cybersecqwen.core.text.words``. Three measures, each from 0
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -40,6 +48,8 @@ _COMMON_SHARE = 0.01
 """Features that more than this share of the items have are summed only for likely pairs."""
 
 _ROUNDING = 1e-9
+
+_NUMBERS = re.compile(r"\d+(?: \d+)*")
 
 _Ints = NDArray[np.int64]
 
@@ -96,6 +106,15 @@ class Pairs:
         return Pairs(self.items, self.texts, self.scores)
 
 
+def masked(text: str) -> str:
+    """Return the key under which texts meet that the measure ``digits`` takes for the same."""
+    return _mask(words(text))
+
+
+def _mask(tokens: Sequence[str]) -> str:
+    return _NUMBERS.sub("0", " ".join(tokens))
+
+
 def prepare(texts: Sequence[str], ngram: int) -> Block:
     """Tokenise, cut into n-grams and count a block of texts (some thousands at a time)."""
     tokens = [words(text) for text in texts]
@@ -120,18 +139,19 @@ class SimilarityIndex:
         block = prepare(items, limits.ngram)
         self._limits = limits
         self._joined = [" ".join(tokens) for tokens in block.words]
-        self._by_text: dict[str, list[int]] = {}
-        for item, text in enumerate(self._joined):
-            if text:
-                self._by_text.setdefault(text, []).append(item)
+        self._by_text = _places(self._joined)
+        self._by_mask = _places([_mask(tokens) for tokens in block.words])
         self._build_ngrams(block)
         self._build_cosine(block)
 
     def match(self, block: Block) -> dict[Measure, Pairs]:
         """Return the pairs of a block's texts and the items that each measure finds alike."""
         shared = self._shared_ngrams(block)
+        text, excerpt = self._word_for_word(block, shared)
         return {
-            "text": self._same_words(block, shared),
+            "text": text,
+            "excerpt": excerpt,
+            "digits": Pairs.of(_same([_mask(t) for t in block.words], self._by_mask)),
             "ngram": self._contained(shared),
             "cosine": self._close(block.counts),
         }
@@ -167,19 +187,24 @@ class SimilarityIndex:
         hit = share >= self._limits.containment - _ROUNDING
         return _pairs(shared.row[hit], shared.col[hit], share[hit])
 
-    def _same_words(self, block: Block, shared: Any) -> Pairs:
-        found: set[tuple[int, int]] = set()
+    def _word_for_word(self, block: Block, shared: Any) -> tuple[Pairs, Pairs]:
+        """Return the pairs whose text holds the item's words, and those the other way round."""
         joined = [" ".join(tokens) for tokens in block.words]
-        for text, content in enumerate(joined):
-            found.update((text, item) for item in self._by_text.get(content, ()))
+        texts, excerpts = _same(joined, self._by_text), set()
         # Only a text that shares all n-grams of the shorter one can hold it, or be held by it.
         sizes = np.array([len(grams) for grams in block.ngrams])
         whole = (shared.data == self._pieces[shared.col]) | (shared.data == sizes[shared.row])
         for text, item in zip(shared.row[whole].tolist(), shared.col[whole].tolist(), strict=True):
-            shorter, longer = sorted((joined[text], self._joined[item]), key=len)
-            if shorter.count(" ") + 1 >= self._limits.ngram and f" {shorter} " in f" {longer} ":
-                found.add((text, item))
-        return Pairs.of(found)
+            mine, theirs = joined[text], self._joined[item]
+            if self._holds(mine, theirs):
+                texts.add((text, item))
+            elif self._holds(theirs, mine):
+                excerpts.add((text, item))
+        return Pairs.of(texts), Pairs.of(excerpts)
+
+    def _holds(self, longer: str, shorter: str) -> bool:
+        enough = shorter.count(" ") + 1 >= self._limits.ngram
+        return enough and f" {shorter} " in f" {longer} "
 
     def _build_cosine(self, block: Block) -> None:
         self._tfidf = TfidfTransformer(sublinear_tf=True)
@@ -237,6 +262,18 @@ class _Columns:
         kept = place >= 0
         ends = np.concatenate([[0], np.cumsum(kept)])[matrix.indptr]
         return csr_matrix((matrix.data[kept], place[kept], ends), (matrix.shape[0], self._width))
+
+
+def _places(keys: Sequence[str]) -> dict[str, list[int]]:
+    places: dict[str, list[int]] = {}
+    for place, key in enumerate(keys):
+        if key:
+            places.setdefault(key, []).append(place)
+    return places
+
+
+def _same(keys: Sequence[str], places: Mapping[str, Sequence[int]]) -> set[tuple[int, int]]:
+    return {(text, item) for text, key in enumerate(keys) for item in places.get(key, ())}
 
 
 def _binary(lists: Sequence[Sequence[int]], width: int) -> Any:
