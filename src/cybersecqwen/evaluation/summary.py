@@ -66,6 +66,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         wilson95: Wilson's interval, for a single trial.
         spread: Noise of trials and of items, apart.
         trial_accuracies: One per trial.
+        released_trials: Accuracies of an imported result's trials, by its makers' reading; only
+            the last trial's items were kept.
         parse_failures: Answers that could not be read, over all trials.
         parse_failure_rate: Their share of all answers.
         errors: Answers that the system gave up on, over all trials; unreadable too.
@@ -105,6 +107,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     open_book: bool
     trial_accuracies: list[float]
     spread: TrialSpread
+    released_trials: list[float] = []
     wilson95: Interval | None = None
     mad: float | None = None
     mad_ci95: Interval | None = None
@@ -154,6 +157,7 @@ def summarise(scored: Scored, actors: ActorTable | None = None) -> Summary:
         errors=sum(row.finish == "error" for row in rows),
         open_book=log.header.open_book,
         trial_accuracies=[float(mean) for mean in table.mean(axis=0)],
+        released_trials=log.header.released.get("trial_accuracies", []),
         spread=trial_spread(table),
         confusions=_confusions(scored),
         protocol_sha256=log.header.protocol_sha256,
