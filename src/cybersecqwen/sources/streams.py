@@ -273,7 +273,7 @@ def _members(archive: zipfile.ZipFile, name: str, depth: int) -> Iterator[Found]
             yield UnreadableError(label, f"damaged: {_reason(error)}")
             continue
         with inner:
-            yield from _unpack(inner, label, depth + 1)
+            yield from _unpack(cast("_Bytes", inner), label, depth + 1)
 
 
 @dataclass(frozen=True, slots=True)
