@@ -41,8 +41,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     load.add_argument("--output", type=Path, metavar="DIR", required=True, help="for the logs")
     load.add_argument("--task", metavar="TASK", help="where the file leaves it open")
-    load.add_argument("--data", type=Path, metavar="FILE", help="the questions, to show prompts")
-    load.add_argument("--gold", type=Path, metavar="FILE", help="expected answers of --data")
+    load.add_argument(
+        "--questions",
+        metavar="TASK=FILE",
+        action="append",
+        default=[],
+        help="the questions answered, to bring prompts and source pages into the logs",
+    )
+    load.add_argument("--gold", type=Path, metavar="FILE", help="expected answers, for cti-taa")
     load.add_argument("--name", metavar="MODEL", help="what to call the model")
     load.add_argument("--json", action="store_true", help="print one JSON object")
     report = actions.add_parser("report", help="write one HTML page and one Markdown file")
@@ -154,15 +160,17 @@ def _run(arguments: argparse.Namespace) -> int:
 def _backend_options(pairs: list[str]) -> dict[str, Any]:
     import yaml
 
+    return {name: yaml.safe_load(value) for name, value in _pairs("--option", pairs)}
+
+
+def _pairs(option: str, pairs: list[str]) -> list[tuple[str, str]]:
     from cybersecqwen.core.errors import InputError
 
-    options = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name.isidentifier():
-            raise InputError(f"--option {pair!r} is not NAME=VALUE")
-        options[name] = yaml.safe_load(value)
-    return options
+    split = [pair.partition("=") for pair in pairs]
+    for pair, (name, equals, value) in zip(pairs, split, strict=True):
+        if not (name and equals and value):
+            raise InputError(f"{option} {pair!r} is not NAME=VALUE")
+    return [(name, value) for name, _, value in split]
 
 
 def _score(arguments: argparse.Namespace) -> int:
@@ -225,14 +233,9 @@ def _import(arguments: argparse.Namespace) -> int:
     from cybersecqwen.evaluation.importers import import_results
     from cybersecqwen.evaluation.tasks import LoadOptions, find_task
 
-    questions = []
-    if arguments.data is not None:
-        from cybersecqwen.core.errors import InputError
-
-        if arguments.task is None:
-            raise InputError("--data needs --task, which says what its questions are")
-        task = find_task(arguments.task)
-        questions = task.load(arguments.data, LoadOptions(arguments.gold))
+    questions = {}
+    for name, file in _pairs("--questions", arguments.questions):
+        questions[name] = find_task(name).load(Path(file), LoadOptions(arguments.gold))
     found = import_results(
         arguments.file,
         arguments.origin,

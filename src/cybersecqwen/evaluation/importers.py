@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def import_results(
     origin: str,
     output: Path,
     *,
-    questions: Sequence[Question] = (),
+    questions: Mapping[str, Sequence[Question]] | None = None,
     task: str | None = None,
     model: str | None = None,
 ) -> list[ImportCounts]:
@@ -99,7 +99,8 @@ def import_results(
         path: The file.
         origin: ``reference``, ``cti-bench`` or ``athenabench``.
         output: Folder for the logs.
-        questions: The questions answered, to bring prompts and source pages into the logs.
+        questions: By task name, the questions answered, to bring prompts and source pages into
+            the logs.
         task: Task name, where the file leaves it open.
         model: What to call the model, where the file has one and does not name it.
 
@@ -109,9 +110,10 @@ def import_results(
     if origin not in ORIGINS:
         raise InputError(f"nothing is known of {origin!r}; there are {', '.join(ORIGINS)}")
     output.mkdir(parents=True, exist_ok=True)
-    by_id = {question.id: question for question in questions}
+    known = questions or {}
     return [
-        _write(found, path, origin, output, by_id) for found in ORIGINS[origin](path, task, model)
+        _write(found, path, origin, output, known.get(found.task, ()))
+        for found in ORIGINS[origin](path, task, model)
     ]
 
 
@@ -185,13 +187,12 @@ ORIGINS: dict[str, Callable[[Path, str | None, str | None], Iterable[_Import]]] 
 
 
 def _write(
-    found: _Import, path: Path, origin: str, output: Path, questions: dict[str, Question]
+    found: _Import, path: Path, origin: str, output: Path, questions: Sequence[Question]
 ) -> ImportCounts:
     task = find_task(found.task)
     protocol = find_protocol(found.protocol)
-    rows = [
-        _row(answer, task, protocol.readers[task.kind].read, questions) for answer in found.answers
-    ]
+    by_id = {question.id: question for question in questions}
+    rows = [_row(answer, task, protocol.readers[task.kind].read, by_id) for answer in found.answers]
     code = code_state()
     header = Header(
         task=task.name,
@@ -202,7 +203,7 @@ def _write(
         seeds=[0],
         items=len(rows),
         data={"name": path.name, "sha256": sha256_file(path)},
-        questions_sha256=questions_sha256(questions.values()) if questions else "",
+        questions_sha256=questions_sha256(questions) if questions else "",
         versions=versions(),
         commit=code.commit,
         dirty=code.dirty,
