@@ -11,6 +11,21 @@ MAX_CHARACTERS = 20_000
 # Control, format (zero-width, bidirectional overrides), surrogate, private-use and unassigned
 # characters: invisible to an analyst, so they must not steer a model either.
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
+
+
+class _Visible(dict[int, int | str | None]):
+    """What ``str.translate`` makes of a code point: itself, a space, or nothing."""
+
+    def __missing__(self, code: int) -> int | str | None:
+        char = chr(code)
+        seen: int | str | None = None if unicodedata.category(char) in _INVISIBLE else code
+        value = " " if char.isspace() else seen
+        if code < 0x3000:  # what a stranger sends must not fill the memory
+            self[code] = value
+        return value
+
+
+_VISIBLE = _Visible()
 _SPACES = re.compile(r"\s+")
 _WORD = re.compile(r"[a-z0-9]+")
 _LINK = re.compile(r"\b(?:https?|ftp)://\S+")
@@ -24,11 +39,7 @@ def clean(text: str) -> str:
         text = unicodedata.normalize("NFKC", text)[:MAX_CHARACTERS]
     # str.isprintable is a quick test for the common case: nothing to take out.
     if not text.isprintable():
-        text = "".join(
-            " " if char.isspace() else char
-            for char in text
-            if char.isspace() or unicodedata.category(char) not in _INVISIBLE
-        )
+        text = text.translate(_VISIBLE)
     return _SPACES.sub(" ", text).strip()
 
 
