@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cybersecqwen.core.protocols import Message
-from cybersecqwen.core.records import Question
+from cybersecqwen.core.records import Passage, Question
 
 LETTERS = "ABCDEFGHIJ"
 
@@ -71,7 +71,10 @@ def option_lines(choices: Sequence[str]) -> str:
 
 
 def render_question(
-    question: Question, template: Template, examples: Sequence[Question] = ()
+    question: Question,
+    template: Template,
+    examples: Sequence[Question] = (),
+    passages: Sequence[Passage] = (),
 ) -> tuple[Message, ...]:
     """Return the conversation that puts a question to a model.
 
@@ -79,12 +82,21 @@ def render_question(
         question: What to ask. Its ``gold`` and ``source`` are not shown.
         template: How.
         examples: Worked examples for a template that has a layout for them.
+        passages: What to put before everything else when the book is open.
     """
     parts = [_fill(template.example, example, example.gold) for example in examples]
     if parts and template.head:
         parts.insert(0, template.head)
     parts.append(_fill(template.question, question, ""))
+    if passages:
+        parts.insert(0, passage_block(passages))
     return (Message("user", "\n\n".join(parts)),)
+
+
+def passage_block(passages: Sequence[Passage]) -> str:
+    """Return passages for a model to read, each behind its citation id."""
+    shown = "\n\n".join(f"[{found.id}] {found.title}: {found.text}" for found in passages)
+    return f"These passages may help with what follows.\n\n{shown}"
 
 
 def _fill(layout: str, question: Question, gold: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,11 @@ import msgspec
 from cybersecqwen.core.answers import CWE_LAST, canonical_answer
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.prompts import LETTERS
-from cybersecqwen.core.protocols import Retriever, Sampling
+from cybersecqwen.core.protocols import Sampling
 from cybersecqwen.core.records import Labeller, Question
 from cybersecqwen.evaluation.systems import Asked, Response
 
 _PROMPT_MARK = "CVE Description:"
-_PASSAGES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +78,8 @@ class SvmSystem:
 class RetrievalSystem:
     """The option that the knowledge base supports best; no model at all.
 
-    An option's support is the retrieval score of the best passage for the question and the option
-    together, less that of the best passage for the option alone, so that an option is not chosen
-    for being long or for being a common term.
-
     Args:
-        retriever: The knowledge base.
+        choose: Given a question and its options, the probability of each.
         name: What the log should call it.
     """
 
@@ -93,25 +88,19 @@ class RetrievalSystem:
     open_book = True
     align = 1
 
-    def __init__(self, retriever: Retriever, name: str) -> None:
-        self._retriever = retriever
+    def __init__(self, choose: Callable[[str, Sequence[str]], Sequence[float]], name: str) -> None:
+        self._choose = choose
         self.identity = {"name": name}
 
     def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Response]:
-        """Search once for each option, with and without the question."""
+        """Take the likeliest option of each question."""
         for item in asked:
             start = time.perf_counter()
-            question = item.question
-            support = [
-                self._best(f"{question.text} {choice}") - self._best(choice)
-                for choice in question.choices
-            ]
-            answer = LETTERS[max(range(len(support)), key=support.__getitem__)]
-            yield Response(answer, seconds=time.perf_counter() - start)
-
-    def _best(self, query: str) -> float:
-        found = self._retriever.search(query, _PASSAGES) if query.strip() else []
-        return found[0][1] if found else 0.0
+            shares = self._choose(item.question.text, item.question.choices)
+            ranked = sorted(zip(shares, LETTERS, strict=False), key=lambda pair: -pair[0])
+            candidates = tuple((letter, float(share)) for share, letter in ranked)
+            seconds = time.perf_counter() - start
+            yield Response(candidates[0][0], candidates[0][1], candidates, seconds=seconds)
 
 
 class _TrainRow(msgspec.Struct, frozen=True):

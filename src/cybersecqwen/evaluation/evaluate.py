@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.protocols import Backend, Retriever, Sampling, Specialist
+from cybersecqwen.core.protocols import Backend, Sampling, Specialist
 from cybersecqwen.core.records import Labeller, Question
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.evaluation import baselines
@@ -22,6 +22,9 @@ from cybersecqwen.evaluation.scoring import is_correct
 from cybersecqwen.evaluation.statistics import Interval, bootstrap_interval, shared_pages
 from cybersecqwen.evaluation.systems import SpecialistSystem, System, for_backend, require_kind
 from cybersecqwen.evaluation.tasks import LoadOptions, Task, find_task
+
+if TYPE_CHECKING:
+    from cybersecqwen.knowledge.search import KnowledgeBase
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class RunOptions:
         model: SPEC of the system: ``embedded``, ``embedded:DIR``, ``hf:``, ``gguf:``, ``openai:``,
             ``mock:``, ``baseline:majority``, ``baseline:svm`` or ``baseline:retrieval``.
         protocol: Protocol name; None for ``ref`` where a model writes, else ``constrained``.
-        knowledge: Folder of a knowledge base.
+        knowledge: Folder of a knowledge base: for the retrieval baseline, and for a language
+            model to answer with the book open.
         train: Rows for the SVM baseline.
         trials: Passes over the questions; None for the protocol's own.
         limit: Questions at most.
@@ -99,6 +103,9 @@ def prepare(options: RunOptions) -> Plan:
     loaded = task.load(options.data, LoadOptions(options.gold, options.labeller, options.since))
     questions = select_questions(loaded, task, protocol, options.limit)
     system = _open(options, task, protocol, questions)
+    retriever = None
+    if options.knowledge is not None and writes:
+        retriever = _knowledge(options.knowledge)
     trials = (options.trials or protocol.trials) if system.sampled else 1
     return Plan(
         task=task,
@@ -109,6 +116,7 @@ def prepare(options: RunOptions) -> Plan:
         data=options.data,
         seeds=range(options.seed, options.seed + trials),
         base_model=options.base_model,
+        retriever=retriever,
     )
 
 
@@ -181,7 +189,7 @@ def _baseline(
         if options.knowledge is None:
             return None, "a knowledge base: --kb DIR"
         name = f"lexical retrieval over {options.knowledge.name}"
-        return baselines.RetrievalSystem(_retriever(options.knowledge), name), ""
+        return baselines.RetrievalSystem(_chooser(options.knowledge), name), ""
     raise InputError(f"no baseline {name!r}; there are majority, svm, retrieval")
 
 
@@ -201,7 +209,14 @@ def _backend(options: RunOptions) -> Backend:
     return open_backend(options.model, **options.backend)
 
 
-def _retriever(folder: Path) -> Retriever:
+def _knowledge(folder: Path) -> KnowledgeBase:
     from cybersecqwen.knowledge.search import KnowledgeBase  # noqa: PLC0415
 
     return KnowledgeBase(folder)
+
+
+def _chooser(folder: Path) -> Callable[[str, Sequence[str]], Sequence[float]]:
+    from cybersecqwen.knowledge.choice import answer_choice  # noqa: PLC0415
+
+    knowledge = _knowledge(folder)
+    return lambda question, choices: answer_choice(knowledge, question, choices).probabilities

@@ -16,8 +16,8 @@ from cybersecqwen.core.answers import Reader
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.files import sha256_file
 from cybersecqwen.core.prompts import render_question
-from cybersecqwen.core.protocols import Message, Sampling
-from cybersecqwen.core.records import Question
+from cybersecqwen.core.protocols import Message, Retriever, Sampling
+from cybersecqwen.core.records import Passage, Question
 from cybersecqwen.evaluation.log import (
     OCCASION,
     Header,
@@ -35,6 +35,9 @@ from cybersecqwen.evaluation.provenance import code_state, versions
 from cybersecqwen.evaluation.systems import Asked, Response, System, first_at
 from cybersecqwen.evaluation.tasks import Task
 
+PASSAGES = 8
+"""Passages shown to a language model that answers with the book open."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -49,6 +52,7 @@ class Plan:
         data: The question file.
         seeds: One per trial.
         base_model: Whether worked examples are shown.
+        retriever: Where a language model's passages come from, when the book is open.
     """
 
     task: Task
@@ -59,6 +63,7 @@ class Plan:
     data: Path
     seeds: Sequence[int]
     base_model: bool = False
+    retriever: Retriever | None = None
 
     @property
     def reader(self) -> Reader:
@@ -85,7 +90,7 @@ class Plan:
             protocol_sha256=self.protocol.sha256(),
             model=self.model,
             system=self.system.identity,
-            open_book=self.system.open_book,
+            open_book=self.system.open_book or self.retriever is not None,
             base_model=self.base_model,
             seeds=list(self.seeds),
             items=len(self.questions),
@@ -175,9 +180,24 @@ def ask(plan: Plan, system: System, seed: int) -> list[Asked]:
     drawn = np.random.default_rng(seed).permutation(len(plan.questions))[: shots + 1]
     pool = [plan.questions[place] for place in drawn] if shots else []
     return [
-        Asked(q, render_question(q, template, [e for e in pool if e.id != q.id][:shots]))
-        for q in plan.questions
+        Asked(
+            question,
+            render_question(
+                question,
+                template,
+                [example for example in pool if example.id != question.id][:shots],
+                _passages(question, plan.retriever),
+            ),
+        )
+        for question in plan.questions
     ]
+
+
+def _passages(question: Question, retriever: Retriever | None) -> list[Passage]:
+    if retriever is None:
+        return []
+    query = " ".join([question.text or question.prompt, *question.choices])
+    return [passage for passage, _ in retriever.search(query, PASSAGES)]
 
 
 def _row(asked: Asked, response: Response, trial: int, seed: int, reader: Reader) -> Row:
