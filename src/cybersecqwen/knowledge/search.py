@@ -53,7 +53,7 @@ class KnowledgeBase:
             offsets, pages, about = (np.load(folder / f"{a}.npy", mmap_mode="r") for a in ARRAYS)
             self._texts = np.memmap(folder / PASSAGES, np.uint8, "r")
             self._names = msgspec.json.decode((folder / NAMES).read_bytes(), type=Names)
-        except (OSError, ValueError) as error:
+        except (OSError, EOFError, ValueError) as error:
             raise InputError(f"{folder}: damaged knowledge index: {error}") from error
         self._offsets: NDArray[np.int64] = offsets  # (N + 1,)
         self._pages: NDArray[np.int32] = pages  # (N,)

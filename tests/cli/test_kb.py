@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cybersecqwen.cli.main import main
+from mitre_files import attack_objects, write_all, write_bundle
+
+
+@pytest.fixture(scope="module")
+def kb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("kb")
+    files = write_all(folder)
+    out = folder / "kb"
+    sources = ["--cwe", files["cwe"], "--attack", files["attack"], "--capec", files["capec"]]
+    assert main(["kb", "build", *map(str, sources), "--out", str(out)]) == 0
+    return out
+
+
+def test_search_prints_passages(kb: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["kb", "search", "T9100.001", "--kb", str(kb), "--limit", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "T9100.001" in out
+    assert "Adversaries may try one code" in out
+
+
+def test_search_json(kb: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["kb", "search", "CWE-901", "--kb", str(kb), "--limit", "2", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    first, second = answer["passages"]
+    assert first["id"] == "CWE-901"
+    assert first["kind"] == "description"
+    assert first["score"] >= second["score"] > 0
+
+
+def test_search_says_when_it_knows_nothing(kb: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["kb", "search", "zebra", "--kb", str(kb)]) == 0
+    assert capsys.readouterr().out == "not in the knowledge base\n"
+
+
+def test_info(kb: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["kb", "info", "--kb", str(kb)]) == 0
+    out = capsys.readouterr().out
+    assert "lantern-attack     version 2025-03-01" in out
+    assert "cwe                version 9.1, newest entry 2026-01-21, 4 entries" in out
+    assert main(["kb", "info", "--kb", str(kb), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["entries"] == 15
+
+
+def test_a_bad_object_exits_with_1_and_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = {"type": "malware", "id": "malware--bad", "name": 7}
+    bundle = write_bundle(tmp_path / "attack.json", [*attack_objects(), bad])
+    out = tmp_path / "kb"
+    assert main(["kb", "build", "--attack", str(bundle), "--out", str(out), "--json"]) == 1
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["failed"] == 1
+    assert "malware--bad" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["build", "--out", "kb"], "at least one of"),
+        (["build", "--capec", "{attack}", "--out", "kb"], "which --capec does not take"),
+        (["build", "--cwe", "{attack}", "--out", "kb"], "no CWE catalogue"),
+        (["build", "--cwe", "absent.json", "--out", "kb"], "absent.json"),
+        (["search", "x", "--kb", "nowhere"], "no knowledge index"),
+        (["search", "x", "--kb", "nowhere", "--limit", "0"], "--limit"),
+        (["info", "--kb", "nowhere"], "no knowledge index"),
+    ],
+)
+def test_what_cannot_be_used_exits_with_2(
+    arguments: list[str],
+    complaint: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    attack = str(write_all(tmp_path)["attack"])
+    assert main(["kb", *(argument.format(attack=attack) for argument in arguments)]) == 2
+    assert complaint in capsys.readouterr().err
+    assert not (tmp_path / "kb").exists()

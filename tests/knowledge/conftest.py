@@ -1,0 +1,39 @@
+"""A knowledge base of the small made-up files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cybersecqwen.core.records import Catalogue
+from cybersecqwen.knowledge.index import build
+from cybersecqwen.knowledge.search import KnowledgeBase
+from cybersecqwen.sources.cwe_text import read_cwe_text
+from cybersecqwen.sources.stix import read_stix
+from mitre_files import write_all
+
+
+@pytest.fixture(scope="session")
+def catalogues(tmp_path_factory: pytest.TempPathFactory) -> list[Catalogue]:
+    files = write_all(tmp_path_factory.mktemp("mitre"))
+    return [read_stix(files["attack"]), read_stix(files["capec"]), read_cwe_text(files["cwe"])]
+
+
+@pytest.fixture(scope="session")
+def knowledge(
+    catalogues: list[Catalogue], tmp_path_factory: pytest.TempPathFactory
+) -> KnowledgeBase:
+    folder = tmp_path_factory.mktemp("kb") / "kb"
+    build(catalogues, folder)
+    return KnowledgeBase(folder)
+
+
+@pytest.fixture(scope="session")
+def real_knowledge(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> KnowledgeBase:
+    files = data_dir / "knowledge"
+    bundles = ["enterprise-attack", "mobile-attack", "ics-attack", "capec"]
+    read = [read_stix(files / f"{name}.stix.json.gz") for name in bundles]
+    folder = tmp_path_factory.mktemp("kb") / "real"
+    build([*read, read_cwe_text(files / "cwe-4.19.1.json.gz")], folder)
+    return KnowledgeBase(folder)
