@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, printable
+from cybersecqwen.core.machine import usable_cores
 
 HELP = "check this installation: packages, model, processor, memory, GPU"
 
@@ -115,7 +116,7 @@ def diagnose() -> Diagnosis:
         model=model,
         answer=answer,
         processor=_processor(),
-        cores=_cores(),
+        cores=usable_cores(),
         memory_bytes=_memory(),
         gpus=_gpus(),
         cache=cache,
@@ -183,12 +184,6 @@ def _processor() -> list[str] | None:
         for flag in line.split(":", 1)[-1].split()
     }
     return [feature for feature in _PROCESSOR_FEATURES if feature in flags]
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _memory() -> int | None:

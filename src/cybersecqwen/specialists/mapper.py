@@ -31,7 +31,7 @@ class CweMapper:
     Args:
         folder: The model.
         taxonomy: The catalogue to back off in.
-        threads: Batches to run at once; None for one a core.
+        threads: Batches to run at once; None for one a core, 16 at most.
 
     Raises:
         ModelError: The model cannot be loaded.
@@ -53,7 +53,7 @@ class CweMapper:
 
         Args:
             path: The folder; None or ``embedded`` for the shipped one.
-            threads: Batches that ``map_many`` runs at once; None for one a core.
+            threads: Batches that ``map_many`` runs at once; None for one a core, 16 at most.
 
         Raises:
             InputError: There is no model folder.

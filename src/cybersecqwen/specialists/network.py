@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,10 +11,14 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from cybersecqwen.core.errors import ModelError
+from cybersecqwen.core.machine import usable_cores
 from cybersecqwen.specialists.encode import TokenIds
 
-BATCH_TOKENS = 2048
-"""Padded tokens in a batch at most (one text may have more): its activations fit the caches."""
+BATCH_TOKENS = 1024
+"""Padded tokens in a batch at most (one text may have more). Larger batches are no faster on a
+core, and each running one holds its activations: some 40 MB at this size."""
+
+_MAX_THREADS = 16
 
 Logits = NDArray[np.float32]
 
@@ -50,7 +53,7 @@ class Network:
     Args:
         graph: Content of the ONNX file; see ``core.model_folder`` for its inputs and output.
         shape: Labellers and labels, (L, C), that its output must have.
-        threads: Batches to run at once; None for one a core.
+        threads: Batches to run at once; None for one a core, 16 at most.
 
     Raises:
         ModelError: The graph cannot be loaded or has other inputs or outputs.
@@ -87,7 +90,8 @@ class Network:
                 f"the graph gives logits of shape {outputs['logits']}, "
                 f"but the configuration names {shape[0]} labellers and {shape[1]} labels"
             )
-        self._pool = ThreadPoolExecutor(threads or os.cpu_count() or 1, "specialist")
+        workers = threads or min(usable_cores(), _MAX_THREADS)
+        self._pool = ThreadPoolExecutor(workers, "specialist")
 
     def submit(self, texts: Sequence[TokenIds], labeller: int) -> PendingLogits:
         """Start on a window of at least one text; ``labeller`` is its place on the L axis."""
