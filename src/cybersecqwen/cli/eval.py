@@ -329,5 +329,5 @@ def _print_baselines(baselines: list[BaselineResult]) -> None:
             book = " (open book)" if result.open_book else ""
             print(
                 f"  {result.accuracy:.4f} [{result.ci95.low:.4f}, {result.ci95.high:.4f}]  "
-                f"{result.name}{book}"
+                f"{result.system}{book}"
             )

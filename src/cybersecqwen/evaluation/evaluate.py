@@ -70,7 +70,8 @@ class BaselineResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """A cheap system's score on the same questions, or what it needs to have one.
 
     Attributes:
-        name: The baseline.
+        name: ``majority``, ``svm`` or ``retrieval``.
+        system: What it is, in words.
         accuracy: Share right, 0 to 1.
         ci95: Its bootstrap interval.
         open_book: Whether it looks things up.
@@ -78,6 +79,7 @@ class BaselineResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     name: str
+    system: str = ""
     accuracy: float | None = None
     ci95: Interval | None = None
     open_book: bool = False
@@ -165,6 +167,7 @@ def _baseline_result(
         dtype=np.float64,
     )
     return BaselineResult(
+        name,
         system.identity["name"],
         float(right.mean()),
         bootstrap_interval(right, shared_pages([question.source for question in plan.questions])),
