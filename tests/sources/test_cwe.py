@@ -13,7 +13,7 @@ from cybersecqwen.core.records import Weakness
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.sources.cwe import read_cwe, write_cwe_table
 
-XML = """<?xml version="1.0" encoding="UTF-8"?>
+XML = b"""<?xml version="1.0" encoding="UTF-8"?>
 <Weakness_Catalog Name="CWE" Version="9.9" Date="2030-01-02"
     xmlns="http://cwe.mitre.org/cwe-7" xmlns:xhtml="http://www.w3.org/1999/xhtml">
   <Weaknesses>
@@ -48,7 +48,7 @@ XML = """<?xml version="1.0" encoding="UTF-8"?>
     </View>
   </Views>
 </Weakness_Catalog>
-""".encode()
+"""
 
 
 def mapping(usage: str) -> dict[str, str]:
