@@ -451,6 +451,21 @@ def test_escapes_do_not_slow_the_cutter_down() -> None:
     assert time.process_time() - start < 5
 
 
+def test_arrays_of_strings_and_of_rows_in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_CHUNK_BYTES", 7)
+    monkeypatch.setattr(streams, "HEAD_BYTES", 16)
+    texts = ['a "quoted" flaw', "a ]}[{ flaw \\\\", "third"]
+    for indent in (None, 2):
+        assert [
+            (r.id, r.description)
+            for r in read(json.dumps(texts, indent=indent).encode())
+            if isinstance(r, Advisory)
+        ] == [(f"record-{n}", text) for n, text in enumerate(texts, 1)]
+        rows = [{"id": text, "text": text} for text in texts]
+        assert ids(read(json.dumps(rows, indent=indent).encode())) == texts
+        assert ids(read(json.dumps(rows[1], indent=indent).encode())) == texts[1:2]
+
+
 def test_cut_document_names_the_last_record() -> None:
     content = feed2(nvd2("CVE-2024-1"), nvd2("CVE-2024-2"))
     records = read(content[:-60])

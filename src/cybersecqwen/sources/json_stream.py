@@ -11,13 +11,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from cybersecqwen.core.records import RecordProblem
 from cybersecqwen.sources import streams
-from cybersecqwen.sources.streams import ByteSource, UnreadableError, too_long
+from cybersecqwen.sources.streams import HEAD_BYTES, ByteSource, UnreadableError, too_long
 
-# A whole string, or one character that opens or closes something. A quote alone is a string whose
-# end has not arrived.
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["{}\[\]]', re.DOTALL)
+# Outside a record: the next string, or the next character that opens or closes something. A quote
+# alone is a string whose end has not arrived.
+_TOKEN = re.compile(rb'("(?:[^"\\]++|\\.)*+"|["{}\[\]])', re.DOTALL)
+
+# Inside a record: everything up to and with the next bracket, strings passed over, in one step.
+_BRACKET = re.compile(
+    rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+(["{}\[\]])',
+    re.DOTALL,
+)
+_QUOTE, _OBJECT, _OBJECT_END, _ARRAY = b'"{}['
 _MAX_DEPTH = 1000
 
 
@@ -48,7 +57,22 @@ def whole_objects(source: ByteSource) -> Iterator[Element | RecordProblem]:
     Raises:
         UnreadableError: As for ``elements``.
     """
+    head = source.peek()
+    if len(head) < HEAD_BYTES and _is_one_value(head):
+        # The usual file of a folder of records: small, and one. It is decoded, not followed.
+        while source.take():
+            pass
+        yield Element(1, head)
+        return
     yield from _Cutter(source, in_arrays=False).run()
+
+
+def _is_one_value(content: bytes) -> bool:
+    try:
+        msgspec.json.decode(content, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
 class _Cutter:
@@ -103,29 +127,30 @@ class _Cutter:
 
     def _follow(self) -> Iterator[Element | RecordProblem]:
         buffer = self._buffer
-        for match in _TOKEN.finditer(buffer, self._position):
-            token = buffer[match.start()]
-            end = match.end()
-            if token == 0x22:  # a quote
-                if end - match.start() == 1:
-                    self._position = match.start()
-                    if self._start < 0 and self._at_record():
-                        self._begin(match.start())
+        position = self._position
+        while match := (
+            _TOKEN.search(buffer, position) if self._start < 0 else _BRACKET.match(buffer, position)
+        ):
+            start, position = match.span(1)
+            token = buffer[start]
+            if token == _QUOTE:
+                if position - start == 1:
+                    self._position = start
                     return
-                if self._start < 0 and self._at_record() and self._open[-1:] == b"[":
-                    self._begin(match.start())
-                    yield self._cut(end)
+                if self._at_record() and self._open:
+                    self._begin(start)
+                    yield self._cut(position)
             elif token in b"{[":
-                if self._start < 0 and token == 0x7B and self._at_record():
-                    self._begin(match.start())
+                if self._start < 0 and token == _OBJECT and self._at_record():
+                    self._begin(start)
                 self._open.append(token)
-                self._found_array = self._found_array or token == 0x5B
+                self._found_array = self._found_array or token == _ARRAY
                 if len(self._open) > _MAX_DEPTH:
                     raise self._broken(f"nested over {_MAX_DEPTH} deep")
             else:
                 self._close(token)
                 if self._start >= 0 and len(self._open) == self._depth:
-                    yield self._cut(end)
+                    yield self._cut(position)
         self._position = len(buffer)
 
     def _at_record(self) -> bool:
@@ -139,7 +164,7 @@ class _Cutter:
         self._number += 1
 
     def _close(self, token: int) -> None:
-        opening = 0x7B if token == 0x7D else 0x5B
+        opening = _OBJECT if token == _OBJECT_END else _ARRAY
         if not self._open or self._open[-1] != opening:
             raise self._broken("not JSON: brackets do not match")
         self._open.pop()
