@@ -141,16 +141,19 @@ def test_one_bad_entry_costs_no_other() -> None:
         nvd2("CVE-2024-5", vulnStatus="Rejected"),
         nvd2("CVE-2024-6", " "),
         {"cve": {"id": "CVE-2024-7", "descriptions": [{"lang": "es", "value": "Un fallo"}]}},
+        nvd2(""),
         nvd2("CVE-2024-8", 'brackets ]}{[ and "quotes\\" stay'),
     ).replace(b"\\ufffd", b"\xff\xfe")
     records = read(content)
     assert [r.id for r in records] == [
         "CVE-2024-1",
         "",
-        *(f"CVE-2024-{n}" for n in range(3, 9)),
+        *(f"CVE-2024-{n}" for n in range(3, 8)),
+        "",
+        "CVE-2024-8",
     ]
     assert [r.where for r in records if isinstance(r, RecordProblem)] == [
-        f"standard input: record {n}" for n in range(2, 8)
+        f"standard input: record {n}" for n in range(2, 9)
     ]
     said = reasons(records)
     assert said[0].startswith("not UTF-8 at byte ")
@@ -160,6 +163,7 @@ def test_one_bad_entry_costs_no_other() -> None:
         "rejected by its CNA",
         "the description is empty",
         "no English description",
+        "the record has no id",
     ]
 
 

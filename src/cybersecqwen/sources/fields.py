@@ -72,6 +72,8 @@ def finish(
     references: Iterable[str] = (),
 ) -> Advisory | RecordProblem:
     """Return the advisory, or what is wrong with its description."""
+    if not name.strip():
+        return RecordProblem(where, "", "the record has no id")
     if description is None:
         return RecordProblem(where, name, "no English description")
     if not description.strip():

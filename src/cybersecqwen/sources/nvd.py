@@ -132,8 +132,6 @@ def parse_nvd(content: bytes | msgspec.Raw, where: str) -> Advisory | RecordProb
 
 
 def _new(cve: _Cve, where: str) -> Advisory | RecordProblem:
-    if not cve.id:
-        return RecordProblem(where, "", "not an NVD entry: it has no id")
     if cve.vuln_status.lower() == "rejected":
         return RecordProblem(where, cve.id, REJECTED)
     labels = [

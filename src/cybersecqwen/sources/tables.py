@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 
@@ -15,6 +16,7 @@ DELIMITERS = ",;\t|"
 
 TEXT_COLUMNS = ("description", "text", "summary")
 _ID_COLUMNS = ("id", "cve", "cve_id", "cveid", "url")
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")  # as surrogateescape carries such bytes
 _LABEL_COLUMNS = ("cwe", "cwes", "cwe_id", "gt")
 
 
@@ -137,10 +139,9 @@ class _Roles:
         if self._is_url:
             name = name.rstrip("/").rsplit("/", 1)[-1]
         text = _cell(row, self._text)
-        bad = next((cell for cell in row if not _is_utf8(cell)), None)
-        if bad is not None:
-            at = next(i for i, char in enumerate(bad) if "\udc80" <= char <= "\udcff")
-            return RecordProblem(where, "", f"not UTF-8 at character {at + 1} of a field")
+        bad = next(filter(None, map(_NOT_UTF8.search, row)), None)
+        if bad:
+            return RecordProblem(where, "", f"not UTF-8 at character {bad.start() + 1} of a field")
         if len(row) <= self._text:
             return RecordProblem(where, name, f"the row has {len(row)} fields, none for the text")
         labels = labels_of([_cell(row, self._cwe)], self._labels_from)
@@ -150,7 +151,3 @@ class _Roles:
 
 def _cell(row: list[str], column: int | None) -> str:
     return row[column] if column is not None and column < len(row) else ""
-
-
-def _is_utf8(text: str) -> bool:
-    return text.isascii() or not any("\udc80" <= char <= "\udcff" for char in text)
