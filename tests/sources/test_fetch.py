@@ -146,7 +146,7 @@ def test_fetches_verifies_and_does_not_fetch_again(
     publish_nvd(site, 2004)
     assert outcome(nvd(site, tmp_path, get, 2003, 2004)) == ["new", "new"]
     assert (tmp_path / "nvdcve-2.0-2003.json.gz").read_bytes() == packed
-    assert all("cybersecqwen/" in headers["User-Agent"] for _, headers, _ in site.requests)
+    assert all("cybersecqwen" in headers["User-Agent"] for _, headers, _ in site.requests)
     assert waits == [0.5, 0.5, 0.5]  # a pause before each request but the first
     assert outcome(nvd(site, tmp_path, get, 2003, 2004)) == ["unchanged", "unchanged"]
     assert site.count(".gz") == 2

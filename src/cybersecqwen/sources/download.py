@@ -20,11 +20,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from cybersecqwen import __version__
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file, write_json
 
-USER_AGENT = f"cybersecqwen/{__version__} (vulnerability data fetcher; one connection at a time)"
+USER_AGENT = "cybersecqwen (vulnerability data fetcher; one connection at a time)"
 
 _CHUNK_BYTES = 1 << 18
 _MAX_PAGE_BYTES = 16 << 20
