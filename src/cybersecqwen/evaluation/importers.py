@@ -149,13 +149,14 @@ def _from_reference(path: Path, task: str | None, model: str | None) -> Iterable
 
 
 def _from_cti_bench(path: Path, task: str | None, model: str | None) -> Iterable[_Import]:
+    actors = load_actors()
     for saved in cti_bench.read_saved_answers(path):
         found = find_task(f"cti-{saved.task}")
         answers = []
         for row, (text, gold) in enumerate(zip(saved.answers, saved.gold, strict=True)):
             said = "" if text.upper() == "X" else text
             reading = canonical_answer(found.kind, said) if said else None
-            right = is_correct(found.kind, reading, gold, load_actors())
+            right = is_correct(found.kind, reading, gold, actors)
             name = cti_bench.question_id(saved.task, row)
             answers.append(_Answer(name, said, gold, Released(reading, right)))
         # The files hold bare answers that their authors read out of replies they did not keep.
