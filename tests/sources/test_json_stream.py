@@ -66,10 +66,10 @@ def test_objects_one_after_the_other(rows: list[Any], piece: int) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b'[{"a": 1}, {"b"', "ends in the middle, after record 2"),
-        (b'[{"a": 1}]]', "brackets do not match, after record 1"),
+        (b'[{"a": 1}, {"b"', "ends in the middle, after 1 whole records"),
+        (b'[{"a": 1}]]', "brackets do not match, after 1 whole"),
         (b'[{"a": [1}]', "brackets do not match"),
-        (b'[{"a": 1}, "never closed', "ends in the middle, after record 1"),
+        (b'[{"a": 1}, "never closed', "ends in the middle, after 1 whole"),
         (b"words", "no list of them"),
         (b"[" * 2000, "nested over"),
     ],

@@ -123,7 +123,8 @@ class _Cutter:
             raise self._broken("not JSON records: no list of them is found")
 
     def _broken(self, reason: str) -> UnreadableError:
-        return UnreadableError(self._source.name, f"{reason}, after record {self._number}")
+        whole = self._number - (self._start >= 0)
+        return UnreadableError(self._source.name, f"{reason}, after {whole} whole records")
 
     def _follow(self) -> Iterator[Element | RecordProblem]:
         buffer = self._buffer
