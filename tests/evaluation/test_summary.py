@@ -75,3 +75,25 @@ def test_actors(make_log: MakeLog) -> None:
     summary = summarise(score(log))
     assert summary.accuracy == pytest.approx(1 / 3)
     assert summary.plausible == pytest.approx(2 / 3)
+
+
+def test_abstention_and_backing_off(make_log: MakeLog) -> None:
+    log = make_log(
+        ["CWE-79", "CWE-89", "CWE-20", "CWE-20"], ["CWE-79", "CWE-79", "CWE-79", "CWE-121"]
+    )
+    changes: list[dict[str, object]] = [
+        {},
+        {"abstained": True},
+        {"abstained": True, "backoff": "CWE-707"},
+        {"abstained": True, "backoff": "CWE-707"},
+    ]
+    rows = [
+        msgspec.structs.replace(row, **change)
+        for row, change in zip(log.rows, changes, strict=True)
+    ]
+    found = summarise(score(RunLog(log.path, log.header, rows))).abstention
+    assert found is not None
+    assert (found.coverage, found.accuracy_answered, found.accuracy_abstained) == (0.25, 1.0, 0.0)
+    # CWE-707 (improper neutralization) is above CWE-79, not above CWE-121.
+    assert (found.backoff, found.backoff_right) == (0.5, 0.5)
+    assert summarise(score(log)).abstention is None

@@ -318,6 +318,12 @@ def _print_summary(summary: Summary) -> None:
     for name, value in named.items():
         if value is not None:
             print(f"  {name} {value:.4f}")
+    found = summary.abstention
+    if found is not None and found.accuracy_answered is not None:
+        print(
+            f"  at its own threshold it answers {found.coverage:.1%} with accuracy "
+            f"{found.accuracy_answered:.4f}"
+        )
 
 
 def _print_baselines(baselines: list[BaselineResult]) -> None:

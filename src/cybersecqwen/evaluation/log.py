@@ -121,6 +121,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         source: Page or record the question came from; never shown to the model.
         confidence: Stated probability (0 to 1) of the answer, where the system has one.
         candidates: Likeliest answers and their probabilities, best first.
+        abstained: Whether the system would rather not answer; ``output`` is then its best guess.
+        backoff: The broader answer that it stands by instead, if any.
         finish: ``stop``, ``length`` or ``error``.
         error: Why the system gave up.
         cut: Whether an imported output may lack its end.
@@ -139,6 +141,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: str = ""
     confidence: float | None = None
     candidates: list[tuple[str, float]] = []
+    abstained: bool = False
+    backoff: str = ""
     finish: Literal["stop", "length", "error"] = "stop"
     error: str = ""
     cut: bool = False

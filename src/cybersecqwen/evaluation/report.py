@@ -24,7 +24,7 @@ from cybersecqwen.evaluation.compare import Comparison, compare_logs, unique_nam
 from cybersecqwen.evaluation.hierarchy import RELATIONS
 from cybersecqwen.evaluation.log import RunLog
 from cybersecqwen.evaluation.scoring import Scored, score
-from cybersecqwen.evaluation.summary import Summary, summarise
+from cybersecqwen.evaluation.summary import Abstention, Summary, summarise
 from cybersecqwen.evaluation.tables import Table, html_table, markdown_table
 from cybersecqwen.evaluation.tasks import find_task
 
@@ -279,6 +279,7 @@ def _calibration(section: _Section) -> Table:
             _share(summary.brier),
             _share(summary.aurc),
             _share(summary.accuracy_at_70_coverage),
+            *_abstention(summary.abstention),
         ]
         for name, summary in zip(section.names, section.summaries, strict=True)
         if summary.ece is not None
@@ -290,8 +291,19 @@ def _calibration(section: _Section) -> Table:
         "Brier",
         "Area under risk-coverage",
         "Accuracy at 70 % coverage",
+        "Coverage at its own threshold",
+        "Accuracy there",
+        "Backed off",
+        "Backed off rightly",
     ]
     return Table(heads, rows)
+
+
+def _abstention(found: Abstention | None) -> list[str]:
+    if found is None:
+        return [""] * 4
+    shares = (found.coverage, found.accuracy_answered, found.backoff, found.backoff_right)
+    return [_share(share) for share in shares]
 
 
 def _mistakes(section: _Section) -> Table:

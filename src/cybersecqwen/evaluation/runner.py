@@ -215,6 +215,8 @@ def _row(asked: Asked, response: Response, trial: int, seed: int, reader: Reader
         source=question.source,
         confidence=response.confidence,
         candidates=list(response.candidates),
+        abstained=response.abstained,
+        backoff=response.backoff,
         finish=response.finish,
         error=response.error,
         timings=Timings(response.seconds, response.new_tokens),

@@ -42,6 +42,24 @@ class ClassScore(msgspec.Struct, frozen=True):
     f1: float
 
 
+class Abstention(msgspec.Struct, frozen=True):
+    """What a system's own threshold does.
+
+    Attributes:
+        coverage: Share that it answers.
+        accuracy_answered: Share right of those; None where it answers none.
+        accuracy_abstained: What its best guess would have scored on the others.
+        backoff: Share of all on which it names a broader id instead.
+        backoff_right: Share of those that are the expected id or an ancestor of it.
+    """
+
+    coverage: float
+    accuracy_answered: float | None
+    accuracy_abstained: float | None
+    backoff: float
+    backoff_right: float | None
+
+
 class Confusion(msgspec.Struct, frozen=True):
     """A mistake and how often it was made, over all trials."""
 
@@ -84,6 +102,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         brier: Brier score of the stated confidence.
         aurc: Area under the risk-coverage curve.
         accuracy_at_70_coverage: Accuracy over the 70 % that the system is surest of.
+        abstention: What the system's own threshold does, where it has one.
         hierarchy: CWE answers by their place in the catalogue.
         discouraged_share: Share of readable CWE answers that MITRE discourages or prohibits.
         per_class: By expected id, commonest first.
@@ -121,6 +140,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     brier: float | None = None
     aurc: float | None = None
     accuracy_at_70_coverage: float | None = None
+    abstention: Abstention | None = None
     hierarchy: Hierarchy | None = None
     discouraged_share: float | None = None
     per_class: list[ClassScore] = []
@@ -220,6 +240,7 @@ def _cwe(scored: Scored, _: ActorTable) -> dict[str, Any]:
         "hierarchy": judged,
         "discouraged_share": judged.discouraged + judged.prohibited,
         "per_class": _per_class(scored, golds),
+        "abstention": _abstention(scored),
     }
 
 
@@ -230,6 +251,27 @@ _EXTRAS: dict[AnswerKind, Callable[[Scored, ActorTable], dict[str, Any]]] = {
     "techniques": _techniques,
     "actor": _actor,
 }
+
+
+def _abstention(scored: Scored) -> Abstention | None:
+    rows = scored.rows
+    withheld = np.array([row.abstained for row in rows])
+    if not withheld.any():
+        return None
+    right = np.array(scored.correct)
+    taxonomy = shipped_taxonomy()
+    broader = [
+        row.backoff == row.gold or row.backoff in taxonomy.ancestors(row.gold)
+        for row in rows
+        if row.backoff
+    ]
+    return Abstention(
+        coverage=float(1 - withheld.mean()),
+        accuracy_answered=float(right[~withheld].mean()) if not withheld.all() else None,
+        accuracy_abstained=float(right[withheld].mean()),
+        backoff=len(broader) / len(rows),
+        backoff_right=sum(broader) / len(broader) if broader else None,
+    )
 
 
 def _per_class(scored: Scored, golds: list[str]) -> list[ClassScore]:

@@ -37,6 +37,8 @@ class Response:
         text: Its words, or the bare answer where it writes none.
         confidence: Stated probability (0 to 1) of the answer, or None.
         candidates: Likeliest answers and their probabilities, best first.
+        abstained: Whether the system would rather not answer.
+        backoff: The broader answer that it stands by instead, if any.
         finish: ``error`` where the system gave up.
         seconds: Wall time.
         new_tokens: Tokens written, where known.
@@ -46,6 +48,8 @@ class Response:
     text: str
     confidence: float | None = None
     candidates: tuple[tuple[str, float], ...] = ()
+    abstained: bool = False
+    backoff: str = ""
     finish: Literal["stop", "length", "error"] = "stop"
     seconds: float = 0.0
     new_tokens: int | None = None
@@ -108,6 +112,8 @@ class SpecialistSystem:
                 prediction.cwe,
                 prediction.confidence,
                 tuple((found.cwe, found.probability) for found in prediction.candidates),
+                prediction.abstained,
+                prediction.backoff.cwe if prediction.backoff else "",
                 seconds=now - start,
             )
             start = now
