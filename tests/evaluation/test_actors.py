@@ -47,10 +47,9 @@ def test_tables_and_attack_bundles_are_added(tmp_path: Path) -> None:
     table = tmp_path / "more.yaml"
     table.write_text("- {names: [Spider One, Cozy Bear]}\n")
     bundle = tmp_path / "attack.json"
-    objects = [
-        {"type": "intrusion-set", "name": "Web Two", "aliases": ["Web Two", "Weaver"]},
-        {"type": "malware", "name": "Not A Group"},
-    ]
+    reference = [{"source_name": "mitre-attack", "external_id": "G9999"}]
+    group = {"type": "intrusion-set", "id": "intrusion-set--1", "external_references": reference}
+    objects = [{**group, "name": "Web Two", "aliases": ["Web Two", "Weaver"]}]
     bundle.write_text(json.dumps({"type": "bundle", "objects": objects}))
     actors = load_actors([table, bundle])
     assert actors.same("Spider One", "APT29")
@@ -60,3 +59,6 @@ def test_tables_and_attack_bundles_are_added(tmp_path: Path) -> None:
         load_actors([table])
     with pytest.raises(InputError, match=r"none\.yaml"):
         load_actors([tmp_path / "none.yaml"])
+    bundle.write_text(json.dumps({"type": "bundle", "objects": []}))
+    with pytest.raises(InputError, match=r"attack\.json"):
+        load_actors([bundle])

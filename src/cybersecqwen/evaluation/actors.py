@@ -12,6 +12,7 @@ import msgspec
 import yaml
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.sources.stix import read_stix
 
 _NOT_A_WORD = re.compile(r"[^a-z0-9]+")
 # Endings that name the kind of thing, not the thing: "Lazarus Group" is "Lazarus".
@@ -77,8 +78,8 @@ def load_actors(paths: Sequence[Path] = ()) -> ActorTable:
     """Return the shipped table, with further ones added.
 
     Args:
-        paths: YAML tables like the shipped one, or ATT&CK bundles in STIX 2 (``.json``), whose
-            intrusion sets bring their aliases.
+        paths: YAML tables like the shipped one, or ATT&CK bundles, whose groups bring their
+            aliases.
 
     Raises:
         InputError: A file cannot be read, or is neither.
@@ -92,23 +93,13 @@ def _shipped() -> tuple[Actor, ...]:
     return tuple(msgspec.convert(yaml.safe_load(text), list[Actor]))
 
 
-class _StixObject(msgspec.Struct, frozen=True):
-    type: str
-    name: str = ""
-    aliases: list[str] = []
-
-
-class _Bundle(msgspec.Struct, frozen=True):
-    objects: list[_StixObject]
-
-
 def _read(path: Path) -> list[Actor]:
+    if path.suffix not in (".yaml", ".yml"):
+        groups = [entry for entry in read_stix(path).entries if entry.kind == "group"]
+        if not groups:
+            raise InputError(f"{path}: has no threat actor; give an ATT&CK bundle, or YAML")
+        return [Actor([group.name, *group.aliases]) for group in groups]
     try:
-        data = path.read_bytes()
-        if path.suffix == ".json":
-            objects = msgspec.json.decode(data, type=_Bundle).objects
-            groups = [thing for thing in objects if thing.type == "intrusion-set"]
-            return [Actor([group.name, *group.aliases]) for group in groups]
-        return msgspec.convert(yaml.safe_load(data), list[Actor])
-    except (OSError, yaml.YAMLError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        return msgspec.convert(yaml.safe_load(path.read_bytes()), list[Actor])
+    except (OSError, yaml.YAMLError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a table of threat actors: {error}") from error

@@ -295,7 +295,7 @@ def _per_class(scored: Scored, golds: list[str]) -> list[ClassScore]:
 def _confidence(scored: Scored) -> dict[str, Any]:
     rows = scored.rows
     found: dict[str, Any] = {}
-    if all(row.candidates for row in rows):
+    if scored.kind == "cwe" and all(row.candidates for row in rows):
         found["top5"] = float(
             np.mean([row.gold in [name for name, _ in row.candidates[:5]] for row in rows])
         )
