@@ -136,7 +136,8 @@ def test_json_is_one_object(call: Call, feed: Path, tmp_path: Path) -> None:
         (("--input", "-", "--output", "OUT", "--resume"), "--resume needs"),
         (("--input", "FEED", "--json", "--to", "csv"), "one JSON object"),
         (("--input", "FEED", "--output", "FEED"), "overwrite"),
-        (("--input", "FEED", "--output", "DIR"), "is a folder"),
+        (("--input", "FEED", "--output", "DIR"), "no regular file"),
+        (("--input", "FEED", "--output", os.devnull), "no regular file"),
         (("--input", "NOWHERE"), "NOWHERE"),
         (("--input", "NOWHERE", "--output", "OUT"), "NOWHERE"),
         (("--input", "BINARY"), "BINARY"),
@@ -216,7 +217,7 @@ def run_cli(
 def test_killed_at_random_moments_then_resumed(tiny_model: Path, tmp_path: Path) -> None:
     feed = tmp_path / "feed.jsonl"
     with feed.open("w") as stream:
-        for n in range(30_000):
+        for n in range(12_000):
             text = "" if n % 997 == 5 else f"{TEXTS[n % 4]} {'free ' * (n % 13)} w{n}"
             stream.write(json.dumps({"id": f"r{n}", "description": text}) + "\n")
     whole, output = tmp_path / "whole.jsonl", tmp_path / "killed.jsonl"
@@ -226,7 +227,7 @@ def test_killed_at_random_moments_then_resumed(tiny_model: Path, tmp_path: Path)
     assert plain.returncode == 1
     chance = random.Random(0)
     command = ["--input", str(feed), "--output", str(output), "--resume"]
-    for _ in range(4):
+    for _ in range(3):
         child = subprocess.Popen(
             [sys.executable, "-m", "cybersecqwen", "map", *command, "--model", str(tiny_model)],
             env=environment(),
@@ -261,6 +262,22 @@ def test_reader_that_leaves_early(tiny_model: Path, tmp_path: Path) -> None:
     child.stdout.close()
     assert child.stderr.read() == b""
     child.wait(30)
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no /dev/full here")
+def test_full_disk_behind_standard_output(tiny_model: Path, feed: Path) -> None:
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        done = subprocess.run(
+            [sys.executable, "-m", "cybersecqwen", "map", "--input", feed, "--model", tiny_model],
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 2
+    assert b"No space left" in done.stderr.splitlines()[-1]
+    assert b"Traceback" not in done.stderr
 
 
 NO_NETWORK = """

@@ -44,10 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CyberSecQwenError as error:
         warn(f"cybersecqwen: {error}")
         return EXIT_UNUSABLE
-    except BrokenPipeError:
-        # The reader of our output left (``| head``). Point standard output elsewhere, or
-        # Python's own flush at exit would complain.
+    except OSError as error:
+        # The reader of our output left (``| head``), or a disk is full. Point standard output
+        # elsewhere, or Python's own flush at exit would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            warn(f"cybersecqwen: {error}")
         return EXIT_UNUSABLE
     except KeyboardInterrupt:
         warn("cybersecqwen: interrupted")

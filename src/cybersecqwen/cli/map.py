@@ -148,8 +148,11 @@ def _check_text(arguments: argparse.Namespace) -> None:
 
 
 def _check_output(output: Path, source: Path) -> None:
-    if output.is_dir():
-        raise InputError(f"{output}: is a folder; --output needs a file")
+    if output.exists() and not output.is_file():
+        raise InputError(
+            f"{output}: no regular file, so it cannot be replaced by one; "
+            "without --output rows go to standard output"
+        )
     if output.exists() and source.exists() and output.samefile(source):
         raise InputError(f"{output}: --output would overwrite --input")
 
