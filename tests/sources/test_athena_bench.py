@@ -28,7 +28,6 @@ def test_questions_of_five_options(tmp_path: Path) -> None:
         **{f"option_{letter}": f"option {letter}" for letter in "abcde"},
     }
     (question,) = athena_bench.read_questions(write(tmp_path / "mcq.jsonl", item), "mcq")
-    assert question.id == "mcq-0000"
     assert question.gold == "E"
     assert len(question.choices) == 5
     assert question.text == "Which technique?"
@@ -66,9 +65,22 @@ def test_scored_lines_tell_their_task(
     }
     found, (scored,) = athena_bench.read_scored(write(tmp_path / "X-scored.jsonl", line))
     assert found == task
-    assert scored.id == f"{task}-0003"
+    assert scored.id.startswith(f"{task}-")
     assert scored.correct is correct
     assert scored.prediction == prediction
+
+
+def test_questions_and_answers_meet_by_their_prompts(tmp_path: Path) -> None:
+    items = [{"prompt": prompt, "answer": "CWE-79"} for prompt in ("one", "two", "one")]
+    questions = athena_bench.read_questions(write(tmp_path / "q.jsonl", *items), "rcm")
+    # Runs of the small benchmark number their items by the full one.
+    answers = [
+        {"id": number, "prompt": prompt, "response": "CWE-79", "answer": "CWE-79", "score": 1}
+        for number, prompt in ((7, "one"), (40, "two"), (41, "one"))
+    ]
+    _, scored = athena_bench.read_scored(write(tmp_path / "s.jsonl", *answers))
+    assert [question.id for question in questions] == [answer.id for answer in scored]
+    assert len({question.id for question in questions}) == 3
 
 
 def test_a_run_that_failed_has_no_response(tmp_path: Path) -> None:

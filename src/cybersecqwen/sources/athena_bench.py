@@ -1,15 +1,21 @@
 """AthenaBench: its question files and its ``*-scored.jsonl`` results, one JSON object a line.
 
 Questions have ``prompt`` and ``answer``, and by task ``description`` or ``question`` with
-``option_a`` to ``option_e``; sources are ``url`` or ``cve_id``. Scored lines have ``id`` (the
-question's 0-based line), ``prompt``, ``response``, ``prediction``, ``answer`` and ``score``: 1 or
-0; for VSP the absolute deviation of the base score; for TAA an object.
+``option_a`` to ``option_e``; sources are ``url`` or ``cve_id``. Scored lines have ``id``,
+``prompt``, ``response``, ``prediction``, ``answer`` and ``score``: 1 or 0; for VSP the absolute
+deviation of the base score; for TAA an object.
+
+A scored line's ``id`` is a line of the full benchmark, even in runs of the small public one, so it
+names no line of the file at hand. What a question and its answers share is the prompt, and a hash
+of it is their id here.
 
 Source: Alam et al., AthenaBench, arXiv 2511.01144, and its public repository.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,18 +99,17 @@ def read_questions(path: Path, task: str) -> list[Question]:
     kind = _KINDS[task]
     questions: list[Question] = []
     seen: dict[str, int] = {}
+    names = _Names(task)
     for number, item in _read_lines(path, _Item):
         if task == "mcq" and len(item.choices) < 2:
             raise InputError(f"{path}:{number}: field option_a ... option_e: fewer than two")
-        # The scored files number items from 0 by place, whatever ``id`` the question carries.
-        name = f"{task}-{number - 1:04d}"
         if item.id is not None:
             first = seen.setdefault(str(item.id), number)
             if first != number:
                 raise InputError(f"{path}:{number}: id {item.id} is that of line {first} too")
         questions.append(
             Question(
-                id=name,
+                id=names.of(item.prompt),
                 task=f"athena-{task}",
                 prompt=item.prompt,
                 gold=_gold(path, number, item.answer, kind),
@@ -128,17 +133,19 @@ def read_scored(path: Path, task: str | None = None) -> tuple[str, list[ScoredAn
     """
     answers: list[ScoredAnswer] = []
     seen: dict[str, int] = {}
+    names: _Names | None = None
     for number, line in _read_lines(path, _Scored):
-        task = task or _guess_task(line.answer)
+        if task is None or names is None:
+            task = task or _guess_task(line.answer)
+            names = _Names(task)
         kind = _KINDS[task]
-        name = f"{task}-{line.id:04d}" if isinstance(line.id, int) else f"{task}-{line.id}"
-        first = seen.setdefault(name, number)
+        first = seen.setdefault(str(line.id), number)
         if first != number:
             raise InputError(f"{path}:{number}: id {line.id} is that of line {first} too")
         prediction = line.prediction if isinstance(line.prediction, str) else ""
         answers.append(
             ScoredAnswer(
-                id=name,
+                id=names.of(line.prompt),
                 prompt=line.prompt,
                 response=line.response or "",
                 prediction=canonical_answer(kind, prediction),
@@ -149,6 +156,19 @@ def read_scored(path: Path, task: str | None = None) -> tuple[str, list[ScoredAn
     if task is None:
         raise InputError(f"{path}: the file is empty")
     return task, answers
+
+
+class _Names:
+    """Names items by their prompts; one that is asked twice gets the count behind its name."""
+
+    def __init__(self, task: str) -> None:
+        self._task = task
+        self._counts: Counter[str] = Counter()
+
+    def of(self, prompt: str) -> str:
+        name = f"{self._task}-{hashlib.sha256(prompt.encode()).hexdigest()[:12]}"
+        self._counts[name] += 1
+        return name if self._counts[name] == 1 else f"{name}-{self._counts[name]}"
 
 
 def _released_correct(path: Path, number: int, score: Any, task: str) -> bool:
