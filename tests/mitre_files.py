@@ -245,3 +245,61 @@ def write_all(folder: Path) -> dict[str, Path]:
         "capec": write_bundle(folder / "capec.json", capec_objects()),
         "cwe": cwe,
     }
+
+
+def cwe_xml() -> str:
+    """The same catalogue as ``cwe_document``, in the XML form."""
+    return """<?xml version="1.0" encoding="UTF-8"?>
+<Weakness_Catalog Name="CWE" Version="9.1" Date="2026-01-21"
+  xmlns="http://cwe.mitre.org/cwe-7" xmlns:xhtml="http://www.w3.org/1999/xhtml">
+ <Weaknesses>
+  <Weakness ID="901" Name="Improper Draining of Fields ('Oil Injection')" Abstraction="Base"
+    Structure="Simple" Status="Stable">
+   <Description>The product does not drain fields.</Description>
+   <Extended_Description><xhtml:p>Fields fill up [REF-12].</xhtml:p><xhtml:p>Then they
+ <xhtml:i>spill</xhtml:i>.</xhtml:p></Extended_Description>
+   <Related_Weaknesses>
+    <Related_Weakness Nature="ChildOf" CWE_ID="900" View_ID="1000" Ordinal="Primary"/>
+    <Related_Weakness Nature="ChildOf" CWE_ID="900" View_ID="1003"/>
+    <Related_Weakness Nature="Unheard" CWE_ID="5" View_ID="1"/>
+   </Related_Weaknesses>
+   <Alternate_Terms><Alternate_Term><Term>OIL</Term>
+    <Description>Short for it.</Description></Alternate_Term></Alternate_Terms>
+   <Likelihood_Of_Exploit>High</Likelihood_Of_Exploit>
+   <Common_Consequences><Consequence><Scope>Integrity</Scope><Impact>Modify Memory</Impact>
+    <Note>Slippery.</Note></Consequence></Common_Consequences>
+   <Detection_Methods><Detection_Method><Method>Fuzzing</Method>
+    <Description>Pour oil.</Description><Effectiveness>High</Effectiveness></Detection_Method>
+   </Detection_Methods>
+   <Potential_Mitigations>
+    <Mitigation><Phase>Implementation</Phase><Description>Drain fields.</Description></Mitigation>
+    <Mitigation><Phase>Operation</Phase><Strategy>Firewall</Strategy>
+     <Description>Use sand.</Description></Mitigation>
+   </Potential_Mitigations>
+   <Demonstrative_Examples><Demonstrative_Example><Intro_Text>This code spills.</Intro_Text>
+    <Example_Code Nature="Bad"><xhtml:div>pour();</xhtml:div></Example_Code>
+   </Demonstrative_Example></Demonstrative_Examples>
+   <Observed_Examples><Observed_Example><Reference>CVE-2001-0001</Reference>
+    <Description>Lamp spilt.</Description><Link>https://example.org</Link></Observed_Example>
+   </Observed_Examples>
+   <Related_Attack_Patterns><Related_Attack_Pattern CAPEC_ID="901"/></Related_Attack_Patterns>
+   <Mapping_Notes><Usage>Allowed</Usage><Rationale>Base level.</Rationale>
+    <Reasons><Reason Type="Acceptable-Use"/></Reasons></Mapping_Notes>
+   <Content_History><Submission><Submission_Name>x</Submission_Name></Submission>
+   </Content_History>
+  </Weakness>
+  <Weakness ID="902" Name="DEPRECATED: Improper Greasing" Structure="Simple"
+    Status="Deprecated">
+   <Description>This entry was a duplicate of CWE-901.</Description>
+  </Weakness>
+ </Weaknesses>
+ <Categories>
+  <Category ID="950" Name="Liquids" Status="Draft"><Summary>Weaknesses that flow.</Summary>
+   <Relationships><Has_Member CWE_ID="901" View_ID="1"/></Relationships></Category>
+ </Categories>
+ <Views>
+  <View ID="960" Name="Workshop View" Type="Graph" Status="Draft">
+   <Objective>What workshops see.</Objective></View>
+ </Views>
+</Weakness_Catalog>
+"""

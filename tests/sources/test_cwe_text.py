@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import json
+import re
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.records import Entry
 from cybersecqwen.sources.cwe_text import read_cwe_text
-from mitre_files import cwe_document, write_all
+from mitre_files import cwe_document, cwe_xml, write_all
 
 
 def write(path: Path, document: Any) -> Path:
@@ -73,6 +77,44 @@ def test_a_bad_page_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
 def test_what_is_no_catalogue_is_refused(tmp_path: Path, document: Any) -> None:
     with pytest.raises(InputError, match="no CWE catalogue"):
         read_cwe_text(write(tmp_path / "x.json", document))
+
+
+def test_xml_gives_the_same_entries(tmp_path: Path) -> None:
+    xml, archive = tmp_path / "cwe.xml", tmp_path / "cwe.xml.zip"
+    xml.write_text(cwe_xml(), "utf-8")
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.write(xml, "cwec_v9.1.xml")
+    expected = read_cwe_text(write(tmp_path / "cwe.json", cwe_document()))
+    for path in (xml, archive):
+        catalogue = read_cwe_text(path)
+        assert (catalogue.version, catalogue.date) == (expected.version, expected.date)
+        assert not catalogue.problems
+        for entry, twin in zip(catalogue.entries, expected.entries, strict=True):
+            assert one_line(entry) == one_line(twin)
+
+
+def one_line(entry: Entry) -> Entry:
+    """Return an entry with the line breaks inside its paragraphs as spaces."""
+    sections = [
+        replace(s, text=re.sub(r"(?<!\n)\s*\n\s*(?!\n)", " ", s.text)) for s in entry.sections
+    ]
+    return replace(entry, sections=tuple(sections))
+
+
+@pytest.mark.parametrize(
+    ("xml", "complaint"),
+    [
+        ("<html/>", "its root is html"),
+        ("<Weakness_Catalog>", "no element found"),
+        ("<Weakness_Catalog/>", "missing required field `Weaknesses`"),
+        ('<!DOCTYPE x [<!ENTITY a "b">]><Weakness_Catalog/>', "document type declaration"),
+    ],
+)
+def test_other_xml_is_refused(tmp_path: Path, xml: str, complaint: str) -> None:
+    path = tmp_path / "cwe.xml"
+    path.write_text(xml, "utf-8")
+    with pytest.raises(InputError, match=complaint):
+        read_cwe_text(path)
 
 
 @pytest.mark.data

@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     build = actions.add_parser("build", help="make a knowledge base from MITRE's files")
-    build.add_argument("--cwe", type=Path, metavar="FILE", help="CWE catalogue, JSON")
+    build.add_argument("--cwe", type=Path, metavar="FILE", help="CWE catalogue: JSON or XML")
     build.add_argument(
         "--attack",
         type=Path,

@@ -1,4 +1,4 @@
-"""The CWE catalogue's long texts, from MITRE's JSON form (CWE 4.x, ``Weaknesses`` ...)."""
+"""The CWE catalogue's long texts, from MITRE's JSON form (CWE 4.x) or its XML form."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file
 from cybersecqwen.core.records import Catalogue, Entry, RecordProblem, Section
 from cybersecqwen.core.taxonomy import canonical_cwe
+from cybersecqwen.sources.cwe_xml import NotACatalogueError, catalogue_of
 from cybersecqwen.sources.markup import plain
 from cybersecqwen.sources.whole import read_whole
 
@@ -136,15 +137,24 @@ class _Document(msgspec.Struct, rename="pascal"):
 
 
 def read_cwe_text(path: Path) -> Catalogue:
-    """Read the catalogue's JSON, plain or compressed.
+    """Read the catalogue: JSON or XML, plain or compressed, told apart by content.
 
     Raises:
         InputError: The file cannot be read or is no CWE catalogue.
     """
+    content = read_whole(path)
     try:
-        document = msgspec.json.decode(read_whole(path), type=_Document)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: no CWE catalogue in JSON: {error}") from error
+        if content.lstrip().startswith(b"<"):
+            # The XML's shape is made the JSON's, so that one reader serves both.
+            content = msgspec.json.encode(catalogue_of(content))
+        document = msgspec.json.decode(content, type=_Document)
+    except (
+        NotACatalogueError,
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+        RecursionError,
+    ) as error:
+        raise InputError(f"{path}: no CWE catalogue: {error}") from error
     entries: list[Entry] = []
     problems: list[RecordProblem] = []
     decoder = msgspec.json.Decoder(_Page)

@@ -134,7 +134,7 @@ def read_stix(path: Path) -> Catalogue:
     """
     try:
         bundle = msgspec.json.decode(read_whole(path), type=_Bundle)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: no STIX bundle: {error}") from error
     content = _index(path, bundle.objects)
     capec = any(o.x_capec_version for o in content.objects.values())

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
+import io
 from pathlib import Path
 
 from cybersecqwen.core.errors import InputError
-
-_GZIP_MAGIC = b"\x1f\x8b"
-_UTF8_BOM = b"\xef\xbb\xbf"
+from cybersecqwen.sources.streams import UnreadableError, open_sources
 
 
 def read_whole(path: Path) -> bytes:
-    """Return the content of a file, decompressed if it is gzip, without a UTF-8 mark.
+    """Return the content of the one file at ``path``: plain, gzip or zip; UTF-8 without a mark.
 
     Raises:
-        InputError: The file cannot be read or is damaged.
+        InputError: The file cannot be read or is damaged, or there are several.
     """
-    try:
-        content = path.read_bytes()
-        if content.startswith(_GZIP_MAGIC):
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: cannot read the file: {error}") from error
-    return content.removeprefix(_UTF8_BOM)
+    content: bytes | None = None
+    for source in open_sources(path, io.BytesIO()):
+        if isinstance(source, UnreadableError):
+            raise source
+        if content is not None:
+            raise InputError(f"{path}: holds more than one file; give the one to read")
+        content = source.as_utf8().read()
+    if content is None:
+        raise InputError(f"{path}: holds no file to read")
+    return content
