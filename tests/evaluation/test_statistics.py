@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from cybersecqwen.evaluation.statistics import (
     bootstrap_interval,
@@ -16,9 +17,10 @@ from cybersecqwen.evaluation.statistics import (
 )
 
 
-def test_wilson_is_the_textbooks() -> None:
-    interval = wilson(667, 1000)
-    assert (interval.low, interval.high) == pytest.approx((0.6372, 0.6955), abs=1e-4)
+@pytest.mark.parametrize(("right", "n"), [(667, 1000), (0, 5), (5, 5), (1, 2500)])
+def test_wilson_is_scipys(right: int, n: int) -> None:
+    found, known = wilson(right, n), binomtest(right, n).proportion_ci(method="wilson")
+    assert (found.low, found.high) == pytest.approx((known.low, known.high))
 
 
 def test_bootstrap_agrees_with_theory_on_independent_items() -> None:
@@ -60,6 +62,12 @@ def test_mcnemar_is_the_binomial_test_of_the_discordant() -> None:
     assert mcnemar(0, 0) == 1
     assert mcnemar(5, 0) == pytest.approx(2 * 0.5**5)
     assert mcnemar(3, 9) == mcnemar(9, 3) == pytest.approx(0.1459960938)
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_mcnemar_is_scipys(only_a: int, only_b: int) -> None:
+    known = binomtest(only_a, only_a + only_b, 0.5).pvalue if only_a + only_b else 1.0
+    assert mcnemar(only_a, only_b) == pytest.approx(known)
 
 
 def test_paired_comparison_by_hand() -> None:

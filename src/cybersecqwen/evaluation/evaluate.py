@@ -209,7 +209,9 @@ def _specialist(spec: str) -> Specialist:
 def _backend(options: RunOptions) -> Backend:
     from cybersecqwen.llm import open_backend  # noqa: PLC0415
 
-    return open_backend(options.model, **options.backend)
+    # A base model continues a text; laid out as a conversation, few-shot examples mean little.
+    bare = options.base_model and options.model.startswith(("hf:", "gguf:"))
+    return open_backend(options.model, **({"raw": True} if bare else {}) | options.backend)
 
 
 def _knowledge(folder: Path) -> KnowledgeBase:
