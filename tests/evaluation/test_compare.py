@@ -32,6 +32,8 @@ def test_pairs_are_tested_on_shared_items_and_corrected(make_log: MakeLog) -> No
     assert first.p_holm is not None
     assert first.p_holm >= first.p_mcnemar
     assert compare_logs([good, fair]).pairs[0].test.p_holm is None
+    named = [(pair.a, pair.b) for pair in compare_logs([good, fair, short], first_only=True).pairs]
+    assert named == [("good", "fair"), ("good", "poor")]
 
 
 def test_pages_are_found_in_whichever_log_has_them(make_log: MakeLog) -> None:

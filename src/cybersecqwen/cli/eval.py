@@ -33,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _add_shared(score)
     compare = actions.add_parser("compare", help="test the differences between logs of one task")
     compare.add_argument("logs", type=Path, metavar="LOG", nargs="+")
+    compare.add_argument("--first", action="store_true", help="test the first LOG's pairs alone")
     _add_shared(compare)
     load = actions.add_parser("import", help="bring others' saved predictions into logs")
     load.add_argument("file", type=Path, metavar="FILE")
@@ -207,7 +208,8 @@ def _compare(arguments: argparse.Namespace) -> int:
     from cybersecqwen.evaluation.log import read_log
 
     logs = [read_log(path) for path in arguments.logs]
-    comparison = compare_logs(logs, load_actors(arguments.actors))
+    actors = load_actors(arguments.actors)
+    comparison = compare_logs(logs, actors, first_only=arguments.first)
     if arguments.json:
         print_json(comparison)
         return EXIT_DONE

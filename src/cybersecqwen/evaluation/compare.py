@@ -61,7 +61,7 @@ class Comparison(msgspec.Struct, frozen=True):
         n: Items that every system answered.
         left_out: Items that only some of them answered.
         systems: In the order given.
-        pairs: Every pair; p-values corrected for their number where there are several.
+        pairs: Every pair tested; p-values corrected for their number where there are several.
     """
 
     task: str
@@ -71,10 +71,18 @@ class Comparison(msgspec.Struct, frozen=True):
     pairs: list[PairResult]
 
 
-def compare_logs(logs: Sequence[RunLog], actors: ActorTable | None = None) -> Comparison:
+def compare_logs(
+    logs: Sequence[RunLog], actors: ActorTable | None = None, *, first_only: bool = False
+) -> Comparison:
     """Compare logs of one task, each by its own protocol's reading.
 
     Where an imported answer was cut, its makers read more of it than we have; their reading counts.
+
+    Args:
+        logs: Two or more.
+        actors: Names of threat actors; None for the shipped table.
+        first_only: Whether to test the first log against each other one alone, which leaves fewer
+            tests to correct for.
 
     Raises:
         InputError: There are fewer than two logs, they are of different tasks, share no item, or
@@ -93,6 +101,7 @@ def compare_logs(logs: Sequence[RunLog], actors: ActorTable | None = None) -> Co
     pairs = [
         PairResult(names[i], names[j], compare_paired(columns[i], columns[j], groups))
         for i, j in combinations(range(len(logs)), 2)
+        if i == 0 or not first_only
     ]
     if len(pairs) > 1:
         corrected = holm([pair.test.p_mcnemar for pair in pairs])
