@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from small_corpus import BENCHMARK_TEXT, TEXTS, write_small
 
 from cybersecqwen.core.config import load_recipe
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.corpus.build import build_corpus
 from cybersecqwen.corpus.check import check_corpus
 from cybersecqwen.corpus.recipe import CorpusRecipe
+from small_corpus import BENCHMARK_TEXT, TEXTS, write_small
 
 
 @pytest.fixture

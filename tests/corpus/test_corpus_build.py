@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -163,30 +162,21 @@ def test_a_missing_source_is_named_and_leaves_nothing(tmp_path: Path) -> None:
     assert [f.name for f in tmp_path.iterdir()] == ["data"]
 
 
-def test_killed_at_any_moment_and_run_again_the_output_is_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("moment", [".", "train.jsonl"])
+def test_killed_and_run_again_the_output_is_the_same(tmp_path: Path, moment: str) -> None:
     recipe = write_small(tmp_path / "data")
-    whole = tmp_path / "whole"
-    began = time.monotonic()
-    subprocess.run(_command(recipe, whole), env=_environment(), check=True, capture_output=True)
-    seconds = time.monotonic() - began
-    random.seed(20)
-    killed = 0
-    for turn in range(2):
-        out = tmp_path / f"out-{turn}"
-        process = subprocess.Popen(
-            _command(recipe, out),
-            env=_environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(seconds * random.uniform(0.6, 1.0))
-        process.send_signal(signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
-        assert not out.exists() or _hashes(out) == _hashes(whole)
-        subprocess.run(_command(recipe, out), env=_environment(), check=True, capture_output=True)
-        assert _hashes(out) == _hashes(whole)
-        assert not list(tmp_path.glob(".out*"))
-    assert killed
+    whole = _build(tmp_path / "data", tmp_path / "whole")
+    out = tmp_path / "out"
+    process = subprocess.Popen(_command(recipe, out), env=_environment())
+    while process.poll() is None and not (tmp_path / ".out.part" / moment).exists():
+        time.sleep(0.001)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert not out.exists()
+    assert (tmp_path / ".out.part" / moment).exists()
+    subprocess.run(_command(recipe, out), env=_environment(), check=True)
+    assert _hashes(out) == _hashes(whole)
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["data", "out", "whole"]
 
 
 def _command(recipe: Path, out: Path) -> list[str]:

@@ -3,13 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small_corpus import BENCHMARK_TEXT, TEXTS
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.corpus.benchmarks import read_benchmark
 from cybersecqwen.corpus.decontaminate import BenchmarkFilter, decontaminate
 from cybersecqwen.corpus.recipe import NearDuplicate
 from cybersecqwen.corpus.rows import Labels, Row
+from small_corpus import BENCHMARK_TEXT, TEXTS
 
 OTHER_ITEM = "Psi Mailer hands the sender's name to the shell of the host before any check"
 
@@ -41,7 +41,14 @@ def test_each_measure_takes_out_its_rows_and_names_item_and_score(benchmark: Pat
     done = decontaminate(rows, [benchmark], NearDuplicate())
     assert [row.id for row in done.result.kept] == ["CVE-2020-0001", "CVE-2020-0004"]
     assert [
-        (r.id, [(m.measure, m.item, m.score) for m in r.matches if m.measure != "cosine"])
+        (
+            r.id,
+            [
+                (m.measure, m.item, m.score)
+                for m in r.matches
+                if m.measure not in {"cosine", "words"}
+            ],
+        )
         for r in done.result.removed
     ] == [
         ("CVE-2023-9998", [("id", "CVE-2023-9998", 1.0)]),
@@ -55,14 +62,14 @@ def test_each_measure_takes_out_its_rows_and_names_item_and_score(benchmark: Pat
     assert [name for name, _ in ngram.examples] == ["CVE-2020-0002", "CVE-2020-0003"]
 
 
-def test_reworded_copies_are_found_by_cosine_alone(benchmark: Path) -> None:
+def test_reworded_copies_are_found_by_cosine(benchmark: Path) -> None:
     # One word in seven exchanged: no run of eight words is left.
     tokens = OTHER_ITEM.split()
     tokens[6], tokens[13:14] = "title", ["inspection"]
     done = decontaminate(
         [_row("CVE-2020-0001", " ".join(tokens))], [benchmark], NearDuplicate(cosine=0.6)
     )
-    assert [m.measure for m in done.result.removed[0].matches] == ["cosine"]
+    assert [m.measure for m in done.result.removed[0].matches] == ["cosine", "words"]
     assert 0.6 <= done.result.removed[0].matches[0].score < 0.9
 
 

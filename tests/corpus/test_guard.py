@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from small_corpus import TEXTS
-
 from cybersecqwen.corpus.guard import find_crossings
 from cybersecqwen.corpus.recipe import NearDuplicate
 from cybersecqwen.corpus.rows import Labels, Row
+from small_corpus import TEXTS
 
 
 def _rows(prefix: str, *texts: str) -> list[Row]:

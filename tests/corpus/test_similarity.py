@@ -5,12 +5,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
-from small_corpus import TEXTS
 
 from cybersecqwen.core.text import words
 from cybersecqwen.corpus.recipe import NearDuplicate
 from cybersecqwen.corpus.rows import Measure
 from cybersecqwen.corpus.similarity import SimilarityIndex, prepare
+from small_corpus import TEXTS
 
 SIXTEEN = "one two three four five six seven eight nine ten eleven twelve alpha beta gamma delta"
 
@@ -70,11 +70,31 @@ def test_an_item_shorter_than_an_ngram_counts_as_one_piece() -> None:
 
 def test_empty_texts_are_like_nothing() -> None:
     found = _match(["", SIXTEEN], ["", "…"])
-    assert found == {"text": {}, "excerpt": {}, "digits": {}, "ngram": {}, "cosine": {}}
+    assert found == {
+        "text": {},
+        "excerpt": {},
+        "digits": {},
+        "ngram": {},
+        "cosine": {},
+        "words": {},
+    }
 
 
+def test_sentences_that_changed_places_are_found_by_their_words() -> None:
+    first, second, third = (" ".join(text.split()[:9]) for text in list(TEXTS.values())[:3])
+    item = f"{first}. {second}. {third}."
+    tokens = f"{third} {first} {second}".split()
+    text = " ".join(tokens[::2] + tokens[1::2])
+    found = _match([item, *TEXTS.values()], [text])
+    assert found["words"] == {(0, 0): 1.0}
+    assert (found["ngram"], found["cosine"]) == ({}, {})
+
+
+@pytest.mark.parametrize("measure", ["cosine", "words"])
 @pytest.mark.parametrize("limit", [0.2, 0.5, 0.8])
-def test_cosines_are_those_of_scikit_learn_with_the_items_as_its_corpus(limit: float) -> None:
+def test_cosines_are_those_of_scikit_learn_with_the_items_as_its_corpus(
+    limit: float, measure: Measure
+) -> None:
     rng = np.random.default_rng(7)
     pool = [word for text in TEXTS.values() for word in text.split()]
     common = ["the", "of", "a"]
@@ -89,11 +109,12 @@ def test_cosines_are_those_of_scikit_learn_with_the_items_as_its_corpus(limit: f
     texts += ["the of a", "the the of"]
     items.append("the of a")
     # Fitted on the items; a word that no item has still has a place and the highest weight.
-    vocabulary = TfidfVectorizer(analyzer=_analyze).fit(items + texts).vocabulary_
-    vectors = TfidfVectorizer(analyzer=_analyze, sublinear_tf=True, vocabulary=vocabulary)
+    analyze = words if measure == "words" else _words_and_pairs
+    vocabulary = TfidfVectorizer(analyzer=analyze).fit(items + texts).vocabulary_
+    vectors = TfidfVectorizer(analyzer=analyze, sublinear_tf=True, vocabulary=vocabulary)
     vectors.fit(items)
     expected = (vectors.transform(texts) @ vectors.transform(items).T).toarray()
-    found = _match(items, texts, cosine=limit)["cosine"]
+    found = _match(items, texts, cosine=limit)[measure]
     wanted = {(t, i) for t, i in zip(*np.nonzero(expected >= limit), strict=True)}
     assert set(found) == wanted
     assert len(wanted) > 20
@@ -101,7 +122,7 @@ def test_cosines_are_those_of_scikit_learn_with_the_items_as_its_corpus(limit: f
         assert score == pytest.approx(expected[text, item], abs=1e-6)
 
 
-def _analyze(text: str) -> list[str]:
+def _words_and_pairs(text: str) -> list[str]:
     tokens = words(text)
     return [*tokens, *(f"{a} {b}" for a, b in pairwise(tokens))]
 

@@ -3,11 +3,10 @@ from __future__ import annotations
 import datetime
 from itertools import pairwise
 
-from small_corpus import HELD_OUT_DAY, TRAINING_DAY
-
 from cybersecqwen.corpus.recipe import Split
 from cybersecqwen.corpus.rows import Labels, Row
 from cybersecqwen.corpus.split import is_held_out, split_rows
+from small_corpus import HELD_OUT_DAY, TRAINING_DAY
 
 SPLIT = Split(validation_since=datetime.date(2024, 1, 1), validation_every=5)
 

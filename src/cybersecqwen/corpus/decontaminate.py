@@ -14,7 +14,7 @@ from cybersecqwen.corpus.recipe import NearDuplicate
 from cybersecqwen.corpus.rows import Filtered, Match, Measure, Removal, Row
 from cybersecqwen.corpus.similarity import Pairs, SimilarityIndex, prepare
 
-MEASURES: tuple[Measure, ...] = ("id", "text", "excerpt", "digits", "ngram", "cosine")
+MEASURES: tuple[Measure, ...] = ("id", "text", "excerpt", "digits", "ngram", "cosine", "words")
 
 _ROWS_AT_ONCE = 4096
 _EXAMPLES = 5

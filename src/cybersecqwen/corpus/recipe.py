@@ -59,7 +59,8 @@ class NearDuplicate(Recipe, frozen=True):
     Attributes:
         ngram: Words in a row that make one piece.
         containment: Share of a benchmark item's distinct pieces that one row holds.
-        cosine: Cosine of the two texts' TF-IDF vectors.
+        cosine: Cosine of the two texts' TF-IDF vectors, over words and pairs of words or over words
+            alone.
     """
 
     ngram: Annotated[int, Meta(ge=1)] = 8

@@ -271,7 +271,8 @@ def _overlap(report: CorpusReport, recipe: CorpusRecipe) -> str:
         "`id`: the same CVE id. `text`: a row has an item's words from beginning to end. "
         "`excerpt`: an item has a row's. "
         f"`digits`: the same words but for numbers. `ngram`: a row holds {near.containment:.0%} of "
-        f"an item's {near.ngram}-word pieces. `cosine`: TF-IDF cosine of {near.cosine} or more.",
+        f"an item's {near.ngram}-word pieces. `cosine`: TF-IDF cosine of {near.cosine} or more "
+        "over words and pairs of words; `words`: over words alone.",
     ]
     head = ["benchmark", "items", "measure"]
     head += ["items met before", "rows before", "items met after", "rows after"]

@@ -27,7 +27,7 @@ Stage = Literal["unreadable", "rejected", "benchmark", "duplicate", "guard"]
 """Why a record is in no part: its source could not be read, its CVE was rejected, it overlaps a
 benchmark, it repeats another row, or it is on both sides of the split."""
 
-Measure = Literal["id", "text", "excerpt", "digits", "ngram", "cosine"]
+Measure = Literal["id", "text", "excerpt", "digits", "ngram", "cosine", "words"]
 """How two records were found to be the same: by CVE id, or as
 ``cybersecqwen.corpus.similarity`` defines the others."""
 

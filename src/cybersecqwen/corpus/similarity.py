@@ -1,6 +1,6 @@
 """Which texts are copies of others: by words, by shared word n-grams, by TF-IDF cosine.
 
-Words are those of ``cybersecqwen.core.text.words``. Five measures, each from 0 to 1:
+Words are those of ``cybersecqwen.core.text.words``. Six measures, each from 0 to 1:
 
 ``text``
     1 where the text has the item's words from beginning to end, or exactly those.
@@ -21,6 +21,8 @@ Words are those of ``cybersecqwen.core.text.words``. Five measures, each from 0 
     (Salton and Buckley, 1988). Inverse document frequencies are those of the indexed items alone,
     so that the score of two texts depends on no third text outside the index: a text that a build
     lets pass is the same text to a later check.
+``words``
+    The same over words alone, in any order: it finds sentences that changed places.
 """
 
 from __future__ import annotations
@@ -61,12 +63,14 @@ class Block:
     Attributes:
         words: Each text's words, N lists.
         ngrams: Each text's word n-grams, joined by spaces, N sets.
-        counts: Hashed counts of words and word pairs, sparse (N, features).
+        words_counted: Hashed counts of words, sparse (N, features).
+        pairs_counted: Hashed counts of words and word pairs, sparse (N, features).
     """
 
     words: list[list[str]]
     ngrams: list[set[str]]
-    counts: Any
+    words_counted: Any
+    pairs_counted: Any
 
 
 @dataclass(frozen=True)
@@ -119,8 +123,13 @@ def prepare(texts: Sequence[str], ngram: int) -> Block:
     """Tokenise, cut into n-grams and count a block of texts (some thousands at a time)."""
     tokens = [words(text) for text in texts]
     hasher = FeatureHasher(_FEATURES, input_type="string", alternate_sign=False)
-    counts = hasher.transform([*text, *map(" ".join, pairwise(text))] for text in tokens)
-    return Block(tokens, [_ngrams(text, ngram) for text in tokens], counts)
+    pairs = ([*text, *map(" ".join, pairwise(text))] for text in tokens)
+    return Block(
+        words=tokens,
+        ngrams=[_ngrams(text, ngram) for text in tokens],
+        words_counted=hasher.transform(tokens),
+        pairs_counted=hasher.transform(pairs),
+    )
 
 
 def _ngrams(tokens: Sequence[str], size: int) -> set[str]:
@@ -142,7 +151,8 @@ class SimilarityIndex:
         self._by_text = _places(self._joined)
         self._by_mask = _places([_mask(tokens) for tokens in block.words])
         self._build_ngrams(block)
-        self._build_cosine(block)
+        self._cosine = _CosineIndex(block.pairs_counted, limits.cosine)
+        self._words = _CosineIndex(block.words_counted, limits.cosine)
 
     def match(self, block: Block) -> dict[Measure, Pairs]:
         """Return the pairs of a block's texts and the items that each measure finds alike."""
@@ -153,7 +163,8 @@ class SimilarityIndex:
             "excerpt": excerpt,
             "digits": Pairs.of(_same([_mask(t) for t in block.words], self._by_mask)),
             "ngram": self._contained(shared),
-            "cosine": self._close(block.counts),
+            "cosine": self._cosine.match(block.pairs_counted),
+            "words": self._words.match(block.words_counted),
         }
 
     def _build_ngrams(self, block: Block) -> None:
@@ -206,20 +217,29 @@ class SimilarityIndex:
         enough = shorter.count(" ") + 1 >= self._limits.ngram
         return enough and f" {shorter} " in f" {longer} "
 
-    def _build_cosine(self, block: Block) -> None:
+
+class _CosineIndex:
+    """The items' TF-IDF vectors.
+
+    Args:
+        counts: Hashed counts, sparse (items, features).
+        limit: Least cosine of two texts that are alike.
+    """
+
+    def __init__(self, counts: Any, limit: float) -> None:
+        self._limit = limit - _ROUNDING
         self._tfidf = TfidfTransformer(sublinear_tf=True)
-        weights = self._tfidf.fit_transform(block.counts)
+        weights = self._tfidf.fit_transform(counts)
         holders = np.bincount(weights.indices, minlength=_FEATURES)
-        common = holders > max(_COMMON_SHARE * len(self._joined), 10)
+        common = holders > max(_COMMON_SHARE * weights.shape[0], 10)
         self._rare = _Columns(np.flatnonzero((holders > 0) & ~common))
         self._common = _Columns(np.flatnonzero(common))
-        self._items_rare = self._rare.select(weights)
         self._items_common = self._common.select(weights)
-        self._items_rare_t = self._items_rare.T.tocsr()
+        self._items_rare_t = self._rare.select(weights).T.tocsr()
         self._items_common_t = self._items_common.T.tocsr()
         self._common_norms = _norms(self._items_common)
 
-    def _close(self, counts: Any) -> Pairs:
+    def match(self, counts: Any) -> Pairs:
         """Return pairs at or above the cosine limit, exactly.
 
         A few words that every text has would make the product of the two matrices dense, so it
@@ -229,22 +249,21 @@ class SimilarityIndex:
         weights = self._tfidf.transform(counts)
         rare, common = self._rare.select(weights), self._common.select(weights)
         norms = _norms(common)
-        limit = self._limits.cosine - _ROUNDING
         # Texts so full of common words that these alone might do: no short cut for them.
-        full = np.flatnonzero(norms * self._common_norms.max(initial=0.0) >= limit)
+        full = np.flatnonzero(norms * self._common_norms.max(initial=0.0) >= self._limit)
         product = (rare[full] @ self._items_rare_t + common[full] @ self._items_common_t).tocoo()
-        hit = product.data >= limit
+        hit = product.data >= self._limit
         parts = [(full[product.row[hit]], product.col[hit], product.data[hit])]
 
         product = (rare @ self._items_rare_t).tocoo()
         bound = product.data + norms[product.row] * self._common_norms[product.col]
-        likely = (bound >= limit) & ~np.isin(product.row, full)
+        likely = (bound >= self._limit) & ~np.isin(product.row, full)
         texts, items, scores = product.row[likely], product.col[likely], product.data[likely]
         for start in range(0, len(texts), 1 << 16):
             piece = slice(start, start + (1 << 16))
             both = common[texts[piece]].multiply(self._items_common[items[piece]])
             score = scores[piece] + np.asarray(both.sum(axis=1)).ravel()
-            hit = score >= limit
+            hit = score >= self._limit
             parts.append((texts[piece][hit], items[piece][hit], score[hit]))
         return _pairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
