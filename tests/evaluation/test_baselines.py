@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.protocols import Sampling
+from cybersecqwen.core.protocols import Message, Sampling
 from cybersecqwen.core.records import Question
 from cybersecqwen.evaluation.baselines import (
     LabelledTexts,
@@ -19,7 +19,7 @@ from cybersecqwen.evaluation.systems import Asked
 
 
 def ask(text: str, gold: str = "CWE-79", choices: tuple[str, ...] = ()) -> Asked:
-    return Asked(Question("q", "t", text, gold, choices, text=text), ())
+    return Asked(Question("q", "t", text, gold, choices), (Message("user", text),))
 
 
 def test_majority_says_the_commonest_answer() -> None:

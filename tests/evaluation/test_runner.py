@@ -56,6 +56,7 @@ def test_a_run_logs_everything(rcm_file: Path, make_backend: MakeBackend, tmp_pa
     assert (first.output, first.reading, first.gold) == ("42/0: CWE-79", "CWE-79", "CWE-79")
     assert (first.timings.seconds, first.timings.new_tokens) == (0.25, 3)
     header = log.header
+    assert header.sampling == {"temperature": 0.3, "top_p": 1.0, "max_tokens": 512}
     assert header.protocol_sha256 == find_protocol("ref").sha256()
     assert header.data["name"] == "rcm.tsv"
     assert {"cybersecqwen", "python", "numpy"} <= set(header.versions)

@@ -70,7 +70,7 @@ def test_a_specialist_is_asked_for_one_labellers_answer() -> None:
             assert labeller == "cna"
             return iter(())
 
-    asked = Asked(Question("q", "t", "the prompt", "CWE-79", text="the text"), ())
+    asked = Asked(Question("q", "t", "p", "CWE-79"), (Message("user", "the text"),))
     system = SpecialistSystem(Recorder(), "cna")  # type: ignore[arg-type]
     assert list(system.answer([asked], Sampling())) == []
     assert system.identity == {"name": "recorder", "labeller": "cna"}

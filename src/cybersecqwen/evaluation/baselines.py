@@ -70,7 +70,7 @@ class SvmSystem:
     def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Response]:
         """Classify the questions' bare texts."""
         start = time.perf_counter()
-        found = self._machine.predict(self._words.transform([item.question.text for item in asked]))
+        found = self._machine.predict(self._words.transform([item.text for item in asked]))
         share = (time.perf_counter() - start) / max(1, len(asked))
         return (Response(str(answer), seconds=share) for answer in found)
 
@@ -96,7 +96,7 @@ class RetrievalSystem:
         """Take the likeliest option of each question."""
         for item in asked:
             start = time.perf_counter()
-            shares = self._choose(item.question.text, item.question.choices)
+            shares = self._choose(item.text, item.question.choices)
             ranked = sorted(zip(shares, LETTERS, strict=False), key=lambda pair: -pair[0])
             candidates = tuple((letter, float(share)) for share, letter in ranked)
             seconds = time.perf_counter() - start

@@ -73,6 +73,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
         origin: ``run``, or ``import:`` and where from.
         open_book: Whether the system looks things up.
         base_model: Whether it was asked as a base model, with worked examples.
+        sampling: Temperature, nucleus mass and token limit, where answers are drawn.
         seeds: One per trial.
         items: Questions per trial.
         data: The question file's name and SHA-256.
@@ -94,6 +95,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     origin: str = "run"
     open_book: bool = False
     base_model: bool = False
+    sampling: dict[str, float] = {}
     seeds: list[int]
     items: int
     data: dict[str, str] = {}

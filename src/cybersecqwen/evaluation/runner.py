@@ -92,6 +92,13 @@ class Plan:
             system=self.system.identity,
             open_book=self.system.open_book or self.retriever is not None,
             base_model=self.base_model,
+            sampling={
+                "temperature": self.protocol.temperature,
+                "top_p": self.protocol.top_p,
+                "max_tokens": self.protocol.max_tokens,
+            }
+            if self.system.sampled
+            else {},
             seeds=list(self.seeds),
             items=len(self.questions),
             data={"name": self.data.name, "sha256": sha256_file(self.data)},
@@ -161,13 +168,14 @@ def _answers(
     """Yield places ``first`` to ``last`` with their responses, starting where a batch starts."""
     start = first // plan.system.align * plan.system.align
     sampling = Sampling(plan.protocol.temperature, plan.protocol.top_p, plan.protocol.max_tokens)
-    place = start
-    for response in plan.system.answer(asked[start : last + 1], first_at(sampling, seed, start)):
+    answers = plan.system.answer(asked[start : last + 1], first_at(sampling, seed, start))
+    answered = start
+    for place, response in zip(range(start, last + 1), answers, strict=False):
         if place >= first:
             yield place, response
-        place += 1
-    if place != last + 1:
-        raise ModelError(f"{plan.model} stopped after {place} of {len(asked)} questions")
+        answered = place + 1
+    if answered != last + 1:
+        raise ModelError(f"{plan.model} stopped after {answered} of {len(asked)} questions")
 
 
 def ask(plan: Plan, system: System, seed: int) -> list[Asked]:

@@ -132,8 +132,8 @@ def available_readings(log: RunLog) -> list[str]:
     names = ["saved"]
     if log.rows and all(row.released is not None for row in log.rows):
         names.append("released")
-    # A bare answer is the same to every reader, so reading it again tells nothing.
-    if log.header.protocol != "constrained":
+    # Of a bare answer there is nothing to read again.
+    if log.header.protocol != "constrained" and log.header.origin != "import:cti-bench":
         own = [p.name for p in PROTOCOLS.values() if kind in p.readers and not p.constrained]
         names.extend(own)
     return names

@@ -23,10 +23,15 @@ _KEPT_CANDIDATES = 10
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question and the conversation that puts it to a language model."""
+    """A question and the conversation that puts it to a system."""
 
     question: Question
     messages: tuple[Message, ...]
+
+    @property
+    def text(self) -> str:
+        """What a system that reads bare texts is shown: the last message."""
+        return self.messages[-1].content
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ class SpecialistSystem:
 
     def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Response]:
         """Classify the questions' bare texts."""
-        texts = (item.question.text for item in asked)
+        texts = (item.text for item in asked)
         start = time.perf_counter()
         for prediction in self._specialist.map_many(
             texts, labeller=self._labeller, top_k=_KEPT_CANDIDATES
