@@ -156,3 +156,10 @@ def test_missing_model_is_named(tmp_path: Path) -> None:
         open_backend(f"hf:{tmp_path / 'nothing-here'}")
     with pytest.raises(ModelError, match="no such file"):
         open_backend(f"hf:{tmp_path / 'nothing.gguf'}")
+
+
+def test_loading_is_silent_without_a_terminal(
+    tiny_gguf: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    open_backend(f"hf:{tiny_gguf}")
+    assert capfd.readouterr() == ("", "")

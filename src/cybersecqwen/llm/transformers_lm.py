@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import io
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,6 @@ from transformers import (
     LogitsProcessor,
     LogitsProcessorList,
 )
-from transformers.utils import logging as transformers_logging
 
 from cybersecqwen.core.errors import ModelError, require_extra
 from cybersecqwen.core.protocols import Ability, Generation, Message, Sampling
@@ -61,16 +62,15 @@ class TransformersBackend:
         on_gpu = self._device.startswith("cuda")
         flash = on_gpu and importlib.util.find_spec("flash_attn") is not None
         where, source = _source(model)
-        if not sys.stderr.isatty():
-            transformers_logging.disable_progress_bar()
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(where, **source)
-            self._model = AutoModelForCausalLM.from_pretrained(
-                where,
-                dtype=torch.bfloat16 if on_gpu else torch.float32,
-                attn_implementation="flash_attention_2" if flash else "sdpa",
-                **source,
-            )
+            with _silent_without_terminal():
+                self._tokenizer = AutoTokenizer.from_pretrained(where, **source)
+                self._model = AutoModelForCausalLM.from_pretrained(
+                    where,
+                    dtype=torch.bfloat16 if on_gpu else torch.float32,
+                    attn_implementation="flash_attention_2" if flash else "sdpa",
+                    **source,
+                )
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise ModelError(f"{self._name}: cannot load the model: {error}") from error
         self._model.to(self._device).eval()
@@ -232,7 +232,7 @@ class TransformersBackend:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-class _SeededSampling(LogitsProcessor):  # type: ignore[misc]
+class _SeededSampling(LogitsProcessor):
     """Draws each row's token with the row's own random numbers, and leaves only that token.
 
     Temperature first, then the nucleus (Holtzman et al., arXiv 1904.09751), then the inverse of
@@ -267,6 +267,11 @@ class _SeededSampling(LogitsProcessor):  # type: ignore[misc]
         last = (ordered > 0).sum(-1, keepdim=True) - 1
         chosen = words.gather(1, torch.minimum(place, last))  # (B, 1)
         return torch.full_like(scores, float("-inf")).scatter(1, chosen, 0.0)
+
+
+def _silent_without_terminal() -> AbstractContextManager[Any]:
+    # Loading draws several libraries' progress bars, which a log file has no use for.
+    return nullcontext() if sys.stderr.isatty() else redirect_stderr(io.StringIO())
 
 
 def _source(model: str) -> tuple[str, dict[str, Any]]:
