@@ -84,7 +84,8 @@ def _path(xs: Sequence[float], ys: Sequence[float], x: Axis, y: Axis, style: str
     points = " L".join(
         f"{_across(across, x):.1f} {_up(up, y):.1f}" for across, up in zip(xs, ys, strict=True)
     )
-    return f'<path {style} d="M{points}"/>'
+    # Plain attributes too, for a viewer that leaves the page's style sheet out.
+    return f'<path fill="none" stroke="currentColor" {style} d="M{points}"/>'
 
 
 def _grid(x: Axis, y: Axis) -> list[str]:
@@ -92,8 +93,8 @@ def _grid(x: Axis, y: Axis) -> list[str]:
     for step in range(6):
         across, up = _across(x.top * step / 5, x), _up(y.top * step / 5, y)
         parts.append(
-            f'<path class="grid" d="M{across:.1f} {_TOP}V{_HEIGHT - _BOTTOM}'
-            f'M{_LEFT} {up:.1f}H{_WIDTH - _RIGHT}"/>'
+            '<path class="grid" stroke="currentColor" stroke-width="0.2" '
+            f'd="M{across:.1f} {_TOP}V{_HEIGHT - _BOTTOM}M{_LEFT} {up:.1f}H{_WIDTH - _RIGHT}"/>'
             f'<text x="{across:.1f}" y="{_HEIGHT - _BOTTOM + 14}" text-anchor="middle">'
             f"{x.top * step / 5:.2g}</text>"
             f'<text x="{_LEFT - 6}" y="{up + 4:.1f}" text-anchor="end">'
