@@ -82,6 +82,7 @@ def test_text_output_has_the_interval_and_the_baselines(
     _, out, _ = call(capsys, *words, "--output", tmp_path / "a.jsonl")
     assert "accuracy 0.6667  95 % [" in out
     assert "always CWE-79" in out
+    assert "1.000      0.667  CWE-79 Improper Neutralization" in out
     assert "svm: give training rows: --train FILE" in out
     assert "by every reader" not in call(capsys, "score", tmp_path / "a.jsonl")[1]
     _, out, _ = call(capsys, "compare", tmp_path / "a.jsonl", tmp_path / "a.jsonl")

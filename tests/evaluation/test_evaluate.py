@@ -99,6 +99,16 @@ def test_what_cannot_be_run_is_refused(
         prepare(RunOptions(**given))
 
 
+def test_a_constant_can_answer_any_task(tmp_path: Path, script: Path) -> None:
+    vector = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"
+    file = tmp_path / "vsp.tsv"
+    file.write_text(f"URL\tDescription\tPrompt\tGT\nu\td\tp\t{vector}\n")
+    plan = prepare(RunOptions("cti-vsp", file, "baseline:majority"))
+    assert [row.reading for row in run(plan, tmp_path / "log.jsonl")] == [vector]
+    with pytest.raises(InputError, match="not cvss answers"):
+        prepare(RunOptions("cti-vsp", file, f"mock:{script}", "constrained"))
+
+
 def test_a_backend_without_probabilities_cannot_choose(rcm_file: Path, tmp_path: Path) -> None:
     (tmp_path / "m.jsonl").write_text('{"reply": "CWE-79"}\n')
     options = RunOptions("cti-rcm", rcm_file, f"mock:{tmp_path / 'm.jsonl'}", "constrained")

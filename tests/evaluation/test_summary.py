@@ -27,6 +27,9 @@ def test_weaknesses(make_log: MakeLog) -> None:
     by_id = {entry.id: entry for entry in summary.per_class}
     assert (by_id["CWE-79"].n, by_id["CWE-79"].recall, by_id["CWE-79"].precision) == (2, 0.5, 0.5)
     assert by_id["CWE-89"].precision is None
+    assert summary.per_class_f1 == pytest.approx(0.5 / 3)
+    assert summary.accuracy_by_coverage["0.5"] == 0.5
+    assert summary.accuracy_by_coverage["1.0"] == 0.25
     assert {(c.gold, c.answer) for c in summary.confusions} == {
         ("CWE-79", None),
         ("CWE-89", "CWE-79"),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 HELP = "evaluate any system under the field's protocols, and compare two item by item"
 
 _ERRORS_SHOWN = 10
+_CLASSES_SHOWN = 12
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -154,6 +155,7 @@ def _run(arguments: argparse.Namespace) -> int:
         print_json(_as_json(summary) | {"log": str(arguments.output), "baselines": beside})
     else:
         _print_summary(summary)
+        _print_classes(summary)
         _print_baselines(beside)
     return EXIT_SOME_FAILED if failed else EXIT_DONE
 
@@ -315,6 +317,7 @@ def _print_summary(summary: Summary) -> None:
         "macro F1": summary.macro_f1,
         "plausible": summary.plausible,
         "discouraged or prohibited": summary.discouraged_share,
+        "F1 over classes": summary.per_class_f1,
         "exact, parent or child": summary.hierarchy.within_one if summary.hierarchy else None,
     }
     for name, value in named.items():
@@ -326,6 +329,16 @@ def _print_summary(summary: Summary) -> None:
             f"  at its own threshold it answers {found.coverage:.1%} with accuracy "
             f"{found.accuracy_answered:.4f}"
         )
+
+
+def _print_classes(summary: Summary) -> None:
+    if not summary.per_class:
+        return
+    print(f"\nThe commonest of {len(summary.per_class)} expected ids:")
+    print("      n  recall  precision  id")
+    for entry in summary.per_class[:_CLASSES_SHOWN]:
+        precision = "    -" if entry.precision is None else f"{entry.precision:.3f}"
+        print(f"  {entry.n:5,}  {entry.recall:6.3f}  {precision:>9}  {entry.id} {entry.name}")
 
 
 def _print_baselines(baselines: list[BaselineResult]) -> None:

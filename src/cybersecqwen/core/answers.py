@@ -189,4 +189,5 @@ ACTOR_LINE = Reader(
 )
 """The ``Answer:`` or ``Threat Actor:`` line; a reply of one short line; the first bold name."""
 
+ACTOR_EXACT = Reader("actor", (Pattern(r"^\s*([^\n]+?)\s*$"),))
 ACTOR_STRICT = Reader("actor", (Pattern(_ACTOR_LINE, "unique"),))

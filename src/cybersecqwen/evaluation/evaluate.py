@@ -134,7 +134,7 @@ def _open(
         if system is None:
             raise InputError(f"{spec} needs {needs}")
         return system
-    return for_backend(_backend(options), protocol.constrained, shipped_taxonomy())
+    return for_backend(_backend(options), task.kind, protocol.constrained, shipped_taxonomy())
 
 
 def run_baselines(plan: Plan, options: RunOptions) -> list[BaselineResult]:

@@ -104,7 +104,13 @@ _PAPER = Protocol(
 
 _CONSTRAINED = Protocol(
     name="constrained",
-    readers={"cwe": answers.CWE_EXACT, "choice": answers.CHOICE_EXACT},
+    readers={
+        "cwe": answers.CWE_EXACT,
+        "choice": answers.CHOICE_EXACT,
+        "cvss": answers.CVSS_UNIQUE,
+        "techniques": answers.TECHNIQUES_STRICT,
+        "actor": answers.ACTOR_EXACT,
+    },
     templates={"cwe": prompts.CWE_ID, "choice": prompts.CHOICE_LETTER},
     temperature=0.0,
     constrained=True,

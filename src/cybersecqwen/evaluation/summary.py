@@ -28,6 +28,9 @@ from cybersecqwen.evaluation.statistics import (
 COVERAGE = 0.7
 """Share of answers at which selective accuracy is reported."""
 
+COVERAGES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+"""Further ones, which trace the risk-coverage curve."""
+
 _CONFUSIONS = 20
 
 
@@ -102,10 +105,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         brier: Brier score of the stated confidence.
         aurc: Area under the risk-coverage curve.
         accuracy_at_70_coverage: Accuracy over the 70 % that the system is surest of.
+        accuracy_by_coverage: The same for further shares.
         abstention: What the system's own threshold does, where it has one.
         hierarchy: CWE answers by their place in the catalogue.
         discouraged_share: Share of readable CWE answers that MITRE discourages or prohibits.
         per_class: By expected id, commonest first.
+        per_class_f1: Mean F1 over the ids that are expected at all, each counting alike.
         confusions: The commonest mistakes.
         protocol_sha256: Hash of the protocol it was run under.
         digest: Hash of the log without the clock.
@@ -140,10 +145,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     brier: float | None = None
     aurc: float | None = None
     accuracy_at_70_coverage: float | None = None
+    accuracy_by_coverage: dict[str, float] = {}
     abstention: Abstention | None = None
     hierarchy: Hierarchy | None = None
     discouraged_share: float | None = None
     per_class: list[ClassScore] = []
+    per_class_f1: float | None = None
     confusions: list[Confusion] = []
     protocol_sha256: str = ""
     digest: str = ""
@@ -239,7 +246,8 @@ def _cwe(scored: Scored, _: ActorTable) -> dict[str, Any]:
     return {
         "hierarchy": judged,
         "discouraged_share": judged.discouraged + judged.prohibited,
-        "per_class": _per_class(scored, golds),
+        "per_class": (classes := _per_class(scored, golds)),
+        "per_class_f1": float(np.mean([entry.f1 for entry in classes])),
         "abstention": _abstention(scored),
     }
 
@@ -308,6 +316,10 @@ def _confidence(scored: Scored) -> dict[str, Any]:
             "brier": calibration.brier_score(sure, right),
             "aurc": calibration.risk_coverage(sure, right).area,
             "accuracy_at_70_coverage": calibration.accuracy_at_coverage(sure, right, COVERAGE),
+            "accuracy_by_coverage": {
+                f"{share:.1f}": calibration.accuracy_at_coverage(sure, right, share)
+                for share in COVERAGES
+            },
         }
     return found
 

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from cybersecqwen.core.answers import AnswerKind
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.protocols import Backend, Message, Sampling, Specialist
@@ -198,13 +199,26 @@ class ChoosingSystem:
             )
 
 
-def for_backend(backend: Backend, constrained: bool, taxonomy: Taxonomy) -> System:
+def for_backend(
+    backend: Backend, kind: AnswerKind, constrained: bool, taxonomy: Taxonomy
+) -> System:
     """Return the system that puts a protocol's questions to a language model.
 
+    Args:
+        backend: The model.
+        kind: What the task's answers are.
+        constrained: Whether the answer is chosen among the permitted ones.
+        taxonomy: Where the permitted CWE ids come from.
+
     Raises:
+        InputError: The task's answers are no closed list to choose from.
         ModelError: The backend cannot do what the protocol needs.
     """
-    return ChoosingSystem(backend, taxonomy) if constrained else WritingSystem(backend)
+    if not constrained:
+        return WritingSystem(backend)
+    if kind not in ("cwe", "choice"):
+        raise InputError(f"protocol constrained chooses CWE ids and letters, not {kind} answers")
+    return ChoosingSystem(backend, taxonomy)
 
 
 def first_at(sampling: Sampling, seed: int, index: int) -> Sampling:
