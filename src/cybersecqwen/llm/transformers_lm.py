@@ -211,7 +211,9 @@ class TransformersBackend:
         text, stopped = cut_at_stop(whole, sampling.stop)
         # A row that ended at a stop text is filled up with padding to its batch's width.
         finish: Any = "stop" if stopped or end is not None else "length"
-        return Generation(text, finish, seconds, new_tokens=len(kept))
+        # Servers count the end token too.
+        count = len(kept) if end is None else len(kept) + 1
+        return Generation(text, finish, seconds, new_tokens=count)
 
     def _encode(self, conversation: Sequence[Message]) -> list[int]:
         turns = defused(conversation)
