@@ -6,7 +6,12 @@ import pytest
 
 from cybersecqwen.core import answers, prompts
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.evaluation.protocols import PROTOCOLS, find_protocol, for_base_model
+from cybersecqwen.evaluation.protocols import (
+    PROTOCOLS,
+    find_protocol,
+    for_base_model,
+    with_max_tokens,
+)
 
 
 def test_the_named_protocols_are_as_their_makers_describe_them() -> None:
@@ -33,6 +38,14 @@ def test_any_change_changes_the_hash_and_nothing_else_does() -> None:
     assert replace(ref, temperature=0.31).sha256() != ref.sha256()
     readers = {**ref.readers, "choice": answers.CHOICE_PAPER}
     assert replace(ref, readers=readers).sha256() != ref.sha256()
+
+
+def test_another_token_limit_is_another_protocol() -> None:
+    ref = find_protocol("ref")
+    short = with_max_tokens(ref, 64)
+    assert (short.name, short.max_tokens) == ("ref, 64 tokens", 64)
+    assert short.sha256() != ref.sha256()
+    assert with_max_tokens(ref, 512) is ref
 
 
 def test_what_a_protocol_does_not_say_is_refused() -> None:

@@ -76,6 +76,9 @@ def _configure_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--train", type=Path, metavar="FILE", help="rows for the SVM baseline")
     parser.add_argument("--trials", type=int, metavar="N", help="passes (the protocol's own)")
     parser.add_argument("--limit", type=int, metavar="N", help="questions at most")
+    parser.add_argument(
+        "--max-tokens", type=int, metavar="N", help="new tokens at most (the protocol's own)"
+    )
     parser.add_argument("--seed", type=int, metavar="N", default=42, help="of the first trial")
     parser.add_argument("--labeller", choices=get_args(Labeller), default="nvd")
     parser.add_argument("--gold", type=Path, metavar="FILE", help="expected answers, for cti-taa")
@@ -132,6 +135,7 @@ def _run(arguments: argparse.Namespace) -> int:
         train=arguments.train,
         trials=arguments.trials,
         limit=arguments.limit,
+        max_tokens=arguments.max_tokens,
         seed=arguments.seed,
         labeller=arguments.labeller,
         base_model=arguments.base,

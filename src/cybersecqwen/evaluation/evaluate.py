@@ -16,7 +16,12 @@ from cybersecqwen.core.records import Labeller, Question
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.evaluation import baselines
 from cybersecqwen.evaluation.actors import ActorTable, load_actors
-from cybersecqwen.evaluation.protocols import Protocol, find_protocol, for_base_model
+from cybersecqwen.evaluation.protocols import (
+    Protocol,
+    find_protocol,
+    for_base_model,
+    with_max_tokens,
+)
 from cybersecqwen.evaluation.runner import Plan, ask, select_questions
 from cybersecqwen.evaluation.scoring import is_correct
 from cybersecqwen.evaluation.statistics import Interval, bootstrap_interval, shared_pages
@@ -42,6 +47,7 @@ class RunOptions:
         train: Rows for the SVM baseline.
         trials: Passes over the questions; None for the protocol's own.
         limit: Questions at most.
+        max_tokens: New tokens at most, where that is to differ from the protocol's.
         seed: Of the first trial; each later trial adds one.
         labeller: Whose labels a specialist follows and a hold-out expects.
         base_model: Whether to ask as the protocol asks base models.
@@ -58,6 +64,7 @@ class RunOptions:
     train: Path | None = None
     trials: int | None = None
     limit: int | None = None
+    max_tokens: int | None = None
     seed: int = 42
     labeller: Labeller = "nvd"
     base_model: bool = False
@@ -95,13 +102,20 @@ def prepare(options: RunOptions) -> Plan:
         MissingExtraError: The model needs an optional package that is not installed.
     """
     task = find_task(options.task)
-    for name, value in (("--trials", options.trials), ("--limit", options.limit)):
+    counts = {
+        "--trials": options.trials,
+        "--limit": options.limit,
+        "--max-tokens": options.max_tokens,
+    }
+    for name, value in counts.items():
         if value is not None and value < 1:
             raise InputError(f"{name} must be at least 1, not {value}")
     writes = not options.model.startswith(("embedded", "baseline:"))
     protocol = find_protocol(options.protocol or ("ref" if writes else "constrained"))
     if options.base_model:
         protocol = for_base_model(protocol)
+    if options.max_tokens is not None:
+        protocol = with_max_tokens(protocol, options.max_tokens)
     loaded = task.load(options.data, LoadOptions(options.gold, options.labeller, options.since))
     questions = select_questions(loaded, task, protocol, options.limit)
     system = _open(options, task, protocol, questions)

@@ -139,3 +139,10 @@ def for_base_model(protocol: Protocol) -> Protocol:
     if not protocol.shots:
         raise InputError(f"protocol {protocol.name} has no form for base models; use paper-2025")
     return replace(protocol, templates=protocol.few_shot)
+
+
+def with_max_tokens(protocol: Protocol, max_tokens: int) -> Protocol:
+    """Return the protocol with another limit, which its name then says: it is not the same one."""
+    if max_tokens == protocol.max_tokens:
+        return protocol
+    return replace(protocol, name=f"{protocol.name}, {max_tokens} tokens", max_tokens=max_tokens)
