@@ -85,12 +85,14 @@ def test_every_record_ends_in_one_place_with_its_reason(tmp_path: Path) -> None:
     assert removed["CVE-2020-0005"]["matches"][0]["item"] == "CVE-2023-9999"
 
 
-def test_the_guard_can_spare_validation_or_leave_both(tmp_path: Path) -> None:
+def test_the_guard_can_spare_validation_or_mark_it(tmp_path: Path) -> None:
     out = _build(tmp_path / "a", tmp_path / "out-a", **{"guard: validation": "guard: train"})
     assert len(_lines(out / "validation.jsonl")) == 2
     assert "CVE-2024-0007" not in {r["id"] for r in _lines(out / "train.jsonl")}
-    out = _build(tmp_path / "b", tmp_path / "out-b", **{"guard: validation": "guard: none"})
-    assert len(_lines(out / "validation.jsonl")) == 2
+    out = _build(tmp_path / "b", tmp_path / "out-b", **{"guard: validation": "guard: mark"})
+    kept = {r["id"]: r.get("familiar", False) for r in _lines(out / "validation.jsonl")}
+    assert sorted(kept.values()) == [False, True]
+    assert kept["CVE-2024-0008"]
     assert "CVE-2024-0007" in {r["id"] for r in _lines(out / "train.jsonl")}
     crossings = json.loads((out / "report.json").read_text())["crossings"]
     assert (crossings["train"], crossings["validation"]) == (1, 1)

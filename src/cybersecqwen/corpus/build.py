@@ -24,7 +24,7 @@ from cybersecqwen.corpus.labels import LabelCounts, apply_policy
 from cybersecqwen.corpus.merge import Merger
 from cybersecqwen.corpus.recipe import CorpusRecipe
 from cybersecqwen.corpus.report import CorpusReport, CrossingReport, DuplicateReport, SourceReport
-from cybersecqwen.corpus.rows import PARTS, Filtered, Removal, Row, write_lines
+from cybersecqwen.corpus.rows import PARTS, Filtered, Measure, Removal, Row, write_lines
 from cybersecqwen.corpus.split import Parts, split_rows
 from cybersecqwen.sources import read_advisories
 
@@ -174,16 +174,24 @@ def _deduplicated(work: _Work, parts: Parts) -> Parts:
     return Parts(**lists)
 
 
+_REPEATS: frozenset[Measure] = frozenset({"text", "digits"})
+"""Measures by which two texts say the same, not merely much the same."""
+
+
 def _guarded(work: _Work, parts: Parts, recipe: CorpusRecipe) -> Parts:
     work.crossings = find_crossings(parts.train, parts.validation, recipe.near_duplicate)
     guard = recipe.split.guard
-    if guard == "none":
-        return parts
     removed = work.crossings.train if guard == "train" else work.crossings.validation
+    if guard == "mark":
+        removed = [r for r in removed if _REPEATS & {match.measure for match in r.matches}]
+        near = {removal.id for removal in work.crossings.validation}
+        marked = [msgspec.structs.replace(row, familiar=row.id in near) for row in parts.validation]
+        parts = replace(parts, validation=marked)
     gone = {removal.id for removal in removed}
     work.removed.extend(removed)
-    kept = [row for row in getattr(parts, guard) if row.id not in gone]
-    return replace(parts, **{guard: kept})
+    side = "train" if guard == "train" else "validation"
+    kept = [row for row in getattr(parts, side) if row.id not in gone]
+    return replace(parts, **{side: kept})
 
 
 def _report(work: _Work, parts: Parts, recipe: CorpusRecipe, after: list[Overlap]) -> CorpusReport:

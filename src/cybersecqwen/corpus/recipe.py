@@ -43,14 +43,15 @@ class Split(Recipe, frozen=True):
     Attributes:
         validation_since: First publication date of records that may be held out.
         validation_every: Every how many ISO weeks from then on are held out whole.
-        guard: Where to take out a pair of duplicates or near-duplicates that is on both sides of
-            the split. ``validation`` leaves only texts there that are new to the model, ``train``
-            keeps validation as it is, ``none`` leaves both.
+        guard: What to do about duplicates and near-duplicates on both sides of the split.
+            ``validation`` takes them out there, which leaves only texts that are new to the
+            model; ``train`` takes them out of training; ``mark`` takes repeated texts out of
+            validation and marks near ones ``familiar`` there, so that both can be counted.
     """
 
     validation_since: datetime.date = datetime.date(2024, 1, 1)
     validation_every: Annotated[int, Meta(ge=2)] = 5
-    guard: Literal["validation", "train", "none"] = "validation"
+    guard: Literal["validation", "train", "mark"] = "validation"
 
 
 class NearDuplicate(Recipe, frozen=True):

@@ -48,7 +48,7 @@ class Labels(msgspec.Struct, frozen=True):
         return bool(self.nvd or self.cna or self.adp)
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(msgspec.Struct, frozen=True, omit_defaults=True):
     """A line of a corpus file.
 
     Attributes:
@@ -56,12 +56,14 @@ class Row(msgspec.Struct, frozen=True):
         text: Description as published.
         published: ``YYYY-MM-DD``, or an empty string when unknown.
         labels: Who says it is what.
+        familiar: In validation alone: whether a training row is near it.
     """
 
     id: str
     text: str
     published: str
     labels: Labels
+    familiar: bool = False
 
     @property
     def year(self) -> int | None:
