@@ -133,7 +133,8 @@ def available_readings(log: RunLog) -> list[str]:
     if log.rows and all(row.released is not None for row in log.rows):
         names.append("released")
     # Of a bare answer there is nothing to read again.
-    if log.header.protocol != "constrained" and log.header.origin != "import:cti-bench":
+    bare = log.header.protocol.startswith("constrained")
+    if not bare and log.header.origin != "import:cti-bench":
         own = [p.name for p in PROTOCOLS.values() if kind in p.readers and not p.constrained]
         names.extend(own)
     return names
