@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
 from cybersecqwen.core import answers, prompts
+from cybersecqwen.core.answers import AnswerKind
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.evaluation.protocols import (
     PROTOCOLS,
@@ -28,6 +30,12 @@ def test_the_named_protocols_are_as_their_makers_describe_them() -> None:
     assert paper.template("cwe") == prompts.BENCHMARK
     assert for_base_model(paper).template("cwe") == prompts.CWE_FEW_SHOT
     assert find_protocol("constrained").constrained
+
+
+def test_every_protocol_reads_every_kind_of_answer() -> None:
+    for protocol in PROTOCOLS.values():
+        assert set(protocol.readers) == set(get_args(AnswerKind))
+        assert all(reader.kind == kind for kind, reader in protocol.readers.items())
 
 
 def test_any_change_changes_the_hash_and_nothing_else_does() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,9 +120,9 @@ def prepare(options: RunOptions) -> Plan:
     loaded = task.load(options.data, LoadOptions(options.gold, options.labeller, options.since))
     questions = select_questions(loaded, task, protocol, options.limit)
     system = _open(options, task, protocol, questions)
-    retriever = None
-    if options.knowledge is not None and writes:
-        retriever = _knowledge(options.knowledge)
+    knowledge = None
+    if options.knowledge is not None and (writes or system.open_book):
+        knowledge = _knowledge(options.knowledge)
     trials = (options.trials or protocol.trials) if system.sampled else 1
     return Plan(
         task=task,
@@ -132,7 +133,8 @@ def prepare(options: RunOptions) -> Plan:
         data=options.data,
         seeds=range(options.seed, options.seed + trials),
         base_model=options.base_model,
-        retriever=retriever,
+        retriever=knowledge if writes else None,
+        knowledge_sha256=_made_from(knowledge) if knowledge else "",
     )
 
 
@@ -232,6 +234,10 @@ def _knowledge(folder: Path) -> KnowledgeBase:
     from cybersecqwen.knowledge.search import KnowledgeBase  # noqa: PLC0415
 
     return KnowledgeBase(folder)
+
+
+def _made_from(knowledge: KnowledgeBase) -> str:
+    return hashlib.sha256(msgspec.json.encode(knowledge.manifest)).hexdigest()
 
 
 def _chooser(folder: Path) -> Callable[[str, Sequence[str]], Sequence[float]]:

@@ -72,6 +72,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
         system: More on the model: its own name, a digest of its weights, the labeller asked for.
         origin: ``run``, or ``import:`` and where from.
         open_book: Whether the system looks things up.
+        knowledge_sha256: Hash of what the knowledge base says it was made from, when the book is
+            open.
         base_model: Whether it was asked as a base model, with worked examples.
         sampling: Temperature, nucleus mass and token limit, where answers are drawn.
         seeds: One per trial.
@@ -94,6 +96,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     system: dict[str, str] = {}
     origin: str = "run"
     open_book: bool = False
+    knowledge_sha256: str = ""
     base_model: bool = False
     sampling: dict[str, float] = {}
     seeds: list[int]

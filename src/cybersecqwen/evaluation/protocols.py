@@ -24,7 +24,7 @@ class Protocol:
 
     Attributes:
         name: What a user types.
-        readers: By kind of answer, how text is read.
+        readers: By kind of answer, how text is read; every kind has one.
         templates: By kind of answer, how a question is put; the benchmark's own prompt where a
             kind is missing.
         few_shot: By kind, the layout for base models, which see worked examples.

@@ -53,6 +53,7 @@ class Plan:
         seeds: One per trial.
         base_model: Whether worked examples are shown.
         retriever: Where a language model's passages come from, when the book is open.
+        knowledge_sha256: What the log should say of the open book.
     """
 
     task: Task
@@ -64,21 +65,12 @@ class Plan:
     seeds: Sequence[int]
     base_model: bool = False
     retriever: Retriever | None = None
+    knowledge_sha256: str = ""
 
     @property
     def reader(self) -> Reader:
-        """How this protocol reads this task's answers.
-
-        Raises:
-            InputError: The protocol has no reader for them.
-        """
-        reader = self.protocol.readers.get(self.task.kind)
-        if reader is None:
-            raise InputError(
-                f"protocol {self.protocol.name} reads no {self.task.kind} answers; "
-                f"{self.task.name} needs another"
-            )
-        return reader
+        """How this protocol reads this task's answers."""
+        return self.protocol.readers[self.task.kind]
 
     def header(self) -> Header:
         """Return the heading that this run's log has."""
@@ -91,6 +83,7 @@ class Plan:
             model=self.model,
             system=self.system.identity,
             open_book=self.system.open_book or self.retriever is not None,
+            knowledge_sha256=self.knowledge_sha256,
             base_model=self.base_model,
             sampling={
                 "temperature": self.protocol.temperature,

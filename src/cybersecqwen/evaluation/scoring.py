@@ -70,8 +70,7 @@ def score(log: RunLog, reading: str = "saved", actors: ActorTable | None = None)
         actors: Names of threat actors; None for the shipped table.
 
     Raises:
-        InputError: The log is empty, has no released readings, or the protocol reads no answers of
-            this kind.
+        InputError: The log is empty, its trials do not match, or it has no released readings.
     """
     task = find_task(log.header.task)
     table = actors or load_actors()
@@ -102,10 +101,7 @@ def score(log: RunLog, reading: str = "saved", actors: ActorTable | None = None)
 
 
 def _read(rows: Sequence[Row], protocol: Protocol, kind: AnswerKind) -> list[str | None]:
-    reader = protocol.readers.get(kind)
-    if reader is None:
-        raise InputError(f"protocol {protocol.name} reads no {kind} answers")
-    return [reader.read(row.output, row.options) for row in rows]
+    return [protocol.readers[kind].read(row.output, row.options) for row in rows]
 
 
 def _whole_trials(log: RunLog) -> list[Row]:
@@ -128,13 +124,11 @@ def _whole_trials(log: RunLog) -> list[Row]:
 
 def available_readings(log: RunLog) -> list[str]:
     """Return the readings that a log can be scored by, its own first."""
-    kind = find_task(log.header.task).kind
     names = ["saved"]
     if log.rows and all(row.released is not None for row in log.rows):
         names.append("released")
     # Of a bare answer there is nothing to read again.
     bare = log.header.protocol.startswith("constrained")
     if not bare and log.header.origin != "import:cti-bench":
-        own = [p.name for p in PROTOCOLS.values() if kind in p.readers and not p.constrained]
-        names.extend(own)
+        names.extend(p.name for p in PROTOCOLS.values() if not p.constrained)
     return names
