@@ -33,7 +33,13 @@ def test_attribution_says_where_its_answers_are(tmp_path: Path) -> None:
 
 def test_the_holdout_takes_one_labellers_rows_since_a_date(tmp_path: Path) -> None:
     rows = [
-        {"id": "CVE-1", "text": "a", "published": "2023-05-01", "labels": {"nvd": ["CWE-79"]}},
+        {
+            "id": "CVE-1",
+            "text": "a",
+            "published": "2023-05-01",
+            "labels": {"nvd": ["CWE-79"]},
+            "familiar": True,
+        },
         {"id": "CVE-2", "text": "b", "published": "2024-02-01", "labels": {"nvd": ["CWE-89", "x"]}},
         {"id": "CVE-3", "text": "c", "published": "2025-02-01", "labels": {"cna": ["CWE-121"]}},
     ]
@@ -43,6 +49,7 @@ def test_the_holdout_takes_one_labellers_rows_since_a_date(tmp_path: Path) -> No
     assert [q.id for q in load(file, LoadOptions())] == ["CVE-1", "CVE-2"]
     (recent,) = load(file, LoadOptions(since="2024"))
     assert (recent.gold, recent.text) == ("CWE-89", "b")
+    assert [q.id for q in load(file, LoadOptions(unfamiliar=True))] == ["CVE-2"]
     assert [q.gold for q in load(file, LoadOptions(labeller="cna"))] == ["CWE-121"]
     with pytest.raises(InputError, match="no row labelled by cna and published since 2026"):
         load(file, LoadOptions(labeller="cna", since="2026"))

@@ -84,6 +84,11 @@ def _configure_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gold", type=Path, metavar="FILE", help="expected answers, for cti-taa")
     parser.add_argument("--since", metavar="DATE", default="", help="earliest, for cwe-holdout")
     parser.add_argument(
+        "--unfamiliar",
+        action="store_true",
+        help="leave out hold-out rows that a training row is near",
+    )
+    parser.add_argument(
         "--option",
         metavar="NAME=VALUE",
         action="append",
@@ -141,6 +146,7 @@ def _run(arguments: argparse.Namespace) -> int:
         base_model=arguments.base,
         gold=arguments.gold,
         since=arguments.since,
+        unfamiliar=arguments.unfamiliar,
         backend=_backend_options(arguments.option),
     )
     plan = prepare(options)

@@ -54,6 +54,7 @@ class RunOptions:
         base_model: Whether to ask as the protocol asks base models.
         gold: File with the expected answers, where the question file has none.
         since: Earliest publication date of a hold-out's rows.
+        unfamiliar: Whether to leave out a hold-out's rows that a training row is near.
         backend: Further options of a language model's backend.
     """
 
@@ -71,6 +72,7 @@ class RunOptions:
     base_model: bool = False
     gold: Path | None = None
     since: str = ""
+    unfamiliar: bool = False
     backend: dict[str, Any] = field(default_factory=dict)
 
 
@@ -117,7 +119,8 @@ def prepare(options: RunOptions) -> Plan:
         protocol = for_base_model(protocol)
     if options.max_tokens is not None:
         protocol = with_max_tokens(protocol, options.max_tokens)
-    loaded = task.load(options.data, LoadOptions(options.gold, options.labeller, options.since))
+    wanted = LoadOptions(options.gold, options.labeller, options.since, options.unfamiliar)
+    loaded = task.load(options.data, wanted)
     questions = select_questions(loaded, task, protocol, options.limit)
     system = _open(options, task, protocol, questions)
     knowledge = None

@@ -18,11 +18,13 @@ class LoadOptions:
         gold: File with the expected answers, where the question file has none.
         labeller: Whose labels are expected, for a hold-out with several.
         since: Earliest publication date, ``YYYY-MM-DD`` or its beginning; empty for all.
+        unfamiliar: Whether to leave out a hold-out's rows that a training row is near.
     """
 
     gold: Path | None = None
     labeller: Labeller = "nvd"
     since: str = ""
+    unfamiliar: bool = False
 
 
 @dataclass(frozen=True, slots=True)

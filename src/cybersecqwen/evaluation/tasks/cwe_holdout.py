@@ -16,6 +16,7 @@ class _Row(msgspec.Struct, frozen=True):
     text: str
     published: str = ""
     labels: dict[str, list[str]] = {}
+    familiar: bool = False
 
 
 def _load(path: Path, options: LoadOptions) -> list[Question]:
@@ -35,6 +36,8 @@ def _load(path: Path, options: LoadOptions) -> list[Question]:
             raise InputError(f"{path}:{number}: id {row.id} is that of line {seen[row.id]} too")
         labels = row.labels.get(options.labeller)
         if not labels or row.published < options.since:
+            continue
+        if options.unfamiliar and row.familiar:
             continue
         questions.append(
             Question(
