@@ -49,8 +49,6 @@ class ReleasedTrial(msgspec.Struct, frozen=True):
     n: int
     correct: int
     accuracy_total: float
-    parseable: int = 0
-    wall_seconds: float = 0.0
     predictions: list[ReleasedAnswer] = []
 
 
