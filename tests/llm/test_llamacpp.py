@@ -48,6 +48,14 @@ def test_score_is_the_probability_before_the_forcing(backend: Any) -> None:
     assert 0.05 < mass < 1
 
 
+def test_unlisted_tokens_are_forced_to_the_same_figure(
+    backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = backend.score(ASKED[1], ["A", "CWE-79\n", "~"])
+    monkeypatch.setattr("cybersecqwen.llm.llamacpp._LISTED", 1)
+    assert backend.score(ASKED[1], ["A", "CWE-79\n", "~"]) == pytest.approx(listed, abs=1e-3)
+
+
 def test_seeds(backend: Any) -> None:
     sampling = Sampling(temperature=1.5, max_tokens=8, seed=5)
     texts = [answer.text for answer in backend.generate(ASKED, sampling)]

@@ -18,6 +18,7 @@ from cybersecqwen.llm.common import cut_at_stop, defused, item_seed, raw_prompt
 from cybersecqwen.llm.ordered import in_order
 
 _FORCE = 1e5  # a logit bias that no logit outweighs
+_LISTED = 128  # likeliest tokens asked for: most permitted answers are among them
 _LOAD_SECONDS = 600.0
 
 
@@ -101,27 +102,28 @@ class LlamaCppBackend:
     ) -> tuple[float, ...]:
         """Return each continuation's natural-log probability, exactly.
 
-        The server reports the probability of the token it emits, taken from the logits before
-        any bias; so each token of a continuation is forced in turn, and its own probability read
-        back. The prompt stays cached between the calls. Each continuation is tokenised by itself,
-        as a turn begins.
+        The server reports the probability of the token it emits and of the likeliest others, taken
+        from the logits before any bias; so a token is forced, and the probabilities read back. The
+        prompt stays cached between the calls, and continuations that begin alike share them. Each
+        is tokenised by itself, as a turn begins.
 
         Raises:
             ModelError: A continuation is empty, or the conversation does not fit the context.
         """
         prompt = self._prompt(conversation)
-        known: dict[tuple[int, ...], float] = {}
+        listed: dict[tuple[int, ...], dict[int, float]] = {}
         totals = []
         for text in continuations:
             tokens = self._tokens(text, special=False)
             if not tokens:
                 raise ModelError(f"{self._name}: an empty continuation has no probability")
             total = 0.0
-            for end in range(1, len(tokens) + 1):
-                path = tokens[:end]
-                if path not in known:
-                    known[path] = self._forced(prompt + path[:-1], path[-1])
-                total += known[path]
+            for end, token in enumerate(tokens):
+                before = tokens[:end]
+                known = listed.setdefault(before, {})
+                if token not in known:
+                    known |= self._forced(prompt + before, token)
+                total += known[token]
             totals.append(total)
         return tuple(totals)
 
@@ -157,21 +159,24 @@ class LlamaCppBackend:
             new_tokens=reply["tokens_predicted"],
         )
 
-    def _forced(self, prompt: tuple[int, ...], token: int) -> float:
+    def _forced(self, prompt: tuple[int, ...], token: int) -> dict[int, float]:
+        """Return the log-probabilities, after a prompt, of a token and of the likeliest others."""
         reply = self._post(
             "/completion",
             prompt=prompt,
             n_predict=1,
-            n_probs=1,
+            n_probs=_LISTED,
             samplers=["temperature"],
             temperature=0.0,
             logit_bias=[[token, _FORCE]],
             cache_prompt=True,
         )
-        emitted = reply["completion_probabilities"][0]
-        if emitted["id"] != token:
-            raise ModelError(f"{self._name}: llama.cpp did not emit the token it was made to")
-        return float(emitted["logprob"])
+        # Nothing is reported of a token that is part of a character, which waits for the rest.
+        emitted = reply.get("completion_probabilities") or [{"id": None}]
+        if emitted[0]["id"] != token:
+            raise ModelError(f"{self._name}: llama.cpp reports no probability of token {token}")
+        others = {other["id"]: float(other["logprob"]) for other in emitted[0]["top_logprobs"]}
+        return others | {token: float(emitted[0]["logprob"])}
 
     def _prompt(self, conversation: Sequence[Message]) -> tuple[int, ...]:
         turns = defused(conversation)
