@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cybersecqwen.core import answers
@@ -41,6 +41,8 @@ def test_cwe_readers(text: str, last: str | None, unique: str | None) -> None:
         ("c", "C", "C"),
         ("Option A fits; option B does not", "A", None),
         ("Answer: A ... Answer: B", "A", None),  # two different ones
+        ("Surely (B), I say: (B)", None, "B"),
+        ("Either (B) or (X)", None, None),
         ("Answer: E", None, None),
         ("I refuse.", None, None),
     ],
@@ -94,6 +96,7 @@ def test_bare_answers_only_for_exact_readers() -> None:
     assert answers.CWE_EXACT.read("CWE-79") == "CWE-79"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_gives_a_canonical_answer_or_none(text: str) -> None:
     for reader in ALL:

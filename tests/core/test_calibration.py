@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cybersecqwen.core.calibration import (
@@ -59,6 +59,7 @@ def test_accuracy_at_coverage_takes_the_surest_and_shares_ties() -> None:
     assert accuracy_at_coverage(np.linspace(1, 0.1, 10), [1] * 7 + [0] * 3, 0.7) == 1.0
 
 
+@settings(deadline=None)
 @given(PAIRS)
 def test_bounds_and_agreement_at_full_coverage(pairs: list[tuple[float, bool]]) -> None:
     sure, right = zip(*pairs, strict=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -64,6 +64,7 @@ def test_mcnemar_is_the_binomial_test_of_the_discordant() -> None:
     assert mcnemar(3, 9) == mcnemar(9, 3) == pytest.approx(0.1459960938)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_mcnemar_is_scipys(only_a: int, only_b: int) -> None:
     known = binomtest(only_a, only_a + only_b, 0.5).pvalue if only_a + only_b else 1.0
@@ -96,6 +97,7 @@ def test_holm_by_hand() -> None:
     assert holm([]) == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_only_raises_and_keeps_the_order(p_values: list[float]) -> None:
     corrected = holm(p_values)

@@ -17,8 +17,8 @@ from cybersecqwen.core.taxonomy import canonical_cwe
 AnswerKind = Literal["cwe", "choice", "cvss", "techniques", "actor"]
 """What an answer is: a CWE id, an option's letter, a CVSS vector, ATT&CK ids, a group's name."""
 
-Pick = Literal["first", "last", "unique", "single", "all"]
-"""Which match counts. ``unique``: all matches must agree. ``single``: there must be one."""
+Pick = Literal["first", "last", "unique", "all"]
+"""Which match counts. ``unique``: all matches must agree."""
 
 TECHNIQUE_REGEX = r"(?i)\b(T\d{4})(?:\.\d{3})?\b"
 """An ATT&CK technique id; a sub-technique is folded into its technique."""
@@ -88,8 +88,6 @@ def _find(pattern: Pattern, text: str, letters: str) -> str:
         return ""
     if pattern.pick == "all":
         return ",".join(found)
-    if pattern.pick == "single" and len(found) > 1:
-        return ""
     if pattern.pick == "unique" and len({value.upper() for value in found}) > 1:
         return ""
     return found[-1]
@@ -142,13 +140,16 @@ CHOICE_UNIQUE = Reader(
     "choice",
     (
         Pattern(r"(?i)\banswer\s*:\s*\(?([{letters}])\b", "unique"),
-        Pattern(r"(?i)\banswer\s+is:?\s+(?:\(|\*\*)?([{letters}])\b", "unique"),
-        Pattern(r"\(([{letters}])\)", "single"),
-        Pattern(r"(?i)\boption\s+([{letters}])\b", "single"),
-        Pattern(r"(?i)^\W*([{letters}])\W*$", "single"),
+        Pattern(r"(?i)\banswer\s+is:?\s+(?:\(|\*\*)?([A-Z])\b", "unique"),
+        Pattern(r"\(([A-Z])\)", "unique"),
+        Pattern(r"(?i)\boption\s+([A-Z])\b", "unique"),
+        Pattern(r"(?i)^\W*([A-Z])\W*$", "unique"),
     ),
 )
-"""Word boundaries and agreement asked for (FAITH 0.3.2)."""
+"""Word boundaries and agreement asked for (FAITH 0.3.2).
+
+FAITH's own last three patterns go further and take no letter that is named twice.
+"""
 
 CHOICE_PAPER = Reader(
     "choice",
