@@ -159,6 +159,16 @@ def test_unusable_input_writes_nothing(
     assert not (tmp_path / "x.jsonl").exists()
 
 
+def test_a_place_that_cannot_be_written_is_named(
+    capsys: pytest.CaptureFixture[str], rcm_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    words = ("run", "cti-rcm", "--data", rcm_file, "--model", "baseline:majority")
+    code, out, err = call(capsys, *words, "--output", tmp_path / "file" / "log.jsonl")
+    assert (code, out) == (2, "")
+    assert str(tmp_path / "file") in err
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys, cybersecqwen.cli.eval; "

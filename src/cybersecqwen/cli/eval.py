@@ -13,6 +13,7 @@ from cybersecqwen.cli.common import (
     progress,
     warn,
 )
+from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Labeller
 
 if TYPE_CHECKING:
@@ -120,7 +121,12 @@ def run(arguments: argparse.Namespace) -> int:
         "import": _import,
         "report": _report,
     }
-    return actions[arguments.action](arguments)
+    try:
+        return actions[arguments.action](arguments)
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a folder that cannot be written, a disk that is full
+        raise InputError(str(error)) from error
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -177,8 +183,6 @@ def _backend_options(pairs: list[str]) -> dict[str, Any]:
 
 
 def _pairs(option: str, pairs: list[str]) -> list[tuple[str, str]]:
-    from cybersecqwen.core.errors import InputError
-
     split = [pair.partition("=") for pair in pairs]
     for pair, (name, equals, value) in zip(pairs, split, strict=True):
         if not (name and equals and value):
