@@ -42,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         report=lambda stage, minutes: warn(f"{stage}: {minutes:.1f} minutes"),
     )
+    if results is None:  # another process of the same launch reports
+        return EXIT_DONE
     if arguments.json:
         print_json(results)
     else:

@@ -18,7 +18,7 @@ from cybersecqwen.training.rows import NO_LABEL
 
 
 class CweEncoder(nn.Module):
-    """Encoder, mean of the token states, and a linear head over C ids for each of L labellers.
+    """Encoder, its first token's state, and a linear head over C ids for each of L labellers.
 
     A labeller's head is a shared matrix plus its own: conventions differ in a few places, and
     where a labeller has few rows of an id the shared part carries it.
@@ -55,15 +55,11 @@ class CweEncoder(nn.Module):
 
     def logits(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return (B, L, C) logits for (B, T) token ids and their (B, T) mask."""
-        states = self.encoder(
-            input_ids=input_ids, attention_mask=attention_mask
-        ).last_hidden_state  # (B, T, D)
-        return self.head(states, attention_mask)
+        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
+        return self.head(states.last_hidden_state[:, 0])
 
-    def head(self, states: Tensor, attention_mask: Tensor) -> Tensor:
-        """Return (B, L, C) logits for (B, T, D) token states and their (B, T) mask."""
-        mask = attention_mask.unsqueeze(-1).to(states.dtype)
-        pooled = (states * mask).sum(1) / mask.sum(1).clamp(min=1)  # (B, D)
+    def head(self, pooled: Tensor) -> Tensor:
+        """Return (B, L, C) logits for (B, D) states of the first token."""
         pooled = self.dropout(pooled)
         own = self.own(pooled).unflatten(-1, (self.labellers, -1))  # (B, L, C)
         return self.shared(pooled).unsqueeze(1) + own
@@ -130,6 +126,8 @@ def load_base(base: str) -> Base:
         raise ModelError(
             f"{base}: cannot load this base encoder (offline? give a folder): {error}"
         ) from error
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None  # unused here, and training on several devices refuses idle weights
     return Base(encoder, int(encoder.config.hidden_size), tokenizer)
 
 

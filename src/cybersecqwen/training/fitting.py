@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from safetensors.torch import load_file
 from torch import nn
 from torch.utils.data import Dataset
@@ -114,8 +114,9 @@ def fit(
     cuda = torch.cuda.is_available()
     arguments = TrainingArguments(
         output_dir=str(folder / "checkpoints"),
+        use_cpu=not cuda,
         num_train_epochs=schedule.epochs,
-        per_device_train_batch_size=max(1, schedule.batch_size // _devices()),
+        per_device_train_batch_size=max(1, schedule.batch_size // processes().num_processes),
         learning_rate=schedule.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=schedule.warmup,
@@ -151,9 +152,9 @@ def fit(
     trainer.accelerator.wait_for_everyone()
 
 
-def _devices() -> int:
-    # Launchers say so here before any process group exists.
-    return int(os.environ.get("WORLD_SIZE", "1"))
+def processes() -> PartialState:
+    """Return which of a launcher's processes this is; alone, it is the main one."""
+    return PartialState(cpu=not torch.cuda.is_available())
 
 
 def _last_whole(folder: Path) -> str | None:

@@ -111,11 +111,15 @@ def _by_labeller(
     logits: NDArray[np.float32], recipe: SpecialistRecipe, corpus: Corpus
 ) -> dict[str, LabellerResult]:
     numbers = _first_labels(corpus.validation, corpus.labels, recipe.labellers)
+    familiar = np.array([row.familiar for row in corpus.validation])
     found = {}
     for column, labeller in enumerate(recipe.labellers):
         given = np.array([bool(row.labels.get(labeller)) for row in corpus.validation])
         found[labeller] = calibrate(
-            logits[given, column], numbers[given, column], recipe.calibration.target_accuracy
+            logits[given, column],
+            numbers[given, column],
+            familiar[given],
+            recipe.calibration.target_accuracy,
         )
     return found
 

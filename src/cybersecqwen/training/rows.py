@@ -29,6 +29,7 @@ class Row(msgspec.Struct, frozen=True):
     text: str
     published: str = ""
     labels: dict[str, list[str]] = {}
+    familiar: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 import msgspec
-from accelerate import PartialState
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import write_text
+from cybersecqwen.training.fitting import processes
 from cybersecqwen.training.packing import Results, pack, read_results
 from cybersecqwen.training.recipe import SpecialistRecipe
 from cybersecqwen.training.specialist import Report, fit_specialist, read_corpus
@@ -20,11 +20,12 @@ _WHAT = "run.txt"
 
 def train_specialist(
     recipe: SpecialistRecipe, corpus_folder: Path, out: Path, *, resume: bool, report: Report
-) -> Results:
+) -> Results | None:
     """Train a specialist into the folder ``out``.
 
     The stages work in ``out`` with ``.work`` added to its name, which goes when the model is
-    whole. Under ``torchrun`` or ``accelerate launch`` every process calls this alike.
+    whole. Under ``torchrun`` or ``accelerate launch`` every process calls this alike; all but the
+    main one get None.
 
     Raises:
         InputError: ``out`` is taken, the corpus cannot be used, or the work left behind belongs
@@ -40,7 +41,7 @@ def train_specialist(
         report(stage, spent)
 
     work = out.with_name(out.name + ".work")
-    state = PartialState()
+    state = processes()
     with state.main_process_first():
         _claim(work, recipe, corpus.hashes, resume)
     model = fit_specialist(recipe, corpus, work, timed)
@@ -51,7 +52,7 @@ def train_specialist(
         made.replace(out)
         shutil.rmtree(work)
     state.wait_for_everyone()
-    return read_results(out)
+    return read_results(out) if state.is_main_process else None
 
 
 def _claim(work: Path, recipe: SpecialistRecipe, hashes: dict[str, str], resume: bool) -> None:
@@ -64,6 +65,6 @@ def _claim(work: Path, recipe: SpecialistRecipe, hashes: dict[str, str], resume:
         return
     if mark.exists() and mark.read_text() != what:
         raise InputError(f"{work}: left by a run of another recipe or corpus; remove it first")
-    if not resume and PartialState().is_main_process:
+    if not resume and processes().is_main_process:
         raise InputError(f"{work}: left by a run that did not end; give --resume, or remove it")
     write_text(mark, what)

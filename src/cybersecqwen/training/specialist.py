@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast, set_seed
 
@@ -17,6 +16,7 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write, sha256_file, write_text
 from cybersecqwen.core.text import render
 from cybersecqwen.training.encoder import CweEncoder, keep_layers, load_base, shrink_embeddings
+from cybersecqwen.training.fitting import processes
 from cybersecqwen.training.pretraining import pretrain
 from cybersecqwen.training.recipe import SpecialistRecipe, Teacher
 from cybersecqwen.training.rows import (
@@ -128,7 +128,7 @@ def _teach(
     if not kept.exists():
         model = _learn(teacher, recipe, corpus, rows, texts, folder)
         to_device(model)
-        with PartialState().main_process_first():
+        with processes().main_process_first():
             if not kept.exists():
                 tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
                 found = soften(model, encode(tokenizer, texts, teacher.fit.max_tokens))

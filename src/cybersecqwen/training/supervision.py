@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cybersecqwen.core.errors import InputError
 from cybersecqwen.training.encoder import CweEncoder
 from cybersecqwen.training.fitting import Indices, fit
 from cybersecqwen.training.recipe import Fit
@@ -87,65 +88,64 @@ def supervise(
 
 def predict(model: CweEncoder, texts: Texts) -> NDArray[np.float32]:
     """Return (N, L, C) logits, on whatever device the model is."""
+    parts = [(rows, logits.cpu().numpy()) for rows, logits in _batches(model, texts)]
+    if not parts:
+        return np.zeros((0, model.labellers, 0), np.float32)
+    result = np.empty((len(texts), *parts[0][1].shape[1:]), dtype=np.float32)
+    for rows, logits in parts:
+        result[rows] = logits
+    return result
+
+
+def soften(model: CweEncoder, texts: Texts) -> SoftLabels:
+    """Return a teacher's soft labels for every text."""
+    ids: NDArray[np.int16] | None = None
+    shares: NDArray[np.float16] | None = None
+    for rows, logits in _batches(model, texts):
+        likeliest = logits.topk(min(_SOFT_KEPT, logits.shape[-1]), dim=-1)
+        if ids is None or shares is None:
+            shape = (len(texts), *likeliest.indices.shape[1:])
+            ids, shares = np.empty(shape, np.int16), np.empty(shape, np.float16)
+        ids[rows] = likeliest.indices.cpu().numpy()
+        shares[rows] = likeliest.values.softmax(-1).cpu().numpy()
+    if ids is None or shares is None:
+        raise InputError("there are no texts to label")
+    return SoftLabels(ids, shares)
+
+
+def _batches(model: CweEncoder, texts: Texts) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+    """Yield row numbers and their (B, L, C) logits, texts of like length together."""
     device = next(model.parameters()).device
     order = np.argsort(np.diff(texts.starts), kind="stable")
-    result: NDArray[np.float32] | None = None
     model.eval()
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, device.type == "cuda"):
         for start in range(0, len(order), _ROWS_AT_ONCE):
             rows = order[start : start + _ROWS_AT_ONCE]
             batch = {key: value.to(device) for key, value in pad(texts, rows.tolist()).items()}
-            logits = model.logits(**batch).float().cpu().numpy()
-            if result is None:
-                result = np.empty((len(order), *logits.shape[1:]), dtype=np.float32)
-            result[rows] = logits
-    return result if result is not None else np.zeros((0, model.labellers, 0), np.float32)
-
-
-def soften(model: CweEncoder, texts: Texts) -> SoftLabels:
-    """Return a teacher's soft labels for every text."""
-    pieces = [
-        _keep_likeliest(predict(model, _slice(texts, start, start + 50_000)))
-        for start in range(0, len(texts), 50_000)
-    ]
-    return SoftLabels(
-        np.concatenate([piece.ids for piece in pieces]),
-        np.concatenate([piece.probabilities for piece in pieces]),
-    )
-
-
-def _slice(texts: Texts, start: int, stop: int) -> Texts:
-    return Texts(texts.tokens, texts.starts[start : min(stop, len(texts)) + 1])
-
-
-def _keep_likeliest(logits: NDArray[np.float32]) -> SoftLabels:
-    kept = min(_SOFT_KEPT, logits.shape[-1])
-    ids = np.argpartition(-logits, kept - 1, axis=-1)[..., :kept]
-    chosen = np.take_along_axis(logits, ids, axis=-1)
-    share = np.exp(chosen - chosen.max(-1, keepdims=True))
-    share /= share.sum(-1, keepdims=True)
-    return SoftLabels(ids.astype(np.int16), share.astype(np.float16))
+            yield rows, model.logits(**batch).float()
 
 
 def average(teachers: list[SoftLabels], labels: int) -> SoftLabels:
     """Average several teachers' soft labels over C ids."""
     if len(teachers) == 1:
         return teachers[0]
-    pieces = []
+    ids: list[NDArray[np.int16]] = []
+    probabilities: list[NDArray[np.float16]] = []
     for start in range(0, len(teachers[0].ids), 20_000):
         part = slice(start, start + 20_000)
         shape = (*teachers[0].ids[part].shape[:2], labels)
         dense = np.zeros(shape, dtype=np.float32)  # (n, L, C)
         for teacher in teachers:
-            ids = teacher.ids[part].astype(np.int64)
-            now = np.take_along_axis(dense, ids, axis=-1)
-            np.put_along_axis(dense, ids, now + teacher.probabilities[part], axis=-1)
-        with np.errstate(divide="ignore"):
-            pieces.append(_keep_likeliest(np.log(dense)))
-    return SoftLabels(
-        np.concatenate([piece.ids for piece in pieces]),
-        np.concatenate([piece.probabilities for piece in pieces]),
-    )
+            places = teacher.ids[part].astype(np.int64)
+            now = np.take_along_axis(dense, places, axis=-1)
+            np.put_along_axis(dense, places, now + teacher.probabilities[part], axis=-1)
+        kept = min(_SOFT_KEPT, labels)
+        best = np.argpartition(-dense, kept - 1, axis=-1)[..., :kept]
+        shares = np.take_along_axis(dense, best, axis=-1)
+        shares /= shares.sum(-1, keepdims=True)
+        ids.append(best.astype(np.int16))
+        probabilities.append(shares.astype(np.float16))
+    return SoftLabels(np.concatenate(ids), np.concatenate(probabilities))
 
 
 def to_device(model: nn.Module) -> None:

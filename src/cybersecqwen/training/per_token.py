@@ -1,0 +1,98 @@
+"""Per-token activation scales for a graph that onnxruntime quantised dynamically.
+
+``quantize_dynamic`` scales the activations of a whole batch by one number, so that a text's logits
+depend on the texts beside it. Here each token is divided by its own largest magnitude before a
+fixed step of 1/127 around 128, and the product multiplied by it after: a text's logits are its own,
+and closer to those in float.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import onnx
+from onnx import NodeProto, helper, numpy_helper
+
+_STEP, _ZERO, _LEAST = "token_step", "token_zero", "token_least"
+
+
+def scale_per_token(model: onnx.ModelProto) -> None:
+    """Rewrite every DynamicQuantizeLinear and the MatMulIntegers behind it, in place.
+
+    Opset 17 (ReduceMax takes its axes as an attribute). Each MatMulInteger must go through one
+    Cast and one Mul with the product of both scales, as ``quantize_dynamic`` writes them.
+    """
+    graph = model.graph
+    users: dict[str, list[NodeProto]] = defaultdict(list)
+    maker: dict[str, NodeProto] = {}
+    for node in graph.node:
+        for name in node.input:
+            users[name].append(node)
+        for name in node.output:
+            maker[name] = node
+    kept = {id(node): node for node in graph.node}
+    made: list[NodeProto] = []
+    for node in list(kept.values()):
+        if node.op_type != "DynamicQuantizeLinear":
+            continue
+        (source,), (quantised, scale, _) = node.input, node.output
+        del kept[id(node)]
+        made += _quantise(source, quantised)
+        for product in users[quantised]:
+            (cast,) = users[product.output[0]]
+            (rescaled,) = users[cast.output[0]]
+            (scales,) = (maker[name] for name in rescaled.input if name != cast.output[0])
+            (weight_scale,) = (name for name in scales.input if name != scale)
+            for old in (product, cast, rescaled, scales):
+                kept.pop(id(old), None)
+            made += _multiply(product, weight_scale, f"{quantised}_largest", rescaled.output[0])
+    graph.initializer.extend(
+        numpy_helper.from_array(value, name)
+        for name, value in (
+            (_STEP, np.array(1 / 127, dtype=np.float32)),
+            (_ZERO, np.array(128, dtype=np.uint8)),
+            (_LEAST, np.array(1e-6, dtype=np.float32)),
+        )
+    )
+    ordered = _ordered([*kept.values(), *made], graph)
+    del graph.node[:]
+    graph.node.extend(ordered)
+
+
+def _quantise(source: str, target: str) -> list[NodeProto]:
+    largest = f"{target}_largest"  # (..., 1)
+    return [
+        helper.make_node("Abs", [source], [f"{target}_size"]),
+        helper.make_node("ReduceMax", [f"{target}_size"], [f"{target}_max"], axes=[-1], keepdims=1),
+        helper.make_node("Max", [f"{target}_max", _LEAST], [largest]),
+        helper.make_node("Div", [source, largest], [f"{target}_unit"]),
+        helper.make_node("QuantizeLinear", [f"{target}_unit", _STEP, _ZERO], [target]),
+    ]
+
+
+def _multiply(product: NodeProto, weight_scale: str, largest: str, target: str) -> list[NodeProto]:
+    activation, weight, _, weight_zero = product.input
+    inputs = [activation, weight, _STEP, weight_scale, _ZERO, weight_zero]
+    return [
+        helper.make_node(
+            "MatMulIntegerToFloat", inputs, [f"{target}_unit"], domain="com.microsoft"
+        ),
+        helper.make_node("Mul", [f"{target}_unit", largest], [target]),
+    ]
+
+
+def _ordered(nodes: list[NodeProto], graph: onnx.GraphProto) -> list[NodeProto]:
+    """Sort nodes so that each comes after those whose results it takes."""
+    known = {""} | {item.name for item in (*graph.input, *graph.initializer)}
+    ordered: list[NodeProto] = []
+    while nodes:
+        ready = [node for node in nodes if known.issuperset(node.input)]
+        if not ready:
+            raise ValueError("the graph has a cycle")
+        for node in ready:
+            known.update(node.output)
+        ordered += ready
+        done = set(map(id, ready))
+        nodes = [node for node in nodes if id(node) not in done]
+    return ordered
