@@ -60,7 +60,10 @@ def test_the_folder_answers_through_the_runtime(trained: Path) -> None:
 
     mapper = CweMapper.load(trained)
     assert mapper.map("a flaw in query database table select").cwe == "CWE-89"
-    assert mapper.map("a heap buffer memory write bounds flaw in product", labeller="cna").cwe == "CWE-787"
+    assert (
+        mapper.map("a heap buffer memory write bounds flaw in product", labeller="cna").cwe
+        == "CWE-787"
+    )
 
 
 def test_the_card_and_curves_come_from_the_run(trained: Path) -> None:
