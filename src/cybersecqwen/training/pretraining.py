@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from cybersecqwen.training.fitting import Indices, fit
 from cybersecqwen.training.recipe import Pretrain
 from cybersecqwen.training.rows import NO_LABEL, Texts
+from cybersecqwen.training.supervision import pad
 
 
 class MaskedLanguageModel(nn.Module):
@@ -39,7 +40,8 @@ class MaskedLanguageModel(nn.Module):
         hidden_at = labels != NO_LABEL  # (B, T); logits are made for M hidden tokens alone
         table = self.encoder.get_input_embeddings().weight  # (V, D)
         logits = functional.linear(self.transform(states[hidden_at]), table, self.bias)  # (M, V)
-        return {"loss": functional.cross_entropy(logits.float(), labels[hidden_at])}
+        missed = functional.cross_entropy(logits.float(), labels[hidden_at], reduction="sum")
+        return {"loss": missed / hidden_at.sum().clamp(min=1)}  # a short batch may hide nothing
 
 
 def pretrain(
@@ -53,10 +55,21 @@ def pretrain(
 ) -> None:
     """Adapt ``encoder`` to ``texts``, in place."""
     model = MaskedLanguageModel(encoder, hidden, len(tokenizer))
-    hide = DataCollatorForLanguageModeling(tokenizer, mlm_probability=options.mask)
+    special = np.array(tokenizer.all_special_ids)
 
     def collate(rows: list[int]) -> Mapping[str, Tensor]:
-        batch: Mapping[str, Tensor] = hide([{"input_ids": texts[row].tolist()} for row in rows])
-        return {key: batch[key] for key in ("input_ids", "attention_mask", "labels")}
+        # Drawn from the batch itself, not from a running generator: batches are made ahead of the
+        # step that uses them, so a generator's state at a checkpoint would not be the step's.
+        draw = np.random.default_rng([seed, *rows])
+        batch = pad(texts, rows)
+        ids = batch["input_ids"].numpy()
+        hide = (draw.random(ids.shape) < options.mask) & ~np.isin(ids, special)
+        batch["labels"] = torch.from_numpy(np.where(hide, ids, NO_LABEL))
+        # BERT's rule: of the hidden tokens 80 % are masked, 10 % another word, 10 % left.
+        fate = draw.random(ids.shape)
+        another = draw.integers(0, len(tokenizer), ids.shape)
+        ids[hide & (fate < 0.8)] = tokenizer.mask_token_id
+        ids[hide & (fate >= 0.9)] = another[hide & (fate >= 0.9)]
+        return batch
 
     fit(model, Indices(np.diff(texts.starts).tolist()), collate, options.fit, folder, seed)
