@@ -164,6 +164,8 @@ def _learn(
         keep_layers(base.encoder, layers)
     if plan.pretrain is not None:
         _adapt(base.encoder, base.hidden, base.tokenizer, tokenizer, texts, plan, folder)
+    # Again, since a resumed run has not drawn what pretraining drew.
+    set_seed(plan.seed)
     encoder = CweEncoder(
         base.encoder, base.hidden, len(recipe.labellers), len(corpus.labels), plan.supervision
     )
