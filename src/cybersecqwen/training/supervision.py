@@ -46,14 +46,15 @@ class Supervised:
 
 def pad(texts: Texts, rows: list[int]) -> dict[str, Tensor]:
     """Return (B, T) ``input_ids`` and ``attention_mask`` of some rows, padded on the right."""
-    ids = [texts[row] for row in rows]
-    width = max(map(len, ids))
-    padded = np.zeros((len(ids), width), dtype=np.int64)
-    mask = np.zeros((len(ids), width), dtype=np.int64)
-    for line, text in enumerate(ids):
-        padded[line, : len(text)] = text
-        mask[line, : len(text)] = 1
-    return {"input_ids": torch.from_numpy(padded), "attention_mask": torch.from_numpy(mask)}
+    first = texts.starts[rows]
+    lengths = texts.starts[np.asarray(rows) + 1] - first
+    place = np.arange(lengths.max())  # (T,)
+    mask = place < lengths[:, None]  # (B, T)
+    ids = texts.tokens[np.where(mask, first[:, None] + place, 0)] * mask
+    return {
+        "input_ids": torch.from_numpy(ids.astype(np.int64)),
+        "attention_mask": torch.from_numpy(mask.astype(np.int64)),
+    }
 
 
 def supervise(
