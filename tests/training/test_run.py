@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import random
 import signal
 import subprocess
 import sys
@@ -91,18 +90,17 @@ def test_killed_and_resumed_it_makes_the_same_model(
     trained: Path, recipe_file: Path, corpus_folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "tiny"
+    work = tmp_path / "tiny.work"
     command = [sys.executable, "-m", "cybersecqwen", "train", "specialist", str(recipe_file)]
     command += ["--corpus", str(corpus_folder), "--out", str(out), "--resume"]
-    draw = random.Random(7)
-    kills = 0
-    for _ in range(2):
+    # Killed between stages, where a run has most to remember.
+    for reached in ("teacher-0/model.safetensors", "student/pretrain/model.safetensors"):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(draw.uniform(5, 9))
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            kills += 1
+        while not (work / reached).exists():
+            assert process.poll() is None, "it ended before it could be killed"
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
         process.wait()
-    if not out.exists():
-        subprocess.run(command, check=True, capture_output=True)
-    assert kills > 0
+    subprocess.run(command, check=True, capture_output=True)
     assert sha256_file(out / "model.onnx") == sha256_file(trained / "model.onnx")
+    assert not work.exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,17 +70,33 @@ class _Tell(TrainerCallback):
             log.info("step %d of %d: loss %s", state.global_step, state.max_steps, logs["loss"])
 
 
+class _EpochSampler(LengthGroupedSampler):
+    """Texts of like length together, in an order that the epoch's number alone decides.
+
+    So a resumed run meets an epoch's rows as the unbroken one did, without having drawn the
+    epochs before it.
+    """
+
+    def __init__(self, rows: Indices, batch_size: int, seed: int) -> None:
+        super().__init__(batch_size, lengths=rows.lengths, generator=torch.Generator())
+        self.seed = seed
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by whoever iterates, before each epoch."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        self.generator.manual_seed(self.seed * 1_000_003 + self.epoch)
+        return iter(super().__iter__())
+
+
 class _LengthGrouped(Trainer):
     """A Trainer that batches texts of like length, reading the lengths where they are known."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        dataset = train_dataset or self.train_dataset
-        return LengthGroupedSampler(
-            self.args.train_batch_size * self.args.gradient_accumulation_steps,
-            dataset=dataset,
-            lengths=dataset.lengths,
-            generator=torch.Generator().manual_seed(self.args.seed),
-        )
+        size = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        return _EpochSampler(train_dataset or self.train_dataset, size, self.args.seed)
 
 
 def fit(
