@@ -1,8 +1,7 @@
 """The format of a specialist's model folder, shared by whoever writes one and whoever loads it.
 
 A folder holds ``model.onnx``, ``tokenizer.json``, ``config.json`` (a ``SpecialistConfig``) and
-``README.md``, the model card. It may also hold ``first_stage.npz``, the quick model of
-``core.ngrams``: the configuration's ``first_stage`` then says when its answer is enough.
+``README.md``, the model card.
 
 The ONNX graph takes ``input_ids`` and ``attention_mask``, both int64 of shape (B, T), padded on
 the right, and gives ``logits``, float32 of shape (B, L, C): for each text and each labeller a
@@ -18,22 +17,8 @@ import msgspec
 FORMAT_VERSION: Final = 1
 CONFIG_FILE: Final = "config.json"
 GRAPH_FILE: Final = "model.onnx"
-FIRST_STAGE_FILE: Final = "first_stage.npz"
 TOKENIZER_FILE: Final = "tokenizer.json"
 CARD_FILE: Final = "README.md"
-
-
-class FirstStageConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """When the quick model of ``first_stage.npz`` answers in the graph's place.
-
-    Attributes:
-        temperature: For each labeller, the number that its logits are divided by, above 0.
-        exit: For each labeller, the confidence at which its answer is enough; where that is above
-            1, the graph answers every text.
-    """
-
-    temperature: dict[str, float]
-    exit: dict[str, float]
 
 
 class SpecialistConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -48,10 +33,9 @@ class SpecialistConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
         max_tokens: Tokens of a text that it reads, special tokens included.
         temperature: For each labeller, the number that logits are divided by, above 0.
         threshold: For each labeller, the confidence (0 to 1) under which the model abstains.
-        sha256: Hexadecimal digests of the other files that a model runs on, by file name.
+        sha256: Hexadecimal digests of the graph's and the tokenizer's file, by file name.
         taxonomy_version: Version of the CWE catalogue that its labels come from.
         provenance: Where it comes from: base model, training data by hash, commit and so on.
-        first_stage: When the quick model answers; None where the folder has none.
     """
 
     format_version: int
@@ -65,4 +49,3 @@ class SpecialistConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     sha256: dict[str, str]
     taxonomy_version: str
     provenance: dict[str, str]
-    first_stage: FirstStageConfig | None = None

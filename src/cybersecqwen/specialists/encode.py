@@ -33,11 +33,6 @@ class Encoder:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
 
-    @property
-    def vocabulary(self) -> int:
-        """How many token ids there are."""
-        return int(self._tokenizer.get_vocab_size())
-
     def encode(self, texts: Sequence[str]) -> list[TokenIds]:
         """Return the token ids of rendered texts (see ``core.text.render``)."""
         encodings = self._tokenizer.encode_batch_fast(list(texts))

@@ -18,8 +18,8 @@ from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
 from cybersecqwen.core.text import render
 from cybersecqwen.specialists.backoff import Backoff
 from cybersecqwen.specialists.encode import Encoder
-from cybersecqwen.specialists.first_stage import Cascade, PendingScores, Scores
 from cybersecqwen.specialists.model import ModelFolder, load_folder, resolve_folder
+from cybersecqwen.specialists.network import Logits, Network, PendingLogits
 
 WINDOW = 1024
 """Texts that are read, sorted by length and answered together; ``map_many`` holds two windows."""
@@ -44,7 +44,8 @@ class CweMapper:
         self.digest = folder.digest
         self._taxonomy = taxonomy
         self._encoder = Encoder(folder.tokenizer, self.config.max_tokens)
-        self._cascade = Cascade(folder, self._encoder.vocabulary, threads)
+        shape = (len(self.config.labellers), len(self.config.labels))
+        self._network = Network(folder.graph, shape, threads)
 
     @classmethod
     def load(cls, path: str | Path | None = None, *, threads: int | None = None) -> CweMapper:
@@ -91,7 +92,7 @@ class CweMapper:
         """
         head, threshold = self._options(labeller, top_k, threshold)
         (ids,) = self._encoder.encode([_readable(text, 1)])
-        return next(self._predict(self._cascade.run(ids, head), top_k, threshold))
+        return next(self._predict(self._network.run(ids, head), labeller, top_k, threshold))
 
     def map_many(
         self,
@@ -122,7 +123,8 @@ class CweMapper:
         rendered = (_readable(text, number) for number, text in enumerate(texts, start=1))
 
         def answer(window: _Window) -> Iterator[CwePrediction]:
-            distinct = list(self._predict(window.scores.result(), top_k, threshold))
+            logits = window.logits.result()
+            distinct = list(self._predict(logits, labeller, top_k, threshold))
             return (distinct[place] for place in window.places)
 
         windows: deque[_Window] = deque()
@@ -130,7 +132,7 @@ class CweMapper:
             first: dict[str, int] = {}
             places = [first.setdefault(text, len(first)) for text in chunk]
             windows.append(
-                _Window(self._cascade.submit(self._encoder.encode(list(first)), head), places)
+                _Window(self._network.submit(self._encoder.encode(list(first)), head), places)
             )
             if len(windows) > 1:
                 yield from answer(windows.popleft())
@@ -152,9 +154,11 @@ class CweMapper:
             raise InputError(f"the threshold must be from 0 to 1, not {threshold}")
         return self.config.labellers.index(labeller), threshold
 
-    def _predict(self, scores: Scores, top_k: int, threshold: float) -> Iterator[CwePrediction]:
-        """Turn scores, shape (B, C), into B predictions."""
-        probabilities = _softmax(scores)  # (B, C)
+    def _predict(
+        self, logits: Logits, labeller: Labeller, top_k: int, threshold: float
+    ) -> Iterator[CwePrediction]:
+        """Turn logits, shape (B, C), into B predictions."""
+        probabilities = _softmax(logits / self.config.temperature[labeller])  # (B, C)
         best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]  # (B, K)
         top = np.take_along_axis(probabilities, best, axis=1)  # (B, K)
         unsure = np.flatnonzero(top[:, 0] < threshold)
@@ -177,10 +181,10 @@ class CweMapper:
 class _Window:
     """A window's distinct texts on their way, and where each of its texts is among them."""
 
-    __slots__ = ("places", "scores")
+    __slots__ = ("logits", "places")
 
-    def __init__(self, scores: PendingScores, places: list[int]) -> None:
-        self.scores = scores
+    def __init__(self, logits: PendingLogits, places: list[int]) -> None:
+        self.logits = logits
         self.places = places
 
 
@@ -191,9 +195,10 @@ def _readable(text: str, number: int) -> str:
     return rendered
 
 
-def _softmax(scores: Scores) -> NDArray[np.float64]:
-    """Return the softmax over the last axis of (B, C)."""
-    shifted: Scores = scores - scores.max(axis=1, keepdims=True)
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the softmax over the last axis of (B, C), in double precision."""
+    shifted = logits.astype(np.float64)
+    shifted -= shifted.max(axis=1, keepdims=True)
     np.exp(shifted, out=shifted)
     shifted /= shifted.sum(axis=1, keepdims=True)
     return shifted

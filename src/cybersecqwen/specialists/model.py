@@ -11,7 +11,6 @@ import msgspec
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.model_folder import (
     CONFIG_FILE,
-    FIRST_STAGE_FILE,
     FORMAT_VERSION,
     GRAPH_FILE,
     TOKENIZER_FILE,
@@ -34,7 +33,6 @@ class ModelFolder:
         config: Its configuration.
         graph: The ONNX file.
         tokenizer: The tokenizer's file.
-        first_stage: The quick model's file, where the configuration names one.
         digest: SHA-256 of ``config.json``, which names the other files by their digests, and so
             stands for the whole model.
     """
@@ -43,7 +41,6 @@ class ModelFolder:
     config: SpecialistConfig
     graph: bytes
     tokenizer: bytes
-    first_stage: bytes | None
     digest: str
 
 
@@ -103,7 +100,6 @@ def read_config(path: Path) -> tuple[SpecialistConfig, str]:
 def _contradiction(config: SpecialistConfig) -> str:
     """Say what in a configuration cannot be, or return an empty string."""
     known = set(config.labellers)
-    first = config.first_stage
     checks = {
         f"format version {config.format_version} does not exist": config.format_version < 1,
         "no labels": not config.labels,
@@ -115,10 +111,6 @@ def _contradiction(config: SpecialistConfig) -> str:
             config.temperature.keys() == config.threshold.keys() == known
         ),
         "a temperature is not above 0": any(not t > 0 for t in config.temperature.values()),
-        "the first stage must name exactly the labellers": first is not None
-        and not (first.temperature.keys() == first.exit.keys() == known),
-        "a first stage's temperature is not above 0": first is not None
-        and any(not t > 0 for t in first.temperature.values()),
         "a threshold is outside 0 to 1": any(not 0 <= t <= 1 for t in config.threshold.values()),
     }
     return next((problem for problem, holds in checks.items() if holds), "")
@@ -133,10 +125,7 @@ def load_folder(path: Path) -> ModelFolder:
     """
     config, digest = read_config(path)
     content = {}
-    names = [GRAPH_FILE, TOKENIZER_FILE]
-    if config.first_stage is not None:
-        names.append(FIRST_STAGE_FILE)
-    for name in names:
+    for name in (GRAPH_FILE, TOKENIZER_FILE):
         try:
             content[name] = (path / name).read_bytes()
         except OSError as error:
@@ -146,11 +135,4 @@ def load_folder(path: Path) -> ModelFolder:
                 f"{path / name}: damaged, its SHA-256 is not the one in {CONFIG_FILE}; "
                 "reinstall or copy the model again"
             )
-    return ModelFolder(
-        path=path,
-        config=config,
-        graph=content[GRAPH_FILE],
-        tokenizer=content[TOKENIZER_FILE],
-        first_stage=content.get(FIRST_STAGE_FILE),
-        digest=digest,
-    )
+    return ModelFolder(path, config, content[GRAPH_FILE], content[TOKENIZER_FILE], digest)
