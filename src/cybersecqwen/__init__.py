@@ -14,7 +14,7 @@ __all__ = ["CweMapper", "__version__"]
 def __getattr__(name: str) -> Any:
     # Lazy, so that importing the package costs nothing until a model is wanted.
     if name == "CweMapper":
-        from cybersecqwen.specialists import CweMapper
+        from cybersecqwen.specialists import CweMapper  # noqa: PLC0415
 
         return CweMapper
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

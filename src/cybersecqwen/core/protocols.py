@@ -81,6 +81,17 @@ class Backend(Protocol):
         """Answer each conversation, in order, as answers become ready."""
         ...
 
+    def stream(
+        self, conversation: Sequence[Message], sampling: Sampling
+    ) -> Iterator[str | Generation]:
+        """Write one answer piece by piece, then yield the whole as a ``Generation``.
+
+        The pieces joined are the whole's text, and it is what ``generate`` would have written.
+        A backend that gives up says so in the whole, whose ``finish`` is then ``error``. Closing
+        the iterator stops the writing.
+        """
+        ...
+
     def score(
         self, conversation: Sequence[Message], continuations: Sequence[str]
     ) -> tuple[float, ...]:
