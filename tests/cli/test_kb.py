@@ -68,9 +68,9 @@ def test_a_bad_object_exits_with_1_and_is_named(
         (["build", "--capec", "{attack}", "--out", "kb"], "which --capec does not take"),
         (["build", "--cwe", "{attack}", "--out", "kb"], "no CWE catalogue"),
         (["build", "--cwe", "absent.json", "--out", "kb"], "absent.json"),
-        (["search", "x", "--kb", "nowhere"], "no knowledge index"),
+        (["search", "x", "--kb", "nowhere"], "kb build --cwe FILE"),
         (["search", "x", "--kb", "nowhere", "--limit", "0"], "--limit"),
-        (["info", "--kb", "nowhere"], "no knowledge index"),
+        (["info", "--kb", "nowhere"], "kb build --cwe FILE"),
     ],
 )
 def test_what_cannot_be_used_exits_with_2(

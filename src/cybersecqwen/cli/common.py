@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from cybersecqwen.core.errors import InputError
+
 EXIT_DONE = 0
 EXIT_SOME_FAILED = 1
 EXIT_UNUSABLE = 2
@@ -30,6 +32,32 @@ def warn(message: str) -> None:
 def printable(text: str) -> str:
     """Return a text of unknown origin without what a terminal would obey or hide."""
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+def pairs_of(option: str, pairs: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the names and values of an option given as ``NAME=VALUE``, again and again.
+
+    Raises:
+        InputError: One of them has another form.
+    """
+    split = []
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals and value):
+            raise InputError(f"{option} {pair!r} is not NAME=VALUE")
+        split.append((name, value))
+    return split
+
+
+def backend_options(pairs: Iterable[str]) -> dict[str, Any]:
+    """Return the values of ``--option`` as a language model's backend takes them.
+
+    Raises:
+        InputError: One of them is not ``NAME=VALUE``.
+    """
+    import yaml
+
+    return {name: yaml.safe_load(value) for name, value in pairs_of("--option", pairs)}
 
 
 def progress(items: Iterable[ItemT], what: str) -> Iterator[ItemT]:

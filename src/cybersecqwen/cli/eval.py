@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from cybersecqwen.cli.common import (
     EXIT_DONE,
     EXIT_SOME_FAILED,
+    backend_options,
+    pairs_of,
     print_json,
     progress,
     warn,
@@ -153,7 +155,7 @@ def _run(arguments: argparse.Namespace) -> int:
         gold=arguments.gold,
         since=arguments.since,
         unfamiliar=arguments.unfamiliar,
-        backend=_backend_options(arguments.option),
+        backend=backend_options(arguments.option),
     )
     plan = prepare(options)
     for _ in progress(run_plan(plan, arguments.output), "answers"):
@@ -174,20 +176,6 @@ def _run(arguments: argparse.Namespace) -> int:
         _print_classes(summary)
         _print_baselines(beside)
     return EXIT_SOME_FAILED if failed else EXIT_DONE
-
-
-def _backend_options(pairs: list[str]) -> dict[str, Any]:
-    import yaml
-
-    return {name: yaml.safe_load(value) for name, value in _pairs("--option", pairs)}
-
-
-def _pairs(option: str, pairs: list[str]) -> list[tuple[str, str]]:
-    split = [pair.partition("=") for pair in pairs]
-    for pair, (name, equals, value) in zip(pairs, split, strict=True):
-        if not (name and equals and value):
-            raise InputError(f"{option} {pair!r} is not NAME=VALUE")
-    return [(name, value) for name, _, value in split]
 
 
 def _score(arguments: argparse.Namespace) -> int:
@@ -252,7 +240,7 @@ def _import(arguments: argparse.Namespace) -> int:
     from cybersecqwen.evaluation.tasks import LoadOptions, find_task
 
     questions = {}
-    for name, file in _pairs("--questions", arguments.questions):
+    for name, file in pairs_of("--questions", arguments.questions):
         questions[name] = find_task(name).load(Path(file), LoadOptions(arguments.gold))
     found = import_results(
         arguments.file,

@@ -17,6 +17,7 @@ from cybersecqwen.cli.common import (
 if TYPE_CHECKING:
     from cybersecqwen.core.records import Catalogue
     from cybersecqwen.knowledge.index import Manifest
+    from cybersecqwen.knowledge.search import KnowledgeBase
 
 HELP = "build, search and describe an offline knowledge base of CWE, CAPEC and ATT&CK"
 
@@ -35,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="ATT&CK STIX bundles: enterprise, mobile, ICS",
     )
     build.add_argument("--capec", type=Path, metavar="FILE", help="CAPEC STIX bundle")
-    build.add_argument("--out", type=Path, metavar="DIR", required=True, help="folder to make")
+    build.add_argument("--out", type=Path, metavar="DIR", help="folder to make (your own)")
     build.set_defaults(act=_build)
     search = actions.add_parser("search", help="find passages by words, ids and names")
     search.add_argument("query", metavar="QUERY")
@@ -44,7 +45,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     info = actions.add_parser("info", help="say what a knowledge base holds and how old it is")
     info.set_defaults(act=_info)
     for action in (search, info):
-        action.add_argument("--kb", type=Path, metavar="DIR", required=True, help="knowledge base")
+        action.add_argument(
+            "--kb", type=Path, metavar="DIR", help="knowledge base (the user's own)"
+        )
     for action in (build, search, info):
         action.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -55,8 +58,39 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
+def open_knowledge(folder: Path | None) -> KnowledgeBase:
+    """Open a knowledge base, by default the user's own.
+
+    Raises:
+        InputError: There is none; the message says how to build one.
+    """
+    from cybersecqwen.knowledge.search import KnowledgeBase
+
+    return KnowledgeBase(_folder(folder))
+
+
+def _folder(given: Path | None) -> Path:
+    """Return the knowledge base's folder, once it is known to be there.
+
+    Raises:
+        InputError: It is not.
+    """
+    from cybersecqwen.core.errors import InputError
+    from cybersecqwen.core.places import knowledge_folder
+
+    folder = given or knowledge_folder()
+    if not folder.exists():
+        out = f" --out {folder}" if given else ""
+        raise InputError(
+            f"{folder}: no knowledge base there. Build one from MITRE's files: cybersecqwen kb "
+            f"build --cwe FILE --attack FILE... --capec FILE{out}"
+        )
+    return folder
+
+
 def _build(arguments: argparse.Namespace) -> int:
     from cybersecqwen.core.errors import InputError
+    from cybersecqwen.core.places import knowledge_folder
     from cybersecqwen.knowledge.index import build
 
     catalogues = _read(arguments)
@@ -65,11 +99,12 @@ def _build(arguments: argparse.Namespace) -> int:
     problems = [problem for catalogue in catalogues for problem in catalogue.problems]
     for problem in problems:
         warn(f"cybersecqwen: {problem}")
-    manifest = build(catalogues, arguments.out)
+    out = arguments.out or knowledge_folder()
+    manifest = build(catalogues, out)
     if arguments.json:
-        print_json(_summary(manifest) | {"out": str(arguments.out), "failed": len(problems)})
+        print_json(_summary(manifest) | {"out": str(out), "failed": len(problems)})
     else:
-        print(f"{arguments.out}: {manifest.passages:,} passages of {manifest.entries:,} entries")
+        print(f"{out}: {manifest.passages:,} passages of {manifest.entries:,} entries")
     return EXIT_SOME_FAILED if problems else EXIT_DONE
 
 
@@ -92,11 +127,10 @@ def _read(arguments: argparse.Namespace) -> list[Catalogue]:
 
 def _search(arguments: argparse.Namespace) -> int:
     from cybersecqwen.core.errors import InputError
-    from cybersecqwen.knowledge.search import KnowledgeBase
 
     if arguments.limit < 1:
         raise InputError("--limit must be at least 1")
-    found = KnowledgeBase(arguments.kb).search(arguments.query, arguments.limit)
+    found = open_knowledge(arguments.kb).search(arguments.query, arguments.limit)
     if arguments.json:
         rows = [
             {"id": p.id, "title": p.title, "kind": p.kind, "score": round(score, 4), "text": p.text}
@@ -115,7 +149,7 @@ def _search(arguments: argparse.Namespace) -> int:
 def _info(arguments: argparse.Namespace) -> int:
     from cybersecqwen.knowledge.index import read_manifest
 
-    manifest = read_manifest(arguments.kb)
+    manifest = read_manifest(_folder(arguments.kb))
     if arguments.json:
         print_json(_summary(manifest))
         return EXIT_DONE

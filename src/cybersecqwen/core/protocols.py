@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from cybersecqwen.core.records import CwePrediction, Labeller, Passage
+from cybersecqwen.core.records import Answer, ChoiceAnswer, CwePrediction, Labeller, Passage
 
 Ability = Literal["generate", "score"]
 """``generate`` writes text; ``score`` gives log-probabilities of given continuations."""
@@ -123,4 +123,20 @@ class Retriever(Protocol):
 
     def search(self, query: str, limit: int = 8) -> list[tuple[Passage, float]]:
         """Return passages and their scores, best first."""
+        ...
+
+
+class Book(Retriever, Protocol):
+    """A knowledge base that answers without a language model."""
+
+    def page(self, name: str) -> list[Passage]:
+        """Return the passages of the page with an id such as ``CWE-79``; none if it has none."""
+        ...
+
+    def answer(self, question: str) -> Answer:
+        """Answer in sentences taken from the passages, each cited, or say that it cannot."""
+        ...
+
+    def choose(self, question: str, choices: Sequence[str]) -> ChoiceAnswer:
+        """Choose the option that the passages support best."""
         ...

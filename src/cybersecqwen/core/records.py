@@ -272,9 +272,38 @@ class Answer:
     """A written answer and the passages it stands on.
 
     Attributes:
-        text: The answer.
+        text: The answer, each sentence followed by the ids it cites in square brackets.
         citations: Ids of the passages it cites, in order of first use.
+        passages: The passages cited, in that order.
+        found: Whether the knowledge base supports an answer; if not, ``text`` says so.
+        unsupported: Sentences of ``text`` that the passages they cite do not support, or that
+            cite none.
+        prediction: What the specialist says, where the question describes a vulnerability.
     """
 
     text: str
     citations: tuple[str, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    found: bool = True
+    unsupported: tuple[str, ...] = ()
+    prediction: CwePrediction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceAnswer:
+    """An option of a multiple-choice question, and why.
+
+    Attributes:
+        best: Place of the chosen option, from 0.
+        probabilities: Of each option; they add up to 1.
+        passages: The passage that supports each option best, or None where none does.
+    """
+
+    best: int
+    probabilities: tuple[float, ...]
+    passages: tuple[Passage | None, ...]
+
+    @property
+    def passage(self) -> Passage | None:
+        """The passage that decides."""
+        return self.passages[self.best]

@@ -10,39 +10,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.records import Passage
-from cybersecqwen.knowledge.search import KnowledgeBase
-from cybersecqwen.knowledge.terms import terms
+from cybersecqwen.core.records import ChoiceAnswer
+from cybersecqwen.core.terms import terms
+
+if TYPE_CHECKING:
+    from cybersecqwen.knowledge.search import KnowledgeBase
 
 # Fitted by maximum likelihood on questions generated from the knowledge base, no benchmark's.
 _TEMPERATURE = 0.15
 _NEGATED = re.compile(r"\b(?:NOT|EXCEPT)\b|\bis(?: not|n't) (?:a|an|one)\b")
-
-
-@dataclass(frozen=True, slots=True)
-class ChoiceAnswer:
-    """An option and why.
-
-    Attributes:
-        best: Place of the chosen option, from 0.
-        probabilities: Of each option; they add up to 1.
-        passages: The passage that supports each option best, or None where none does.
-    """
-
-    best: int
-    probabilities: tuple[float, ...]
-    passages: tuple[Passage | None, ...]
-
-    @property
-    def passage(self) -> Passage | None:
-        """The passage that decides."""
-        return self.passages[self.best]
 
 
 def answer_choice(knowledge: KnowledgeBase, question: str, choices: Sequence[str]) -> ChoiceAnswer:

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import write_json
 from cybersecqwen.core.records import Catalogue, Entry, Passage
+from cybersecqwen.core.terms import terms
 from cybersecqwen.core.text import normalised
 from cybersecqwen.knowledge.passages import merge_entries, page_of, passages_of
-from cybersecqwen.knowledge.terms import terms
 
 FORMAT = 1
 """Raised whenever the files' layout or the way texts become terms changes."""

@@ -13,8 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.records import Passage
+from cybersecqwen.core.records import Answer, ChoiceAnswer, Passage
+from cybersecqwen.core.terms import ids_in, terms
 from cybersecqwen.core.text import words
+from cybersecqwen.knowledge.choice import answer_choice
+from cybersecqwen.knowledge.extract import answer
 from cybersecqwen.knowledge.index import (
     ARRAYS,
     BM25,
@@ -25,7 +28,6 @@ from cybersecqwen.knowledge.index import (
     read_manifest,
 )
 from cybersecqwen.knowledge.passages import page_of
-from cybersecqwen.knowledge.terms import ids_in, terms
 
 # What a passage gains, as shares of the best BM25 score, when the question names its page; half
 # of it when it names the entry the passage is about. An id leaves no doubt; a name may be an
@@ -69,12 +71,23 @@ class KnowledgeBase:
 
     def cited(self, citation: str) -> Passage | None:
         """Return the passage of a citation id, or None where there is none."""
-        page = self._page_numbers.get(page_of(citation))
+        page = self.page(page_of(citation))
+        return next((passage for passage in page if passage.id == citation), None)
+
+    def page(self, name: str) -> list[Passage]:
+        """Return the passages of the page with that id; none if there is no such page."""
+        page = self._page_numbers.get(name)
         if page is None:
-            return None
-        places = np.flatnonzero(self._pages == page)
-        found = (self.passage(int(place)) for place in places)
-        return next((passage for passage in found if passage.id == citation), None)
+            return []
+        return [self.passage(int(place)) for place in np.flatnonzero(self._pages == page)]
+
+    def answer(self, question: str) -> Answer:
+        """Answer in sentences taken from the passages; see ``extract.answer``."""
+        return answer(self, question)
+
+    def choose(self, question: str, choices: Sequence[str]) -> ChoiceAnswer:
+        """Choose the option that some passage supports best; see ``choice.answer_choice``."""
+        return answer_choice(self, question, choices)
 
     def search(self, query: str, limit: int = 8) -> list[tuple[Passage, float]]:
         """Return the best passages and their scores, best first; none that share no term."""

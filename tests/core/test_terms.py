@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cybersecqwen.knowledge.terms import ids_in, stem, terms
+from cybersecqwen.core.terms import ids_in, stem, terms
 
 
 @pytest.mark.parametrize(
