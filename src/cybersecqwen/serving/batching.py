@@ -1,0 +1,170 @@
+"""Texts mapped together: single requests that meet, batches, and files of any size."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+
+import msgspec
+
+from cybersecqwen.core.records import Advisory, RecordProblem
+from cybersecqwen.core.text import clean
+from cybersecqwen.llm.ordered import in_order
+from cybersecqwen.serving.errors import ApiError, BusyError
+from cybersecqwen.specialists import CweMapper
+from cybersecqwen.specialists.job import MapOptions
+from cybersecqwen.specialists.mapper import WINDOW
+from cybersecqwen.specialists.rows import MapRow, RowMaker
+
+_MOST_TOGETHER = 128
+_WORKERS = 2
+
+_Waiting = tuple[str, MapOptions, "asyncio.Future[bytes]"]
+
+
+class Batcher:
+    """Answers single texts in batches of whatever is waiting when a worker is free.
+
+    Nobody waits for a batch to fill: on an idle machine a text is answered at once, and under
+    load the batches grow by themselves. Two workers take turns, so that one's texts are
+    tokenised and its rows written while the other's are in the network.
+
+    Args:
+        mapper: The model.
+        maker: Turns predictions into rows.
+        limit: Texts that may wait.
+    """
+
+    def __init__(self, mapper: CweMapper, maker: RowMaker, limit: int) -> None:
+        self._mapper = mapper
+        self._maker = maker
+        self._limit = limit
+        self._waiting: deque[_Waiting] = deque()
+        self._running = 0
+        self._pool = ThreadPoolExecutor(_WORKERS, "map")
+        self.answered = 0
+
+    @property
+    def waiting(self) -> int:
+        """Texts that no worker has taken yet."""
+        return len(self._waiting)
+
+    async def map(self, text: str, options: MapOptions) -> bytes:
+        """Return the row of one text as JSON.
+
+        Raises:
+            ApiError: The text has nothing to read.
+            BusyError: Too many texts are waiting.
+        """
+        if not readable(text):
+            raise ApiError(400, "text: has nothing to read", "empty_text")
+        if len(self._waiting) >= self._limit:
+            raise BusyError("texts")
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting.append((text, options, future))
+        self._start()
+        return await future
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _start(self) -> None:
+        while self._running < _WORKERS and (batch := self._take()):
+            self._running += 1
+            loop = asyncio.get_running_loop()
+            answers = loop.run_in_executor(
+                self._pool, self._answer, [text for text, _, _ in batch], batch[0][1]
+            )
+            answers.add_done_callback(partial(self._deliver, batch))
+
+    def _take(self) -> list[_Waiting]:
+        """Take texts off the queue that ask for the same; those nobody waits for are dropped."""
+        batch: list[_Waiting] = []
+        while self._waiting and len(batch) < _MOST_TOGETHER:
+            if self._waiting[0][2].done():
+                self._waiting.popleft()
+            elif batch and self._waiting[0][1] != batch[0][1]:
+                break
+            else:
+                batch.append(self._waiting.popleft())
+        return batch
+
+    def _answer(self, texts: list[str], options: MapOptions) -> list[bytes]:
+        predictions = self._mapper.map_many(
+            texts, labeller=options.labeller, top_k=options.top_k, threshold=options.threshold
+        )
+        return [msgspec.json.encode(self._maker.row("text", found)) for found in predictions]
+
+    def _deliver(self, batch: list[_Waiting], done: asyncio.Future[list[bytes]]) -> None:
+        self._running -= 1
+        self._start()
+        error = done.exception()
+        for place, (_, _, future) in enumerate(batch):
+            if future.done():
+                continue
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(done.result()[place])
+        self.answered += len(batch)
+
+
+def readable(text: str) -> bool:
+    """Whether anything of a text is left when what nobody sees is taken out."""
+    return bool(clean(text[:99]) or clean(text))
+
+
+def map_lines(
+    mapper: CweMapper,
+    records: Iterable[Advisory | RecordProblem],
+    options: MapOptions,
+    maker: RowMaker,
+    *,
+    skip: int = 0,
+) -> Iterator[list[MapRow | RecordProblem]]:
+    """Yield a row, or its problem, for each record, in order, a window at a time.
+
+    Args:
+        mapper: The model.
+        records: What a parser yields; four windows of them are held.
+        options: What is asked of the model.
+        maker: Turns predictions into rows.
+        skip: Records to leave out at the front. Texts of a window are answered together, so the
+            window that is cut by it is answered as a whole and gives what it gave before.
+    """
+    stream = iter(records)
+    whole = skip - skip % WINDOW
+    for _ in islice(stream, whole):
+        pass
+    numbered = enumerate(stream, whole + 1)
+
+    def windows() -> Iterator[list[tuple[int, Advisory | RecordProblem]]]:
+        while window := list(islice(numbered, WINDOW)):
+            yield window
+
+    def answer(window: list[tuple[int, Advisory | RecordProblem]]) -> list[MapRow | RecordProblem]:
+        checked = [_checked(number, record) for number, record in window]
+        texts = [record.description for record in checked if isinstance(record, Advisory)]
+        predictions = mapper.map_many(
+            texts, labeller=options.labeller, top_k=options.top_k, threshold=options.threshold
+        )
+        return [
+            record if isinstance(record, RecordProblem) else maker.row(record.id, next(predictions))
+            for record in checked
+        ]
+
+    left_out = skip - whole
+    for lines in in_order(answer, windows(), 2):
+        yield lines[left_out:]
+        left_out = 0
+
+
+def _checked(number: int, record: Advisory | RecordProblem) -> Advisory | RecordProblem:
+    if isinstance(record, Advisory) and not readable(record.description):
+        return RecordProblem(f"record {number}", record.id, "description has no text")
+    return record

@@ -1,0 +1,17 @@
+"""What models are called on the outside, where a path on this machine is nobody's business."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+EMBEDDED = "cybersecqwen-embedded"
+"""The specialist and the knowledge base, without a language model."""
+
+
+def model_name(spec: str) -> str:
+    """Return a language model's public name: a file's or folder's own, or the upstream's."""
+    scheme, _, target = spec.partition(":")
+    if scheme == "openai":
+        return target.partition("#")[2]
+    path = PurePath(target)
+    return path.stem if scheme in {"gguf", "mock"} else path.name

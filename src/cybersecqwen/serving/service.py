@@ -1,0 +1,115 @@
+"""What a running service holds: the models, the knowledge base, and the queues before them."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.places import knowledge_folder
+from cybersecqwen.core.protocols import Backend
+from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
+from cybersecqwen.knowledge.search import KnowledgeBase
+from cybersecqwen.llm.answering import Answerer
+from cybersecqwen.serving.batching import Batcher
+from cybersecqwen.serving.errors import ApiError
+from cybersecqwen.serving.models import open_language_model, open_specialist
+from cybersecqwen.serving.settings import ServeSettings
+from cybersecqwen.serving.threads import Desk
+from cybersecqwen.specialists.rows import RowMaker
+
+if TYPE_CHECKING:
+    from cybersecqwen.specialists import CweMapper
+
+log = logging.getLogger("cybersecqwen.serve")
+
+
+@dataclass
+class Service:
+    """A service's parts.
+
+    Attributes:
+        settings: What it was told.
+        mapper: The specialist.
+        knowledge: The knowledge base, if there is one.
+        no_knowledge: Why there is none.
+        backend: The language model, if there is one.
+        taxonomy: The CWE catalogue.
+        maker: Turns predictions into rows.
+        draining: Whether it has been told to stop.
+    """
+
+    settings: ServeSettings
+    mapper: CweMapper
+    knowledge: KnowledgeBase | None
+    no_knowledge: str
+    backend: Backend | None
+    taxonomy: Taxonomy = field(default_factory=shipped_taxonomy)
+    draining: bool = False
+
+    def __post_init__(self) -> None:
+        limits = self.settings
+        self.maker = RowMaker(self.taxonomy, self.mapper.name)
+        self.batcher = Batcher(self.mapper, self.maker, limits.queue)
+        self.jobs = Desk("batches", limits.jobs, limits.jobs)
+        self.answers = Desk("questions", limits.parallel, limits.answer_queue)
+        self.lookups = Desk("searches", 2, limits.queue)
+
+    def book(self) -> KnowledgeBase:
+        """Return the knowledge base.
+
+        Raises:
+            ApiError: There is none.
+        """
+        if self.knowledge is None:
+            raise ApiError(503, self.no_knowledge, "no_knowledge_base")
+        return self.knowledge
+
+    def answerer(self, *, with_model: bool = True) -> Answerer:
+        """Return what answers questions.
+
+        Raises:
+            ApiError: There is no knowledge base.
+        """
+        backend = self.backend if with_model else None
+        return Answerer(self.book(), backend=backend, specialist=self.mapper)
+
+    def close(self) -> None:
+        """Stop the threads and free the language model."""
+        for part in (self.batcher, self.jobs, self.answers, self.lookups):
+            part.close()
+        close = getattr(self.backend, "close", None)
+        if close is not None:
+            close()
+
+
+def open_service(settings: ServeSettings) -> Service:
+    """Load everything that the settings name.
+
+    Raises:
+        InputError: A model or a knowledge base that was named is not there, or its checksum is
+            missing or wrong.
+        MissingExtraError: The language model needs an optional package.
+        ModelError: A model cannot be loaded.
+    """
+    mapper = open_specialist(settings)
+    knowledge, reason = _open_knowledge(settings)
+    backend = open_language_model(settings)
+    return Service(settings, mapper, knowledge, reason, backend)
+
+
+def _open_knowledge(settings: ServeSettings) -> tuple[KnowledgeBase | None, str]:
+    if settings.kb is not None:
+        return KnowledgeBase(settings.kb), ""
+    folder = knowledge_folder()
+    try:
+        return KnowledgeBase(folder), ""
+    except InputError as error:
+        if folder.exists():
+            raise
+        log.info("no knowledge base: %s", error)
+        return None, (
+            "there is no knowledge base, which questions and searches need: build one with "
+            "'cybersecqwen kb build' and start the service again"
+        )
