@@ -32,6 +32,7 @@ class Sampling:
         stop: Texts that end an answer.
         first_index: Place of the batch's first conversation in its run, so that a resumed run
             draws what an unbroken one would have drawn.
+        raw: Let the model continue the turns' bare text, without its chat template.
     """
 
     temperature: float = 0.0
@@ -40,6 +41,7 @@ class Sampling:
     seed: int = 42
     stop: tuple[str, ...] = ()
     first_index: int = 0
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)

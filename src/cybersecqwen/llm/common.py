@@ -57,6 +57,44 @@ def cut_at_stop(text: str, stop: Sequence[str]) -> tuple[str, bool]:
     return (text[: min(ends)], True) if ends else (text, False)
 
 
+class StopCutter:
+    """Cuts a text that arrives in pieces where ``cut_at_stop`` would cut the whole.
+
+    What may be the beginning of a stop text is held back until the next piece settles it.
+
+    Args:
+        stop: Texts that end an answer.
+    """
+
+    def __init__(self, stop: Sequence[str]) -> None:
+        self._stop = [mark for mark in stop if mark]
+        self._held = ""
+        self.stopped = False
+        """Whether a stop text has come."""
+
+    def feed(self, piece: str) -> str:
+        """Take a piece in; return what can be shown now."""
+        if self.stopped:
+            return ""
+        text, self.stopped = cut_at_stop(self._held + piece, self._stop)
+        held = 0 if self.stopped else self._undecided(text)
+        self._held = text[len(text) - held :]
+        return text[: len(text) - held]
+
+    def end(self) -> str:
+        """Return what was held back, now that nothing follows."""
+        rest, self._held = self._held, ""
+        return rest
+
+    def _undecided(self, text: str) -> int:
+        """Return the length of the longest ending that begins a stop text."""
+        longest = max(map(len, self._stop), default=1) - 1
+        for size in range(min(longest, len(text)), 0, -1):
+            if any(mark.startswith(text[-size:]) for mark in self._stop):
+                return size
+        return 0
+
+
 def plain_prompt(conversation: Sequence[Message]) -> str:
     """Lay out a conversation for a model that ships no chat template."""
     names = {"system": "System", "user": "User", "assistant": "Assistant"}

@@ -5,17 +5,21 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 import xllamacpp
+from msgspec import DecodeError
+from msgspec.json import decode, encode
 
 from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.protocols import Ability, Generation, Message, Sampling
-from cybersecqwen.llm.common import cut_at_stop, defused, item_seed, raw_prompt
+from cybersecqwen.llm.common import StopCutter, cut_at_stop, defused, item_seed, raw_prompt
 from cybersecqwen.llm.ordered import in_order
+from cybersecqwen.llm.retrying import RefusedError, TransientError, events, open_stream
 
 _FORCE = 1e5  # a logit bias that no logit outweighs
 _LISTED = 128  # likeliest tokens asked for: most permitted answers are among them
@@ -97,6 +101,41 @@ class LlamaCppBackend:
         )
         return in_order(lambda job: self._answer(*job, sampling), jobs, self._parallel)
 
+    def stream(
+        self, conversation: Sequence[Message], sampling: Sampling
+    ) -> Iterator[str | Generation]:
+        """Write one answer piece by piece, then yield the whole; see ``Backend.stream``.
+
+        Of a character that the limit cuts, nothing is shown, where ``generate`` shows a mark.
+        """
+        start = time.monotonic()
+        cutter = StopCutter(sampling.stop)
+        pieces: list[str] = []
+        last: dict[str, Any] = {}
+        try:
+            seed = item_seed(sampling.seed, sampling.first_index)
+            body = self._request(conversation, seed, sampling)
+            for last in self._events("/completion", **body, stream=True):
+                if piece := cutter.feed(last.get("content", "")):
+                    pieces.append(piece)
+                    yield piece
+                if cutter.stopped:
+                    break
+            if piece := cutter.end():
+                pieces.append(piece)
+                yield piece
+        except ModelError as error:
+            seconds = time.monotonic() - start
+            yield Generation("".join(pieces), "error", seconds, error=str(error))
+            return
+        ended = cutter.stopped or last.get("stop_type") in {"eos", "word"}
+        yield Generation(
+            "".join(pieces),
+            "stop" if ended else "length",
+            time.monotonic() - start,
+            new_tokens=last.get("tokens_predicted"),
+        )
+
     def score(
         self, conversation: Sequence[Message], continuations: Sequence[str]
     ) -> tuple[float, ...]:
@@ -135,19 +174,7 @@ class LlamaCppBackend:
     def _answer(self, conversation: Sequence[Message], seed: int, sampling: Sampling) -> Generation:
         start = time.monotonic()
         try:
-            reply = self._post(
-                "/completion",
-                prompt=self._prompt(conversation),
-                n_predict=sampling.max_tokens,
-                # transformers' and vLLM's order; llama.cpp's other samplers stay out.
-                samplers=["temperature", "top_p"],
-                temperature=sampling.temperature,
-                top_p=sampling.top_p,
-                seed=seed,
-                stop=list(sampling.stop),
-                # Reusing another item's prompt changes rounding, and so, rarely, an answer.
-                cache_prompt=False,
-            )
+            reply = self._post("/completion", **self._request(conversation, seed, sampling))
         except ModelError as error:
             return Generation("", "error", time.monotonic() - start, error=str(error))
         text, stopped = cut_at_stop(reply["content"], sampling.stop)
@@ -158,6 +185,22 @@ class LlamaCppBackend:
             time.monotonic() - start,
             new_tokens=reply["tokens_predicted"],
         )
+
+    def _request(
+        self, conversation: Sequence[Message], seed: int, sampling: Sampling
+    ) -> dict[str, Any]:
+        return {
+            "prompt": self._prompt(conversation, raw=sampling.raw),
+            "n_predict": sampling.max_tokens,
+            # transformers' and vLLM's order; llama.cpp's other samplers stay out.
+            "samplers": ["temperature", "top_p"],
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "seed": seed,
+            "stop": list(sampling.stop),
+            # Reusing another item's prompt changes rounding, and so, rarely, an answer.
+            "cache_prompt": False,
+        }
 
     def _forced(self, prompt: tuple[int, ...], token: int) -> dict[int, float]:
         """Return the log-probabilities, after a prompt, of a token and of the likeliest others."""
@@ -178,9 +221,9 @@ class LlamaCppBackend:
         others = {other["id"]: float(other["logprob"]) for other in emitted[0]["top_logprobs"]}
         return others | {token: float(emitted[0]["logprob"])}
 
-    def _prompt(self, conversation: Sequence[Message]) -> tuple[int, ...]:
+    def _prompt(self, conversation: Sequence[Message], *, raw: bool = False) -> tuple[int, ...]:
         turns = defused(conversation)
-        if self._raw:
+        if self._raw or raw:
             return self._tokens(raw_prompt(turns), special=True)
         messages = [{"role": turn.role, "content": turn.content} for turn in turns]
         text = self._post("/apply-template", messages=messages)["prompt"]
@@ -200,6 +243,18 @@ class LlamaCppBackend:
             reason = content.get("error", {}).get("message", reply.text[:200])
             raise ModelError(f"{self._name}: {reason}")
         return content
+
+    def _events(self, path: str, **body: Any) -> Iterator[dict[str, Any]]:
+        """Yield what a reply streams, object by object; leaving early stops the server's work."""
+        try:
+            with closing(open_stream(self._client, path, encode(body), _LOAD_SECONDS)) as reply:
+                for data in events(reply, _LOAD_SECONDS):
+                    content: dict[str, Any] = decode(data)
+                    if "error" in content:
+                        raise ModelError(f"{self._name}: {content['error'].get('message')}")
+                    yield content
+        except (TransientError, RefusedError, DecodeError) as error:
+            raise ModelError(f"{self._name}: {error}") from error
 
 
 def _start(

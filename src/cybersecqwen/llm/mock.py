@@ -90,6 +90,18 @@ class MockBackend:
                 new_tokens=min(len(words), sampling.max_tokens),
             )
 
+    def stream(
+        self, conversation: Sequence[Message], sampling: Sampling
+    ) -> Iterator[str | Generation]:
+        """Write the answer word by word, then yield the whole.
+
+        Raises:
+            ModelError: No rule applies.
+        """
+        (whole,) = self.generate([conversation], sampling)
+        yield from re.findall(r"\s*\S+|\s+$", whole.text)
+        yield whole
+
     def score(
         self, conversation: Sequence[Message], continuations: Sequence[str]
     ) -> tuple[float, ...]:

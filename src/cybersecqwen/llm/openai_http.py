@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import cached_property
 from ipaddress import ip_address
 from typing import Any, Literal
@@ -16,9 +17,17 @@ import msgspec
 
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.protocols import Ability, Generation, Message, Sampling
-from cybersecqwen.llm.common import cut_at_stop, defused, item_seed, require_ability
+from cybersecqwen.llm.common import StopCutter, cut_at_stop, defused, item_seed, require_ability
 from cybersecqwen.llm.ordered import in_order
-from cybersecqwen.llm.retrying import Pacer, RefusedError, TransientError, persist, post
+from cybersecqwen.llm.retrying import (
+    Pacer,
+    RefusedError,
+    TransientError,
+    events,
+    open_stream,
+    persist,
+    post,
+)
 
 _TOP = 20  # what OpenAI's protocol allows to be asked for
 
@@ -53,6 +62,20 @@ class _Usage(msgspec.Struct):
 class _Completion(msgspec.Struct):
     choices: list[_Choice]
     usage: _Usage | None = None
+
+
+class _Delta(msgspec.Struct):
+    """A piece of an answer, or the whole of one where the server does not stream."""
+
+    delta: _Reply | None = None
+    message: _Reply | None = None
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Delta] = []
+    usage: _Usage | None = None
+    error: Any = None
 
 
 class OpenAiBackend:
@@ -140,6 +163,44 @@ class OpenAiBackend:
                 raise ModelError(f"{self._name}: {failed} items in a row failed: {answer.error}")
             yield answer
 
+    def stream(
+        self, conversation: Sequence[Message], sampling: Sampling
+    ) -> Iterator[str | Generation]:
+        """Write one answer piece by piece, then yield the whole; see ``Backend.stream``.
+
+        The request is tried again until the answer has begun, and not after.
+
+        Raises:
+            ModelError: The server would refuse every request alike (address, key, model).
+        """
+        start = time.monotonic()
+        cutter = StopCutter(sampling.stop)
+        pieces: list[str] = []
+        finish: Literal["stop", "length"] = "stop"
+        tokens = None
+        try:
+            for chunk in self._chunks(conversation, sampling):
+                tokens = chunk.usage.completion_tokens if chunk.usage else tokens
+                for choice in chunk.choices[:1]:
+                    said = choice.delta or choice.message or _Reply()
+                    if piece := cutter.feed(said.content or ""):
+                        pieces.append(piece)
+                        yield piece
+                    finish = "length" if choice.finish_reason == "length" else finish
+                if cutter.stopped:
+                    finish = "stop"
+                    break
+            if piece := cutter.end():
+                pieces.append(piece)
+                yield piece
+        except (TransientError, RefusedError) as error:
+            if isinstance(error, RefusedError) and error.fatal:
+                raise ModelError(f"{self._name}: {error}") from error
+            seconds = time.monotonic() - start
+            yield Generation("".join(pieces), "error", seconds, error=str(error))
+            return
+        yield Generation("".join(pieces), finish, time.monotonic() - start, new_tokens=tokens)
+
     def score(
         self, conversation: Sequence[Message], continuations: Sequence[str]
     ) -> tuple[float, ...]:
@@ -209,9 +270,36 @@ class OpenAiBackend:
         tokens = reply.usage.completion_tokens if reply.usage else None
         return Generation(text, finish, time.monotonic() - start, new_tokens=tokens)
 
+    def _chunks(self, conversation: Sequence[Message], sampling: Sampling) -> Iterator[_Chunk]:
+        seed = item_seed(sampling.seed, sampling.first_index)
+        body = self._body(conversation, sampling, seed)
+        data = msgspec.json.encode(
+            body | {"stream": True, "stream_options": {"include_usage": True}}
+        )
+
+        def request() -> httpx.Response:
+            return open_stream(self._client, self._url, data, self._timeout_s)
+
+        reply = persist(request, self._pacer, attempts=self._attempts, backoff_s=self._backoff_s)
+        with closing(reply):
+            if "event-stream" not in reply.headers.get("content-type", ""):
+                yield _chunk(reply.read())
+                return
+            whole = False
+            for event in events(reply, self._timeout_s):
+                if event == b"[DONE]":
+                    return
+                chunk = _chunk(event)
+                whole |= any(choice.finish_reason for choice in chunk.choices)
+                yield chunk
+        if not whole:
+            raise TransientError("the answer broke off")
+
     def _body(
         self, conversation: Sequence[Message], sampling: Sampling, seed: int
     ) -> dict[str, Any]:
+        if sampling.raw:
+            raise RefusedError("a chat endpoint cannot continue a bare text", fatal=False)
         turns = [{"role": t.role, "content": t.content} for t in defused(conversation)]
         body: dict[str, Any] = {
             "model": self._model,
@@ -238,6 +326,17 @@ class OpenAiBackend:
             return reply
 
         return persist(request, self._pacer, attempts=self._attempts, backoff_s=self._backoff_s)
+
+
+def _chunk(data: bytes) -> _Chunk:
+    try:
+        chunk = msgspec.json.decode(data, type=_Chunk)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        start = data[:80].decode("utf-8", "replace")
+        raise TransientError(f"no part of a chat completion ({error}): {start!r}") from error
+    if chunk.error is not None:
+        raise TransientError(f"the server gave up: {str(chunk.error)[:200]}")
+    return chunk
 
 
 def _authorization(scheme: str) -> dict[str, str]:

@@ -6,7 +6,8 @@ import email.utils
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import TypeVar
 
 import httpx
@@ -85,13 +86,62 @@ def post(client: httpx.Client, url: str, body: bytes, seconds: float) -> bytes:
         raise TransientError(f"no answer within {seconds:g} s") from error
     except (httpx.HTTPError, httpx.StreamError) as error:
         raise TransientError(f"{type(error).__name__}: {error}") from error
+    _check_status(reply, received)
+    return bytes(received)
+
+
+def _check_status(reply: httpx.Response, received: bytes | bytearray) -> None:
     status = reply.status_code
     if status == httpx.codes.OK:
-        return bytes(received)
+        return
     reason = f"HTTP {status}: {received[:200].decode('utf-8', 'replace')}"
     if status in _PASSING:
         raise TransientError(reason, retry_after(reply.headers.get("retry-after", "")))
     raise RefusedError(reason, fatal=status in _FATAL or status < 400)
+
+
+def open_stream(client: httpx.Client, url: str, body: bytes, seconds: float) -> httpx.Response:
+    """POST a JSON body and return the reply as soon as it begins; the caller closes it.
+
+    Raises:
+        TransientError: No reply began, or the server asked to be tried again.
+        RefusedError: The server answered that it will not do it.
+    """
+    try:
+        request = client.build_request("POST", url, content=body, timeout=seconds)
+        reply = client.send(request, stream=True)
+        if reply.status_code != httpx.codes.OK:
+            with closing(reply):
+                _check_status(reply, next(reply.iter_bytes(), b""))
+    except httpx.TimeoutException as error:
+        raise TransientError(f"no answer within {seconds:g} s") from error
+    except (httpx.HTTPError, httpx.StreamError) as error:
+        raise TransientError(f"{type(error).__name__}: {error}") from error
+    return reply
+
+
+def events(reply: httpx.Response, seconds: float) -> Iterator[bytes]:
+    """Yield the data of each server-sent event (one line each) within ``seconds`` altogether.
+
+    Raises:
+        TransientError: The stream broke off or took too long.
+    """
+    deadline = time.monotonic() + seconds
+    rest = b""
+    try:
+        for piece in reply.iter_bytes():
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                if line.startswith(b"data:"):
+                    yield line[5:].strip()
+            if time.monotonic() > deadline:
+                raise TransientError(f"no whole answer within {seconds:g} s")
+            if len(rest) > _MOST_BYTES:
+                raise TransientError(f"a line of over {_MOST_BYTES} bytes")
+    except httpx.TimeoutException as error:
+        raise TransientError(f"nothing more within {seconds:g} s") from error
+    except (httpx.HTTPError, httpx.StreamError) as error:
+        raise TransientError(f"{type(error).__name__}: {error}") from error
 
 
 def retry_after(header: str) -> float:

@@ -24,6 +24,7 @@ from transformers import (
 from cybersecqwen.core.errors import ModelError, require_extra
 from cybersecqwen.core.protocols import Ability, Generation, Message, Sampling
 from cybersecqwen.llm.common import (
+    StopCutter,
     batches,
     cut_at_stop,
     defused,
@@ -31,6 +32,7 @@ from cybersecqwen.llm.common import (
     plain_prompt,
     raw_prompt,
 )
+from cybersecqwen.llm.token_stream import TokenStream
 
 _SCORED_TOGETHER = 64  # continuations in one pass: 64 rows of logits over 150,000 words are 190 MB
 
@@ -47,13 +49,20 @@ class TransformersBackend:
         device: ``cuda`` (also ROCm's name), ``cpu`` ...; the GPU when there is one.
         raw: Put the turns' bare text to the model, without a chat template, as a base model
             that continues a few-shot prompt needs.
+        local: Load a folder of safetensors and nothing else: no download, no pickle.
 
     Raises:
         ModelError: The model cannot be loaded.
     """
 
     def __init__(
-        self, model: str, *, batch_size: int = 8, device: str | None = None, raw: bool = False
+        self,
+        model: str,
+        *,
+        batch_size: int = 8,
+        device: str | None = None,
+        raw: bool = False,
+        local: bool = False,
     ) -> None:
         self._name = f"hf:{model}"
         self.batch_size = batch_size
@@ -62,6 +71,10 @@ class TransformersBackend:
         on_gpu = self._device.startswith("cuda")
         flash = on_gpu and importlib.util.find_spec("flash_attn") is not None
         where, source = _source(model)
+        weights = dict(source)
+        if local:
+            source["local_files_only"] = weights["local_files_only"] = True
+            weights |= {} if "gguf_file" in source else {"use_safetensors": True}
         try:
             with _silent_without_terminal():
                 self._tokenizer = AutoTokenizer.from_pretrained(where, **source)
@@ -69,7 +82,7 @@ class TransformersBackend:
                     where,
                     dtype=torch.bfloat16 if on_gpu else torch.float32,
                     attn_implementation="flash_attention_2" if flash else "sdpa",
-                    **source,
+                    **weights,
                 )
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise ModelError(f"{self._name}: cannot load the model: {error}") from error
@@ -106,8 +119,39 @@ class TransformersBackend:
         for batch in batches(conversations, self.batch_size):
             seeds = [item_seed(sampling.seed, index + place) for place in range(len(batch))]
             index += len(batch)
-            prompts = [self._encode(conversation) for conversation in batch]
+            prompts = [self._encode(conversation, raw=sampling.raw) for conversation in batch]
             yield from self._answer(prompts, seeds, sampling)
+
+    def stream(
+        self, conversation: Sequence[Message], sampling: Sampling
+    ) -> Iterator[str | Generation]:
+        """Write one answer piece by piece, then yield the whole; see ``Backend.stream``."""
+        prompt = self._encode(conversation, raw=sampling.raw)
+        if self._context and len(prompt) + sampling.max_tokens > self._context:
+            reason = _too_long(len(prompt), self._context, sampling.max_tokens)
+            yield Generation("", "error", 0.0, error=reason)
+            return
+        start = time.monotonic()
+        seed = item_seed(sampling.seed, sampling.first_index)
+        cutter = StopCutter(sampling.stop)
+        written: list[int] = []
+        shown = fed = 0
+        with TokenStream(lambda listener: self._write([prompt], [seed], sampling, **listener)) as s:
+            for token in s:
+                written.append(token)
+                if token in self._ends:
+                    break
+                text = self._settled(written)
+                if piece := cutter.feed(text[fed:]):
+                    shown += len(piece)
+                    yield piece
+                fed = max(fed, len(text))
+                if cutter.stopped:
+                    break
+        whole = self._read(written, sampling, time.monotonic() - start)
+        if rest := whole.text[shown:]:
+            yield rest
+        yield whole
 
     def score(
         self, conversation: Sequence[Message], continuations: Sequence[str]
@@ -176,8 +220,16 @@ class TransformersBackend:
                 answers.append(Generation("", "error", 0.0, error=reason))
         return answers
 
+    def _settled(self, tokens: list[int]) -> str:
+        """Return as much of the tokens' text as later tokens cannot change."""
+        text: str = self._tokenizer.decode(tokens, skip_special_tokens=True)
+        if self._tokenizer.clean_up_tokenization_spaces:
+            # A space goes when a full stop or the like follows it.
+            return text[: max(text.rfind(" "), 0)]
+        return text.rstrip("\ufffd")  # a character of which bytes are missing
+
     def _write(
-        self, prompts: list[list[int]], seeds: list[int], sampling: Sampling
+        self, prompts: list[list[int]], seeds: list[int], sampling: Sampling, **listener: Any
     ) -> list[list[int]]:
         if not prompts:
             return []
@@ -193,7 +245,10 @@ class TransformersBackend:
         try:
             with torch.inference_mode():
                 out = self._model.generate(
-                    ids.to(self._device), attention_mask=mask.to(self._device), **options
+                    ids.to(self._device),
+                    attention_mask=mask.to(self._device),
+                    **options,
+                    **listener,
                 )  # (B, W + new)
         except torch.OutOfMemoryError:
             if len(prompts) == 1:
@@ -215,10 +270,11 @@ class TransformersBackend:
         count = len(kept) if end is None else len(kept) + 1
         return Generation(text, finish, seconds, new_tokens=count)
 
-    def _encode(self, conversation: Sequence[Message]) -> list[int]:
+    def _encode(self, conversation: Sequence[Message], *, raw: bool = False) -> list[int]:
         turns = defused(conversation)
-        if self._raw or self._tokenizer.chat_template is None:
-            text = raw_prompt(turns) if self._raw else plain_prompt(turns)
+        raw = raw or self._raw
+        if raw or self._tokenizer.chat_template is None:
+            text = raw_prompt(turns) if raw else plain_prompt(turns)
             return list(self._tokenizer(text)["input_ids"])
         try:
             text = self._tokenizer.apply_chat_template(
