@@ -8,7 +8,7 @@ import pytest
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Catalogue
-from cybersecqwen.knowledge.index import MANIFEST, build, read_manifest
+from cybersecqwen.knowledge.index import FORMAT, MANIFEST, build, read_manifest
 from cybersecqwen.knowledge.passages import page_of
 from cybersecqwen.knowledge.search import KnowledgeBase, best
 
@@ -144,7 +144,7 @@ def test_what_is_no_index_is_refused(catalogues: list[Catalogue], tmp_path: Path
     out = tmp_path / "kb"
     build(catalogues, out)
     manifest = (out / MANIFEST).read_text()
-    (out / MANIFEST).write_text(manifest.replace('"format": 1', '"format": 999'))
+    (out / MANIFEST).write_text(manifest.replace(f'"format": {FORMAT}', '"format": 999'))
     with pytest.raises(InputError, match="format 999"):
         KnowledgeBase(out)
     (out / MANIFEST).write_text(manifest)

@@ -44,11 +44,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     search.set_defaults(act=_search)
     info = actions.add_parser("info", help="say what a knowledge base holds and how old it is")
     info.set_defaults(act=_info)
-    for action in (search, info):
+    recall = actions.add_parser("recall", help="measure how often a search finds the right page")
+    recall.add_argument(
+        "--questions",
+        type=Path,
+        metavar="FILE",
+        help="CTI-Bench's multiple-choice file (questions made from the knowledge base)",
+    )
+    recall.set_defaults(act=_recall)
+    check = actions.add_parser("check", help="ask questions of its own, check citations, refusals")
+    check.set_defaults(act=_check)
+    for action in (recall, check):
+        action.add_argument("--count", type=int, default=200, metavar="N", help="questions (200)")
+        action.add_argument("--seed", type=int, default=1, metavar="N", help="of the choice (1)")
+    for action in (search, info, recall, check):
         action.add_argument(
             "--kb", type=Path, metavar="DIR", help="knowledge base (the user's own)"
         )
-    for action in (build, search, info):
+    for action in (build, search, info, recall, check):
         action.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -161,6 +174,61 @@ def _info(arguments: argparse.Namespace) -> int:
         )
     for kind, count in sorted(manifest.kinds.items(), key=lambda item: -item[1]):
         print(f"  {count:7,} {kind}")
+    return EXIT_DONE
+
+
+def _recall(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.evaluation.knowledge import DEPTHS, page_at, page_recall
+    from cybersecqwen.evaluation.tasks import LoadOptions, find_task
+    from cybersecqwen.knowledge.made import reworded
+
+    knowledge = open_knowledge(arguments.kb)
+    if arguments.questions:
+        loaded = find_task("cti-mcq").load(arguments.questions, LoadOptions())
+        asked = [(question.text, page_at(question.source)) for question in loaded]
+    else:
+        made = reworded(knowledge, arguments.count, arguments.seed)
+        asked = [(question.text, question.page) for question in made]
+    found = page_recall(knowledge, asked)
+    if arguments.json:
+        print_json(found)
+        return EXIT_DONE
+    print(f"{'':12} questions" + "".join(f"  at {depth:2}" for depth in DEPTHS))
+    for group, recall in found.groups.items():
+        shares = "".join(f"  {recall.at[depth]:.3f}" for depth in DEPTHS)
+        print(f"{group:12} {recall.n:9,}{shares}")
+    print(f"{found.left_out:,} from no page held; {1000 * found.seconds:.1f} ms of processor each")
+    return EXIT_DONE
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.core.errors import InputError
+    from cybersecqwen.evaluation.knowledge import check_answers
+    from cybersecqwen.knowledge.made import plain, reworded, unanswerable
+
+    if arguments.count < 4:
+        raise InputError("--count must be at least 4")
+    knowledge = open_knowledge(arguments.kb)
+    half = arguments.count // 2
+    answerable = [
+        *plain(knowledge, arguments.count - half, arguments.seed),
+        *reworded(knowledge, half, arguments.seed),
+    ]
+    beyond = unanswerable(knowledge, arguments.count, arguments.seed)
+    found = check_answers(knowledge, knowledge.answer, answerable, beyond)
+    if arguments.json:
+        print_json(found)
+        return EXIT_DONE
+    for text in found.wrongly_refused:
+        print(printable(f"refused    {text}"))
+    for text in found.wrongly_answered:
+        print(printable(f"answered   {text}"))
+    print(
+        f"answerable: {found.answered:.3f} answered, {found.right_page:.3f} citing the page asked "
+        f"for, {found.right_part:.3f} quoting the part asked for\n"
+        f"quotations: {found.held:.4f} of {found.sentences:,} stand in the passage they cite\n"
+        f"not answerable: {found.refused:.3f} refused"
+    )
     return EXIT_DONE
 
 

@@ -6,8 +6,9 @@ import os
 import re
 import shutil
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,21 @@ from cybersecqwen.core.files import write_json
 from cybersecqwen.core.records import Catalogue, Entry, Passage
 from cybersecqwen.core.terms import terms
 from cybersecqwen.core.text import normalised
+from cybersecqwen.knowledge.pairs import PairIndex
 from cybersecqwen.knowledge.passages import merge_entries, page_of, passages_of
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the files' layout or the way texts become terms changes."""
 
 MANIFEST = "manifest.json"
 PASSAGES = "passages.jsonl"
-ARRAYS = ("offsets", "pages", "about")
+ARRAYS = ("offsets", "pages", "about", "kinds")
 NAMES = "names.json"
 BM25 = "bm25"
+HEADS = "heads"
+
+HEAD_KINDS = frozenset({"description", "term", "alias"})
+"""Passages that say what their page is about."""
 
 # CWE names end in the weakness's common name: ``... ('SQL Injection')``.
 _COMMON_NAME = re.compile(r"\('([^']+)'\)")
@@ -48,7 +54,16 @@ class SourceInfo(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What an index holds."""
+    """What an index holds.
+
+    Attributes:
+        format: Of its files.
+        sources: What it was made from.
+        entries: How many, withdrawn ones too.
+        passages: How many.
+        kinds: How many passages of each kind; their order numbers the kinds.
+        page_ids: The entries' ids, in the passages' order.
+    """
 
     format: int
     sources: tuple[SourceInfo, ...]
@@ -118,21 +133,19 @@ def _write(
     with (folder / PASSAGES).open("wb") as stream:
         for passage in passages:
             offsets.append(offsets[-1] + stream.write(msgspec.json.encode(passage) + b"\n"))
+    kinds = Counter(passage.kind for passage in passages)
+    kind_number = {kind: n for n, kind in enumerate(sorted(kinds))}
     arrays: dict[str, NDArray[Any]] = {
         "offsets": np.array(offsets, np.int64),  # (N + 1,)
         "pages": np.array([number[page_of(p.id)] for p in passages], np.int32),  # (N,)
         # Which other entry a passage concerns; -1 for none.  (N,)
         "about": np.array([number.get(_about(p.id), -1) for p in passages], np.int32),
+        "kinds": np.array([kind_number[p.kind] for p in passages], np.uint8),  # (N,)
     }
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
-    retriever = bm25s.BM25(method="lucene", k1=1.2, b=0.75)
-    retriever.index(_numbered(passages), show_progress=False)
-    retriever.save(folder / BM25, show_progress=False)
+    _write_words(folder, passages, arrays["pages"])
     write_json(folder / NAMES, _names(entries.values()))
-    kinds: dict[str, int] = defaultdict(int)
-    for passage in passages:
-        kinds[passage.kind] += 1
     manifest = Manifest(
         format=FORMAT,
         sources=tuple(
@@ -141,11 +154,31 @@ def _write(
         ),
         entries=len(entries),
         passages=len(passages),
-        kinds=dict(sorted(kinds.items())),
+        kinds={kind: kinds[kind] for kind in kind_number},
         page_ids=page_ids,
     )
     write_json(folder / MANIFEST, manifest)
     return manifest
+
+
+def _write_words(folder: Path, passages: Sequence[Passage], pages: NDArray[np.int32]) -> None:
+    """Write what is searched: passages by term, pages' heads by term, pages by pair of terms."""
+    rows, vocabulary = _numbered(passages)
+    starts = np.flatnonzero(np.diff(pages, prepend=-1, append=-1))
+    heads = [
+        [
+            term
+            for place in range(start, end)
+            if place == start or passages[place].kind in HEAD_KINDS
+            for term in rows[place]
+        ]
+        for start, end in pairwise(starts)
+    ]
+    for name, texts in ((BM25, rows), (HEADS, heads)):
+        retriever = bm25s.BM25(method="lucene", k1=1.2, b=0.75)
+        retriever.index((texts, vocabulary), show_progress=False)
+        retriever.save(folder / name, show_progress=False)
+    PairIndex.build(rows[start:end] for start, end in pairwise(starts)).save(folder)
 
 
 def _numbered(passages: Iterable[Passage]) -> tuple[list[list[int]], dict[str, int]]:

@@ -141,9 +141,23 @@ def _relations(
     for relation, others in incoming.items():
         related[_INVERSE[relation]] += others
     return "\n\n".join(
-        f"{heading}: " + "; ".join(_named(name, entries) for name in dict.fromkeys(names)) + "."
+        paragraph
         for heading, names in related.items()
+        for paragraph in _listed(heading, [_named(name, entries) for name in dict.fromkeys(names)])
     )
+
+
+def _listed(heading: str, names: Sequence[str]) -> Iterator[str]:
+    """Yield ``Heading: one; two.``, again with the heading where the list would be cut."""
+    held: list[str] = []
+    length = len(heading)
+    for name in names:
+        if held and length + len(name) + 4 > MOST_CHARACTERS:
+            yield f"{heading}: {'; '.join(held)}."
+            held, length = [], len(heading)
+        held.append(name)
+        length += len(name) + 2
+    yield f"{heading}: {'; '.join(held)}."
 
 
 def _named(name: str, entries: Mapping[str, Entry]) -> str:

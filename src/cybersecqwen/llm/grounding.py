@@ -1,0 +1,94 @@
+"""Checking a written answer against the passages that it cites, sentence by sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cybersecqwen.core.records import Passage
+from cybersecqwen.core.sentences import sentences
+from cybersecqwen.core.terms import ids_in, terms
+
+LEAST_SHARE = 0.6
+"""Share of a sentence's terms that the passages it cites must hold.
+
+Chosen on sentences of the knowledge base, reworded as in ``knowledge.made``, against the same
+sentences beside another passage of their page; see docs/ask.md.
+"""
+
+_CITED = re.compile(r"\s*\[([^\[\]]{1,200})\]")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence of a written answer.
+
+    Attributes:
+        text: The sentence without its citations.
+        passages: Those of the shown passages that it cites.
+        holds: Whether they support it.
+    """
+
+    text: str
+    passages: tuple[Passage, ...]
+    holds: bool
+
+    @property
+    def rendered(self) -> str:
+        """The sentence with its citations, or the mark that says it has no support."""
+        if not self.holds:
+            return f"{self.text} [unsupported]"
+        return f"{self.text} {''.join(f'[{passage.id}]' for passage in self.passages)}"
+
+
+def claims_of(text: str, shown: Sequence[Passage]) -> list[Claim]:
+    """Return the sentences of a written answer, each checked against what it cites.
+
+    A sentence that cites nothing is given the shown passage that supports it best, if one does:
+    a small model forgets the id more often than it makes up the claim.
+    """
+    by_id = {passage.id.lower(): passage for passage in shown}
+    claims = []
+    for line in text.splitlines():
+        for sentence, ids in _cited_sentences(_LIST_MARK.sub("", line)):
+            cited = [by_id[name.lower()] for name in ids if name.lower() in by_id]
+            if not ids:
+                cited = sorted(shown, key=lambda passage: -supported_share(sentence, [passage]))[:1]
+            known = len(cited) == len(ids) if ids else bool(cited)
+            holds = known and supports(sentence, cited)
+            claims.append(Claim(sentence, tuple(dict.fromkeys(cited)), holds))
+    return claims
+
+
+def supports(sentence: str, passages: Sequence[Passage]) -> bool:
+    """Whether passages hold a sentence's ids and numbers, all of them, and enough of its words."""
+    held = _held(passages)
+    exact = {*ids_in(sentence), *_NUMBER.findall(sentence)}
+    there = {*ids_in(held), *_NUMBER.findall(held)}
+    return exact <= there and supported_share(sentence, passages) >= LEAST_SHARE
+
+
+def supported_share(sentence: str, passages: Sequence[Passage]) -> float:
+    """Return the share of a sentence's different terms that the passages hold; 0 for none."""
+    said = set(terms(sentence))
+    return len(said & set(terms(_held(passages)))) / len(said) if said else 0.0
+
+
+def _held(passages: Sequence[Passage]) -> str:
+    return " ".join(f"{passage.title} {passage.id} {passage.text}" for passage in passages)
+
+
+def _cited_sentences(line: str) -> list[tuple[str, list[str]]]:
+    """Return a line's sentences, each with the ids cited in it or right after it."""
+    found: list[tuple[str, list[str]]] = []
+    # A citation after the full stop belongs to the sentence before: put it before the stop.
+    moved = re.sub(r"([.!?])((?:\s*\[[^\[\]]{1,200}\])+)", r"\2\1", line)
+    for sentence in sentences(moved):
+        ids = [name.strip() for group in _CITED.findall(sentence) for name in group.split(",")]
+        bare = _CITED.sub("", sentence).strip()
+        if terms(bare):
+            found.append((bare, ids))
+    return found
