@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cybersecqwen.cli.common import EXIT_DONE, backend_options, print_json, printable
+from cybersecqwen.cli.common import (
+    EXIT_DONE,
+    backend_options,
+    print_json,
+    printable,
+    printable_lines,
+)
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.text import clean
@@ -38,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="an option of the language model's backend, such as threads=2",
+        help="rotations=N (as many as options), or an option of the language model's backend",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -57,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         chosen = answerer.choose(arguments.question, arguments.choices)
         _print_choice(chosen, arguments, name)
     else:
-        _print_answer(answerer.ask(arguments.question), arguments, name)
+        _print_answer(_ask(answerer, arguments), arguments, name)
     return EXIT_DONE
 
 
@@ -69,8 +76,24 @@ def _open(arguments: argparse.Namespace) -> Answerer:
 
     knowledge = open_knowledge(arguments.kb)
     options = backend_options(arguments.option)
+    rotations = options.pop("rotations", None)
     backend = open_backend(arguments.model, **options) if arguments.model else None
-    return Answerer(knowledge, backend=backend, specialist=CweMapper.load())
+    return Answerer(knowledge, backend=backend, specialist=CweMapper.load(), rotations=rotations)
+
+
+def _ask(answerer: Answerer, arguments: argparse.Namespace) -> Answer:
+    """Return the answer; on a terminal, show what a language model writes while it does."""
+    from cybersecqwen.core.records import Answer
+
+    shown = bool(arguments.model) and not arguments.json and sys.stderr.isatty()
+    for piece in answerer.stream(arguments.question):
+        if isinstance(piece, Answer):
+            if shown:
+                print("\n", file=sys.stderr)
+            return piece
+        if shown:
+            print(printable_lines(piece), end="", file=sys.stderr, flush=True)
+    raise AssertionError("an answer ends with the whole")
 
 
 def _print_choice(chosen: ChoiceAnswer, arguments: argparse.Namespace, name: str) -> None:
@@ -92,7 +115,8 @@ def _print_choice(chosen: ChoiceAnswer, arguments: argparse.Namespace, name: str
         mark = "*" if place == chosen.best else " "
         print(f"{mark} {LETTERS[place]}  {share:5.2f}  {printable(text)}")
     if chosen.passage:
-        print(printable(f"\n[{chosen.passage.id}] {chosen.passage.title}: {chosen.passage.text}"))
+        passage = chosen.passage
+        print(printable_lines(f"\n[{passage.id}] {passage.title}: {passage.text}"))
     else:
         print("\nnot in the knowledge base: this is a guess")
 
@@ -111,8 +135,7 @@ def _print_answer(answer: Answer, arguments: argparse.Namespace, name: str) -> N
             }
         )
         return
-    for line in answer.text.splitlines():
-        print(printable(line))
+    print(printable_lines(answer.text))
     for passage in answer.passages:
-        print(printable(f"\n[{passage.id}] {passage.title} ({passage.kind})"))
-        print(printable(f"    {passage.text}"))
+        print(printable_lines(f"\n[{passage.id}] {passage.title} ({passage.kind})"))
+        print(printable_lines(f"    {passage.text}"))

@@ -34,6 +34,11 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
+def printable_lines(text: str) -> str:
+    """Return a text of unknown origin likewise, its line breaks kept."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def pairs_of(option: str, pairs: Iterable[str]) -> list[tuple[str, str]]:
     """Return the names and values of an option given as ``NAME=VALUE``, again and again.
 

@@ -98,7 +98,10 @@ _WISHES: tuple[tuple[str, Wish], ...] = (
         Wish("technique", headings=("Uses", "Techniques", "Mitigates", "ATT&CK techniques")),
     ),
 )
-_COMPILED = tuple((re.compile(pattern, re.IGNORECASE), wish) for pattern, wish in _WISHES)
+# A match runs on to the end of its word: ``mitigat`` takes ``mitigated``.
+_COMPILED = tuple(
+    (re.compile(rf"(?:{pattern})\w*", re.IGNORECASE), wish) for pattern, wish in _WISHES
+)
 _DEFINES = re.compile(
     r"\b(?:what|who) (?:is|are|was)\b|\bdefin|\bdescri|\bexplain|\bmean", re.IGNORECASE
 )

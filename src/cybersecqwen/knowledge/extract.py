@@ -34,6 +34,10 @@ Rare terms count more, the names of pages not at all. Chosen on questions made f
 base and on others that it cannot answer (``kb check``).
 """
 
+LEAST_OF_FEW = 0.75
+"""The same of a question with three terms or fewer, where one missing is much."""
+
+_FEW = 3
 _PASSAGES = 4
 _NEARLY_AS_GOOD = 0.75  # of the best passage's score
 _UNKNOWN_NAME = re.compile(r"(?<=\w )(?:[A-Z]\w{2,}|\w*\d\w*)")
@@ -185,7 +189,7 @@ def _stands(knowledge: KnowledgeBase, asked: _Asked, quotes: Sequence[Quote]) ->
     held = set(terms(f"{best.title} {best.id} {best.text} {head.text}"))
     weights = knowledge.rarity(asked.rest)
     share = sum(w for t, w in zip(asked.rest, weights, strict=True) if t in held) / sum(weights)
-    return bool(share >= LEAST_SUPPORT)
+    return bool(share >= (LEAST_OF_FEW if len(asked.rest) <= _FEW else LEAST_SUPPORT))
 
 
 def _names_unknown(knowledge: KnowledgeBase, question: str) -> bool:
