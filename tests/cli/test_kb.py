@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import datetime
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -44,9 +46,14 @@ def test_info(kb: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["kb", "info", "--kb", str(kb)]) == 0
     out = capsys.readouterr().out
     assert "lantern-attack     version 2025-03-01" in out
-    assert "cwe                version 9.1, newest entry 2026-01-21, 4 entries" in out
+    assert re.search(
+        r"cwe  +version 9.1, newest entry 2026-01-21 \([\d,-]+ days old\), 4 entries", out
+    )
     assert main(["kb", "info", "--kb", str(kb), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["entries"] == 15
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["entries"] == 15
+    since = datetime.datetime.now(datetime.UTC).date() - datetime.date(2026, 1, 21)
+    assert answer["age_days"]["cwe"] == since.days
 
 
 def test_a_bad_object_exits_with_1_and_is_named(

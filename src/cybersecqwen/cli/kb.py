@@ -51,6 +51,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="CTI-Bench's multiple-choice file (questions made from the knowledge base)",
     )
+    recall.add_argument(
+        "--with-choices", action="store_true", help="search by the options too, where there are any"
+    )
     recall.set_defaults(act=_recall)
     check = actions.add_parser("check", help="ask questions of its own, check citations, refusals")
     check.set_defaults(act=_check)
@@ -163,13 +166,16 @@ def _info(arguments: argparse.Namespace) -> int:
     from cybersecqwen.knowledge.index import read_manifest
 
     manifest = read_manifest(_folder(arguments.kb))
+    ages = {source.name: _age(source.date) for source in manifest.sources}
     if arguments.json:
-        print_json(_summary(manifest))
+        print_json(_summary(manifest) | {"age_days": ages})
         return EXIT_DONE
     print(f"{manifest.passages:,} passages of {manifest.entries:,} entries")
     for source in manifest.sources:
+        age = ages[source.name]
+        old = "" if age is None else f" ({age:,} days old)"
         print(
-            f"{source.name:18} version {source.version}, newest entry {source.date}, "
+            f"{source.name:18} version {source.version}, newest entry {source.date}{old}, "
             f"{source.entries:,} entries, sha256 {source.sha256[:16]}"
         )
     for kind, count in sorted(manifest.kinds.items(), key=lambda item: -item[1]):
@@ -178,17 +184,20 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 def _recall(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.evaluation.knowledge import DEPTHS, page_at, page_recall
+    from cybersecqwen.evaluation.knowledge import DEPTHS, Sought, page_at, page_recall
     from cybersecqwen.evaluation.tasks import LoadOptions, find_task
     from cybersecqwen.knowledge.made import reworded
 
     knowledge = open_knowledge(arguments.kb)
     if arguments.questions:
         loaded = find_task("cti-mcq").load(arguments.questions, LoadOptions())
-        asked = [(question.text, page_at(question.source)) for question in loaded]
+        asked = [
+            Sought(q.text, page_at(q.source), q.choices if arguments.with_choices else ())
+            for q in loaded
+        ]
     else:
         made = reworded(knowledge, arguments.count, arguments.seed)
-        asked = [(question.text, question.page) for question in made]
+        asked = [Sought(question.text, question.page) for question in made]
     found = page_recall(knowledge, asked)
     if arguments.json:
         print_json(found)
@@ -230,6 +239,17 @@ def _check(arguments: argparse.Namespace) -> int:
         f"not answerable: {found.refused:.3f} refused"
     )
     return EXIT_DONE
+
+
+def _age(date: str) -> int | None:
+    """Return how many days ago a date was, or None where it is none."""
+    import datetime
+
+    try:
+        then = datetime.date.fromisoformat(date)
+    except ValueError:
+        return None
+    return (datetime.datetime.now(datetime.UTC).date() - then).days
 
 
 def _summary(manifest: Manifest) -> dict[str, object]:

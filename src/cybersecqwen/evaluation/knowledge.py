@@ -59,21 +59,25 @@ def page_at(url: str) -> str:
     return ""
 
 
-def page_recall(knowledge: KnowledgeBase, asked: Iterable[tuple[str, str]]) -> PageRecall:
-    """Search for the page of each question.
+class Sought(msgspec.Struct, frozen=True):
+    """A question, its options if any, and the id of its page, which the search is not shown."""
 
-    Args:
-        knowledge: Where to search.
-        asked: Each question's text and the id of its page, which the search is not shown.
-    """
+    text: str
+    page: str
+    choices: tuple[str, ...] = ()
+
+
+def page_recall(knowledge: KnowledgeBase, asked: Iterable[Sought]) -> PageRecall:
+    """Search for the page of each question."""
     places: dict[str, list[int]] = defaultdict(list)
     left_out = 0
     start = time.process_time()
-    for text, page in asked:
+    for sought in asked:
+        text, page = sought.text, sought.page
         if not len(knowledge.places(page)):
             left_out += 1
             continue
-        found = knowledge.pages(text, max(DEPTHS))
+        found = knowledge.pages(text, max(DEPTHS), sought.choices)
         place = found.index(page) if page in found else max(DEPTHS)
         source = page.partition("-")[0].lower() if "-" in page else "attack"
         for group in ("all", "with an id" if ids_in(text) else "no id", source):

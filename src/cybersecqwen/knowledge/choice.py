@@ -60,6 +60,13 @@ def answer_choice(knowledge: KnowledgeBase, question: str, choices: Sequence[str
     )
 
 
+def best_coverage(knowledge: KnowledgeBase, choices: Sequence[str]) -> NDArray[np.float32]:
+    """Return how much each passage (N,) holds of the option it holds most of, 0 to 1."""
+    shares = [np.sqrt(_coverage(knowledge, option)) for option in _distinct_terms(choices)]
+    most: NDArray[np.float32] = np.minimum(np.max(shares, axis=0), 1)
+    return most
+
+
 def _coverage(knowledge: KnowledgeBase, option: Sequence[str]) -> NDArray[np.float32]:
     """Return how much of an option each passage (N,) holds, 0 to 1, rare words counting more."""
     most = float(knowledge.idf(option).sum())

@@ -189,7 +189,7 @@ def unanswerable(knowledge: KnowledgeBase, count: int, seed: int = 1) -> list[Ma
     material = _material()
     live = [
         page[0].title.rpartition(": ")[2]
-        for page in map(knowledge.page, rng.sample(knowledge.manifest.page_ids, 4 * count))
+        for page in map(knowledge.page, rng.choices(knowledge.manifest.page_ids, k=4 * count))
         if page[0].kind != "withdrawn"
     ]
     asked = [text for texts in material.plain.values() for text in texts]

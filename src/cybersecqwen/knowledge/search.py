@@ -17,7 +17,7 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Answer, ChoiceAnswer, Passage
 from cybersecqwen.core.terms import ids_in, terms
 from cybersecqwen.core.text import words
-from cybersecqwen.knowledge.choice import answer_choice
+from cybersecqwen.knowledge.choice import answer_choice, best_coverage
 from cybersecqwen.knowledge.extract import answer
 from cybersecqwen.knowledge.index import (
     ARRAYS,
@@ -119,9 +119,15 @@ class KnowledgeBase:
         scores = self.relevance(query)
         return [(self.passage(int(n)), float(scores[n])) for n in best(scores, limit)]
 
-    def pages(self, query: str, limit: int = 5) -> list[str]:
-        """Return the ids of the best pages, each as good as its best passage, best first."""
+    def pages(self, query: str, limit: int = 5, choices: Sequence[str] = ()) -> list[str]:
+        """Return the ids of the best pages, each as good as its best passage, best first.
+
+        The options of a multiple-choice question, where there are some, up to double what a
+        passage counts that holds one of them.
+        """
         scores = self.relevance(query)
+        if choices:
+            scores *= 1 + best_coverage(self, choices)
         highest = np.maximum.reduceat(scores, self._page_starts)
         ids = self.manifest.page_ids
         return [ids[self._pages[self._page_starts[n]]] for n in best(highest, limit)]
