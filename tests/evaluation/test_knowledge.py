@@ -68,11 +68,11 @@ def test_recall_by_group(knowledge: KnowledgeBase) -> None:
 
 
 def test_options_bring_their_page_forward(knowledge: KnowledgeBase) -> None:
-    question = "Which of these is about codes?"
-    plain_place = knowledge.pages(question, 10).index("T9100.001")
-    choices = ["one code against many lanterns so that no lantern locks", "zebras", "nothing"]
-    assert knowledge.pages(question, 10, choices).index("T9100.001") <= plain_place
-    assert knowledge.pages(question, 10, choices)[0] == "T9100.001"
+    question = "What may adversaries do?"
+    spraying = ["try one code against many lanterns so that no lantern locks", "zebras"]
+    guessing = ["guess lantern codes, they like Glowworm for it", "zebras"]
+    assert knowledge.pages(question, 10, spraying)[0] == "T9100.001"
+    assert knowledge.pages(question, 10, guessing)[0] == "T9100"
 
 
 def test_made_questions_are_repeatable_and_name_no_id(knowledge: KnowledgeBase) -> None:

@@ -19,7 +19,7 @@ from cybersecqwen.knowledge.search import KnowledgeBase
 DEPTHS = (1, 3, 5, 10)
 """At how many pages recall is reported."""
 
-_ATTACK_PAGE = re.compile(r"attack\.mitre\.org/\w+/(?:\w+/)?([A-Z]{1,2}\d{4})(?:/(\d{3}))?")
+_ATTACK_PAGE = re.compile(r"attack\.mitre\.org/(?:\w+/)+([A-Z]{1,2}\d{4})(?:/(\d{3}))?")
 _OTHER_PAGE = re.compile(r"(cwe|capec)\.mitre\.org/data/definitions/(\d+)")
 _CITATION = re.compile(r"\s*\[([^\]]+)\]$")
 
