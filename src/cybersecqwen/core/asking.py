@@ -137,7 +137,9 @@ _FRAME = frozenset(
 
 # How vulnerability descriptions speak: of what goes wrong, in what, and what comes of it.
 _VULNERABLE = re.compile(
-    r"\bvulnerab|\bexploit|\ballows? (?:\w+[- ]){0,5}(?:attackers?|users?|adversar|actors?)|"
+    r"\bvulnerab|\bexploit|\battackers?\b|\bdenial of service\b|\bDoS\b|\bfile inclusion\b|"
+    r"\b(?:before|through|prior to|up to) (?:version )?v?\d|\d and (?:earlier|prior|below)\b|"
+    r"\ballows? (?:\w+[- ]){0,5}(?:attackers?|users?|adversar|actors?)|"
     r"\b(?:via|using|sending) an? (?:\w+ )?(?:crafted|malformed|malicious)|\bcould allow\b|"
     r"\b(?:overflow|injection|traversal|use[- ]after[- ]free|cross-site|XSS|CSRF|SSRF|dereference|"
     r"race condition|out[- ]of[- ]bounds|deseriali[sz]|hard-?coded|improper|arbitrary)\b",
