@@ -5,8 +5,9 @@ import time
 
 import pytest
 
+from cybersecqwen.core.prompts import defused
 from cybersecqwen.core.protocols import Message
-from cybersecqwen.llm.common import cut_at_stop, defused, item_seed, plain_prompt
+from cybersecqwen.llm.common import cut_at_stop, item_seed, plain_prompt
 from cybersecqwen.llm.ordered import in_order
 
 

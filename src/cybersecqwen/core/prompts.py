@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cybersecqwen.core.protocols import Message
 from cybersecqwen.core.records import Passage, Question
 
 LETTERS = "ABCDEFGHIJ"
+
+# How chat templates spell turn marks: ChatML and Llama 3, Llama 2 and Mistral, Gemma.
+_CONTROL_TOKEN = re.compile(
+    r"<\|[^|<>\s]{1,40}\|>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>|<[be]os>", re.IGNORECASE
+)
 
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -135,3 +141,15 @@ def _listed(letters: str, word: str) -> str:
         return letters
     comma = "," if word == "or" else ""
     return f"{', '.join(letters[:-1])}{comma} {word} {letters[-1]}"
+
+
+def defused(conversation: Iterable[Message]) -> list[Message]:
+    """Return the turns with spelled-out control tokens broken up by a space.
+
+    A tokenizer reads ``<|im_end|>`` inside a question as the end of the turn, so that an
+    advisory's text could speak in another's name.
+    """
+    return [
+        Message(turn.role, _CONTROL_TOKEN.sub(lambda m: f"{m[0][0]} {m[0][1:]}", turn.content))
+        for turn in conversation
+    ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
@@ -15,11 +14,6 @@ ItemT = TypeVar("ItemT")
 
 # llama.cpp reads 2**32 - 1 as "draw a seed"; signed 32-bit servers refuse more than this.
 _SEEDS = 2**31 - 1
-
-# How chat templates spell turn marks: ChatML and Llama 3, Llama 2 and Mistral, Gemma.
-_CONTROL_TOKEN = re.compile(
-    r"<\|[^|<>\s]{1,40}\|>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>|<[be]os>", re.IGNORECASE
-)
 
 
 def item_seed(seed: int, index: int) -> int:
@@ -105,15 +99,3 @@ def plain_prompt(conversation: Sequence[Message]) -> str:
 def raw_prompt(conversation: Sequence[Message]) -> str:
     """Join the turns' texts alone, for a base model that continues a text."""
     return "\n\n".join(turn.content for turn in conversation)
-
-
-def defused(conversation: Iterable[Message]) -> list[Message]:
-    """Return the turns with spelled-out control tokens broken up by a space.
-
-    A tokenizer reads ``<|im_end|>`` inside a question as the end of the turn, so that an
-    advisory's text could speak in another's name.
-    """
-    return [
-        Message(turn.role, _CONTROL_TOKEN.sub(lambda m: f"{m[0][0]} {m[0][1:]}", turn.content))
-        for turn in conversation
-    ]

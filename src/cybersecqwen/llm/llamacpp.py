@@ -16,8 +16,9 @@ from msgspec import DecodeError
 from msgspec.json import decode, encode
 
 from cybersecqwen.core.errors import ModelError
+from cybersecqwen.core.prompts import defused
 from cybersecqwen.core.protocols import Ability, Generation, Message, Sampling
-from cybersecqwen.llm.common import StopCutter, cut_at_stop, defused, item_seed, raw_prompt
+from cybersecqwen.llm.common import StopCutter, cut_at_stop, item_seed, raw_prompt
 from cybersecqwen.llm.ordered import in_order
 from cybersecqwen.llm.retrying import RefusedError, TransientError, events, open_stream
 

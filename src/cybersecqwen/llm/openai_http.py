@@ -16,8 +16,9 @@ import httpx
 import msgspec
 
 from cybersecqwen.core.errors import InputError, ModelError
+from cybersecqwen.core.prompts import defused
 from cybersecqwen.core.protocols import Ability, Generation, Message, Sampling
-from cybersecqwen.llm.common import StopCutter, cut_at_stop, defused, item_seed, require_ability
+from cybersecqwen.llm.common import StopCutter, cut_at_stop, item_seed, require_ability
 from cybersecqwen.llm.ordered import in_order
 from cybersecqwen.llm.retrying import (
     Pacer,

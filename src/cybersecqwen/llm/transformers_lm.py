@@ -22,12 +22,12 @@ from transformers import (
 )
 
 from cybersecqwen.core.errors import ModelError, require_extra
+from cybersecqwen.core.prompts import defused
 from cybersecqwen.core.protocols import Ability, Generation, Message, Sampling
 from cybersecqwen.llm.common import (
     StopCutter,
     batches,
     cut_at_stop,
-    defused,
     item_seed,
     plain_prompt,
     raw_prompt,

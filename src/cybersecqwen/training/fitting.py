@@ -24,11 +24,11 @@ from transformers import (
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from cybersecqwen.core.files import write_json
+from cybersecqwen.training.checkpoints import MarkWhole, last_whole
 from cybersecqwen.training.recipe import Fit
 
 log = logging.getLogger(__name__)
 
-_WHOLE = "complete"  # a checkpoint without this file was cut off while being written
 _WORKERS_PER_GPU = 6
 
 Collate = Callable[[list[int]], Mapping[str, Any]]
@@ -45,14 +45,6 @@ class Indices(Dataset[int]):
 
     def __getitem__(self, index: int) -> int:
         return index
-
-
-class _MarkWhole(TrainerCallback):
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
-        if state.is_world_process_zero:
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _WHOLE).touch()
 
 
 class _Tell(TrainerCallback):
@@ -155,10 +147,10 @@ def fit(
         args=arguments,
         train_dataset=rows,
         data_collator=collate,
-        callbacks=[_MarkWhole(), _Tell()],
+        callbacks=[MarkWhole(), _Tell()],
     )
     trainer.remove_callback(PrinterCallback)  # standard output is the caller's
-    trainer.train(resume_from_checkpoint=_last_whole(folder / "checkpoints"))
+    trainer.train(resume_from_checkpoint=last_whole(folder / "checkpoints"))
     if trainer.is_world_process_zero():
         write_json(folder / "curve.json", trainer.state.log_history)
         trainer.save_model(str(folder / "final"))
@@ -171,14 +163,3 @@ def fit(
 def processes() -> PartialState:
     """Return which of a launcher's processes this is; alone, it is the main one."""
     return PartialState(cpu=not torch.cuda.is_available())
-
-
-def _last_whole(folder: Path) -> str | None:
-    """Return the newest checkpoint that was written to its end; remove those that were not."""
-    whole = []
-    for checkpoint in folder.glob("checkpoint-*"):
-        if (checkpoint / _WHOLE).exists():
-            whole.append((int(checkpoint.name.rsplit("-", 1)[1]), checkpoint))
-        else:
-            shutil.rmtree(checkpoint)
-    return str(max(whole)[1]) if whole else None

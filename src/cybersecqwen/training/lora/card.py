@@ -1,0 +1,106 @@
+"""An adapter's model card, written from its run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+CARD_FILE = "README.md"
+
+
+def write_card(record: dict[str, Any]) -> str:
+    """Return the card as Markdown.
+
+    Args:
+        record: What ``training.json`` holds.
+    """
+    recipe, results, rows = record["recipe"], record["results"], record["rows"]
+    adapter, fit = recipe["adapter"], recipe["fit"]
+    return f"""---
+base_model: {recipe["base"]}
+library_name: peft
+tags: [lora, cybersecurity]
+---
+
+# {recipe["name"]}
+
+A LoRA adapter for {recipe["base"]}, fine-tuned by cybersecqwen on {rows["examples"]:,}
+conversations about defensive cybersecurity.
+
+    cybersecqwen export merge FOLDER --out merged
+    cybersecqwen eval run cti-rcm --data cti-rcm.tsv --model hf:FOLDER --output run.jsonl
+
+## Measured in the run
+
+{_measured(results)}
+
+No benchmark was run for this card. What it scores belongs in a log of `cybersecqwen eval`.
+
+## How it was made
+
+- adapter: rank {adapter["rank"]}, alpha {adapter["alpha"]:g}, dropout {adapter["dropout"]:g}, on
+  {", ".join(adapter["targets"])}
+- schedule: {fit["epochs"]:g} epochs, {fit["batch"]} rows a step, learning rate
+  {fit["learning_rate"]:g} along a cosine, warm-up {fit["warmup"]:.0%}, weight decay
+  {fit["weight_decay"]:g}, seed {recipe["seed"]}
+- rows: {rows["rows"]:,} of {recipe["max_tokens"]:,} tokens at most, packing {recipe["packing"]},
+  loss on {_LEARNT[recipe["loss"]]}; {rows["too_long"]:,} examples were too long and left out
+- machine: {record["machine"]["processes"]} x {record["machine"]["device"]}, attention
+  {record["machine"]["attention"]}{_reduced(record["memory"]["way"])}
+- corpus: {_files(record["corpus"]["files"])}
+- base: {_files(record["base"]["files"])}
+
+{_proof(record["corpus"]["checked_against"])}
+
+The recipe and the curve are in `training.json`.
+
+## What it is not for
+
+- It names weaknesses and explains; it can be wrong with confidence. A person decides.
+- It knows the records it was trained on, not what is published after them.
+- It is made for defence: triage, mapping, mitigation.
+"""
+
+
+_LEARNT = {"answer": "answers alone", "all": "every token"}
+
+
+def _measured(results: dict[str, Any]) -> str:
+    lines = [
+        f"- {results['steps']:,} steps, {results['tokens']:,} tokens in "
+        f"{results['seconds'] / 60:.1f} minutes: {results['tokens_per_second']:,.0f} tokens/s",
+        f"- peak memory {results['peak_bytes'] / 2**30:.2f} GiB",
+        f"- loss at the end {results['loss']:.4f} nats a learnt token",
+    ]
+    found = results["validation"]
+    if not found:
+        return "\n".join([*lines, "- no validation rows, so nothing is known of unseen ones"])
+    line = (
+        f"- on validation rows: loss {found['loss']:.4f}, next token right "
+        f"{found['token_accuracy']:.3f}"
+    )
+    if "answer_accuracy" in found:
+        right = found["answer_accuracy"]
+        line += f", final answer right {right:.3f} (the words before it given)"
+    return "\n".join([*lines, line])
+
+
+def _reduced(way: dict[str, Any]) -> str:
+    words = {"base_4bit": "base in 4 bits", "optimizer_8bit": "optimizer in 8 bits"}
+    parts = [text for key, text in words.items() if way[key]]
+    return f"; {', '.join(parts)}" if parts else ""
+
+
+def _files(hashes: dict[str, str]) -> str:
+    return ", ".join(f"{name} `{digest[:16]}`" for name, digest in hashes.items()) or "unknown"
+
+
+def _proof(against: dict[str, str]) -> str:
+    if not against:
+        return (
+            "The corpus was not compared with any benchmark before this run (`--against`); do not "
+            "quote a benchmark for this model without `cybersecqwen corpus check`."
+        )
+    return (
+        "Before the run no row of the corpus overlapped an item of these benchmark files: "
+        f"{_files(against)}."
+    )

@@ -1,0 +1,145 @@
+"""The base of a fine-tuning, its adapters, and a lean way through them."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import sys
+import types
+from contextlib import AbstractContextManager, nullcontext, redirect_stderr
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig
+from peft.tuners.lora import Linear as LoraLinear
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.files import sha256_file
+from cybersecqwen.training.lora.memory import Way
+from cybersecqwen.training.lora.recipe import LoraRecipe
+
+
+@dataclass(frozen=True)
+class Base:
+    """What is known of a base before its weights are read.
+
+    Attributes:
+        source: Hugging Face id, or a folder.
+        config: Its configuration.
+        tokenizer: Its tokenizer, with its chat template.
+    """
+
+    source: str
+    config: Any
+    tokenizer: Any
+
+
+def find_base(source: str) -> Base:
+    """Read a base's configuration and tokenizer.
+
+    Raises:
+        InputError: It is not there, or is no causal language model.
+    """
+    try:
+        with silent_without_terminal():
+            config = AutoConfig.from_pretrained(source)
+            tokenizer = AutoTokenizer.from_pretrained(source)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"base {source}: not found: {reason} Offline, give a folder that holds the model "
+            "(config.json, tokenizer.json, *.safetensors)"
+        ) from error
+    return Base(source, config, tokenizer)
+
+
+def load_weights(base: Base, way: Way) -> Any:
+    """Load a base's weights: bfloat16 (or NF4) for a GPU, float32 for a processor.
+
+    Raises:
+        InputError: They are not there or do not fit the configuration.
+    """
+    cuda = torch.cuda.is_available()
+    options: dict[str, Any] = {}
+    if way.base_4bit:
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_compute_dtype=torch.bfloat16,
+            bnb_4bit_use_double_quant=True,
+        )
+    try:
+        with silent_without_terminal():
+            model = AutoModelForCausalLM.from_pretrained(
+                base.source,
+                dtype=torch.bfloat16 if cuda else torch.float32,
+                attn_implementation="flash_attention_2" if has_flash_attention() else "sdpa",
+                **options,
+            )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise InputError(f"base {base.source}: cannot load its weights: {error}") from error
+    model.config.use_cache = False
+    return model
+
+
+def has_flash_attention() -> bool:
+    """Whether FlashAttention-2 can be used: a GPU is there, and the package."""
+    return torch.cuda.is_available() and importlib.util.find_spec("flash_attn") is not None
+
+
+def adapter_config(recipe: LoraRecipe) -> LoraConfig:
+    """Return the recipe's adapter as PEFT describes it."""
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=recipe.adapter.rank,
+        lora_alpha=recipe.adapter.alpha,
+        lora_dropout=recipe.adapter.dropout,
+        target_modules=list(recipe.adapter.targets),
+        bias="none",
+        base_model_name_or_path=recipe.base,
+    )
+
+
+def make_lean(model: nn.Module) -> None:
+    """Let a model's adapters add to their projections without passing over the states needlessly.
+
+    PEFT turns a projection's input into the adapter's float32, which autocast turns back into
+    bfloat16; then it scales and adds in passes of their own. Here the input goes in as it is, and
+    scaling and adding belong to the second product. The result is the same but for rounding.
+    """
+    for module in model.modules():
+        if isinstance(module, LoraLinear) and isinstance(module.base_layer, nn.Linear):
+            module.forward = types.MethodType(_lean_forward, module)
+
+
+def _lean_forward(self: Any, x: Tensor) -> Tensor:
+    """Return W x + s B A x for (..., I) states, of shape (..., O)."""
+    (name,) = self.active_adapters
+    out: Tensor = self.base_layer(x)
+    low: Tensor = self.lora_A[name](self.lora_dropout[name](x))  # (..., R)
+    weight = self.lora_B[name].weight.to(out.dtype)  # (O, R)
+    added = torch.addmm(
+        out.reshape(-1, out.shape[-1]),
+        low.reshape(-1, low.shape[-1]).to(out.dtype),
+        weight.t(),
+        alpha=self.scaling[name],
+    )
+    return added.view_as(out)
+
+
+def base_identity(base: Base) -> dict[str, str]:
+    """Return a base's identity: hashes of a folder's files, else the hub's revision."""
+    folder = Path(base.source)
+    if not folder.is_dir():
+        return {"revision": str(getattr(base.config, "_commit_hash", "") or "unknown")}
+    files = sorted([folder / "config.json", *folder.glob("*.safetensors")])
+    return {file.name: sha256_file(file) for file in files if file.is_file()}
+
+
+def silent_without_terminal() -> AbstractContextManager[Any]:
+    """Keep libraries' progress bars out of log files."""
+    return nullcontext() if sys.stderr.isatty() else redirect_stderr(io.StringIO())

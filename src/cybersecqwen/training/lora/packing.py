@@ -1,0 +1,208 @@
+"""From examples to rows, and from a step's rows to what the memory holds at once.
+
+A row is what the schedule counts: an example, or several that share ``max_tokens``. A micro-batch
+is some rows of one step. Gradients add up over a step's micro-batches, so how rows are split among
+them changes nothing but speed and memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cybersecqwen.training.lora.examples import Encoded
+from cybersecqwen.training.lora.recipe import LoraRecipe
+from cybersecqwen.training.rows import NO_LABEL
+
+
+@dataclass(frozen=True)
+class Row:
+    """Tokens that stand in one line, T of them.
+
+    Attributes:
+        ids: (T,) int32.
+        labels: (T,) int32: the token itself where it is learnt, else ``NO_LABEL``.
+        starts: Where each example begins that must not see the ones before it; the first is 0.
+        final: (T,) bool, tokens that spell a short final answer.
+    """
+
+    ids: NDArray[np.int32]
+    labels: NDArray[np.int32]
+    starts: tuple[int, ...] = (0,)
+    final: NDArray[np.bool_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def learnt(self) -> int:
+        """Tokens that are learnt; an example's first follows nothing and so is none of them."""
+        firsts = self.labels[list(self.starts)] != NO_LABEL
+        return int((self.labels != NO_LABEL).sum() - firsts.sum())
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All rows of a corpus, and how many examples were too long to be among them."""
+
+    rows: list[Row]
+    too_long: int
+
+
+def make_rows(examples: Sequence[Encoded], recipe: LoraRecipe) -> Rows:
+    """Turn examples into rows as the recipe says."""
+    if recipe.packing == "wrapped":
+        return Rows(_wrapped(examples, recipe), 0)
+    fitting = [example for example in examples if len(example) <= recipe.max_tokens]
+    singles = [_row(example, recipe) for example in fitting]
+    if recipe.packing == "blocks":
+        singles = [_joined(group) for group in _filled(singles, recipe.max_tokens)]
+    return Rows(singles, len(examples) - len(fitting))
+
+
+def _row(example: Encoded, recipe: LoraRecipe) -> Row:
+    labels = example.ids.copy()
+    if recipe.loss == "answer":
+        labels[: example.answer] = NO_LABEL
+    final = np.zeros(len(example), dtype=np.bool_)
+    final[example.final] = True
+    return Row(example.ids, labels, final=final)
+
+
+def _joined(rows: Sequence[Row]) -> Row:
+    starts = np.cumsum([0, *(len(row) for row in rows)])
+    return Row(
+        np.concatenate([row.ids for row in rows]),
+        np.concatenate([row.labels for row in rows]),
+        tuple(starts[:-1].tolist()),
+    )
+
+
+def _wrapped(examples: Sequence[Encoded], recipe: LoraRecipe) -> list[Row]:
+    # In an order of their own, since a corpus is often sorted and neighbours see each other.
+    order = np.random.default_rng(recipe.seed).permutation(len(examples))
+    rows = [_row(examples[place], recipe) for place in order]
+    whole = _joined(rows)
+    width = recipe.max_tokens
+    cuts = range(0, len(whole), width)
+    return [Row(whole.ids[a : a + width], whole.labels[a : a + width]) for a in cuts]
+
+
+def _filled(rows: Sequence[Row], capacity: int) -> list[list[Row]]:
+    """Put rows into as few groups of ``capacity`` tokens as best-fit decreasing finds.
+
+    Groups are kept by the room they have left, so that each row costs a look at the lengths, not
+    at all groups.
+    """
+    by_room: dict[int, list[list[Row]]] = {}
+    groups: list[list[Row]] = []
+    for row in sorted(rows, key=len, reverse=True):
+        room = min((r for r in by_room if r >= len(row)), default=None)
+        if room is None:
+            group: list[Row] = []
+            groups.append(group)
+            room = capacity
+        else:
+            group = by_room[room].pop()
+            if not by_room[room]:
+                del by_room[room]
+        group.append(row)
+        left = room - len(row)
+        if left:
+            by_room.setdefault(left, []).append(group)
+    return groups
+
+
+class EpochBatches:
+    """Row numbers of each optimizer step, in an order that the seed and the epoch decide.
+
+    So a resumed run meets an epoch's rows as the unbroken one did.
+
+    Args:
+        rows: How many there are.
+        batch: Rows a step; an epoch's last step has what is left.
+        seed: Of the order.
+    """
+
+    def __init__(self, rows: int, batch: int, seed: int) -> None:
+        self._rows = rows
+        self._batch = batch
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called before each epoch."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return (self._rows + self._batch - 1) // self._batch
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.random.default_rng([self._seed, self._epoch]).permutation(self._rows)
+        for start in range(0, self._rows, self._batch):
+            yield order[start : start + self._batch].tolist()
+
+
+def micro_batches(rows: Sequence[Row], tokens_at_once: int) -> list[list[Row]]:
+    """Split a step's rows, longest first, so that none of the parts is wider than the memory.
+
+    Rows of like length come together, so that little is padded. A single row may be longer than
+    ``tokens_at_once``; it is then alone.
+    """
+    parts: list[list[Row]] = []
+    for row in sorted(rows, key=len, reverse=True):
+        # The first row of a part is its longest, and all are padded to it.
+        if parts and len(parts[-1][0]) * (len(parts[-1]) + 1) <= tokens_at_once:
+            parts[-1].append(row)
+        else:
+            parts.append([row])
+    return parts
+
+
+def collate(rows: Sequence[Row], *, flat: bool) -> dict[str, Any]:
+    """Return a micro-batch as the model's arguments.
+
+    Padding is on the right and needs no mask: under causal attention no token sees what comes
+    after it, and what padding itself computes is never read. Where rows hold several examples,
+    each example's positions begin at 0; attention then stops at its beginning (transformers reads
+    the positions: a block-diagonal mask under SDPA, variable lengths under FlashAttention-2).
+
+    Args:
+        rows: B of them, the longest with T tokens.
+        flat: Lay all rows out as one, without padding, for FlashAttention-2.
+
+    Returns:
+        ``input_ids`` and ``labels`` of shape (B, T), or (1, sum of T) when flat, int64;
+        ``position_ids`` likewise, where they say more than 0 to T - 1.
+    """
+    if flat and len(rows) > 1:
+        rows = [_laid_out(rows)]
+    width = max(map(len, rows))
+    ids = np.zeros((len(rows), width), dtype=np.int64)
+    labels = np.full((len(rows), width), NO_LABEL, dtype=np.int64)
+    positions = np.tile(np.arange(width), (len(rows), 1))
+    for place, row in enumerate(rows):
+        ids[place, : len(row)] = row.ids
+        labels[place, : len(row)] = row.labels
+        for start in row.starts:
+            labels[place, start] = NO_LABEL  # nothing before it belongs to it
+            positions[place, start:] = np.arange(width - start)
+    made = {"input_ids": torch.from_numpy(ids), "labels": torch.from_numpy(labels)}
+    if flat or any(len(row.starts) > 1 for row in rows):
+        made["position_ids"] = torch.from_numpy(positions)
+    return made
+
+
+def _laid_out(rows: Sequence[Row]) -> Row:
+    joined = _joined(rows)
+    starts: list[int] = []
+    before = 0
+    for row in rows:
+        starts.extend(before + start for start in row.starts)
+        before += len(row)
+    return Row(joined.ids, joined.labels, tuple(starts))

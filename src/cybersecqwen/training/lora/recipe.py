@@ -1,0 +1,102 @@
+"""The recipe of a LoRA fine-tuning: every choice that makes the adapter, with its unit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from cybersecqwen.core.config import Recipe
+
+QWEN3_4B = "Qwen/Qwen3-4B-Instruct-2507"
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=1)]
+
+Packing = Literal["none", "blocks", "wrapped"]
+"""How examples become the rows of a batch; see ``training.lora.packing``."""
+
+
+class Adapter(Recipe, frozen=True):
+    """The low-rank matrices that learn (Hu et al., arXiv 2106.09685).
+
+    Attributes:
+        rank: Columns of each matrix.
+        alpha: Their product is scaled by ``alpha / rank``.
+        dropout: Share of an adapter's inputs that are hidden while training, 0 to 1.
+        targets: Names of the projections that get an adapter.
+    """
+
+    rank: Count = 64
+    alpha: Annotated[float, Meta(gt=0)] = 64
+    dropout: Share = 0.05
+    targets: tuple[str, ...] = (
+        "q_proj",
+        "k_proj",
+        "v_proj",
+        "o_proj",
+        "gate_proj",
+        "up_proj",
+        "down_proj",
+    )
+
+
+class Schedule(Recipe, frozen=True):
+    """How long and how fast to learn.
+
+    Attributes:
+        epochs: Passes over the examples.
+        batch: Rows per optimizer step, over all devices. A row is an example, or what packing
+            fills up to ``max_tokens``.
+        learning_rate: Peak, reached after the warm-up, then decayed along a cosine to zero.
+        warmup: Share of the optimizer steps, 0 to 1.
+        weight_decay: Decoupled (AdamW).
+        clip: Largest norm of a step's gradient.
+    """
+
+    epochs: Annotated[float, Meta(gt=0)]
+    batch: Count
+    learning_rate: Annotated[float, Meta(gt=0)]
+    warmup: Share = 0.05
+    weight_decay: Annotated[float, Meta(ge=0)] = 0.01
+    clip: Annotated[float, Meta(gt=0)] = 1.0
+
+
+class LoraRecipe(Recipe, frozen=True):
+    """An adapter from its base to its folder.
+
+    How rows are split into what the memory holds at once is no part of a recipe: it changes
+    neither the gradient nor the result (but for rounding), and follows from the machine.
+
+    Attributes:
+        name: Of the model, as its card says.
+        base: Hugging Face id of an instruction-tuned model, or a folder.
+        adapter: What learns.
+        fit: Schedule.
+        max_tokens: Tokens of a row at most. A longer example is left out, and counted, unless
+            ``packing`` is ``wrapped``, which cuts.
+        packing: ``none`` makes each example a row, padded on the right among rows of like length;
+            ``blocks`` fills rows with whole examples that do not see each other; ``wrapped``
+            joins all examples and cuts every ``max_tokens``, so that examples see those before
+            them.
+        loss: ``answer`` learns the answer's tokens (its end token too), ``all`` every token.
+        logits: ``tiled`` computes logits where something is learnt, a tile at a time; ``whole``
+            holds those of every token over the whole vocabulary at once, as the reference does.
+        checkpoint_every: Optimizer steps between checkpoints, from which a killed run goes on.
+        validate_every: Optimizer steps between validations; 0 for the end of each epoch.
+        validation_rows: Rows of the corpus's validation file that are used at most.
+        seed: Of everything random.
+    """
+
+    name: str
+    fit: Schedule
+    base: str = QWEN3_4B
+    adapter: Adapter = Adapter()
+    max_tokens: Annotated[int, Meta(ge=8)] = 4096
+    packing: Packing = "none"
+    loss: Literal["answer", "all"] = "answer"
+    logits: Literal["tiled", "whole"] = "tiled"
+    checkpoint_every: Count = 50
+    validate_every: Annotated[int, Meta(ge=0)] = 0
+    validation_rows: Annotated[int, Meta(ge=0)] = 1000
+    seed: int = 42

@@ -1,0 +1,193 @@
+"""One fine-tuning: refuse what cannot work, fit, write the adapter's folder."""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import shutil
+import sys
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from transformers import set_seed
+
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.files import write_json, write_text
+from cybersecqwen.training.checkpoints import last_whole
+from cybersecqwen.training.fitting import processes
+from cybersecqwen.training.lora.card import CARD_FILE, write_card
+from cybersecqwen.training.lora.examples import ChatCorpus, encode_examples, read_chat_corpus
+from cybersecqwen.training.lora.memory import Plan, Profile, plan_memory, read_shape
+from cybersecqwen.training.lora.model import (
+    Base,
+    base_identity,
+    find_base,
+    has_flash_attention,
+    load_weights,
+)
+from cybersecqwen.training.lora.packing import Row, Rows, make_rows
+from cybersecqwen.training.lora.recipe import LoraRecipe
+from cybersecqwen.training.lora.results import RESULTS_FILE, LoraResults, summarise
+from cybersecqwen.training.lora.trainer import LoraTrainer, Report
+
+_WHAT = "run.txt"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A fine-tuning that has passed every check that needs no weights."""
+
+    recipe: LoraRecipe
+    base: Base
+    corpus: ChatCorpus
+    train: Rows
+    validation: list[Row]
+    plan: Plan
+
+
+def prepare(recipe: LoraRecipe, corpus: Path, profile: Profile | None = None) -> Job:
+    """Read the corpus, find the base, and see that the memory suffices; load no weights.
+
+    Raises:
+        InputError: One of them will not do; the message says what would.
+        ModelError: The base cannot hold conversations.
+    """
+    rows = read_chat_corpus(corpus)
+    base = find_base(recipe.base)
+    longest = getattr(base.config, "max_position_embeddings", None)
+    if longest is not None and recipe.max_tokens > longest:
+        raise InputError(f"max_tokens {recipe.max_tokens}: {recipe.base} reads {longest} at most")
+    train = make_rows(encode_examples(base.tokenizer, rows.train), recipe)
+    if not train.rows:
+        raise InputError(
+            f"{corpus}: every example is longer than max_tokens, {recipe.max_tokens}; raise it"
+        )
+    # Measured alike whatever is learnt and however it is packed, so that recipes can be compared.
+    alike = msgspec.structs.replace(recipe, packing="none", loss="answer")
+    held_out = rows.validation[: recipe.validation_rows]
+    validation = make_rows(encode_examples(base.tokenizer, held_out), alike).rows
+    wide = max(map(len, [*train.rows, *validation]))
+    shape = read_shape(base.config, recipe)
+    plan = plan_memory(shape, recipe, wide, profile=profile, devices=processes().num_processes)
+    return Job(recipe, base, rows, train, validation, plan)
+
+
+def train_lora(
+    job: Job, out: Path, against: Mapping[str, str], *, resume: bool, report: Report | None = None
+) -> LoraResults | None:
+    """Fine-tune into the folder ``out``.
+
+    Checkpoints lie in ``out`` with ``.work`` added to its name, which goes when the adapter is
+    whole. Under ``torchrun`` or ``accelerate launch`` every process calls this alike; all but the
+    main one get None.
+
+    Args:
+        job: What to do.
+        out: Folder to appear.
+        against: SHA-256 of each benchmark file, by name, that the corpus was found not to overlap.
+        resume: Whether to go on with what a killed run left.
+        report: Called after each step.
+
+    Raises:
+        InputError: ``out`` is taken, or the work left behind belongs to another run.
+    """
+    if out.exists():
+        raise InputError(f"{out}: is there already; give another folder, or remove it")
+    work = out.with_name(out.name + ".work")
+    state = processes()
+    with state.main_process_first():
+        _claim(work, job, resume)
+        found = last_whole(work / "checkpoints")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # what the libraries say to each other
+        trainer = _fitted(job, work / "checkpoints", found, report)
+    made = work / "folder"
+    trainer.save_model(str(made))
+    if state.is_main_process:
+        results = summarise(trainer.state.log_history, peak_memory(), trainer.tokens_per_second)
+        _write(made, job, against, results, trainer.state.log_history)
+        made.replace(out)
+        shutil.rmtree(work)
+    state.wait_for_everyone()
+    return results if state.is_main_process else None
+
+
+def _fitted(job: Job, folder: Path, found: str | None, report: Report | None) -> LoraTrainer:
+    set_seed(job.recipe.seed)
+    trainer = LoraTrainer(
+        load_weights(job.base, job.plan.way),
+        job.base.tokenizer,
+        job.recipe,
+        job.plan.way,
+        job.train.rows,
+        job.validation,
+        folder,
+        report,
+    )
+    trainer.train(resume_from_checkpoint=found)
+    return trainer
+
+
+def _write(
+    folder: Path,
+    job: Job,
+    against: Mapping[str, str],
+    results: LoraResults,
+    curve: list[dict[str, Any]],
+) -> None:
+    """Put beside the adapter what made it."""
+    (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle, of nothing that is not below
+    record = {
+        "recipe": job.recipe,
+        "base": {"source": job.recipe.base, "files": base_identity(job.base)},
+        "corpus": {"files": job.corpus.hashes, "checked_against": dict(against)},
+        "rows": {
+            "examples": len(job.corpus.train),
+            "rows": len(job.train.rows),
+            "too_long": job.train.too_long,
+            "validation": len(job.validation),
+        },
+        "memory": {"way": job.plan.way, "estimate_bytes": job.plan.estimate},
+        "machine": _machine(),
+        "results": results,
+        "curve": curve,
+    }
+    write_json(folder / RESULTS_FILE, record)
+    write_text(folder / CARD_FILE, write_card(msgspec.to_builtins(record)))
+
+
+def _machine() -> dict[str, Any]:
+    cuda = torch.cuda.is_available()
+    return {
+        "device": torch.cuda.get_device_name() if cuda else "processor",
+        "processes": processes().num_processes,
+        "attention": "flash_attention_2" if has_flash_attention() else "sdpa",
+        "torch": str(torch.__version__),
+    }
+
+
+def peak_memory() -> int:
+    """Return the most bytes held so far: on the GPU where there is one, else by the process."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return held if sys.platform == "darwin" else held * 1024
+
+
+def _claim(work: Path, job: Job, resume: bool) -> None:
+    """Make the work folder, or check that the one there belongs to this run."""
+    way = job.plan.way
+    identity = [job.recipe, job.corpus.hashes, way.base_4bit, way.optimizer_8bit]
+    mark = work / _WHAT
+    what = hashlib.sha256(msgspec.json.encode(identity)).hexdigest()
+    if work.exists() and mark.exists():
+        if mark.read_text() != what:
+            raise InputError(f"{work}: left by a run of another recipe or corpus; remove it first")
+        if not resume and processes().is_main_process:
+            raise InputError(f"{work}: left by a run that did not end; give --resume, or remove it")
+    write_text(mark, what)

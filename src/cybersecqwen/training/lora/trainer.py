@@ -1,0 +1,299 @@
+"""TRL's SFTTrainer with steps of our own: whole batches in, split to fit the memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import DataLoader
+from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState
+from trl import SFTConfig, SFTTrainer
+
+from cybersecqwen.training.checkpoints import MarkWhole
+from cybersecqwen.training.lora.memory import Way
+from cybersecqwen.training.lora.model import adapter_config, has_flash_attention, make_lean
+from cybersecqwen.training.lora.packing import EpochBatches, Row, collate, micro_batches
+from cybersecqwen.training.lora.recipe import LoraRecipe
+from cybersecqwen.training.rows import NO_LABEL
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a fine-tuning is.
+
+    Attributes:
+        step: Optimizer steps done.
+        steps: In all.
+        loss: Of the last step, nats a learnt token.
+        tokens_per_second: Of this process's launch, over all devices, padding left out.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    tokens_per_second: float
+
+
+Report = Callable[[Progress], None]
+
+
+class _Tell(TrainerCallback):
+    """Adds time and tokens to the log, and tells whoever listens."""
+
+    def __init__(self, trainer: LoraTrainer, report: Report | None) -> None:
+        self._trainer = trainer
+        self._report = report
+
+    def on_train_begin(
+        self, args: SFTConfig, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        self._trainer.start_clock(state)
+
+    def on_log(
+        self,
+        args: SFTConfig,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        if not state.is_world_process_zero or not logs or "loss" not in logs or not self._report:
+            return
+        speed = self._trainer.tokens_per_second
+        self._report(Progress(state.global_step, state.max_steps, logs["loss"], speed))
+
+
+class LoraTrainer(SFTTrainer):
+    """Fits an adapter to rows.
+
+    Each process is handed whole optimizer steps, takes its share of a step's rows, and splits
+    that into micro-batches. A step's loss is the sum over its learnt tokens divided by how many
+    they are over all processes, so neither the split nor the number of processes changes it.
+
+    Args:
+        model: The base.
+        tokenizer: Its tokenizer.
+        recipe: What to do.
+        way: How to use the memory.
+        rows: What is learnt.
+        validation: What is only measured; one example a row.
+        folder: For checkpoints.
+        report: Called after each step.
+        lean: Whether adapters take the lean way; see ``make_lean``.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        recipe: LoraRecipe,
+        way: Way,
+        rows: Sequence[Row],
+        validation: Sequence[Row],
+        folder: Path,
+        report: Report | None = None,
+        *,
+        lean: bool = True,
+    ) -> None:
+        self._recipe = recipe
+        self._way = way
+        self._rows = rows
+        self._validation = validation
+        self._flat = has_flash_attention()
+        self._batches = EpochBatches(len(rows), recipe.fit.batch, recipe.seed)
+        self._started = time.monotonic()
+        self._seconds_before = 0.0
+        self._tokens_before = 0
+        self._tokens = 0
+        super().__init__(
+            model=model,
+            args=_arguments(recipe, way, folder, validates=bool(validation)),
+            # Rows by their number: TRL asks for datasets of its own kind.
+            train_dataset=_numbers(rows),
+            eval_dataset=_numbers(validation) if validation else None,
+            data_collator=self._share,
+            processing_class=tokenizer,
+            peft_config=adapter_config(recipe),
+        )
+        if self.is_fsdp_enabled:  # shards hold parameters of one type
+            for parameter in self.model.parameters():
+                if parameter.requires_grad:
+                    parameter.data = parameter.data.to(model.dtype)
+        if lean:
+            make_lean(self.model)
+        self.remove_callback(PrinterCallback)  # standard output is the caller's
+        self.add_callback(MarkWhole())
+        self.add_callback(_Tell(self, report))
+
+    def start_clock(self, state: TrainerState) -> None:
+        """Begin to count time and tokens, on top of what a resumed run's log holds."""
+        self._started = time.monotonic()
+        self._tokens = 0
+        entries = (entry for entry in reversed(state.log_history) if "tokens" in entry)
+        last: dict[str, Any] = next(entries, {})
+        self._seconds_before = last.get("seconds", 0.0)
+        self._tokens_before = last.get("tokens", 0)
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Tokens of rows, without padding, over all processes, since this launch began."""
+        return self._tokens / max(time.monotonic() - self._started, 1e-9)
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Return a loader of optimizer steps, the same in every process."""
+        return DataLoader(
+            self.train_dataset, batch_sampler=self._batches, collate_fn=self.data_collator
+        )
+
+    def _share(self, numbered: list[dict[str, int]]) -> dict[str, Any]:
+        """Return what this process does of a step: micro-batches, and the step's own counts."""
+        rows = [self._rows[item["row"]] for item in numbered]
+        mine = rows[self.args.process_index :: self.args.world_size]
+        parts = micro_batches(mine, self._way.tokens_at_once)
+        # Every process passes through the model equally often, as sharding asks; one that has too
+        # few rows looks at some again and learns nothing from them.
+        shares = (rows[n :: self.args.world_size] for n in range(self.args.world_size))
+        most = max(len(micro_batches(share, self._way.tokens_at_once)) for share in shares)
+        idle = _unlearnt(rows[-1])
+        parts += [[idle]] * (most - len(parts))
+        return {
+            "parts": [collate(part, flat=self._flat) for part in parts],
+            "learnt": sum(row.learnt for row in rows),
+            "tokens": sum(map(len, rows)),
+        }
+
+    def training_step(
+        self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
+    ) -> Tensor:
+        """Add up the gradients of a step's micro-batches; return the step's loss as this process
+        contributes to it.
+        """
+        model.train()
+        self._tokens += inputs["tokens"]
+        scale = self.args.world_size / max(inputs["learnt"], 1)
+        total = torch.zeros((), device=self.args.device)
+        parts = inputs["parts"]
+        for number, part in enumerate(parts, 1):
+            last = number == len(parts)
+            with nullcontext() if last else self.accelerator.no_sync(model):
+                with self.compute_loss_context_manager():
+                    loss = self._summed_loss(model, self._prepare_inputs(part)) * scale
+                self.accelerator.backward(loss)
+            total += loss.detach()
+        return total
+
+    def _summed_loss(self, model: Any, batch: dict[str, Any]) -> Tensor:
+        """Return the negative log-likelihood of a micro-batch's learnt tokens, nats, summed."""
+        if self._recipe.logits == "tiled":
+            loss: Tensor = model(**batch, fused_lm_head=True, num_items_in_batch=1).loss
+            return loss
+        labels = batch.pop("labels")
+        logits = model(**batch).logits[:, :-1].float()  # (B, T - 1, V)
+        return functional.cross_entropy(
+            logits.flatten(0, 1), labels[:, 1:].flatten(), ignore_index=NO_LABEL, reduction="sum"
+        )
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Measure the validation rows: loss, and shares of tokens and of final answers right."""
+        sums = torch.zeros(5, dtype=torch.float64)
+        mine = self._validation[self.args.process_index :: self.args.world_size]
+        self.model.eval()
+        with torch.no_grad(), self.compute_loss_context_manager():
+            for part in micro_batches(mine, self._way.tokens_at_once):
+                sums += self._measure(part)
+        self.model.train()
+        if self.args.world_size > 1:
+            sums = self.accelerator.reduce(sums.to(self.args.device, torch.float32)).cpu()
+        loss, right, tokens, answered, answers = sums.tolist()
+        tokens = max(tokens, 1)
+        metrics = {"eval_loss": loss / tokens, "eval_token_accuracy": right / tokens}
+        if answers:
+            metrics["eval_answer_accuracy"] = answered / answers
+        self.log(metrics)
+        self.control: Any = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
+
+    def _measure(self, rows: Sequence[Row]) -> Tensor:
+        """Return a micro-batch's summed loss, tokens right and in all, answers right and in all."""
+        batch = self._prepare_inputs(collate(rows, flat=False))
+        out = self.model(**batch, fused_lm_head=True, num_items_in_batch=1)
+        top = out.is_top1.bool().cpu()  # (B, T - 1), whether the next token is the likeliest
+        answered = answers = 0
+        for place, row in enumerate(rows):
+            if row.final is not None and row.final.any():
+                answers += 1
+                final = torch.from_numpy(row.final[1:])
+                answered += int(top[place, : len(final)][final].all())
+        counts = [float(out.loss), float(top.sum()), float(out.label_mask.sum())]
+        return torch.tensor([*counts, answered, answers], dtype=torch.float64)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log with seconds and tokens so far, over all launches of this run."""
+        spent = time.monotonic() - self._started
+        logs["seconds"] = round(self._seconds_before + spent, 3)
+        logs["tokens"] = self._tokens_before + self._tokens
+        super().log(logs, start_time)
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        """Not counted: the Trainer's own count knows nothing of adapters."""
+        return 0
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Not here: the run writes its own card."""
+
+    def _send_telemetry(self) -> None:
+        """Nothing is sent anywhere."""
+
+
+def _numbers(rows: Sequence[Row]) -> Dataset:
+    return Dataset.from_dict({"row": list(range(len(rows)))})
+
+
+def _unlearnt(row: Row) -> Row:
+    nothing = row.labels.copy()
+    nothing[:] = NO_LABEL
+    return Row(row.ids, nothing, row.starts)
+
+
+def _arguments(recipe: LoraRecipe, way: Way, folder: Path, *, validates: bool) -> SFTConfig:
+    cuda = torch.cuda.is_available()
+    fit = recipe.fit
+    by_steps = recipe.validate_every > 0
+    return SFTConfig(
+        output_dir=str(folder),
+        use_cpu=not cuda,
+        bf16=cuda,
+        num_train_epochs=fit.epochs,
+        # One process's share of a step; only said here, since the loader hands out whole steps.
+        per_device_train_batch_size=fit.batch,
+        learning_rate=fit.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=fit.warmup,
+        weight_decay=fit.weight_decay,
+        max_grad_norm=fit.clip,
+        optim="adamw_8bit" if way.optimizer_8bit else "adamw_torch",
+        gradient_checkpointing=way.checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if way.checkpointing else None,
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        save_steps=recipe.checkpoint_every,
+        save_total_limit=2,
+        eval_strategy=("steps" if by_steps else "epoch") if validates else "no",
+        eval_steps=recipe.validate_every or None,
+        logging_steps=1,
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        max_length=None,
+    )

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+pytest.importorskip("trl")
+pytestmark = pytest.mark.torch
+
+from cybersecqwen.training.lora.examples import Encoded  # noqa: E402
+from cybersecqwen.training.lora.packing import (  # noqa: E402
+    EpochBatches,
+    Row,
+    collate,
+    make_rows,
+    micro_batches,
+)
+from cybersecqwen.training.lora.recipe import LoraRecipe, Packing, Schedule  # noqa: E402
+
+FIT = Schedule(epochs=1, batch=4, learning_rate=1e-3)
+LENGTHS = (9, 20, 5, 14, 30, 7, 11)
+
+
+def examples(seed: int = 0) -> list[Encoded]:
+    draw = np.random.default_rng(seed)
+    return [
+        Encoded(draw.integers(5, 300, size).astype(np.int32), size // 2, np.zeros(0, np.int32))
+        for size in LENGTHS
+    ]
+
+
+def recipe(packing: Packing, **more: Any) -> LoraRecipe:
+    return LoraRecipe(name="t", fit=FIT, max_tokens=32, packing=packing, **more)
+
+
+def test_every_token_is_in_exactly_one_row() -> None:
+    given = sorted(token for e in examples() for token in e.ids.tolist())
+    for packing in ("none", "blocks", "wrapped"):
+        made = make_rows(examples(), recipe(packing))
+        assert sorted(t for row in made.rows for t in row.ids.tolist()) == given
+        assert max(map(len, made.rows)) <= 32
+    assert len(make_rows(examples(), recipe("blocks")).rows) == 3, "96 tokens fill three rows"
+    assert len(make_rows(examples(), recipe("wrapped")).rows) == 3
+
+
+def test_too_long_examples_are_counted_not_cut() -> None:
+    short = LoraRecipe(name="t", fit=FIT, max_tokens=16)
+    made = make_rows(examples(), short)
+    assert (len(made.rows), made.too_long) == (5, 2)
+
+
+def test_answers_alone_are_learnt_or_everything() -> None:
+    answers = sum(len(e) - e.answer for e in examples())
+    for packing in ("none", "blocks"):
+        made = make_rows(examples(), recipe(packing))
+        assert sum(row.learnt for row in made.rows) == answers
+        whole = make_rows(examples(), recipe(packing, loss="all"))
+        assert sum(row.learnt for row in whole.rows) == sum(LENGTHS) - len(LENGTHS)
+    wrapped = make_rows(examples(), recipe("wrapped", loss="all"))
+    assert sum(row.learnt for row in wrapped.rows) == sum(LENGTHS) - len(wrapped.rows)
+
+
+def test_learnt_is_what_the_labels_say() -> None:
+    for packing in ("none", "blocks", "wrapped"):
+        for loss in ("answer", "all"):
+            rows = make_rows(examples(), recipe(packing, loss=loss)).rows
+            for flat in (False, True):
+                labels = collate(rows, flat=flat)["labels"]
+                assert int((labels[:, 1:] != -100).sum()) == sum(row.learnt for row in rows)
+
+
+def test_an_epochs_order_depends_on_its_number_alone() -> None:
+    batches = EpochBatches(10, 4, seed=1)
+    assert len(batches) == 3
+    first = list(batches)
+    batches.set_epoch(1)
+    second = list(batches)
+    assert first != second
+    assert sorted(n for batch in second for n in batch) == list(range(10))
+    again = EpochBatches(10, 4, seed=1)
+    again.set_epoch(1)
+    assert list(again) == second
+
+
+def test_micro_batches_keep_to_the_memory() -> None:
+    rows = make_rows(examples(), recipe("none")).rows
+    parts = micro_batches(rows, 40)
+    assert sum(map(len, parts)) == len(rows)
+    assert all(len(part) == 1 or max(map(len, part)) * len(part) <= 40 for part in parts)
+    assert micro_batches(rows, 1) == [[row] for row in sorted(rows, key=len, reverse=True)]
+
+
+@pytest.fixture(scope="module")
+def model(chat_base: Path) -> Any:
+    return transformers.AutoModelForCausalLM.from_pretrained(
+        chat_base, dtype=torch.float32, attn_implementation="sdpa"
+    ).eval()
+
+
+def alone(model: Any, row: Row) -> Any:
+    with torch.no_grad():
+        return model(torch.from_numpy(row.ids.astype(np.int64))[None]).logits[0]
+
+
+def together(model: Any, rows: list[Row]) -> Any:
+    batch = collate(rows, flat=False)
+    batch.pop("labels")
+    with torch.no_grad():
+        return model(**batch).logits
+
+
+def test_padded_rows_compute_what_each_computes_alone(model: Any) -> None:
+    rows = make_rows(examples(), recipe("none")).rows
+    logits = together(model, rows)
+    assert torch.isfinite(logits).all()
+    for place, row in enumerate(rows):
+        assert torch.allclose(logits[place, : len(row)], alone(model, row), atol=1e-4)
+
+
+def test_blocks_do_not_see_each_other(model: Any) -> None:
+    singles = {row.ids.tobytes(): row for row in make_rows(examples(), recipe("none")).rows}
+    rows = make_rows(examples(), recipe("blocks")).rows
+    logits = together(model, rows)
+    for place, row in enumerate(rows):
+        assert len(row.starts) > 1
+        for start, end in zip(row.starts, [*row.starts[1:], len(row)], strict=True):
+            single = singles[row.ids[start:end].tobytes()]
+            assert torch.allclose(logits[place, start:end], alone(model, single), atol=1e-4)
+
+
+def test_wrapped_rows_leak_as_the_reference_does(model: Any) -> None:
+    (row,) = make_rows(examples()[:2], recipe("wrapped")).rows
+    first = min(examples()[:2], key=lambda e: row.ids.tolist().index(int(e.ids[0])))
+    later = row.ids[len(first) :]
+    seen = together(model, [row])[0, len(first) :]
+    assert not torch.allclose(seen, alone(model, Row(later, later)), atol=1e-2)

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+peft = pytest.importorskip("peft")
+pytest.importorskip("trl")
+pytestmark = pytest.mark.torch
+
+from cybersecqwen.core.config import load_recipe  # noqa: E402
+from cybersecqwen.training.lora.memory import Way  # noqa: E402
+from cybersecqwen.training.lora.model import adapter_config, make_lean  # noqa: E402
+from cybersecqwen.training.lora.recipe import LoraRecipe  # noqa: E402
+from cybersecqwen.training.lora.run import Job, prepare  # noqa: E402
+from cybersecqwen.training.lora.trainer import LoraTrainer, Progress  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def job(lora_recipe: Path, chat_corpus: Path) -> Job:
+    recipe = load_recipe(lora_recipe, LoraRecipe)
+    still = msgspec.structs.replace(recipe.adapter, dropout=0.0)
+    return prepare(msgspec.structs.replace(recipe, adapter=still), chat_corpus)
+
+
+def fit(job: Job, folder: Path, way: Way, lean: bool = True, **recipe: Any) -> LoraTrainer:
+    transformers.set_seed(7)
+    model = transformers.AutoModelForCausalLM.from_pretrained(job.recipe.base, dtype=torch.float32)
+    fit = msgspec.structs.replace(job.recipe.fit, epochs=1)
+    changed = msgspec.structs.replace(job.recipe, fit=fit, checkpoint_every=1000, **recipe)
+    trainer = LoraTrainer(
+        model,
+        job.base.tokenizer,
+        changed,
+        way,
+        job.train.rows,
+        job.validation,
+        folder,
+        lean=lean,
+    )
+    trainer.train()
+    return trainer
+
+
+def losses(trainer: LoraTrainer) -> list[float]:
+    return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+
+
+@pytest.fixture(scope="module")
+def plain(job: Job, tmp_path_factory: pytest.TempPathFactory) -> LoraTrainer:
+    return fit(job, tmp_path_factory.mktemp("plain"), Way(100_000))
+
+
+@pytest.mark.parametrize(
+    ("way", "more"),
+    [
+        (Way(1), {}),
+        (Way(120), {"logits": "whole"}),
+        (Way(150, checkpointing=True), {}),
+        (Way(100_000), {"lean": False}),
+    ],
+    ids=["row by row", "whole logits", "checkpointing", "PEFT's own forward"],
+)
+def test_how_memory_is_used_changes_no_loss(
+    job: Job, plain: LoraTrainer, tmp_path: Path, way: Way, more: dict[str, Any]
+) -> None:
+    assert losses(fit(job, tmp_path, way, **more)) == pytest.approx(losses(plain), abs=1e-4)
+
+
+def test_the_first_loss_is_the_mean_over_answer_tokens(job: Job, plain: LoraTrainer) -> None:
+    model = transformers.AutoModelForCausalLM.from_pretrained(job.recipe.base, dtype=torch.float32)
+    from cybersecqwen.training.lora.packing import EpochBatches
+
+    total, count = 0.0, 0
+    first = next(iter(EpochBatches(len(job.train.rows), 8, job.recipe.seed)))
+    for place in first:
+        row = job.train.rows[place]
+        ids = torch.from_numpy(row.ids).long()
+        learnt = torch.from_numpy(row.labels[1:] != -100)
+        with torch.no_grad():
+            words = model(ids[None]).logits[0, :-1].log_softmax(-1)
+        total -= float(words.gather(1, ids[1:, None])[learnt].sum())
+        count += int(learnt.sum())
+    assert losses(plain)[0] == pytest.approx(total / count, abs=1e-3)
+
+
+def test_validation_is_measured_and_time_and_tokens_add_up(job: Job, plain: LoraTrainer) -> None:
+    (checked,) = [e for e in plain.state.log_history if "eval_loss" in e]
+    assert 0 <= checked["eval_answer_accuracy"] <= 1
+    assert checked["eval_token_accuracy"] > 0
+    steps = [e for e in plain.state.log_history if "loss" in e]
+    assert steps[-1]["tokens"] == sum(map(len, job.train.rows))
+    assert [e["seconds"] for e in steps] == sorted(e["seconds"] for e in steps)
+
+
+def test_progress_is_told(job: Job, tmp_path: Path) -> None:
+    told: list[Progress] = []
+    model = transformers.AutoModelForCausalLM.from_pretrained(job.recipe.base, dtype=torch.float32)
+    short = msgspec.structs.replace(job.recipe.fit, epochs=0.5)
+    recipe = msgspec.structs.replace(job.recipe, fit=short)
+    LoraTrainer(
+        model, job.base.tokenizer, recipe, Way(500), job.train.rows, [], tmp_path, told.append
+    ).train()
+    assert [p.step for p in told] == [1, 2, 3]
+    assert told[-1].steps == 3
+    assert told[-1].tokens_per_second > 0
+
+
+def test_a_lean_projection_is_the_same_in_bfloat16_too(job: Job) -> None:
+    torch.manual_seed(1)
+    base = transformers.AutoModelForCausalLM.from_pretrained(job.recipe.base, dtype=torch.bfloat16)
+    model = peft.get_peft_model(base, adapter_config(job.recipe))
+    for name, weights in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weights, std=0.1)
+    lean = copy.deepcopy(model)
+    make_lean(lean)
+    ids = torch.arange(5, 25)[None]
+    answers, gradients = [], []
+    for kind in (model, lean):
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = kind(ids).logits.float()
+        logits.square().mean().backward()
+        answers.append(logits.detach())
+        gradients.append([p.grad for p in kind.parameters() if p.requires_grad])
+    assert torch.allclose(*answers, atol=0.15, rtol=0.05)
+    for one, other in zip(*gradients, strict=True):
+        scale = one.abs().max().clamp(min=1e-6)
+        assert ((one - other).abs().max() / scale) < 0.1
