@@ -9,19 +9,16 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, redirect_stderr
-from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
     GenerationConfig,
     LogitsProcessor,
     LogitsProcessorList,
 )
 
-from cybersecqwen.core.errors import ModelError, require_extra
+from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.prompts import defused
 from cybersecqwen.core.protocols import Ability, Generation, Message, Sampling
 from cybersecqwen.llm.common import (
@@ -32,6 +29,7 @@ from cybersecqwen.llm.common import (
     plain_prompt,
     raw_prompt,
 )
+from cybersecqwen.llm.loading import load
 from cybersecqwen.llm.token_stream import TokenStream
 
 _SCORED_TOGETHER = 64  # continuations in one pass: 64 rows of logits over 150,000 words are 190 MB
@@ -44,12 +42,14 @@ class TransformersBackend:
     own attention. Remote code is never run.
 
     Args:
-        model: A hub id, a folder, or a GGUF file (its weights are dequantised).
+        model: A hub id, a folder (of a whole model, or of an adapter, which is merged into its
+            base on loading), or a GGUF file (its weights are dequantised).
         batch_size: Conversations answered together.
         device: ``cuda`` (also ROCm's name), ``cpu`` ...; the GPU when there is one.
         raw: Put the turns' bare text to the model, without a chat template, as a base model
             that continues a few-shot prompt needs.
         local: Load a folder of safetensors and nothing else: no download, no pickle.
+        base: Hub id or folder of an adapter's base, where it is not where the adapter says.
 
     Raises:
         ModelError: The model cannot be loaded.
@@ -63,6 +63,7 @@ class TransformersBackend:
         device: str | None = None,
         raw: bool = False,
         local: bool = False,
+        base: str | None = None,
     ) -> None:
         self._name = f"hf:{model}"
         self.batch_size = batch_size
@@ -70,21 +71,16 @@ class TransformersBackend:
         self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         on_gpu = self._device.startswith("cuda")
         flash = on_gpu and importlib.util.find_spec("flash_attn") is not None
-        where, source = _source(model)
-        weights = dict(source)
-        if local:
-            source["local_files_only"] = weights["local_files_only"] = True
-            weights |= {} if "gguf_file" in source else {"use_safetensors": True}
         try:
             with _silent_without_terminal():
-                self._tokenizer = AutoTokenizer.from_pretrained(where, **source)
-                self._model = AutoModelForCausalLM.from_pretrained(
-                    where,
+                self._tokenizer, self._model = load(
+                    model,
+                    base,
+                    local=local,
                     dtype=torch.bfloat16 if on_gpu else torch.float32,
                     attn_implementation="flash_attention_2" if flash else "sdpa",
-                    **weights,
                 )
-        except (OSError, ValueError, KeyError, ImportError) as error:
+        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
             raise ModelError(f"{self._name}: cannot load the model: {error}") from error
         self._model.to(self._device).eval()
         self._context: int | None = getattr(self._model.config, "max_position_embeddings", None)
@@ -330,16 +326,6 @@ class _SeededSampling(LogitsProcessor):
 def _silent_without_terminal() -> AbstractContextManager[Any]:
     # Loading draws several libraries' progress bars, which a log file has no use for.
     return nullcontext() if sys.stderr.isatty() else redirect_stderr(io.StringIO())
-
-
-def _source(model: str) -> tuple[str, dict[str, Any]]:
-    if model.lower().endswith(".gguf"):
-        require_extra("llm", "gguf", "accelerate")
-        path = Path(model)
-        if not path.is_file():
-            raise ModelError(f"hf:{model}: no such file")
-        return str(path.parent), {"gguf_file": path.name}
-    return model, {}
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:

@@ -114,6 +114,8 @@ def train_lora(
         made.replace(out)
         shutil.rmtree(work)
     state.wait_for_everyone()
+    # A process group left open can keep its processes from ending.
+    trainer.accelerator.end_training()
     return results if state.is_main_process else None
 
 

@@ -294,6 +294,7 @@ def _arguments(recipe: LoraRecipe, way: Way, folder: Path, *, validates: bool) -
         report_to="none",
         disable_tqdm=True,
         remove_unused_columns=False,
+        ddp_find_unused_parameters=False,
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
     )
