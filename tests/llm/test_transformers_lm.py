@@ -72,6 +72,17 @@ def test_scores_are_those_of_the_whole_text(backend: Any, plain: Any, tokenizer:
         assert score == pytest.approx(expected, abs=1e-4)
 
 
+def test_a_tree_scores_as_rows_do(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = [f"CWE-{n}\n" for n in (7, 79, 787, 798, 22, 2, 352)] + ["A"]
+    assert backend._trees
+    tree = backend.score([Message("user", "which?")], ids)
+    again = backend.score([Message("user", "which?")], ids)
+    monkeypatch.setattr(backend, "_trees", False)
+    rows = backend.score([Message("user", "which?")], ids)
+    assert tree == again
+    assert tree == pytest.approx(rows, abs=1e-4)
+
+
 def test_one_token_continuations_hold_at_most_all_the_mass(backend: Any) -> None:
     mass = sum(map(math.exp, backend.score(ASKED[0], list(BYTES))))
     assert 0.05 < mass < 1

@@ -50,6 +50,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="benchmark files; a corpus that overlaps one is refused",
     )
     _add_shared(lora)
+    _configure_benchmark(
+        kinds.add_parser("benchmark", help="time a lora recipe's steps, with random weights")
+    )
+
+
+def _configure_benchmark(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", type=Path, help="YAML recipe; its base is not read")
+    parser.add_argument("--shape", choices=("qwen3-4b", "qwen3-0.6b", "tiny"), default="qwen3-4b")
+    parser.add_argument("--steps", type=int, default=5, metavar="N", help="steps to count (5)")
+    parser.add_argument(
+        "--example-tokens", type=int, default=230, metavar="N", help="mean of an example (230)"
+    )
+    parser.add_argument("--profile", choices=("consumer-16gb", "consumer-24gb", "datacenter"))
+    parser.add_argument(
+        "--tokens-at-once", type=int, metavar="N", help="of a micro-batch (as the memory allows)"
+    )
+    parser.add_argument(
+        "--checkpointing", action="store_true", help="with --tokens-at-once: compute states again"
+    )
+    parser.add_argument(
+        "--plain", action="store_true", help="adapters as PEFT computes them, to compare with"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _add_shared(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +84,9 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and report."""
-    return {"specialist": _specialist, "lora": _lora}[arguments.kind](arguments)
+    return {"specialist": _specialist, "lora": _lora, "benchmark": _benchmark}[arguments.kind](
+        arguments
+    )
 
 
 def _specialist(arguments: argparse.Namespace) -> int:
@@ -125,6 +150,37 @@ def _lora(arguments: argparse.Namespace) -> int:
     for name, value in results.validation.items():
         print(f"validation {name.replace('_', ' ')}: {value:.4f}")
     print(f"{arguments.out}: the adapter, training.json and README.md")
+    return EXIT_DONE
+
+
+def _benchmark(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.training.lora.benchmark import Load, benchmark
+    from cybersecqwen.training.lora.memory import Way
+    from cybersecqwen.training.lora.recipe import LoraRecipe
+
+    way = None
+    if arguments.tokens_at_once is not None:
+        if arguments.tokens_at_once < 1:
+            raise InputError(f"--tokens-at-once must be at least 1, not {arguments.tokens_at_once}")
+        way = Way(arguments.tokens_at_once, checkpointing=arguments.checkpointing)
+    found = benchmark(
+        load_recipe(arguments.recipe, LoraRecipe),
+        arguments.shape,
+        arguments.steps,
+        load=Load(example_tokens=arguments.example_tokens),
+        profile=arguments.profile,
+        way=way,
+        lean=not arguments.plain,
+    )
+    if arguments.json:
+        print_json(found)
+    else:
+        peak, told = found.peak_bytes / 2**30, found.estimate_bytes / 2**30
+        print(
+            f"{arguments.shape}, {found.device}, {found.attention}: {found.step_seconds:.3f} s a "
+            f"step of {found.tokens_per_step:,.0f} tokens, {found.tokens_per_second:,.0f} "
+            f"tokens/s, peak {peak:.2f} GiB (foretold {told:.2f})"
+        )
     return EXIT_DONE
 
 

@@ -1,0 +1,217 @@
+"""How fast a recipe's steps are and what they hold, at a base's shape with random weights.
+
+Neither weights nor a tokenizer are needed: time and memory depend on shapes alone.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import torch
+from tokenizers import Tokenizer, models
+from transformers import (
+    AutoModelForCausalLM,
+    PreTrainedTokenizerFast,
+    Qwen3Config,
+    set_seed,
+)
+
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.training.fitting import processes
+from cybersecqwen.training.lora.examples import Encoded
+from cybersecqwen.training.lora.memory import (
+    Plan,
+    Profile,
+    Way,
+    estimate,
+    plan_memory,
+    read_shape,
+)
+from cybersecqwen.training.lora.model import has_flash_attention, silent_without_terminal
+from cybersecqwen.training.lora.packing import Row, make_rows
+from cybersecqwen.training.lora.recipe import LoraRecipe
+from cybersecqwen.training.lora.run import peak_memory
+from cybersecqwen.training.lora.trainer import LoraTrainer
+
+ShapeName = Literal["qwen3-4b", "qwen3-0.6b", "tiny"]
+
+_SHAPES: dict[ShapeName, dict[str, Any]] = {
+    "qwen3-4b": {
+        "vocab_size": 151_936,
+        "hidden_size": 2560,
+        "intermediate_size": 9728,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "max_position_embeddings": 262_144,
+    },
+    "qwen3-0.6b": {
+        "vocab_size": 151_936,
+        "hidden_size": 1024,
+        "intermediate_size": 3072,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "max_position_embeddings": 40_960,
+    },
+    "tiny": {
+        "vocab_size": 512,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 8,
+        "max_position_embeddings": 4096,
+    },
+}
+_WARM_UP = 2  # steps that are not counted: the allocator and the kernels settle
+
+
+@dataclass(frozen=True)
+class Load:
+    """What stands in for a corpus.
+
+    Attributes:
+        example_tokens: Mean tokens of an example; lengths spread log-normally about it.
+        answer_share: Share of them that is the answer, 0 to 1.
+    """
+
+    example_tokens: int = 230
+    answer_share: float = 0.12
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A benchmark's figures.
+
+    Attributes:
+        steps: Optimizer steps counted.
+        step_seconds: Median of them.
+        tokens_per_step: Mean, padding left out.
+        tokens_per_second: Of the counted steps together.
+        peak_bytes: Most memory held.
+        estimate_bytes: What was foretold.
+        way: How memory was used.
+        lean: Whether adapters took the lean way.
+        attention: Which attention ran.
+        device: On what.
+    """
+
+    steps: int
+    step_seconds: float
+    tokens_per_step: float
+    tokens_per_second: float
+    peak_bytes: int
+    estimate_bytes: int
+    way: Way
+    lean: bool
+    attention: str
+    device: str
+
+
+def benchmark(
+    recipe: LoraRecipe,
+    shape: ShapeName,
+    steps: int,
+    *,
+    load: Load | None = None,
+    profile: Profile | None = None,
+    way: Way | None = None,
+    lean: bool = True,
+) -> Measured:
+    """Time some of a recipe's optimizer steps.
+
+    Args:
+        recipe: Whose schedule, packing and loss to follow; its base is not read.
+        shape: Of the base.
+        steps: To count, after two that are not.
+        load: What the corpus is like.
+        profile: As for ``plan_memory``.
+        way: How to use the memory; None to let ``plan_memory`` choose.
+        lean: As for ``LoraTrainer``.
+
+    Raises:
+        InputError: It does not fit, or a number makes no sense.
+    """
+    if steps < 1:
+        raise InputError(f"--steps must be at least 1, not {steps}")
+    config = Qwen3Config(**_SHAPES[shape], tie_word_embeddings=True)
+    rows = _rows(recipe, load or Load(), config.vocab_size, steps + _WARM_UP)
+    sizes = read_shape(config, recipe)
+    weight = 2 if torch.cuda.is_available() else 4
+    if way is None:
+        plan = plan_memory(sizes, recipe, max(map(len, rows)), profile=profile)
+    else:
+        plan = Plan(way, estimate(sizes, recipe, way, weight))
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what the libraries say to each other
+        trainer = _trainer(recipe, config, plan.way, rows, Path(folder), lean=lean)
+        trainer.train()
+    log = [entry for entry in trainer.state.log_history if "loss" in entry]
+    counted = list(zip(log[_WARM_UP - 1 :], log[_WARM_UP:], strict=False))
+    seconds = [after["seconds"] - before["seconds"] for before, after in counted]
+    tokens = log[-1]["tokens"] - log[_WARM_UP - 1]["tokens"]
+    cuda = torch.cuda.is_available()
+    return Measured(
+        steps=len(counted),
+        step_seconds=round(statistics.median(seconds), 4),
+        tokens_per_step=round(tokens / len(counted), 1),
+        tokens_per_second=round(tokens / sum(seconds), 1),
+        peak_bytes=peak_memory(),
+        estimate_bytes=plan.estimate,
+        way=plan.way,
+        lean=lean,
+        attention="flash_attention_2" if has_flash_attention() else "sdpa",
+        device=f"{processes().num_processes} x "
+        f"{torch.cuda.get_device_name() if cuda else 'processor'}",
+    )
+
+
+def _rows(recipe: LoraRecipe, load: Load, vocabulary: int, steps: int) -> list[Row]:
+    """Return rows for so many steps, of random tokens."""
+    draw = np.random.default_rng(recipe.seed)
+    wanted = steps * recipe.fit.batch
+    rows: list[Row] = []
+    while len(rows) < wanted:
+        lengths = load.example_tokens * draw.lognormal(-0.08, 0.4, 8 * wanted)
+        examples = [
+            Encoded(
+                draw.integers(0, vocabulary, size).astype(np.int32),
+                min(size - 1, round(size * (1 - load.answer_share))),
+                np.zeros(0, np.int32),
+            )
+            for size in np.clip(lengths, 8, recipe.max_tokens).astype(int)
+        ]
+        rows += make_rows(examples, recipe).rows
+    return rows[:wanted]
+
+
+def _trainer(
+    recipe: LoraRecipe, config: Qwen3Config, way: Way, rows: list[Row], folder: Path, *, lean: bool
+) -> LoraTrainer:
+    set_seed(recipe.seed)
+    cuda = torch.cuda.is_available()
+    with torch.device("cuda" if cuda else "cpu"), silent_without_terminal():
+        model = AutoModelForCausalLM.from_config(
+            config,
+            dtype=torch.bfloat16 if cuda else torch.float32,
+            attn_implementation="flash_attention_2" if has_flash_attention() else "sdpa",
+        )
+    model.config.use_cache = False
+    words = {f"<{number}>": number for number in range(4)}
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(models.WordLevel(words, unk_token="<0>")), eos_token="<1>"
+    )
+    once = msgspec.structs.replace(recipe.fit, epochs=1)
+    changed = msgspec.structs.replace(recipe, fit=once, checkpoint_every=1_000_000)
+    return LoraTrainer(model, tokenizer, changed, way, rows, [], folder, lean=lean)
