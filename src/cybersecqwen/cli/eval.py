@@ -82,6 +82,12 @@ def _configure_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-tokens", type=int, metavar="N", help="new tokens at most (the protocol's own)"
     )
+    parser.add_argument(
+        "--shortlist",
+        type=int,
+        metavar="N",
+        help="constrained: let a language model choose from the embedded specialist's N likeliest",
+    )
     parser.add_argument("--seed", type=int, metavar="N", default=42, help="of the first trial")
     parser.add_argument("--labeller", choices=get_args(Labeller), default="nvd")
     parser.add_argument("--gold", type=Path, metavar="FILE", help="expected answers, for cti-taa")
@@ -155,6 +161,7 @@ def _run(arguments: argparse.Namespace) -> int:
         gold=arguments.gold,
         since=arguments.since,
         unfamiliar=arguments.unfamiliar,
+        shortlist=arguments.shortlist,
         backend=backend_options(arguments.option),
     )
     plan = prepare(options)

@@ -24,7 +24,7 @@ from cybersecqwen.core.records import Labeller, RecordProblem
 from cybersecqwen.core.text import clean
 
 if TYPE_CHECKING:
-    from cybersecqwen.specialists import CweMapper
+    from cybersecqwen.core.protocols import Mapper
     from cybersecqwen.specialists.job import MapOptions
     from cybersecqwen.specialists.rows import MapRow, RowMaker
     from cybersecqwen.specialists.writers import Format
@@ -72,7 +72,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="whose labelling convention to follow: NVD's analysts or the CVE's CNA (nvd)",
     )
     parser.add_argument(
-        "--model", metavar="SPEC", default="embedded", help="embedded, or a model folder (embedded)"
+        "--model",
+        metavar="SPEC",
+        default="embedded",
+        help="embedded, a specialist's folder, or a language model (hf:ID_OR_DIR, gguf:FILE) that "
+        "chooses from the embedded one's shortlist (embedded)",
+    )
+    parser.add_argument(
+        "--shortlist", metavar="N", type=int, help="ids that a language model chooses from (10)"
+    )
+    parser.add_argument(
+        "--explain", action="store_true", help="let a language model write why, after its choice"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -101,11 +111,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Map one text, or a file of records."""
     _check(arguments)
     from cybersecqwen.core.taxonomy import shipped_taxonomy
-    from cybersecqwen.specialists import CweMapper
     from cybersecqwen.specialists.job import MapOptions
     from cybersecqwen.specialists.rows import RowMaker
 
-    mapper = CweMapper.load(arguments.model)
+    mapper = _open_model(arguments)
     options = MapOptions(arguments.labeller, arguments.top_k, arguments.threshold)
     maker = RowMaker(shipped_taxonomy(), mapper.name)
     if arguments.text is None:
@@ -132,10 +141,34 @@ def _check(arguments: argparse.Namespace) -> None:
         raise InputError("--resume needs an --output FILE and an --input FILE that it can re-read")
     if arguments.json and not arguments.output and arguments.to not in {None, "jsonl"}:
         raise InputError(f"--json prints one JSON object, so it cannot print {arguments.to}")
+    if not _is_language_model(arguments.model) and (arguments.shortlist or arguments.explain):
+        raise InputError("--shortlist and --explain go with a language model: --model hf:, gguf:")
+    if arguments.explain and _format(arguments) in {"csv", "sarif"}:
+        raise InputError(f"{_format(arguments)} has no place for --explain; write jsonl or a table")
     if arguments.text is not None:
         _check_text(arguments)
     elif arguments.output:
         _check_output(arguments.output, Path(arguments.input))
+
+
+def _is_language_model(spec: str) -> bool:
+    return spec.startswith(("hf:", "gguf:", "openai:", "mock:"))
+
+
+def _open_model(arguments: argparse.Namespace) -> Mapper:
+    from cybersecqwen.specialists import CweMapper
+
+    if not _is_language_model(arguments.model):
+        return CweMapper.load(arguments.model)
+    from cybersecqwen.llm import open_backend
+    from cybersecqwen.llm.mapping import SHORTLIST, LlmMapper
+
+    return LlmMapper(
+        open_backend(arguments.model),
+        CweMapper.load(),
+        shortlist=SHORTLIST if arguments.shortlist is None else arguments.shortlist,
+        explain=arguments.explain,
+    )
 
 
 def _check_text(arguments: argparse.Namespace) -> None:
@@ -186,7 +219,7 @@ def _print_text(arguments: argparse.Namespace, row: MapRow) -> None:
 
 
 def _map_file(
-    arguments: argparse.Namespace, mapper: CweMapper, options: MapOptions, maker: RowMaker
+    arguments: argparse.Namespace, mapper: Mapper, options: MapOptions, maker: RowMaker
 ) -> int:
     """Map the records of a file or of standard input."""
     from cybersecqwen.sources import read_advisories
@@ -221,7 +254,7 @@ def _map_file(
 
 def _write_file(
     arguments: argparse.Namespace,
-    mapper: CweMapper,
+    mapper: Mapper,
     options: MapOptions,
     source: Path | None,
     rows: Callable[[int], Iterator[MapRow]],
@@ -249,7 +282,7 @@ def _write_file(
     part = PartFile(arguments.output, identity, resume=arguments.resume)
     written = part.done
     try:
-        written += part.write(progress(rows(part.done), "records"))
+        written += part.write(progress(rows(part.done), "records"), mapper.window)
     except CyberSecQwenError:
         part.discard_if_empty()
         raise

@@ -120,6 +120,48 @@ class Specialist(Protocol):
         ...
 
 
+class Mapper(Protocol):
+    """Anything that ``map`` can ask: a specialist, or a language model with one's shortlist.
+
+    Attributes:
+        window: Texts that are answered together; a resumed run starts again at a multiple of it.
+    """
+
+    window: int
+
+    @property
+    def name(self) -> str:
+        """The model's name and version."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """What tells its answers from another model's."""
+        ...
+
+    def map(
+        self,
+        text: str,
+        *,
+        labeller: Labeller = "nvd",
+        top_k: int = 5,
+        threshold: float | None = None,
+    ) -> CwePrediction:
+        """Classify one text."""
+        ...
+
+    def map_many(
+        self,
+        texts: Iterable[str],
+        *,
+        labeller: Labeller = "nvd",
+        top_k: int = 5,
+        threshold: float | None = None,
+    ) -> Iterator[CwePrediction]:
+        """Classify texts, in order, streaming."""
+        ...
+
+
 class Retriever(Protocol):
     """A knowledge base that finds passages."""
 

@@ -258,6 +258,7 @@ class CwePrediction:
         abstained: Whether ``confidence`` is under the threshold.
         backoff: On abstention, the nearest ancestor whose summed probability reaches the
             threshold, if there is one.
+        reason: Why, where a language model was asked to write it.
     """
 
     cwe: str
@@ -265,6 +266,7 @@ class CwePrediction:
     candidates: tuple[Candidate, ...]
     abstained: bool
     backoff: Candidate | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,13 @@ from cybersecqwen.evaluation.protocols import (
 from cybersecqwen.evaluation.runner import Plan, ask, select_questions
 from cybersecqwen.evaluation.scoring import is_correct
 from cybersecqwen.evaluation.statistics import Interval, bootstrap_interval, shared_pages
-from cybersecqwen.evaluation.systems import SpecialistSystem, System, for_backend, require_kind
+from cybersecqwen.evaluation.systems import (
+    Shortlist,
+    SpecialistSystem,
+    System,
+    for_backend,
+    require_kind,
+)
 from cybersecqwen.evaluation.tasks import LoadOptions, Task, find_task
 
 if TYPE_CHECKING:
@@ -55,6 +61,8 @@ class RunOptions:
         gold: File with the expected answers, where the question file has none.
         since: Earliest publication date of a hold-out's rows.
         unfamiliar: Whether to leave out a hold-out's rows that a training row is near.
+        shortlist: How many of the embedded specialist's likeliest ids a language model chooses
+            from under protocol constrained; None for all.
         backend: Further options of a language model's backend.
     """
 
@@ -73,6 +81,7 @@ class RunOptions:
     gold: Path | None = None
     since: str = ""
     unfamiliar: bool = False
+    shortlist: int | None = None
     backend: dict[str, Any] = field(default_factory=dict)
 
 
@@ -109,6 +118,7 @@ def prepare(options: RunOptions) -> Plan:
         "--trials": options.trials,
         "--limit": options.limit,
         "--max-tokens": options.max_tokens,
+        "--shortlist": options.shortlist,
     }
     for name, value in counts.items():
         if value is not None and value < 1:
@@ -153,7 +163,12 @@ def _open(
         if system is None:
             raise InputError(f"{spec} needs {needs}")
         return system
-    return for_backend(_backend(options), task.kind, protocol.constrained, shipped_taxonomy())
+    listed = None
+    if options.shortlist is not None:
+        listed = Shortlist(_specialist("embedded"), options.shortlist, options.labeller)
+    return for_backend(
+        _backend(options), task.kind, protocol.constrained, shipped_taxonomy(), listed
+    )
 
 
 def run_baselines(plan: Plan, options: RunOptions) -> list[BaselineResult]:

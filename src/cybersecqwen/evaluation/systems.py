@@ -152,6 +152,15 @@ class WritingSystem:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Shortlist:
+    """A specialist, how many of its likeliest ids are permitted, and whose convention it keeps."""
+
+    specialist: Specialist
+    size: int
+    labeller: Labeller
+
+
 class ChoosingSystem:
     """A language model whose answer is the likeliest of the permitted ones.
 
@@ -159,6 +168,7 @@ class ChoosingSystem:
         backend: The model.
         taxonomy: Where the permitted CWE ids come from: those that MITRE allows for mapping in
             view CWE-1003, the view that NVD labels with.
+        shortlist: Whose likeliest ids are permitted instead, if anybody's.
     """
 
     sampled = False
@@ -166,7 +176,9 @@ class ChoosingSystem:
     open_book = False
     align = 1
 
-    def __init__(self, backend: Backend, taxonomy: Taxonomy) -> None:
+    def __init__(
+        self, backend: Backend, taxonomy: Taxonomy, shortlist: Shortlist | None = None
+    ) -> None:
         if "score" not in backend.abilities:
             raise ModelError(
                 f"{backend.name} gives no log-probabilities of set answers, which protocol "
@@ -176,14 +188,17 @@ class ChoosingSystem:
         self._cwes = [
             entry.id for entry in taxonomy if entry.in_1003 and taxonomy.may_be_taught(entry.id)
         ]
+        self._shortlist = shortlist
         self.identity = {"name": backend.name}
+        if shortlist is not None:
+            self.identity["shortlist"] = f"{shortlist.size} by {shortlist.specialist.name}"
 
     def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Response]:
         """Score each permitted answer and take the likeliest."""
-        for item in asked:
+        for item, cwes in zip(asked, self._permitted(asked), strict=True):
             start = time.perf_counter()
             choices = item.question.choices
-            permitted = list(LETTERS[: len(choices)]) if choices else self._cwes
+            permitted = list(LETTERS[: len(choices)]) if choices else cwes
             # One id can begin another (CWE-79, CWE-798), so each is scored with its line's end.
             texts = permitted if choices else [f"{cwe}\n" for cwe in permitted]
             scores = np.array(self._backend.score(item.messages, texts))
@@ -198,9 +213,23 @@ class ChoosingSystem:
                 seconds=time.perf_counter() - start,
             )
 
+    def _permitted(self, asked: Sequence[Asked]) -> Iterator[list[str]]:
+        if self._shortlist is None:
+            yield from (self._cwes for _ in asked)
+            return
+        texts = (item.question.text or item.question.prompt for item in asked)
+        for found in self._shortlist.specialist.map_many(
+            texts, labeller=self._shortlist.labeller, top_k=self._shortlist.size
+        ):
+            yield [candidate.cwe for candidate in found.candidates]
+
 
 def for_backend(
-    backend: Backend, kind: AnswerKind, constrained: bool, taxonomy: Taxonomy
+    backend: Backend,
+    kind: AnswerKind,
+    constrained: bool,
+    taxonomy: Taxonomy,
+    shortlist: Shortlist | None = None,
 ) -> System:
     """Return the system that puts a protocol's questions to a language model.
 
@@ -209,16 +238,19 @@ def for_backend(
         kind: What the task's answers are.
         constrained: Whether the answer is chosen among the permitted ones.
         taxonomy: Where the permitted CWE ids come from.
+        shortlist: Whose likeliest ids are permitted instead, if anybody's.
 
     Raises:
-        InputError: The task's answers are no closed list to choose from.
+        InputError: The task's answers are no closed list to choose from, or have no shortlist.
         ModelError: The backend cannot do what the protocol needs.
     """
+    if shortlist is not None and not (constrained and kind == "cwe"):
+        raise InputError("a shortlist goes with protocol constrained and CWE ids alone")
     if not constrained:
         return WritingSystem(backend)
     if kind not in ("cwe", "choice"):
         raise InputError(f"protocol constrained chooses CWE ids and letters, not {kind} answers")
-    return ChoosingSystem(backend, taxonomy)
+    return ChoosingSystem(backend, taxonomy, shortlist)
 
 
 def first_at(sampling: Sampling, seed: int, index: int) -> Sampling:

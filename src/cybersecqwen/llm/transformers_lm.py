@@ -31,6 +31,7 @@ from cybersecqwen.llm.common import (
 )
 from cybersecqwen.llm.loading import load
 from cybersecqwen.llm.token_stream import TokenStream
+from cybersecqwen.llm.token_tree import TokenTree, takes_trees
 
 _SCORED_TOGETHER = 64  # continuations in one pass: 64 rows of logits over 150,000 words are 190 MB
 
@@ -84,7 +85,7 @@ class TransformersBackend:
             raise ModelError(f"{self._name}: cannot load the model: {error}") from error
         self._model.to(self._device).eval()
         self._context: int | None = getattr(self._model.config, "max_position_embeddings", None)
-        self._trees = _takes_trees(self._model.config)
+        self._trees = takes_trees(self._model.config)
         self._ends = _end_tokens(self._model, self._tokenizer)
         self._pad = self._tokenizer.pad_token_id
         if self._pad is None:
@@ -191,7 +192,7 @@ class TransformersBackend:
         row in which a token sees the prompt and its own ancestors alone (as SpecInfer verifies
         guesses, Miao et al., arXiv 2305.09781).
         """
-        tree = _Tree(ends)
+        tree = TokenTree(ends)
         allowed = torch.ones(len(tree.tokens), seen + len(tree.tokens), dtype=torch.bool)
         allowed[:, seen:] = torch.tensor(tree.ancestors)
         logits = self._model(
@@ -317,50 +318,6 @@ class TransformersBackend:
 
     def _tokens(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-class _Tree:
-    """Continuations as a tree of tokens, without the leaves, which nothing follows.
-
-    Attributes:
-        tokens: N of them, parents first.
-        depths: How many tokens stand before each.
-        ancestors: (N, N), whether the column is the row itself or stands before it.
-        paths: For each continuation, the node before and the token itself, from its second on.
-    """
-
-    def __init__(self, ends: list[list[int]]) -> None:
-        self.tokens: list[int] = []
-        self.depths: list[int] = []
-        self.paths: list[list[tuple[int, int]]] = []
-        lines: list[list[int]] = []
-        known: dict[tuple[int, ...], int] = {}
-        for end in ends:
-            path, line = [], list[int]()
-            for depth, token in enumerate(end[:-1]):
-                key = tuple(end[: depth + 1])
-                if key not in known:
-                    known[key] = len(self.tokens)
-                    self.tokens.append(token)
-                    self.depths.append(depth)
-                    lines.append([*line, known[key]])
-                line.append(known[key])
-                path.append((known[key], end[depth + 1]))
-            self.paths.append(path)
-        self.ancestors = [[False] * len(lines) for _ in lines]
-        for row, seen in zip(self.ancestors, lines, strict=True):
-            for place in seen:
-                row[place] = True
-
-
-def _takes_trees(config: Any) -> bool:
-    """Whether every layer attends to all that a mask allows, as PyTorch's own attention does."""
-    if config._attn_implementation != "sdpa" or getattr(config, "use_sliding_window", False):
-        return False
-    kinds = getattr(config, "layer_types", None)
-    if kinds is None:
-        return getattr(config, "sliding_window", None) is None
-    return set(kinds) == {"full_attention"}
 
 
 class _SeededSampling(LogitsProcessor):

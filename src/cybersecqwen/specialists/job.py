@@ -13,9 +13,10 @@ import msgspec
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write, write_json
+from cybersecqwen.core.protocols import Mapper
 from cybersecqwen.core.records import Advisory, Labeller, RecordProblem
 from cybersecqwen.core.text import clean
-from cybersecqwen.specialists.mapper import WINDOW, CweMapper
+from cybersecqwen.specialists.mapper import WINDOW
 from cybersecqwen.specialists.rows import MapRow, RowMaker
 from cybersecqwen.specialists.writers import Writer, write_jsonl
 
@@ -29,7 +30,7 @@ class MapOptions(msgspec.Struct, frozen=True):
 
 
 def map_records(
-    mapper: CweMapper,
+    mapper: Mapper,
     records: Iterable[Advisory | RecordProblem],
     options: MapOptions,
     maker: RowMaker,
@@ -48,7 +49,7 @@ def map_records(
         done: Rows that an earlier run has written; they are not returned again.
     """
     # Texts of a window are answered together, so a window begun is answered again as a whole.
-    skipped = done - done % WINDOW
+    skipped = done - done % mapper.window
     pending: deque[str] = deque()
 
     def texts() -> Iterator[str]:
@@ -167,8 +168,8 @@ class PartFile:
             stream.truncate(size)
         return rows
 
-    def write(self, rows: Iterable[MapRow]) -> int:
-        """Append rows, giving each window of them to the disk; return how many.
+    def write(self, rows: Iterable[MapRow], at_once: int = WINDOW) -> int:
+        """Append rows, giving so many at once to the disk; return how many there were.
 
         Raises:
             InputError: The disk is full or gone. What is written stays for a later run.
@@ -177,7 +178,7 @@ class PartFile:
         lines = write_jsonl(rows)
         try:
             with self._stream:
-                while chunk := list(islice(lines, WINDOW)):
+                while chunk := list(islice(lines, at_once)):
                     self._stream.write(b"".join(chunk))
                     self._stream.flush()
                     os.fsync(self._stream.fileno())

@@ -37,6 +37,8 @@ class CweMapper:
         ModelError: The model cannot be loaded.
     """
 
+    window: int = WINDOW
+
     def __init__(
         self, folder: ModelFolder, taxonomy: Taxonomy, *, threads: int | None = None
     ) -> None:

@@ -43,6 +43,12 @@ class MapRow(msgspec.Struct, frozen=True):
     model: str
 
 
+class ExplainedRow(MapRow, frozen=True):
+    """A row with why, in a language model's words."""
+
+    reason: str = ""
+
+
 class RowMaker:
     """Turns predictions into rows.
 
@@ -57,7 +63,7 @@ class RowMaker:
 
     def row(self, record_id: str, prediction: CwePrediction) -> MapRow:
         """Return the row of one record; a surrogate in its id, which no UTF-8 has, is spelt out."""
-        return MapRow(
+        row = MapRow(
             id=record_id.encode("utf-8", "backslashreplace").decode("utf-8"),
             cwe=prediction.cwe,
             name=self._taxonomy.name(prediction.cwe),
@@ -67,6 +73,9 @@ class RowMaker:
             backoff=self._named(prediction.backoff) if prediction.backoff else None,
             model=self._model,
         )
+        if not prediction.reason:
+            return row
+        return ExplainedRow(**msgspec.structs.asdict(row), reason=prediction.reason)
 
     def _named(self, candidate: Candidate) -> NamedCwe:
         name = self._taxonomy.name(candidate.cwe)

@@ -16,7 +16,7 @@ import msgspec
 
 from cybersecqwen.core.taxonomy import Taxonomy
 from cybersecqwen.core.text import clean
-from cybersecqwen.specialists.rows import MapRow, NamedCwe
+from cybersecqwen.specialists.rows import ExplainedRow, MapRow, NamedCwe
 
 Format = Literal["table", "jsonl", "csv", "sarif"]
 
@@ -115,6 +115,8 @@ class TableWriter:
         ]
         if row.abstained:
             lines += ["", _cut(f"Not sure enough: {_sure_of(row.backoff)}.", self._width)]
+        if isinstance(row, ExplainedRow):
+            lines += ["", clean(row.reason)]
         return "\n".join(lines) + "\n"
 
 
