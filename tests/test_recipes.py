@@ -11,16 +11,34 @@ from cybersecqwen.corpus.recipe import CorpusRecipe
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 CORPUS = sorted((RECIPES / "corpus").rglob("*.yaml"))
+LORA = sorted((RECIPES / "lora").rglob("*.yaml"))
 
 
 def test_there_are_recipes() -> None:
     assert CORPUS
+    assert LORA
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
 def test_corpus_recipes_parse(path: Path) -> None:
     recipe = load_recipe(path, CorpusRecipe)
     assert recipe.benchmarks, "a corpus that ships is decontaminated"
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("path", LORA, ids=lambda path: path.name)
+def test_lora_recipes_parse(path: Path) -> None:
+    for module in ("torch", "peft", "trl"):
+        pytest.importorskip(module)
+    from cybersecqwen.training.lora.recipe import LoraRecipe
+
+    recipe = load_recipe(path, LoraRecipe)
+    if path.stem == "reference":
+        assert (recipe.adapter.rank, recipe.adapter.alpha, recipe.adapter.dropout) == (64, 64, 0.05)
+        assert len(recipe.adapter.targets) == 7
+        assert (recipe.fit.epochs, recipe.fit.batch, recipe.fit.learning_rate) == (10, 16, 5e-5)
+        assert (recipe.fit.warmup, recipe.fit.weight_decay, recipe.seed) == (0.05, 0.01, 42)
+        assert (recipe.max_tokens, recipe.loss) == (4096, "all")
 
 
 @pytest.mark.data

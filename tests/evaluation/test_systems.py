@@ -7,13 +7,15 @@ import pytest
 
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.protocols import Message, Sampling
-from cybersecqwen.core.records import Question
+from cybersecqwen.core.records import Candidate, CwePrediction, Question
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.evaluation.systems import (
     Asked,
     ChoosingSystem,
+    Shortlist,
     SpecialistSystem,
     WritingSystem,
+    for_backend,
     require_kind,
 )
 
@@ -49,6 +51,37 @@ def test_a_cwe_is_chosen_among_those_nvd_may_use(make_backend: MakeBackend) -> N
     assert len(seen) > 100
     assert "CWE-79\n" in seen
     assert "CWE-264\n" not in seen  # a category
+
+
+def test_a_cwe_is_chosen_among_a_specialists_likeliest(make_backend: MakeBackend) -> None:
+    class Lister:
+        name = "lister 1"
+
+        def map_many(self, texts: Any, *, labeller: str, top_k: int) -> Any:
+            assert (list(texts), labeller, top_k) == (["the flaw"], "cna", 2)
+            listed = (Candidate("CWE-20", 0.6), Candidate("CWE-22", 0.3))
+            return iter([CwePrediction("CWE-20", 0.6, listed, abstained=False)])
+
+    backend = make_backend()
+    backend.score = lambda conversation, texts: {
+        ("CWE-20\n", "CWE-22\n"): (-2.0, -1.0),
+    }[tuple(texts)]
+    lister: Any = Lister()
+    system = for_backend(backend, "cwe", True, shipped_taxonomy(), Shortlist(lister, 2, "cna"))
+    asked = Asked(Question("q", "t", "p", "CWE-22", text="the flaw"), (Message("user", "p"),))
+    (response,) = system.answer([asked], Sampling())
+    assert response.text == "CWE-22"
+    assert len(response.candidates) == 2
+    assert system.identity["shortlist"] == "2 by lister 1"
+    for kind, constrained in (("choice", True), ("cwe", False)):
+        with pytest.raises(InputError, match="shortlist"):
+            for_backend(
+                backend,
+                kind,
+                constrained,
+                shipped_taxonomy(),
+                Shortlist(lister, 2, "nvd"),  # type: ignore[arg-type]
+            )
 
 
 def test_a_backend_that_cannot_score_says_so(make_backend: MakeBackend) -> None:

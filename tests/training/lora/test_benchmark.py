@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("trl")
+pytestmark = pytest.mark.torch
+
+from cybersecqwen.core.config import load_recipe  # noqa: E402
+from cybersecqwen.core.errors import InputError  # noqa: E402
+from cybersecqwen.training.lora.benchmark import Load, benchmark  # noqa: E402
+from cybersecqwen.training.lora.memory import Way  # noqa: E402
+from cybersecqwen.training.lora.recipe import LoraRecipe  # noqa: E402
+
+RECIPES = sorted((Path(__file__).parents[3] / "recipes" / "lora").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_each_recipes_steps_are_timed_with_random_weights(path: Path) -> None:
+    recipe = load_recipe(path, LoraRecipe)
+    fit = msgspec.structs.replace(recipe.fit, batch=3)
+    small = msgspec.structs.replace(recipe, max_tokens=96, fit=fit)
+    load = Load(example_tokens=40)
+    found = benchmark(small, "tiny", 2, load=load)
+    assert found.steps == 2
+    assert found.tokens_per_second > 0
+    assert found.step_seconds > 0
+    assert found.peak_bytes > 1e7
+    packed = recipe.packing == "wrapped"
+    assert (found.tokens_per_step == 3 * 96) == packed
+    plain = benchmark(small, "tiny", 1, load=load, way=Way(96, checkpointing=True), lean=False)
+    assert plain.way.checkpointing
+    assert not plain.lean
+
+
+def test_no_steps_are_refused() -> None:
+    recipe = load_recipe(RECIPES[0], LoraRecipe)
+    with pytest.raises(InputError, match="at least 1"):
+        benchmark(recipe, "tiny", 0)
