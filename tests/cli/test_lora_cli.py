@@ -63,12 +63,16 @@ def test_the_whole_job(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
     text = place / "corpus" / "train.jsonl"
     made = said(
         capfd, "export", "gguf", place / "m", "--type", "q8_0", "--out", file,
-        "--imatrix-text", text, "--json",
+        "--imatrix-text", text, "--threads", "1", "--json",
     )  # fmt: skip
     assert str(made["importance"]).startswith("train.jsonl ")
     assert (place / "m.gguf.check.json").is_file()
-    for spec in (f"hf:{place / 'adapter'}", f"gguf:{file}"):
-        row = said(capfd, "map", "a query joins user input", "--model", spec, "--json")
+    for spec, option in (
+        (f"hf:{place / 'adapter'}", "batch_size=1"),
+        (f"gguf:{file}", "threads=1"),
+    ):
+        asked = ("map", "a query joins user input", "--model", spec, "--option", option)
+        row = said(capfd, *asked, "--json")
         assert set(row) == {
             "id", "cwe", "name", "confidence", "candidates", "abstained", "backoff", "model",
         }  # fmt: skip

@@ -46,6 +46,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="training text (JSONL rows or plain) to measure which weights matter; no benchmark",
     )
     gguf.add_argument(
+        "--threads", type=int, metavar="N", help="of the comparison (llama.cpp's own choice)"
+    )
+    gguf.add_argument(
         "--against",
         type=Path,
         nargs="+",
@@ -149,7 +152,11 @@ def _compared(arguments: argparse.Namespace, source: str, made: str, limit: floa
 
     moved = getattr(arguments, "base", None)
     options: dict[str, Any] = {"base": moved} if moved else {}
-    found = compare_backends(lambda: open_backend(source, **options), lambda: open_backend(made))
+    threads = getattr(arguments, "threads", None)
+    limits: dict[str, Any] = {"threads": threads} if threads else {}
+    found = compare_backends(
+        lambda: open_backend(source, **options), lambda: open_backend(made, **limits)
+    )
     require_likeness(found, limit, made)
     return found
 

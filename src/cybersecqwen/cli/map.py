@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, get_args
 from cybersecqwen.cli.common import (
     EXIT_DONE,
     EXIT_SOME_FAILED,
+    backend_options,
     print_json,
     printable,
     progress,
@@ -84,6 +85,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--explain", action="store_true", help="let a language model write why, after its choice"
     )
+    parser.add_argument(
+        "--option",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="an option of the language model's backend, such as threads=4",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -141,14 +149,21 @@ def _check(arguments: argparse.Namespace) -> None:
         raise InputError("--resume needs an --output FILE and an --input FILE that it can re-read")
     if arguments.json and not arguments.output and arguments.to not in {None, "jsonl"}:
         raise InputError(f"--json prints one JSON object, so it cannot print {arguments.to}")
-    if not _is_language_model(arguments.model) and (arguments.shortlist or arguments.explain):
-        raise InputError("--shortlist and --explain go with a language model: --model hf:, gguf:")
-    if arguments.explain and _format(arguments) in {"csv", "sarif"}:
-        raise InputError(f"{_format(arguments)} has no place for --explain; write jsonl or a table")
+    _check_language_model(arguments)
     if arguments.text is not None:
         _check_text(arguments)
     elif arguments.output:
         _check_output(arguments.output, Path(arguments.input))
+
+
+def _check_language_model(arguments: argparse.Namespace) -> None:
+    asked = arguments.shortlist is not None or arguments.explain or arguments.option
+    if asked and not _is_language_model(arguments.model):
+        raise InputError(
+            "--shortlist, --explain and --option go with a language model: --model hf:..., gguf:..."
+        )
+    if arguments.explain and _format(arguments) in {"csv", "sarif"}:
+        raise InputError(f"{_format(arguments)} has no place for --explain; write jsonl or a table")
 
 
 def _is_language_model(spec: str) -> bool:
@@ -164,7 +179,7 @@ def _open_model(arguments: argparse.Namespace) -> Mapper:
     from cybersecqwen.llm.mapping import SHORTLIST, LlmMapper
 
     return LlmMapper(
-        open_backend(arguments.model),
+        open_backend(arguments.model, **backend_options(arguments.option)),
         CweMapper.load(),
         shortlist=SHORTLIST if arguments.shortlist is None else arguments.shortlist,
         explain=arguments.explain,

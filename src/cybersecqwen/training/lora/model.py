@@ -15,6 +15,7 @@ import torch
 from peft import LoraConfig
 from peft.tuners.lora import Linear as LoraLinear
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from cybersecqwen.core.errors import InputError
@@ -120,7 +121,8 @@ def _lean_forward(self: Any, x: Tensor) -> Tensor:
     """Return W x + s B A x for (..., I) states, of shape (..., O)."""
     (name,) = self.active_adapters
     out: Tensor = self.base_layer(x)
-    low: Tensor = self.lora_A[name](self.lora_dropout[name](x))  # (..., R)
+    shown = self.lora_dropout[name](x)
+    low = functional.linear(shown, self.lora_A[name].weight.to(x.dtype))  # (..., R)
     weight = self.lora_B[name].weight.to(out.dtype)  # (O, R)
     added = torch.addmm(
         out.reshape(-1, out.shape[-1]),

@@ -281,7 +281,7 @@ def _arguments(recipe: LoraRecipe, way: Way, folder: Path, *, validates: bool) -
         warmup_steps=fit.warmup,
         weight_decay=fit.weight_decay,
         max_grad_norm=fit.clip,
-        optim="adamw_8bit" if way.optimizer_8bit else "adamw_torch",
+        optim="adamw_8bit" if way.optimizer_8bit else "adamw_torch_fused",
         gradient_checkpointing=way.checkpointing,
         gradient_checkpointing_kwargs={"use_reentrant": False} if way.checkpointing else None,
         seed=recipe.seed,
