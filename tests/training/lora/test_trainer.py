@@ -77,7 +77,7 @@ def test_the_first_loss_is_the_mean_over_answer_tokens(job: Job, plain: LoraTrai
     from cybersecqwen.training.lora.packing import EpochBatches
 
     total, count = 0.0, 0
-    first = next(iter(EpochBatches(len(job.train.rows), 8, job.recipe.seed)))
+    first = next(iter(EpochBatches(len(job.train.rows), 8, job.recipe.seed, lambda: 0)))
     for place in first:
         row = job.train.rows[place]
         ids = torch.from_numpy(row.ids).long()

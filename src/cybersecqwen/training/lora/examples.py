@@ -137,6 +137,8 @@ def _render(tokenizer: Any, example: ChatExample) -> tuple[str, str]:
 
 
 def _tokenise(tokenizer: Any, texts: list[str]) -> list[dict[str, Any]]:
+    if not texts:
+        return []
     found = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)
     return [
         {"ids": ids, "offsets": offsets}

@@ -7,7 +7,7 @@ them changes nothing but speed and memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,23 +127,20 @@ class EpochBatches:
         rows: How many there are.
         batch: Rows a step; an epoch's last step has what is left.
         seed: Of the order.
+        epoch: Tells which epoch it is, from 0, when iteration begins.
     """
 
-    def __init__(self, rows: int, batch: int, seed: int) -> None:
+    def __init__(self, rows: int, batch: int, seed: int, epoch: Callable[[], int]) -> None:
         self._rows = rows
         self._batch = batch
         self._seed = seed
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called before each epoch."""
         self._epoch = epoch
 
     def __len__(self) -> int:
         return (self._rows + self._batch - 1) // self._batch
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = np.random.default_rng([self._seed, self._epoch]).permutation(self._rows)
+        order = np.random.default_rng([self._seed, self._epoch()]).permutation(self._rows)
         for start in range(0, self._rows, self._batch):
             yield order[start : start + self._batch].tolist()
 

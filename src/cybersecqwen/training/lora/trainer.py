@@ -108,7 +108,7 @@ class LoraTrainer(SFTTrainer):
         self._rows = rows
         self._validation = validation
         self._flat = has_flash_attention()
-        self._batches = EpochBatches(len(rows), recipe.fit.batch, recipe.seed)
+        self._batches = EpochBatches(len(rows), recipe.fit.batch, recipe.seed, self._epoch)
         self._started = time.monotonic()
         self._seconds_before = 0.0
         self._tokens_before = 0
@@ -152,6 +152,10 @@ class LoraTrainer(SFTTrainer):
         return DataLoader(
             self.train_dataset, batch_sampler=self._batches, collate_fn=self.data_collator
         )
+
+    def _epoch(self) -> int:
+        # From the steps done, which a resumed run knows too, and not from who iterates how often.
+        return int(self.state.global_step) // len(self._batches)
 
     def _share(self, numbered: list[dict[str, int]]) -> dict[str, Any]:
         """Return what this process does of a step: micro-batches, and the step's own counts."""
