@@ -77,9 +77,9 @@ def test_peft_reads_the_folder(trained: Path, chat_base: Path) -> None:
     PeftModel.from_pretrained(base, trained)
 
 
-# Six steps an epoch and a checkpoint every four: back to the start, into the middle of the second
-# epoch, to the end of the second, and somewhere else each time.
-@pytest.mark.parametrize("die_at", [3, 11, 13, random.randrange(1, 18)])
+# Six steps an epoch and a checkpoint every four: into the middle of the second epoch, and somewhere
+# else each time.
+@pytest.mark.parametrize("die_at", [11, random.randrange(1, 18)], ids=["epoch 2", "anywhere"])
 def test_resumed_at_any_step_it_takes_the_same_steps(
     trained: Path, lora_recipe: Path, chat_corpus: Path, tmp_path: Path, die_at: int
 ) -> None:

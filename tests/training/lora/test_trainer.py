@@ -92,7 +92,8 @@ def test_the_first_loss_is_the_mean_over_answer_tokens(job: Job, plain: LoraTrai
 def test_validation_is_measured_and_time_and_tokens_add_up(job: Job, plain: LoraTrainer) -> None:
     (checked,) = [e for e in plain.state.log_history if "eval_loss" in e]
     assert 0 <= checked["eval_answer_accuracy"] <= 1
-    assert checked["eval_token_accuracy"] > 0
+    assert 0 <= checked["eval_token_accuracy"] <= 1
+    assert checked["eval_loss"] < losses(plain)[0]
     steps = [e for e in plain.state.log_history if "loss" in e]
     assert steps[-1]["tokens"] == sum(map(len, job.train.rows))
     assert [e["seconds"] for e in steps] == sorted(e["seconds"] for e in steps)
