@@ -109,7 +109,7 @@ def together(model: Any, rows: list[Row]) -> Any:
     batch = collate(rows, flat=False)
     batch.pop("labels")
     with torch.no_grad():
-        return model(**batch).logits
+        return model(**batch, use_cache=False).logits  # as the trainer calls it
 
 
 def test_padded_rows_compute_what_each_computes_alone(model: Any) -> None:

@@ -133,3 +133,24 @@ def test_a_lean_projection_is_the_same_in_bfloat16_too(job: Job) -> None:
     for one, other in zip(*gradients, strict=True):
         scale = one.abs().max().clamp(min=1e-6)
         assert ((one - other).abs().max() / scale) < 0.1
+
+
+def test_packed_in_blocks_the_loss_is_that_of_each_example_alone(
+    lora_recipe: Path, chat_corpus: Path, tmp_path: Path
+) -> None:
+    recipe = load_recipe(lora_recipe, LoraRecipe)
+    once = msgspec.structs.replace(recipe.fit, batch=1000, epochs=1)
+    still = msgspec.structs.replace(recipe.adapter, dropout=0.0)
+    found = []
+    for packing, logits in (("none", "tiled"), ("blocks", "tiled"), ("blocks", "whole")):
+        changed = msgspec.structs.replace(
+            recipe, packing=packing, logits=logits, fit=once, adapter=still
+        )
+        job = prepare(changed, chat_corpus)
+        model = transformers.AutoModelForCausalLM.from_pretrained(recipe.base, dtype=torch.float32)
+        trainer = LoraTrainer(
+            model, job.base.tokenizer, changed, Way(1000), job.train.rows, [], tmp_path / packing
+        )
+        trainer.train()
+        found.append(losses(trainer)[0])
+    assert found == pytest.approx([found[0]] * 3, abs=1e-4)

@@ -200,7 +200,8 @@ class LoraTrainer(SFTTrainer):
             loss: Tensor = model(**batch, fused_lm_head=True, num_items_in_batch=1).loss
             return loss
         labels = batch.pop("labels")
-        logits = model(**batch).logits[:, :-1].float()  # (B, T - 1, V)
+        # With a cache, positions that begin again would not be read as another example's.
+        logits = model(**batch, use_cache=False).logits[:, :-1].float()  # (B, T - 1, V)
         return functional.cross_entropy(
             logits.flatten(0, 1), labels[:, 1:].flatten(), ignore_index=NO_LABEL, reduction="sum"
         )
