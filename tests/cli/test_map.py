@@ -145,7 +145,8 @@ def test_json_is_one_object(call: Call, feed: Path, tmp_path: Path) -> None:
         (("--input", "BINARY", "--output", "OUT"), "BINARY"),
         (("--input", "BINARY", "--json"), "BINARY"),
         (("sql", "--labeller", "cna", "--model", "NOWHERE"), "no such model folder"),
-        (("sql", "--model", "hf:some/model"), "no embedded specialist"),
+        (("sql", "--model", "mock:NOWHERE"), "cannot read the script"),
+        (("sql", "--shortlist", "3"), "go with a language model"),
     ],
 )
 def test_unusable_calls_say_why_and_write_nothing(
