@@ -95,3 +95,8 @@ def test_model_spec(tmp_path: Path) -> None:
     assert resolve_folder(None) == resolve_folder("embedded")
     with pytest.raises(InputError, match="gguf:x"):
         resolve_folder("gguf:x")
+
+
+def test_a_language_model_is_no_specialist() -> None:
+    with pytest.raises(InputError, match="no embedded specialist"):
+        resolve_folder("hf:some/model")
