@@ -11,13 +11,14 @@ from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.prompts import (
     CHOICE_LETTER,
     LETTERS,
+    defused,
     grounded_conversation,
     render_question,
 )
 from cybersecqwen.core.protocols import Backend, Book, Sampling, Specialist
 from cybersecqwen.core.records import Answer, ChoiceAnswer, CwePrediction, Passage, Question
 from cybersecqwen.core.text import clean
-from cybersecqwen.llm.common import defused, require_ability
+from cybersecqwen.llm.common import require_ability
 from cybersecqwen.llm.grounding import Claim, claims_of
 
 SHOWN = 8
