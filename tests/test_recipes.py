@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from cybersecqwen.core.config import load_recipe
+from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 from cybersecqwen.corpus.recipe import CorpusRecipe
 
 RECIPES = Path(__file__).parents[1] / "recipes"
-CORPUS = sorted((RECIPES / "corpus").rglob("*.yaml"))
 LORA = sorted((RECIPES / "lora").rglob("*.yaml"))
+
+
+QUIZZES = [RECIPES / "corpus" / "quiz.yaml"]
+CORPUS = [path for path in sorted((RECIPES / "corpus").rglob("*.yaml")) if path not in QUIZZES]
 
 
 def test_there_are_recipes() -> None:
@@ -39,6 +43,11 @@ def test_lora_recipes_parse(path: Path) -> None:
         assert (recipe.fit.epochs, recipe.fit.batch, recipe.fit.learning_rate) == (10, 16, 5e-5)
         assert (recipe.fit.warmup, recipe.fit.weight_decay, recipe.seed) == (0.05, 0.01, 42)
         assert (recipe.max_tokens, recipe.loss) == (4096, "all")
+
+
+@pytest.mark.parametrize("path", QUIZZES, ids=lambda path: path.name)
+def test_quiz_recipes_parse(path: Path) -> None:
+    assert load_recipe(path, QuizRecipe).benchmarks, "a quiz that ships is decontaminated"
 
 
 @pytest.mark.data

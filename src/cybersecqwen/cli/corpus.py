@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, warn
 
 if TYPE_CHECKING:
+    from cybersecqwen.core.records import Catalogue
     from cybersecqwen.corpus.check import CheckReport
     from cybersecqwen.corpus.decontaminate import Overlap
 
@@ -35,6 +36,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "else the recipe's own folder)",
     )
     build.add_argument("--json", action="store_true", help="print the report as JSON")
+    quiz = commands.add_parser(
+        "quiz", help="make multiple-choice questions from CWE, CAPEC, ATT&CK"
+    )
+    quiz.add_argument("recipe", type=Path, metavar="RECIPE", help="YAML file")
+    quiz.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make")
+    quiz.add_argument("--data", type=Path, metavar="DIR", help="as for build")
+    quiz.add_argument("--json", action="store_true", help="print the report as JSON")
     report = commands.add_parser("report", help="print a finished corpus's report")
     report.add_argument("corpus", type=Path, metavar="DIR")
     report.add_argument("--json", action="store_true", help="print it as JSON")
@@ -63,7 +71,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run one of the verb's commands."""
-    commands = {"build": _build, "report": _report, "check": _check}
+    commands = {"build": _build, "quiz": _quiz, "report": _report, "check": _check}
     return commands[arguments.command](arguments)
 
 
@@ -87,6 +95,55 @@ def _build(arguments: argparse.Namespace) -> int:
         _name_unreadable(arguments.out / REMOVED, unreadable)
         return EXIT_SOME_FAILED
     return EXIT_DONE
+
+
+def _quiz(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.core.config import load_recipe
+    from cybersecqwen.corpus.quiz.asking import Origin
+    from cybersecqwen.corpus.quiz.build import build_quiz
+    from cybersecqwen.corpus.quiz.library import Library
+    from cybersecqwen.corpus.quiz.recipe import QuizRecipe
+    from cybersecqwen.knowledge.passages import merge_entries, passages_of
+
+    recipe = load_recipe(arguments.recipe, QuizRecipe)
+    data = Path(arguments.data or os.environ.get(DATA_VARIABLE) or arguments.recipe.parent)
+    catalogues = [_catalogue(data / source) for source in recipe.sources]
+    origins = {
+        entry.id: Origin(catalogue.name, catalogue.version)
+        for catalogue in reversed(catalogues)
+        for entry in catalogue.entries
+    }
+    # The passages are those that the knowledge base has, so that their ids can be cited.
+    entries = merge_entries(catalogues)
+    library = Library(entries, passages_of(entries))
+    report = build_quiz(recipe, library, origins, data, arguments.out, _stage)
+    if arguments.json:
+        print_json(report)
+    else:
+        for name, part in report.parts.items():
+            print(f"{name:<12}{part.rows:>10,} questions about {part.pages:,} pages")
+        removed = sum(sum(kinds.values()) for kinds in report.removed.values())
+        print(f"{'removed':<12}{removed:>10,} of {report.drafted:,}")
+        print(f"{arguments.out}: report.md has the numbers")
+    problems = [problem for catalogue in catalogues for problem in catalogue.problems]
+    for problem in problems[:_PROBLEMS_SHOWN]:
+        warn(str(problem))
+    return EXIT_SOME_FAILED if problems else EXIT_DONE
+
+
+def _catalogue(path: Path) -> Catalogue:
+    """Read a knowledge source: the CWE catalogue, or a STIX bundle of ATT&CK or CAPEC."""
+    from cybersecqwen.core.errors import InputError
+    from cybersecqwen.sources.cwe_text import read_cwe_text
+    from cybersecqwen.sources.stix import read_stix
+
+    try:
+        return read_stix(path)
+    except InputError as stix:
+        try:
+            return read_cwe_text(path)
+        except InputError as cwe:
+            raise InputError(f"{path}: neither a STIX bundle ({stix}) nor CWE ({cwe})") from cwe
 
 
 def _stage(stage: str) -> None:

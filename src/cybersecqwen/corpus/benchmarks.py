@@ -40,8 +40,13 @@ class Benchmark:
     texts: list[str]
 
 
-def read_benchmark(path: Path) -> Benchmark:
+def read_benchmark(path: Path, *, answered: bool = False) -> Benchmark:
     """Read a ``.tsv``, ``.csv`` or ``.jsonl`` file with a header or keys that name its texts.
+
+    Args:
+        path: The file.
+        answered: Whether an item with lettered options gives a second text: its question and the
+            right option.
 
     Raises:
         InputError: It cannot be read, holds no items, or no column of it is a text.
@@ -52,7 +57,11 @@ def read_benchmark(path: Path) -> Benchmark:
             lower = {str(key).lower(): str(value) for key, value in item.items() if key}
             named = " ".join(lower.get(column, "") for column in _ID_COLUMNS)
             cves = tuple(dict.fromkeys(match[0].upper() for match in CVE_ID.finditer(named)))
-            for text in _texts(lower) or _no_text(path, number):
+            texts = _texts(lower) or _no_text(path, number)
+            right = (
+                lower.get(f"option {lower.get('gt', '').strip().lower()}", "") if answered else ""
+            )
+            for text in [*texts, *(f"{text} {right}" for text in texts if right)]:
                 benchmark.ids.append(cves[0] if cves else f"line {number}")
                 benchmark.cves.append(cves)
                 benchmark.texts.append(text)

@@ -63,14 +63,18 @@ class BenchmarkFilter:
     Args:
         paths: Benchmark files.
         limits: From where on two texts count as alike.
+        answered: Whether a multiple-choice item is also known by its question and right option
+            together.
 
     Raises:
         InputError: A benchmark cannot be read.
     """
 
-    def __init__(self, paths: Sequence[Path], limits: NearDuplicate) -> None:
+    def __init__(
+        self, paths: Sequence[Path], limits: NearDuplicate, *, answered: bool = False
+    ) -> None:
         self._limits = limits
-        self._benchmarks = [read_benchmark(path) for path in paths]
+        self._benchmarks = [read_benchmark(path, answered=answered) for path in paths]
         self._indexes = [SimilarityIndex(b.texts, limits) for b in self._benchmarks]
         self._by_cve = [_places_by_cve(b) for b in self._benchmarks]
         self._tallies = {

@@ -125,7 +125,7 @@ def age_order(row: Row) -> tuple[str, tuple[int, int, str]]:
     return row.published or f"{row.year or 0:04d}", id_order(row.id)
 
 
-def write_lines(path: Path, lines: Iterable[Row] | Iterable[Removal]) -> None:
+def write_lines(path: Path, lines: Iterable[msgspec.Struct]) -> None:
     """Write a JSONL file, atomically."""
     encoder = msgspec.json.Encoder()
     with atomic_write(path) as stream:

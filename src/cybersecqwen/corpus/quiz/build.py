@@ -1,0 +1,118 @@
+"""A recipe and a library -> a folder of questions, whole or not at all, always the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from cybersecqwen import __version__
+from cybersecqwen.core.files import sha256_file, write_json, write_text
+from cybersecqwen.corpus.decontaminate import BenchmarkFilter, Overlap
+from cybersecqwen.corpus.folder import atomic_folder
+from cybersecqwen.corpus.quiz.asking import Origin, ask
+from cybersecqwen.corpus.quiz.library import Library
+from cybersecqwen.corpus.quiz.recipe import QuizRecipe
+from cybersecqwen.corpus.quiz.report import QuizReport, describe, render
+from cybersecqwen.corpus.quiz.rows import Discard, QuizRow, Tally
+from cybersecqwen.corpus.rows import Match, write_lines
+
+MANIFEST = "manifest.json"
+PARTS = ("train", "validation")
+
+Observer = Callable[[str], None]
+"""Called with a sentence as each stage begins."""
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a quiz was made of and what came out.
+
+    Attributes:
+        package: Version of cybersecqwen.
+        recipe: The recipe, defaults filled in.
+        inputs: SHA-256 of every file read, by its path in the data folder.
+        outputs: SHA-256 of every other file of the quiz.
+    """
+
+    package: str
+    recipe: QuizRecipe
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+
+
+def build_quiz(
+    recipe: QuizRecipe,
+    library: Library,
+    origins: Mapping[str, Origin],
+    data: Path,
+    out: Path,
+    observe: Observer = lambda stage: None,
+) -> QuizReport:
+    """Make the questions, take out what overlaps a benchmark, split by page, write, prove.
+
+    Args:
+        recipe: What to make.
+        library: The pages of ``recipe.sources``.
+        origins: Each page's source, by the page's id.
+        data: Folder that the recipe's paths are relative to.
+        out: Folder to make; an earlier quiz there is replaced.
+        observe: Told of each stage.
+
+    Raises:
+        InputError: A benchmark cannot be read, or ``out`` holds something else.
+    """
+    benchmarks = [data / path for path in recipe.benchmarks]
+    inputs = {path: sha256_file(data / path) for path in (*recipe.sources, *recipe.benchmarks)}
+    with atomic_folder(out, MANIFEST) as part:
+        tally = Tally()
+        observe(f"asking about {len(library.entries):,} pages")
+        rows = ask(library, origins, recipe, tally)
+        observe(f"comparing {len(rows):,} questions with {len(benchmarks)} benchmarks")
+        rows, before = _decontaminated(rows, benchmarks, recipe, tally)
+        parts = split(rows, library, recipe)
+        for name, lines in parts.items():
+            write_lines(part / f"{name}.jsonl", lines)
+        write_lines(part / "removed.jsonl", tally.discards)
+        observe("comparing what was kept with the benchmarks once more")
+        _, after = _decontaminated(rows, benchmarks, recipe, Tally())
+        report = describe(recipe.name, parts, tally, before, after)
+        write_json(part / "report.json", report)
+        write_text(part / "report.md", render(report))
+        outputs = {file.name: sha256_file(file) for file in sorted(part.iterdir())}
+        write_json(part / MANIFEST, Manifest(__version__, recipe, inputs, outputs))
+    return report
+
+
+def split(
+    rows: Sequence[QuizRow], library: Library, recipe: QuizRecipe
+) -> dict[str, list[QuizRow]]:
+    """Deal questions out by a hash of their page, which never changes: whole pages are held out."""
+    parts: dict[str, list[QuizRow]] = {name: [] for name in PARTS}
+    for row in rows:
+        digest = hashlib.sha256(library.root(row.page).encode()).digest()
+        held = int.from_bytes(digest[:8], "big") % recipe.validation_every == 0
+        parts["validation" if held else "train"].append(row)
+    return parts
+
+
+def _decontaminated(
+    rows: Sequence[QuizRow], benchmarks: Sequence[Path], recipe: QuizRecipe, tally: Tally
+) -> tuple[list[QuizRow], list[Overlap]]:
+    """Take out questions that are a benchmark's, by themselves or together with their answer."""
+    if not benchmarks:
+        return list(rows), []
+    check = BenchmarkFilter(benchmarks, recipe.near_duplicate, answered=True)
+    texts = (
+        (row.id, "", text) for row in rows for text in (row.question, f"{row.question} {row.right}")
+    )
+    found = iter(check.find(texts))
+    kept = []
+    for row in rows:
+        matches: tuple[Match, ...] = tuple(dict.fromkeys([*next(found), *next(found)]))
+        if matches:
+            tally.discards.append(Discard(row.id, row.kind, "benchmark", matches))
+        else:
+            kept.append(row)
+    return kept, check.overlaps

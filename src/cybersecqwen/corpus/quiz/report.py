@@ -1,0 +1,119 @@
+"""What a quiz holds and what was thrown away, in numbers and as Markdown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from cybersecqwen.corpus.decontaminate import Overlap
+from cybersecqwen.corpus.quiz.rows import QuizRow, Tally, letters
+
+
+class QuizPart(msgspec.Struct, frozen=True):
+    """One file of questions.
+
+    Attributes:
+        rows: Questions.
+        pages: Pages that they are about.
+        kinds: Questions by kind.
+        sources: By source.
+        wordings: By family of wording.
+        thinned: By how far they are from the source's text.
+        letters: Right answers by letter, for each number of options.
+    """
+
+    rows: int
+    pages: int
+    kinds: dict[str, int]
+    sources: dict[str, int]
+    wordings: dict[str, int]
+    thinned: dict[int, int]
+    letters: dict[int, dict[str, int]]
+
+
+class QuizReport(msgspec.Struct, frozen=True):
+    """The whole of ``report.json``.
+
+    Attributes:
+        name: Of the recipe.
+        drafted: Questions drafted.
+        removed: Questions thrown away, by reason, then kind.
+        overlap_before: Of all questions with the benchmarks.
+        overlap_after: Of the questions kept.
+        parts: By name.
+    """
+
+    name: str
+    drafted: int
+    removed: dict[str, dict[str, int]]
+    overlap_before: list[Overlap]
+    overlap_after: list[Overlap]
+    parts: dict[str, QuizPart]
+
+
+def describe(
+    name: str,
+    parts: Mapping[str, Sequence[QuizRow]],
+    tally: Tally,
+    before: list[Overlap],
+    after: list[Overlap],
+) -> QuizReport:
+    """Return a quiz's report."""
+    return QuizReport(
+        name,
+        sum(tally.drafted.values()),
+        tally.by_reason(),
+        before,
+        after,
+        {part: _part(rows) for part, rows in parts.items()},
+    )
+
+
+def _part(rows: Sequence[QuizRow]) -> QuizPart:
+    return QuizPart(
+        rows=len(rows),
+        pages=len({row.page for row in rows}),
+        kinds=dict(sorted(Counter(row.kind for row in rows).items())),
+        sources=dict(Counter(row.source for row in rows).most_common()),
+        wordings=dict(sorted(Counter(row.wording for row in rows).items())),
+        thinned=dict(sorted(Counter(row.thinned for row in rows).items())),
+        letters=letters(rows),
+    )
+
+
+def render(report: QuizReport) -> str:
+    """Return the report as Markdown. It quotes no benchmark text."""
+    sections = [f"# Quiz {report.name}", f"{report.drafted:,} questions drafted."]
+    for name, part in report.parts.items():
+        sections += [
+            f"## {name}: {part.rows:,} questions about {part.pages:,} pages",
+            _table(["source", "questions"], part.sources.items()),
+            _table(["wording", "questions"], part.wordings.items()),
+            _table(["thinned", "questions"], part.thinned.items()),
+            _table(
+                ["options", "right answers by letter"],
+                [
+                    (n, ", ".join(f"{a} {c:,}" for a, c in row.items()))
+                    for n, row in part.letters.items()
+                ],
+            ),
+            _table(["kind", "questions"], part.kinds.items()),
+        ]
+    rows = [
+        (reason, sum(kinds.values()), ", ".join(f"{k} {c:,}" for k, c in list(kinds.items())[:6]))
+        for reason, kinds in report.removed.items()
+    ]
+    sections += ["## Thrown away", _table(["reason", "questions", "mostly of kind"], rows)]
+    both = list(zip(report.overlap_before, report.overlap_after, strict=True))
+    head = ["benchmark", "measure", "items met before", "items met after", "rows after"]
+    overlaps = [(b.benchmark, b.measure, b.items, a.items, a.rows) for b, a in both]
+    sections += ["## Overlap with benchmarks", _table(head, overlaps)]
+    return "\n\n".join(sections) + "\n"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines: list[Sequence[object]] = [head, ["---"] * len(head), *rows]
+    cells = ([f"{c:,}" if isinstance(c, int) else str(c) for c in line] for line in lines)
+    return "\n".join("| " + " | ".join(line) + " |" for line in cells)
