@@ -7,20 +7,21 @@ from pathlib import Path
 import pytest
 
 from cybersecqwen.core.config import load_recipe
+from cybersecqwen.core.errors import MissingExtraError
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 from cybersecqwen.corpus.recipe import CorpusRecipe
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 LORA = sorted((RECIPES / "lora").rglob("*.yaml"))
-
-
 QUIZZES = [RECIPES / "corpus" / "quiz.yaml"]
 CORPUS = [path for path in sorted((RECIPES / "corpus").rglob("*.yaml")) if path not in QUIZZES]
+READERS = sorted((RECIPES / "reader").rglob("*.yaml"))
 
 
 def test_there_are_recipes() -> None:
     assert CORPUS
     assert LORA
+    assert READERS
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
@@ -48,6 +49,12 @@ def test_lora_recipes_parse(path: Path) -> None:
 @pytest.mark.parametrize("path", QUIZZES, ids=lambda path: path.name)
 def test_quiz_recipes_parse(path: Path) -> None:
     assert load_recipe(path, QuizRecipe).benchmarks, "a quiz that ships is decontaminated"
+
+
+@pytest.mark.parametrize("path", READERS, ids=lambda path: path.name)
+def test_reader_recipes_parse(path: Path) -> None:
+    reader = pytest.importorskip("cybersecqwen.training.reader", exc_type=MissingExtraError)
+    assert load_recipe(path, reader.ReaderRecipe).name
 
 
 @pytest.mark.data

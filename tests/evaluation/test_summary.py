@@ -100,3 +100,21 @@ def test_abstention_and_backing_off(make_log: MakeLog) -> None:
     # CWE-707 (improper neutralization) is above CWE-79, not above CWE-121.
     assert (found.backoff, found.backoff_right) == (0.5, 0.5)
     assert summarise(score(log)).abstention is None
+
+
+def test_choices_are_summed_up_by_the_source_of_their_page(make_log: MakeLog) -> None:
+    log = make_log(["A", "B", "C", "D"], ["A", "A", "C", "C"], task="cti-mcq")
+    assert summarise(score(log)).by_source == {}
+    pages = [
+        "https://attack.mitre.org/techniques/T1/",
+        "https://attack.mitre.org/techniques/T1/",
+        "https://cwe.mitre.org/data/definitions/79.html",
+        "https://example.org/",
+    ]
+    log = make_log(["A", "B", "C", "D"], ["A", "A", "C", "C"], task="cti-mcq", sources=pages)
+    found = summarise(score(log)).by_source
+    assert {name: (part.n, part.accuracy) for name, part in found.items()} == {
+        "ATT&CK": (2, 0.5),
+        "CWE": (1, 1.0),
+        "other": (1, 0.0),
+    }

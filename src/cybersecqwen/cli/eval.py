@@ -75,7 +75,7 @@ def _configure_run(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--protocol", metavar="NAME", help="ref, faith, paper-2025 or constrained")
     parser.add_argument("--base", action="store_true", help="the model is no chat model")
-    parser.add_argument("--kb", type=Path, metavar="DIR", help="knowledge base, for retrieval")
+    parser.add_argument("--kb", type=Path, metavar="DIR", help="knowledge base: the open book")
     parser.add_argument("--train", type=Path, metavar="FILE", help="rows for the SVM baseline")
     parser.add_argument("--trials", type=int, metavar="N", help="passes (the protocol's own)")
     parser.add_argument("--limit", type=int, metavar="N", help="questions at most")
@@ -332,6 +332,11 @@ def _print_summary(summary: Summary) -> None:
     for name, value in named.items():
         if value is not None:
             print(f"  {name} {value:.4f}")
+    for source, part in summary.by_source.items():
+        print(
+            f"  from {source:8} {part.accuracy:.4f}  [{part.ci95.low:.4f}, {part.ci95.high:.4f}]  "
+            f"{part.n:,} items"
+        )
     found = summary.abstention
     if found is not None and found.accuracy_answered is not None:
         print(

@@ -50,6 +50,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="benchmark files; a corpus that overlaps one is refused",
     )
     _add_shared(lora)
+    reader = kinds.add_parser("reader", help="the embedded reader of multiple-choice questions")
+    reader.add_argument("recipe", type=Path, help="YAML recipe")
+    reader.add_argument("--quiz", type=Path, required=True, help="folder that corpus quiz made")
+    reader.add_argument("--kb", type=Path, required=True, help="folder of a knowledge base")
+    reader.add_argument("--out", type=Path, required=True, help="file for the reader (.npz)")
+    reader.add_argument("--json", action="store_true", help="print the results as JSON")
     _configure_benchmark(
         kinds.add_parser("benchmark", help="time a lora recipe's steps, with random weights")
     )
@@ -84,9 +90,49 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and report."""
-    return {"specialist": _specialist, "lora": _lora, "benchmark": _benchmark}[arguments.kind](
-        arguments
-    )
+    return {
+        "specialist": _specialist,
+        "lora": _lora,
+        "reader": _reader,
+        "benchmark": _benchmark,
+    }[arguments.kind](arguments)
+
+
+def _reader(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.cli.common import progress
+    from cybersecqwen.knowledge.evidence import INPUTS, Witness
+    from cybersecqwen.knowledge.search import KnowledgeBase
+    from cybersecqwen.training.reader import Measured, ReaderRecipe
+    from cybersecqwen.training.reader_run import read_quiz, train_reader
+
+    recipe = load_recipe(arguments.recipe, ReaderRecipe)
+    parts = {n: read_quiz(arguments.quiz / f"{n}.jsonl", recipe) for n in ("train", "validation")}
+    witness = Witness(KnowledgeBase(arguments.kb))
+    measured = {
+        name: [
+            Measured(
+                witness.measure(row.question, row.choices).inputs,
+                row.answer,
+                row.kind,
+                row.wording,
+                row.thinned,
+            )
+            for row in progress(rows, f"{name} questions")
+        ]
+        for name, rows in parts.items()
+    }
+    results = train_reader(measured["train"], measured["validation"], INPUTS, recipe, arguments.out)
+    if arguments.json:
+        print_json(results)
+    else:
+        print(f"{'validation':24} {'questions':>9} reader  retrieval  ECE")
+        for name, score in results.scores.items():
+            print(
+                f"{name:24} {score.questions:9,} {score.accuracy:6.3f}  {score.first_input:9.3f}  "
+                f"{score.ece:.3f}"
+            )
+        print(f"{arguments.out}: {arguments.out.stat().st_size / 1e3:.0f} kB")
+    return EXIT_DONE
 
 
 def _specialist(arguments: argparse.Namespace) -> int:

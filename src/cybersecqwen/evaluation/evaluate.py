@@ -36,6 +36,7 @@ from cybersecqwen.evaluation.systems import (
 from cybersecqwen.evaluation.tasks import LoadOptions, Task, find_task
 
 if TYPE_CHECKING:
+    from cybersecqwen.core.records import ChoiceAnswer
     from cybersecqwen.knowledge.search import KnowledgeBase
 
 
@@ -49,8 +50,8 @@ class RunOptions:
         model: SPEC of the system: ``embedded``, ``embedded:DIR``, ``hf:``, ``gguf:``, ``openai:``,
             ``mock:``, ``baseline:majority``, ``baseline:svm`` or ``baseline:retrieval``.
         protocol: Protocol name; None for ``ref`` where a model writes, else ``constrained``.
-        knowledge: Folder of a knowledge base: for the retrieval baseline, and for a language
-            model to answer with the book open.
+        knowledge: Folder of a knowledge base: for the retrieval baseline, for the embedded reader
+            of multiple choice, and for a language model to answer with the book open.
         train: Rows for the SVM baseline.
         trials: Passes over the questions; None for the protocol's own.
         limit: Questions at most.
@@ -156,6 +157,8 @@ def _open(
 ) -> System:
     spec = options.model
     if spec == "embedded" or spec.startswith("embedded:"):
+        if task.kind == "choice" and spec == "embedded":
+            return _reader(options)
         require_kind(spec, task.kind, "cwe")
         return SpecialistSystem(_specialist(spec), options.labeller)
     if spec.startswith("baseline:"):
@@ -225,8 +228,7 @@ def _baseline(
         require_kind("baseline:retrieval", task.kind, "choice")
         if options.knowledge is None:
             return None, "a knowledge base: --kb DIR"
-        name = f"lexical retrieval over {options.knowledge.name}"
-        return baselines.RetrievalSystem(_chooser(options.knowledge), name), ""
+        return _retrieval(options.knowledge), ""
     raise InputError(f"no baseline {name!r}; there are majority, svm, retrieval")
 
 
@@ -258,8 +260,24 @@ def _made_from(knowledge: KnowledgeBase) -> str:
     return hashlib.sha256(msgspec.json.encode(knowledge.manifest)).hexdigest()
 
 
-def _chooser(folder: Path) -> Callable[[str, Sequence[str]], Sequence[float]]:
+def _reader(options: RunOptions) -> System:
+    if options.knowledge is None:
+        raise InputError("embedded answers multiple choice from a knowledge base: --kb DIR")
     from cybersecqwen.knowledge.choice import answer_choice  # noqa: PLC0415
 
+    name = f"embedded reader over {options.knowledge.name}"
+    return baselines.RetrievalSystem(_chooser(options.knowledge, answer_choice), name)
+
+
+def _retrieval(folder: Path) -> System:
+    from cybersecqwen.knowledge.choice import answer_by_retrieval  # noqa: PLC0415
+
+    name = f"lexical retrieval over {folder.name}"
+    return baselines.RetrievalSystem(_chooser(folder, answer_by_retrieval), name)
+
+
+def _chooser(
+    folder: Path, answer: Callable[[KnowledgeBase, str, Sequence[str]], ChoiceAnswer]
+) -> Callable[[str, Sequence[str]], Sequence[float]]:
     knowledge = _knowledge(folder)
-    return lambda question, choices: answer_choice(knowledge, question, choices).probabilities
+    return lambda question, choices: answer(knowledge, question, choices).probabilities

@@ -45,6 +45,14 @@ class ClassScore(msgspec.Struct, frozen=True):
     f1: float
 
 
+class SourceScore(msgspec.Struct, frozen=True):
+    """The questions made from one source's pages."""
+
+    n: int
+    accuracy: float
+    ci95: Interval
+
+
 class Abstention(msgspec.Struct, frozen=True):
     """What a system's own threshold does.
 
@@ -111,6 +119,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         discouraged_share: Share of readable CWE answers that MITRE discourages or prohibits.
         per_class: By expected id, commonest first.
         per_class_f1: Mean F1 over the ids that are expected at all, each counting alike.
+        by_source: Multiple choice by the source of the page that each question is from: ATT&CK,
+            CWE, CAPEC, other. Pages stay together in the intervals.
         confusions: The commonest mistakes.
         protocol_sha256: Hash of the protocol it was run under.
         digest: Hash of the log without the clock.
@@ -151,6 +161,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     discouraged_share: float | None = None
     per_class: list[ClassScore] = []
     per_class_f1: float | None = None
+    by_source: dict[str, SourceScore] = {}
     confusions: list[Confusion] = []
     protocol_sha256: str = ""
     digest: str = ""
@@ -236,8 +247,26 @@ def _actor(scored: Scored, actors: ActorTable) -> dict[str, Any]:
     return {"plausible": float(np.mean(related))}
 
 
+_SOURCES = {"attack.mitre.org": "ATT&CK", "cwe.mitre.org": "CWE", "capec.mitre.org": "CAPEC"}
+
+
+def _source(page: str) -> str:
+    return next((name for site, name in _SOURCES.items() if site in page), "other")
+
+
 def _choice(scored: Scored, _: ActorTable) -> dict[str, Any]:
-    return {}
+    pages = [row.source for row in scored.items()]
+    if not any(pages):
+        return {}
+    right = scored.matrix().mean(axis=1)
+    found: dict[str, SourceScore] = {}
+    for name in (*_SOURCES.values(), "other"):
+        places = [place for place, page in enumerate(pages) if _source(page) == name]
+        if places:
+            own = shared_pages([pages[place] for place in places])
+            interval = bootstrap_interval(right[places], own)
+            found[name] = SourceScore(len(places), float(right[places].mean()), interval)
+    return {"by_source": found}
 
 
 def _cwe(scored: Scored, _: ActorTable) -> dict[str, Any]:

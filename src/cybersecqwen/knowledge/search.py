@@ -16,7 +16,7 @@ from cybersecqwen.core.asking import kinds_of
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Answer, ChoiceAnswer, Passage
 from cybersecqwen.core.terms import ids_in, terms
-from cybersecqwen.core.text import words
+from cybersecqwen.core.text import normalised, words
 from cybersecqwen.knowledge.choice import answer_choice, best_coverage
 from cybersecqwen.knowledge.extract import answer
 from cybersecqwen.knowledge.index import (
@@ -105,6 +105,20 @@ class KnowledgeBase:
         """Return where the passages lie that belong to one of the pages and concern another."""
         pages = [self._page_numbers[name] for name in names if name in self._page_numbers]
         return np.flatnonzero(np.isin(self._pages, pages) & np.isin(self._about, pages))
+
+    @property
+    def page_numbers(self) -> NDArray[np.int32]:
+        """The number of each passage's page (N,), rising."""
+        return self._pages
+
+    @property
+    def about(self) -> NDArray[np.int32]:
+        """The number of the other page that each passage concerns (N,); -1 for none."""
+        return self._about
+
+    def spelt(self, text: str) -> list[str]:
+        """Return the ids of entries whose name or alias is exactly this text, case aside."""
+        return list(dict.fromkeys(i for _, i in self._names.by_words.get(normalised(text), ())))
 
     def answer(self, question: str) -> Answer:
         """Answer in sentences taken from the passages; see ``extract.answer``."""
