@@ -19,7 +19,7 @@ from cybersecqwen.training.reader import (  # noqa: E402
     fit_reader,
     score_reader,
 )
-from cybersecqwen.training.reader_run import read_quiz, train_reader  # noqa: E402
+from cybersecqwen.training.reader_run import QuizQuestion, blur, read_quiz, train_reader  # noqa: E402
 
 NAMES = ("support", "hint", "noise", "negated")
 RECIPE = ReaderRecipe(name="r", hidden=8, epochs=30, batch_size=32, learning_rate=1e-2)
@@ -86,13 +86,27 @@ def test_a_wording_can_be_held_out(tmp_path: Path) -> None:
 def test_bad_quizzes_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
     with pytest.raises(InputError, match="cannot be read"):
-        read_quiz(path, RECIPE)
+        read_quiz(path, 1)
     row = {"id": "q", "kind": "k", "wording": "plain", "thinned": 0, "question": "?"}
     path.write_text(json.dumps(row | {"choices": ["a", "b"], "answer": 2}))
     with pytest.raises(InputError, match=r"train\.jsonl:1: q: the answer"):
-        read_quiz(path, RECIPE)
+        read_quiz(path, 1)
     path.write_text("{}")
     with pytest.raises(InputError, match=r"train\.jsonl:1: no question"):
-        read_quiz(path, RECIPE)
+        read_quiz(path, 1)
     with pytest.raises(InputError, match="no questions"):
         fit_reader([], NAMES, RECIPE)
+
+
+def test_words_are_lost_but_names_and_short_options_stay() -> None:
+    question = "Which technique of APT29 is NOT one that hides the origin of its traffic?"
+    sentence = "Route the traffic through several proxies of other people"
+    row = QuizQuestion("q", "k", "plain", 0, question, ("Proxy", sentence), 0)
+    told, choices = blur(row, ["zebra"], RECIPE)
+    assert (told, choices) == blur(row, ["zebra"], RECIPE)
+    assert {"Which", "APT29", "NOT"} <= set(told.split())
+    assert choices[0] == "Proxy"
+    others = [QuizQuestion(str(n), "k", "plain", 0, question, row.choices, 0) for n in range(9)]
+    assert any(blur(other, ["zebra"], RECIPE)[1][1] != sentence for other in others)
+    exact = ReaderRecipe(name="r", blurred=0)
+    assert blur(row, ["zebra"], exact) == (question, row.choices)

@@ -103,15 +103,21 @@ def _reader(arguments: argparse.Namespace) -> int:
     from cybersecqwen.knowledge.evidence import INPUTS, Witness
     from cybersecqwen.knowledge.search import KnowledgeBase
     from cybersecqwen.training.reader import Measured, ReaderRecipe
-    from cybersecqwen.training.reader_run import read_quiz, train_reader
+    from cybersecqwen.training.reader_run import blur, read_quiz, train_reader
 
     recipe = load_recipe(arguments.recipe, ReaderRecipe)
-    parts = {n: read_quiz(arguments.quiz / f"{n}.jsonl", recipe) for n in ("train", "validation")}
+    whole = read_quiz(arguments.quiz / "train.jsonl", recipe.seed)
+    held = arguments.quiz / "validation.jsonl"
+    parts = {
+        "train": whole[: recipe.questions or None],
+        "validation": read_quiz(held, recipe.seed, recipe.validation_questions),
+    }
     witness = Witness(KnowledgeBase(arguments.kb))
+    words = [word for row in whole for word in row.question.split()]
     measured = {
         name: [
             Measured(
-                witness.measure(row.question, row.choices).inputs,
+                witness.measure(*blur(row, words, recipe)).inputs,
                 row.answer,
                 row.kind,
                 row.wording,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -36,6 +37,8 @@ class ReaderRecipe(Recipe, frozen=True):
         weight_decay: Per step, times the learning rate.
         dropout: Share of inputs hidden at random, 0 to 1, so that none is relied on alone.
         questions: Training questions at most, drawn evenly; 0 for all.
+        validation_questions: The same for validation.
+        blurred: Share of words lost, 0 to 1, at most; see ``reader_run.blur``.
         seed: Of everything random.
         held_out_wording: Family of wording left out of training and selection and reported apart.
     """
@@ -48,6 +51,8 @@ class ReaderRecipe(Recipe, frozen=True):
     weight_decay: float = 0.05
     dropout: float = 0.15
     questions: int = 0
+    validation_questions: int = 0
+    blurred: float = 0.8
     seed: int = 42
     held_out_wording: str = ""
 
@@ -209,11 +214,11 @@ def _blank(names: tuple[str, ...], mean: Floats, scale: Floats, r: ReaderRecipe)
 
 
 def _slopes(
-    weights: dict[str, Floats],
+    weights: dict[str, NDArray[Any]],
     seen: Floats,
     real: NDArray[np.bool_],
     answers: NDArray[np.intp],
-) -> dict[str, Floats]:
+) -> dict[str, NDArray[Any]]:
     """Return the gradient of the mean loss by each weight."""
     active = np.tanh(seen @ weights["hidden"] + weights["bias"])  # (B, M, H)
     logits = active @ weights["output"] + seen @ weights["direct"]  # (B, M)
@@ -236,11 +241,13 @@ class _Adam:
 
     def __init__(self, recipe: ReaderRecipe) -> None:
         self._decay = recipe.weight_decay
-        self._first: dict[str, Floats] = {}
-        self._second: dict[str, Floats] = {}
+        self._first: dict[str, NDArray[Any]] = {}
+        self._second: dict[str, NDArray[Any]] = {}
         self._count = 0
 
-    def step(self, weights: dict[str, Floats], slopes: dict[str, Floats], rate: float) -> None:
+    def step(
+        self, weights: dict[str, NDArray[Any]], slopes: dict[str, NDArray[Any]], rate: float
+    ) -> None:
         self._count += 1
         for name, slope in slopes.items():
             first = 0.9 * self._first.get(name, np.zeros_like(slope)) + 0.1 * slope

@@ -19,6 +19,9 @@ from cybersecqwen.training.reader import (
     score_reader,
 )
 
+_SENTENCE_WORDS = 6
+"""From how many words on an option is a sentence, which can be told in other words."""
+
 
 class QuizQuestion(msgspec.Struct, frozen=True):
     """What training reads of a line of a quiz (``corpus quiz`` makes them)."""
@@ -45,8 +48,8 @@ class ReaderResults(msgspec.Struct, frozen=True):
     scores: dict[str, Score]
 
 
-def read_quiz(path: Path, recipe: ReaderRecipe) -> list[QuizQuestion]:
-    """Read a quiz's file, in a drawn order, at most ``recipe.questions`` of them.
+def read_quiz(path: Path, seed: int, most: int = 0) -> list[QuizQuestion]:
+    """Read a quiz's file, in an order drawn from a seed, so many questions at most; 0 for all.
 
     Raises:
         InputError: The file is missing or a line is no question; the message names the line.
@@ -65,8 +68,39 @@ def read_quiz(path: Path, recipe: ReaderRecipe) -> list[QuizQuestion]:
         if not 0 <= row.answer < len(row.choices) >= 2:
             raise InputError(f"{path}:{number}: {row.id}: the answer is no place of an option")
         rows.append(row)
-    random.Random(recipe.seed).shuffle(rows)
-    return rows[: recipe.questions] if recipe.questions else rows
+    random.Random(seed).shuffle(rows)
+    return rows[:most] if most else rows
+
+
+def blur(
+    row: QuizQuestion, words: Sequence[str], recipe: ReaderRecipe
+) -> tuple[str, tuple[str, ...]]:
+    """Return a row's question and options as if somebody had told them from memory.
+
+    Questions made from sentences share far more words with their passage than those that people
+    and language models write. So a share of the words, drawn anew for each question from none to
+    ``recipe.blurred``, is lost: half of it left out, half of it replaced by other questions'
+    words. Names and ids stay: words that are not in small letters, and short options.
+
+    Args:
+        row: The question.
+        words: Words that may take others' places.
+        recipe: Whose seed and share hold.
+    """
+    draw = random.Random(f"{recipe.seed} {row.id}")
+    share = draw.uniform(0, recipe.blurred)
+
+    def told(text: str) -> str:
+        kept = []
+        for word in text.split():
+            if not word.islower() or draw.random() >= share:  # names, ids and NOT stay
+                kept.append(word)
+            elif draw.random() < 0.5:
+                kept.append(draw.choice(words))
+        return " ".join(kept) or text
+
+    choices = tuple(told(c) if len(c.split()) >= _SENTENCE_WORDS else c for c in row.choices)
+    return told(row.question), choices
 
 
 def train_reader(
