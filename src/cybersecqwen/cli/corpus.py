@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, warn
 
 if TYPE_CHECKING:
-    from cybersecqwen.core.records import Catalogue
+    from cybersecqwen.core.records import Catalogue, Entry, Passage
+    from cybersecqwen.corpus.chat_recipe import ChatRecipe
     from cybersecqwen.corpus.check import CheckReport
     from cybersecqwen.corpus.decontaminate import Overlap
 
@@ -34,6 +36,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help=f"folder that the recipe's paths are in (default: ${DATA_VARIABLE}, "
         "else the recipe's own folder)",
+    )
+    build.add_argument(
+        "--teacher",
+        metavar="SPEC",
+        help="language model that puts a chat corpus's answers into other words "
+        "(hf:, gguf:, openai: or mock:); each answer is checked, and kept as it was if that fails",
     )
     build.add_argument("--json", action="store_true", help="print the report as JSON")
     quiz = commands.add_parser(
@@ -76,12 +84,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.core.config import load_recipe
+    from cybersecqwen.core.errors import InputError
     from cybersecqwen.corpus.build import REMOVED, build_corpus
-    from cybersecqwen.corpus.recipe import CorpusRecipe
+    from cybersecqwen.corpus.chat_recipe import ChatRecipe, load_corpus_recipe
 
-    recipe = load_recipe(arguments.recipe, CorpusRecipe)
+    recipe = load_corpus_recipe(arguments.recipe)
     given = arguments.data or os.environ.get(DATA_VARIABLE) or arguments.recipe.parent
+    if isinstance(recipe, ChatRecipe):
+        return _build_chat(arguments, recipe, Path(given))
+    if arguments.teacher:
+        raise InputError(f"{arguments.recipe}: --teacher is for recipes of kind chat")
     report = build_corpus(recipe, Path(given), arguments.out, _stage)
     if arguments.json:
         print_json(report)
@@ -90,11 +102,44 @@ def _build(arguments: argparse.Namespace) -> int:
             print(f"{name:<12}{part.rows:>10,} rows")
         print(f"{'removed':<12}{sum(report.removed.values()):>10,} records")
         print(f"{arguments.out}: report.md has the numbers, {REMOVED} the evidence")
-    unreadable = report.removed.get("unreadable", 0)
-    if unreadable:
-        _name_unreadable(arguments.out / REMOVED, unreadable)
-        return EXIT_SOME_FAILED
-    return EXIT_DONE
+    return _exit_code(report.removed, arguments.out)
+
+
+def _build_chat(arguments: argparse.Namespace, recipe: ChatRecipe, data: Path) -> int:
+    from cybersecqwen.corpus.chat_build import build_chat
+    from cybersecqwen.knowledge.passages import merge_entries, passages_of
+
+    def cut(catalogues: Iterable[Catalogue]) -> tuple[Mapping[str, Entry], Iterable[Passage]]:
+        entries = merge_entries(catalogues)
+        return entries, passages_of(entries)
+
+    teacher = None
+    if arguments.teacher:
+        from cybersecqwen.llm import open_backend
+
+        teacher = open_backend(arguments.teacher)
+    report = build_chat(recipe, data, arguments.out, cut, _stage, teacher)
+    if arguments.json:
+        print_json(report)
+    else:
+        for name, rows in report.rows.items():
+            print(f"{name:<12}{rows:>10,} rows")
+        print(f"{'tokens':<12}{sum(report.tokens.values()):>10,} in train, estimated")
+        for outcome, count in report.phrasing.items():
+            print(f"{outcome:<12}{count:>10,} answers put to the teacher")
+        print(f"{arguments.out}: report.md has the numbers and samples of each kind")
+    return _exit_code(report.removed, arguments.out)
+
+
+def _exit_code(removed: Mapping[str, int], out: Path) -> int:
+    """Name what could not be read, if anything could not."""
+    from cybersecqwen.corpus.build import REMOVED
+
+    unreadable = removed.get("unreadable", 0)
+    if not unreadable:
+        return EXIT_DONE
+    _name_unreadable(out / REMOVED, unreadable)
+    return EXIT_SOME_FAILED
 
 
 def _quiz(arguments: argparse.Namespace) -> int:
@@ -165,7 +210,8 @@ def _name_unreadable(path: Path, count: int) -> None:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.corpus.report import read_markdown, read_report
+    from cybersecqwen.corpus.chat_report import read_report
+    from cybersecqwen.corpus.report import read_markdown
 
     if arguments.json:
         print_json(read_report(arguments.corpus))

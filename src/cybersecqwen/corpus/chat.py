@@ -19,11 +19,13 @@ class Example:
         cve: CVE id it is about, or an empty string.
         text: What a model reads, without the instructions around it.
         answer: What it is to answer.
+        also: Further texts of it that must not be anybody else's: the whole conversation.
     """
 
     cve: str
     text: str
     answer: str
+    also: tuple[str, ...] = ()
 
 
 class _Line(msgspec.Struct):
@@ -36,6 +38,7 @@ class _Line(msgspec.Struct):
     response: str = ""
     messages: list[dict[str, str]] = []
     labels: Labels | None = None
+    kind: str = ""
 
 
 _DECODER = msgspec.json.Decoder(_Line)
@@ -67,6 +70,14 @@ def read_example(line: bytes) -> Example:
     about = subject(prompt)
     if not about:
         raise ValueError("no text: neither text, description, prompt nor a user's message")
+    if row.kind:
+        text, whole = texts_of(prompt, answer)
+        return Example(cve, text, answer, (whole,))
     # A question may quote a benchmark in its answer; a description's answer is only its label.
     whole = about if "CVE Description:" in prompt else f"{about}\n{answer}"
     return Example(cve, whole, answer)
+
+
+def texts_of(prompt: str, answer: str) -> tuple[str, str]:
+    """Return what of a conversation is compared with benchmarks: its subject, and all of it."""
+    return subject(prompt), f"{prompt}\n{answer}"

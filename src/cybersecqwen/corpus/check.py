@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -79,13 +80,18 @@ def check_corpus(
     limits = limits or NearDuplicate()
     check = BenchmarkFilter(benchmarks, limits)
     duplicates = _Duplicates()
-    overlapping = sum(bool(found) for found in check.find(_examples(_files(path), duplicates)))
+    owners: deque[int] = deque()
+    overlapping = set()
+    for matches in check.find(_examples(_files(path), duplicates, owners)):
+        owner = owners.popleft()
+        if matches:
+            overlapping.add(owner)
     if not duplicates.total:
         raise InputError(f"{path}: no rows to check")
     return CheckReport(
         clean=not overlapping,
         rows=duplicates.total,
-        overlapping_rows=overlapping,
+        overlapping_rows=len(overlapping),
         duplicate_texts=duplicates.texts,
         duplicate_rows=duplicates.rows,
         near_duplicate=limits,
@@ -103,11 +109,16 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _examples(files: Sequence[Path], duplicates: _Duplicates) -> Iterator[tuple[str, str, str]]:
+def _examples(
+    files: Sequence[Path], duplicates: _Duplicates, owners: deque[int]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield every text of every row, and note whose it is: a row may have several."""
     for file in files:
         for number, example in read_lines(file, read_example):
             duplicates.add(example)
-            yield example.cve or f"{file.name}:{number}", example.cve, example.text
+            for text in (example.text, *example.also):
+                owners.append(duplicates.total)
+                yield example.cve or f"{file.name}:{number}", example.cve, text
 
 
 def _digest(text: str) -> bytes:

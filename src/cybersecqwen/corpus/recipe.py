@@ -69,8 +69,8 @@ class NearDuplicate(Recipe, frozen=True):
     cosine: Share = 0.8
 
 
-class CorpusRecipe(Recipe, frozen=True):
-    """A corpus from raw records to training files.
+class RecordsRecipe(Recipe, frozen=True):
+    """What every kind of corpus begins with: records, clean and split.
 
     Attributes:
         name: Of the corpus.
@@ -87,3 +87,13 @@ class CorpusRecipe(Recipe, frozen=True):
     labels: LabelPolicy = LabelPolicy()
     split: Split = Split()
     near_duplicate: NearDuplicate = NearDuplicate()
+
+
+class CorpusRecipe(RecordsRecipe, frozen=True):
+    """A corpus of labelled descriptions, from raw records to training files.
+
+    Attributes:
+        kind: Tells it from other kinds of corpora.
+    """
+
+    kind: Literal["records"] = "records"

@@ -115,18 +115,6 @@ class CorpusReport(msgspec.Struct, frozen=True):
     parts: dict[str, PartReport]
 
 
-def read_report(folder: Path) -> CorpusReport:
-    """Read the report of a finished corpus.
-
-    Raises:
-        InputError: The folder is no finished corpus.
-    """
-    try:
-        return msgspec.json.decode((folder / REPORT).read_bytes(), type=CorpusReport)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise InputError(f"{folder}: no finished corpus: {error}") from error
-
-
 def read_markdown(folder: Path) -> str:
     """Read the report of a finished corpus as a page.
 
@@ -211,7 +199,8 @@ def render_markdown(report: CorpusReport, recipe: CorpusRecipe) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table; whole numbers get their thousands marked."""
     lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
     lines += [[f"{c:,}" if isinstance(c, int) else str(c) for c in row] for row in rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -223,7 +212,7 @@ def _sources(report: CorpusReport) -> str:
     rows = [
         (s.path, s.records, s.new, s.unreadable, s.rejected, s.other_text) for s in report.sources
     ]
-    return "## Sources\n\n" + _table(head, rows)
+    return "## Sources\n\n" + table(head, rows)
 
 
 def _parts(report: CorpusReport) -> str:
@@ -232,13 +221,13 @@ def _parts(report: CorpusReport) -> str:
         (name, part.rows, *(part.labelled.get(who, 0) for who in LABELLERS))
         for name, part in report.parts.items()
     ]
-    return "## Parts\n\n" + _table(head, rows)
+    return "## Parts\n\n" + table(head, rows)
 
 
 def _removed(report: CorpusReport) -> str:
-    lines = ["## Removed", _table(["stage", "records"], report.removed.items())]
+    lines = ["## Removed", table(["stage", "records"], report.removed.items())]
     lines.append(
-        _table(
+        table(
             ["duplicates in", "same words", "same but for numbers", "with another main label"],
             [
                 (name, d.removed.get("text", 0), d.removed.get("digits", 0), d.other_label)
@@ -253,7 +242,7 @@ def _removed(report: CorpusReport) -> str:
         f"{c.validation:,} validation rows near some training row (guard: {c.guard})."
     )
     lines.append(
-        _table(
+        table(
             ["across the split by", "training rows", "validation rows"],
             [
                 (m, c.train_by_measure.get(m, 0), c.validation_by_measure.get(m, 0))
@@ -278,7 +267,7 @@ def _overlap(report: CorpusReport, recipe: CorpusRecipe) -> str:
     head += ["items met before", "rows before", "items met after", "rows after"]
     both = list(zip(report.overlap_before, report.overlap_after, strict=True))
     lines.append(
-        _table(
+        table(
             head,
             [(b.benchmark, b.size, b.measure, b.items, b.rows, a.items, a.rows) for b, a in both],
         )
@@ -290,7 +279,7 @@ def _overlap(report: CorpusReport, recipe: CorpusRecipe) -> str:
     ]
     if examples:
         lines.append("Examples of rows taken out; `removed.jsonl` lists all.")
-        lines.append(_table(["row", "measure", "benchmark", "item", "score"], examples))
+        lines.append(table(["row", "measure", "benchmark", "item", "score"], examples))
     return "\n\n".join(lines)
 
 
@@ -301,9 +290,9 @@ def _labels(report: CorpusReport) -> str:
         if first := train.first_labels.get(who):
             top = list(first.items())[:_TOP_IDS]
             lines.append(f"Main label by {who} in train, commonest of {len(first):,} ids:")
-            lines.append(_table(["id", "rows"], top))
-    for reason, table in report.dropped_labels.items():
-        lines += [_label_line(f"Not taught ({reason})", who, ids) for who, ids in table.items()]
+            lines.append(table(["id", "rows"], top))
+    for reason, found in report.dropped_labels.items():
+        lines += [_label_line(f"Not taught ({reason})", who, ids) for who, ids in found.items()]
     lines += [
         _label_line("Kept though discouraged by MITRE", who, ids)
         for who, ids in report.discouraged_labels.items()
@@ -321,4 +310,4 @@ def _years(report: CorpusReport) -> str:
     columns |= {name: part.by_year for name, part in report.parts.items()}
     years = sorted({year for counts in columns.values() for year in counts})
     rows = [(str(year), *(counts.get(year, 0) for counts in columns.values())) for year in years]
-    return "## Years\n\n" + _table(["year", *columns], rows)
+    return "## Years\n\n" + table(["year", *columns], rows)

@@ -1,0 +1,286 @@
+"""Records -> questions: drawn, worded, checked, until there are enough."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Generic, TypeVar
+
+from cybersecqwen.core.records import CvssVector, Labeller
+from cybersecqwen.core.text import clean
+from cybersecqwen.corpus.analyst import attacking, choosing, explaining, mapping, scoring
+from cybersecqwen.corpus.analyst.draft import Case, Draft, Shelf
+from cybersecqwen.corpus.analyst.facts import read_facts
+from cybersecqwen.corpus.analyst.severity import severity_of
+from cybersecqwen.corpus.chat import texts_of
+from cybersecqwen.corpus.chat_recipe import AnalystKind, ChatRecipe, MappingAnswer
+from cybersecqwen.corpus.decontaminate import BenchmarkFilter, Overlap
+from cybersecqwen.corpus.draw import distinct, ordered
+from cybersecqwen.corpus.rows import Row
+from cybersecqwen.corpus.verify import Verifier
+
+KindT = TypeVar("KindT", bound=str)
+
+Maker = Callable[[Case, Shelf, Random], Draft | None]
+
+MAPPING: Mapping[MappingAnswer, Maker] = {
+    "protocol": mapping.map_protocol,
+    "justified": mapping.map_justified,
+    "id": mapping.map_id,
+}
+ANALYST: Mapping[AnalystKind, Maker] = {
+    "weakness": mapping.which_weakness,
+    "difference": explaining.difference,
+    "gain": explaining.gains,
+    "check": explaining.checks,
+    "fix": explaining.fix,
+    "pattern": attacking.pattern,
+    "technique": attacking.technique,
+    "vector": scoring.vector,
+    "severity": scoring.severity_rating,
+    "metric": scoring.metric,
+    "choice-weakness": choosing.choose_weakness,
+    "choice-advice": choosing.choose_advice,
+    "choice-pattern": choosing.choose_pattern,
+    "choice-metric": choosing.choose_metric,
+}
+
+_ATTEMPTS = 3
+_AT_ONCE = 512
+_SPARE = 1.6
+"""Records drawn for each row that is wanted: near-duplicates and failed drafts cost some."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the questions that were made.
+
+    Attributes:
+        accepted: By kind.
+        thrown: By kind, then reason.
+        records: Records drawn.
+        alike: Of these, those left out because another is nearly the same.
+    """
+
+    accepted: Counter[str] = field(default_factory=Counter)
+    thrown: dict[str, Counter[str]] = field(default_factory=dict)
+    records: int = 0
+    alike: int = 0
+
+    def throw(self, kind: str, reason: str) -> None:
+        """Count a question that was thrown away."""
+        self.thrown.setdefault(kind, Counter())[reason] += 1
+
+
+class Quotas(Generic[KindT]):
+    """How many rows of each kind are still wanted.
+
+    Args:
+        rows: In all.
+        weights: In proportion.
+    """
+
+    def __init__(self, rows: int, weights: Mapping[KindT, float]) -> None:
+        total = sum(weights.values())
+        self._wanted = {kind: rows * weight / total for kind, weight in weights.items()}
+        self._made: Counter[KindT] = Counter()
+        self.rows = rows
+
+    def neediest(self) -> list[KindT]:
+        """Return kinds by the share of their rows that is missing, the greatest first."""
+        missing = {k: (w - self._made[k]) / w for k, w in self._wanted.items() if w}
+        return sorted((k for k in missing if missing[k] > 0), key=lambda k: (-missing[k], k))
+
+    @property
+    def kinds(self) -> frozenset[KindT]:
+        """All kinds."""
+        return frozenset(self._wanted)
+
+    def took(self, kind: KindT) -> None:
+        """Count a row."""
+        self._made[kind] += 1
+
+
+class Asker:
+    """Makes questions of records.
+
+    Args:
+        recipe: Of the corpus.
+        shelf: Knowledge.
+        vectors: CVSS vectors by CVE id.
+        verifier: Checks every row.
+        benchmarks: Files that no row may overlap.
+    """
+
+    def __init__(
+        self,
+        recipe: ChatRecipe,
+        shelf: Shelf,
+        vectors: Mapping[str, Sequence[CvssVector]],
+        verifier: Verifier,
+        benchmarks: Sequence[Path],
+    ) -> None:
+        self._recipe = recipe
+        self._shelf = shelf
+        self._vectors = vectors
+        self._verifier = verifier
+        self._filter = BenchmarkFilter(benchmarks, recipe.near_duplicate)
+        self.tally = Tally()
+
+    @property
+    def overlaps(self) -> list[Overlap]:
+        """What the questions had in common with benchmarks, before it was taken out."""
+        return self._filter.overlaps
+
+    def ask(self, rows: Sequence[Row], analyst: int, mapped: int) -> list[Draft]:
+        """Return up to so many questions about rows, each about another.
+
+        Questions that need a CVSS vector or particular words get the first choice of records;
+        what is left over is mapped.
+        """
+        recipe, seed = self._recipe, self._recipe.seed
+        short = [r for r in rows if len(r.text) <= recipe.limits.description and main_label(r)]
+        pool = ordered(short, recipe.analyst.draw, main_label, f"{seed} analyst")
+        share = _scored_share(recipe.analyst.kinds)
+        spread = _spread(pool, self._vectors, round(_SPARE * analyst), share)
+        for_analyst = self._distinct(spread)
+        drafts = self._analyse(for_analyst, analyst)
+        used = {draft.record for draft in drafts}
+        rest = [row for row in short if row.id not in used]
+        pool = ordered(rest, recipe.mapping.draw, main_label, f"{seed} mapping")
+        return drafts + self._map(self._distinct(pool[: round(_SPARE * mapped)]), mapped)
+
+    def _distinct(self, rows: Sequence[Row]) -> list[Row]:
+        kept = distinct(rows, self._recipe.limits.alike)
+        self.tally.records += len(rows)
+        self.tally.alike += len(rows) - len(kept)
+        return kept
+
+    def _analyse(self, rows: Sequence[Row], wanted: int) -> list[Draft]:
+        quotas = Quotas(wanted, self._recipe.analyst.kinds)
+
+        def make(row: Row) -> Draft | None:
+            case = self._case(row, "nvd" if row.labels.nvd else "cna")
+            for kind in quotas.neediest():
+                if draft := self._draft(case, kind, ANALYST[kind]):
+                    quotas.took(kind)
+                    return draft
+            return None
+
+        return self._accepted(rows, make, wanted)
+
+    def _map(self, rows: Sequence[Row], wanted: int) -> list[Draft]:
+        kinds = Quotas(wanted, self._recipe.mapping.answers)
+        whose = Quotas(wanted, self._recipe.mapping.labellers)
+
+        def make(row: Row) -> Draft | None:
+            for who in whose.neediest():
+                if not row.labels.of(who):
+                    continue
+                case = self._case(row, who)
+                for kind in kinds.neediest():
+                    if kind == "protocol" and who != "nvd":
+                        continue  # its words name no labeller: NVD's is meant
+                    if draft := self._draft(case, f"map-{kind}", MAPPING[kind]):
+                        whose.took(who)
+                        kinds.took(kind)
+                        return draft
+            return None
+
+        return self._accepted(rows, make, wanted)
+
+    def _case(self, row: Row, who: Labeller) -> Case:
+        text, cwe = clean(row.text), row.labels.of(who)[0]
+        return Case(
+            record=row.id,
+            text=text,
+            cwe=cwe,
+            labeller=who,
+            severity=severity_of(self._vectors.get(row.id, ())),
+            facts=read_facts(text),
+            findings=self._shelf.evidence.find(text, cwe),
+        )
+
+    def _draft(self, case: Case, kind: str, make: Maker) -> Draft | None:
+        """Return a question that passes, in one of several attempts at wording it."""
+        for attempt in range(_ATTEMPTS):
+            draft = make(
+                case, self._shelf, Random(f"{self._recipe.seed} {case.record} {kind} {attempt}")
+            )
+            if draft is None:
+                self.tally.throw(kind, "nothing to say")
+                return None
+            doubt = self._verifier.doubt(draft)
+            if doubt is None:
+                return draft
+            self.tally.throw(draft.kind, doubt)
+        return None
+
+    def _accepted(
+        self, rows: Iterable[Row], make: Callable[[Row], Draft | None], wanted: int
+    ) -> list[Draft]:
+        """Return up to so many drafts that also overlap no benchmark, told in batches."""
+        accepted: list[Draft] = []
+        batch: list[Draft] = []
+        for row in rows:
+            if len(batch) == _AT_ONCE or len(accepted) + len(batch) == wanted:
+                accepted += self._clean(batch)
+                batch = []
+            if len(accepted) == wanted:
+                break
+            if draft := make(row):
+                self._verifier.passed(draft)
+                batch.append(draft)
+        accepted += self._clean(batch)
+        self.tally.accepted.update(draft.kind for draft in accepted)
+        return accepted
+
+    def _clean(self, batch: Sequence[Draft]) -> list[Draft]:
+        """Return those drafts that overlap no benchmark, neither as a whole nor in their record."""
+        texts = [
+            (d.record, d.record, text) for d in batch for text in texts_of(d.prompt, d.response)
+        ]
+        found = list(self._filter.find(texts))
+        kept = []
+        for place, draft in enumerate(batch):
+            if any(found[2 * place : 2 * place + 2]):
+                self.tally.throw(draft.kind, "benchmark")
+            else:
+                kept.append(draft)
+        return kept
+
+
+def main_label(row: Row) -> str:
+    """Return the weakness that a row is about: NVD's before the CNA's, or an empty string."""
+    labels = row.labels.nvd or row.labels.cna
+    return labels[0] if labels else ""
+
+
+_SCORED: Mapping[str, float] = {
+    "vector": 1.0,
+    "severity": 1.0,
+    "metric": 1.4,
+    "choice-metric": 1.4,
+    "gain": 0.6,
+    "check": 0.6,
+}
+"""Kinds that need, or are better for, a CVSS vector, and records with one that a row costs."""
+
+
+def _scored_share(kinds: Mapping[AnalystKind, float]) -> float:
+    wanted = sum(weight * _SCORED.get(kind, 0.0) for kind, weight in kinds.items())
+    return min(1.0, wanted / sum(kinds.values()))
+
+
+def _spread(
+    pool: Sequence[Row], vectors: Mapping[str, Sequence[CvssVector]], size: int, share: float
+) -> list[Row]:
+    """Return the first rows of a pool so that a share of them has a CVSS vector, in its order."""
+    scored = [row for row in pool if row.id in vectors][: round(share * size)]
+    chosen = {row.id for row in scored}
+    plain = [row for row in pool if row.id not in chosen][: size - len(scored)]
+    chosen |= {row.id for row in plain}
+    return [row for row in pool if row.id in chosen]
