@@ -8,8 +8,8 @@ import pytest
 
 from cybersecqwen.core.config import load_recipe
 from cybersecqwen.core.errors import MissingExtraError
+from cybersecqwen.corpus.chat_recipe import ChatRecipe, load_corpus_recipe
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
-from cybersecqwen.corpus.recipe import CorpusRecipe
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 LORA = sorted((RECIPES / "lora").rglob("*.yaml"))
@@ -26,7 +26,7 @@ def test_there_are_recipes() -> None:
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
 def test_corpus_recipes_parse(path: Path) -> None:
-    recipe = load_recipe(path, CorpusRecipe)
+    recipe = load_corpus_recipe(path)
     assert recipe.benchmarks, "a corpus that ships is decontaminated"
 
 
@@ -60,6 +60,8 @@ def test_reader_recipes_parse(path: Path) -> None:
 @pytest.mark.data
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
 def test_corpus_recipes_name_files_that_exist(path: Path, data_dir: Path) -> None:
-    recipe = load_recipe(path, CorpusRecipe)
+    recipe = load_corpus_recipe(path)
     named = [*(source.path for source in recipe.sources), *recipe.benchmarks]
+    if isinstance(recipe, ChatRecipe):
+        named += [recipe.knowledge.cwe, *recipe.knowledge.stix]
     assert [name for name in named if not (data_dir / name).exists()] == []

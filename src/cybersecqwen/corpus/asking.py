@@ -23,6 +23,7 @@ from cybersecqwen.corpus.rows import Row
 from cybersecqwen.corpus.verify import Verifier
 
 KindT = TypeVar("KindT", bound=str)
+SourceT = TypeVar("SourceT")
 
 Maker = Callable[[Case, Shelf, Random], Draft | None]
 
@@ -94,11 +95,6 @@ class Quotas(Generic[KindT]):
         missing = {k: (w - self._made[k]) / w for k, w in self._wanted.items() if w}
         return sorted((k for k in missing if missing[k] > 0), key=lambda k: (-missing[k], k))
 
-    @property
-    def kinds(self) -> frozenset[KindT]:
-        """All kinds."""
-        return frozenset(self._wanted)
-
     def took(self, kind: KindT) -> None:
         """Count a row."""
         self._made[kind] += 1
@@ -127,7 +123,7 @@ class Asker:
         self._shelf = shelf
         self._vectors = vectors
         self._verifier = verifier
-        self._filter = BenchmarkFilter(benchmarks, recipe.near_duplicate)
+        self._filter = BenchmarkFilter(benchmarks, recipe.near_duplicate, answered=True)
         self.tally = Tally()
 
     @property
@@ -152,6 +148,17 @@ class Asker:
         rest = [row for row in short if row.id not in used]
         pool = ordered(rest, recipe.mapping.draw, main_label, f"{seed} mapping")
         return drafts + self._map(self._distinct(pool[: round(_SPARE * mapped)]), mapped)
+
+    def accept(self, drafts: Iterable[Draft], wanted: int) -> list[Draft]:
+        """Return up to so many of the drafts, those that pass every check."""
+
+        def checked(draft: Draft) -> Draft | None:
+            doubt = self._verifier.doubt(draft)
+            if doubt:
+                self.tally.throw(draft.kind, doubt)
+            return None if doubt else draft
+
+        return self._accepted(drafts, checked, wanted)
 
     def _distinct(self, rows: Sequence[Row]) -> list[Row]:
         kept = distinct(rows, self._recipe.limits.alike)
@@ -220,7 +227,7 @@ class Asker:
         return None
 
     def _accepted(
-        self, rows: Iterable[Row], make: Callable[[Row], Draft | None], wanted: int
+        self, rows: Iterable[SourceT], make: Callable[[SourceT], Draft | None], wanted: int
     ) -> list[Draft]:
         """Return up to so many drafts that also overlap no benchmark, told in batches."""
         accepted: list[Draft] = []

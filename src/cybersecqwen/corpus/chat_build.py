@@ -33,6 +33,7 @@ from cybersecqwen.corpus.check import check_corpus
 from cybersecqwen.corpus.draw import fraction
 from cybersecqwen.corpus.folder import atomic_folder
 from cybersecqwen.corpus.phrase import Journal, phrase
+from cybersecqwen.corpus.quizzing import quiz_drafts
 from cybersecqwen.corpus.records import Observer, hash_inputs, prepare
 from cybersecqwen.corpus.rows import Row, write_lines
 from cybersecqwen.corpus.split import Parts
@@ -65,6 +66,15 @@ class ChatManifest(msgspec.Struct, frozen=True):
     teacher: str
     inputs: dict[str, str]
     outputs: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Library:
+    """Knowledge sources, their entries and the passages these were cut into."""
+
+    catalogues: list[Catalogue]
+    entries: Mapping[str, Entry]
+    passages: list[Passage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +122,13 @@ def build_chat(
         vectors: dict[str, tuple[CvssVector, ...]] = {}
         work, parts = prepare(recipe, data, observe, lambda record: _note(record, vectors))
         observe("reading the catalogues and learning which words point to which weakness")
-        shelf = _shelve(recipe, data, parts, cut)
+        library = _read_library(recipe, data, cut)
+        shelf = _shelve(recipe, library, parts)
         rows = recipe.mapping.rows + recipe.analyst.rows + recipe.validation
+        rows += recipe.quiz.rows if recipe.quiz else 0
         verifier = Verifier(recipe.limits, shipped_taxonomy(), rows)
         asker = Asker(recipe, shelf, vectors, verifier, benchmarks)
-        made = _make(recipe, parts, asker, observe)
+        made = _make(recipe, parts, library, asker, observe)
         if teacher:
             observe(f"asking {teacher.name} to phrase {len(made.train):,} answers")
             made = _phrased(made, recipe, teacher, verifier, journal)
@@ -140,11 +152,15 @@ def _note(record: Advisory, vectors: dict[str, tuple[CvssVector, ...]]) -> None:
         vectors[name] = vectors.get(name, ()) + record.cvss
 
 
-def _shelve(recipe: ChatRecipe, data: Path, parts: Parts, cut: Cutter) -> Shelf:
+def _read_library(recipe: ChatRecipe, data: Path, cut: Cutter) -> _Library:
     catalogues = [read_cwe_text(data / recipe.knowledge.cwe)]
     catalogues += [read_stix(data / path) for path in recipe.knowledge.stix]
     entries, passages = cut(catalogues)
-    held = list(passages)
+    return _Library(catalogues, entries, list(passages))
+
+
+def _shelve(recipe: ChatRecipe, library: _Library, parts: Parts) -> Shelf:
+    entries, held = library.entries, library.passages
     books = Books(entries, held, shipped_taxonomy())
     explaining = (
         p.text for p in held if p.kind in _EXPLAINING and p.id.startswith(("CWE", "CAPEC"))
@@ -163,13 +179,23 @@ def _shelve(recipe: ChatRecipe, data: Path, parts: Parts, cut: Cutter) -> Shelf:
     return Shelf(books, evidence, Neighbours(both, counts, books))
 
 
-def _make(recipe: ChatRecipe, parts: Parts, asker: Asker, observe: Observer) -> _Made:
+def _make(
+    recipe: ChatRecipe, parts: Parts, library: _Library, asker: Asker, observe: Observer
+) -> _Made:
     observe("making validation questions")
-    rows = recipe.mapping.rows + recipe.analyst.rows
-    analyst = round(recipe.validation * recipe.analyst.rows / max(rows, 1))
-    validation = asker.ask(_labelled(parts.validation), analyst, recipe.validation - analyst)
+    quiz_rows = recipe.quiz.rows if recipe.quiz else 0
+    share = recipe.validation / max(recipe.mapping.rows + recipe.analyst.rows + quiz_rows, 1)
+    analyst, mapped = round(share * recipe.analyst.rows), round(share * recipe.mapping.rows)
+    validation = asker.ask(_labelled(parts.validation), analyst, mapped)
     observe("making training questions")
     train = asker.ask(_labelled(parts.train), recipe.analyst.rows, recipe.mapping.rows)
+    if recipe.quiz:
+        observe("making quiz questions")
+        found = quiz_drafts(
+            recipe, recipe.quiz, library.catalogues, library.entries, library.passages
+        )
+        validation += asker.accept(found["validation"], round(share * quiz_rows))
+        train += asker.accept(found["train"], quiz_rows)
     return _Made(train, validation, Counter())
 
 

@@ -95,6 +95,22 @@ class Analyst(Recipe, frozen=True):
     draw: Draw = Draw()
 
 
+class Quiz(Recipe, frozen=True):
+    """Multiple-choice questions about the catalogues.
+
+    Attributes:
+        rows: How many to train on.
+        open_book: Share that is asked with passages in front, one of which decides.
+        per_page: Questions of one kind on one page, at most.
+        per_kind: Questions of one kind, at most, before checks.
+    """
+
+    rows: Count
+    open_book: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    per_page: Annotated[int, Meta(ge=1)] = 2
+    per_kind: Annotated[int, Meta(ge=1)] = 400
+
+
 class Limits(Recipe, frozen=True):
     """What a row may be.
 
@@ -134,6 +150,7 @@ class ChatRecipe(RecordsRecipe, frozen=True, kw_only=True):
         knowledge: What answers cite.
         mapping: Descriptions to be mapped.
         analyst: Questions about records.
+        quiz: Questions about the catalogues.
         validation: Rows to validate on, from records held out, in the mixture's proportions.
         limits: What a row may be.
         teacher: For builds with a teacher.
@@ -144,6 +161,7 @@ class ChatRecipe(RecordsRecipe, frozen=True, kw_only=True):
     knowledge: Knowledge
     mapping: Mapping
     analyst: Analyst
+    quiz: Quiz | None = None
     validation: Count = 0
     limits: Limits = Limits()
     teacher: Teacher = Teacher()
