@@ -13,6 +13,7 @@ from cybersecqwen.core.records import CvssVector, Labeller
 from cybersecqwen.core.text import clean
 from cybersecqwen.corpus.analyst import attacking, choosing, explaining, mapping, scoring
 from cybersecqwen.corpus.analyst.draft import Case, Draft, Shelf
+from cybersecqwen.corpus.analyst.evidence import Finding
 from cybersecqwen.corpus.analyst.facts import read_facts
 from cybersecqwen.corpus.analyst.severity import severity_of
 from cybersecqwen.corpus.chat import texts_of
@@ -208,8 +209,15 @@ class Asker:
             labeller=who,
             severity=severity_of(self._vectors.get(row.id, ())),
             facts=read_facts(text),
-            findings=self._shelf.evidence.find(text, cwe),
+            findings=self._findings(text, cwe),
         )
+
+    def _findings(self, text: str, cwe: str) -> tuple[Finding, ...]:
+        """Return what points to a weakness: words that were learnt, else its name."""
+        if found := self._shelf.evidence.find(text, cwe):
+            return found
+        span = self._shelf.books.named_in(text, cwe)
+        return (Finding(text[slice(*span)], 1.0, span[0]),) if span else ()
 
     def _draft(self, case: Case, kind: str, make: Maker) -> Draft | None:
         """Return a question that passes, in one of several attempts at wording it."""

@@ -58,7 +58,7 @@ def quiz_drafts(
     )
     parts = split(ask(library, origins, plan, Tally()), library, plan)
     return {
-        name: [_draft(row, rows, quiz, recipe.seed) for row in _mixed(rows, recipe.seed)]
+        name: [_draft(row, rows, quiz, recipe.seed, entries) for row in _mixed(rows, recipe.seed)]
         for name, rows in parts.items()
     }
 
@@ -67,16 +67,18 @@ def _mixed(rows: Sequence[QuizRow], seed: int) -> list[QuizRow]:
     return sorted(rows, key=lambda row: fraction(f"{seed} quiz {row.id}"))
 
 
-def _draft(row: QuizRow, rows: Sequence[QuizRow], quiz: Quiz, seed: int) -> Draft:
+def _draft(
+    row: QuizRow, rows: Sequence[QuizRow], quiz: Quiz, seed: int, entries: Mapping[str, Entry]
+) -> Draft:
     """Return a question as a conversation; its wrong passages are other questions' right ones."""
     draw = Random(f"{seed} {row.id}")
     is_open = draw.random() < quiz.open_book
-    used = _passage(row)
+    used = _passage(row, entries)
     shown: list[Passage] = []
     if is_open:
         alike = [other for other in draw.sample(rows, min(60, len(rows))) if other.page != row.page]
         alike.sort(key=lambda other: other.kind != row.kind)
-        shown = shuffled([used, *map(_passage, alike[:_OTHERS])], draw)
+        shown = shuffled([used, *(_passage(other, entries) for other in alike[:_OTHERS])], draw)
     # Where the exception is asked for, the passage is no reason for the right option.
     style = draw.choice(STYLES[:2] if _NEGATED.search(row.question) else STYLES)
     letter = LETTERS[row.answer]
@@ -96,5 +98,5 @@ def _draft(row: QuizRow, rows: Sequence[QuizRow], quiz: Quiz, seed: int) -> Draf
     )
 
 
-def _passage(row: QuizRow) -> Passage:
-    return Passage(row.passage, row.page, row.kind, row.evidence)
+def _passage(row: QuizRow, entries: Mapping[str, Entry]) -> Passage:
+    return Passage(row.passage, entries[row.page].name, row.kind, row.evidence)

@@ -113,6 +113,19 @@ class Books:
         parts += [self.entries[name].name for name in self.linked(cwe, "attack pattern")]
         return " ".join(parts)
 
+    def named_in(self, text: str, cwe: str) -> tuple[int, int] | None:
+        """Return where a text spells out one of a weakness's names, the longest first, or None."""
+        entry = self.entries.get(cwe)
+        names = {self.short_name(cwe), *(entry.aliases if entry else ())}
+        for name in sorted(names, key=lambda name: (-len(name), name)):
+            parts = map(re.escape, re.findall(r"\w+", name))
+            pattern = r"[\s-]+".join(parts)
+            # A short name counts only as it is spelt: CSS is not css.
+            flags = re.IGNORECASE if len(name) > 4 else 0
+            if pattern and (match := re.search(rf"\b{pattern}\b", text, flags)):
+                return match.span()
+        return None
+
     def _telling(self, cwe: str) -> frozenset[str]:
         return frozenset(stem(word) for word in words(self.telling_text(cwe)))
 
