@@ -43,7 +43,7 @@ def pattern(case: Case, shelf: Shelf, rng: Random) -> Draft | None:
     found = [
         (name, advice)
         for name in shelf.books.linked(case.cwe, "attack pattern")
-        if _fits(name, case, shelf)
+        if fits(name, case, shelf)
         and (advice := best_advice(shelf.books.of_kind(name, "mitigation"), case, shelf, rng))
     ]
     if not found:
@@ -73,7 +73,7 @@ def technique(case: Case, shelf: Shelf, rng: Random) -> Draft | None:
     chains = [
         (capec, f"T{number.removeprefix('T')}", passage)
         for capec in shelf.books.linked(case.cwe, "attack pattern")
-        if _fits(capec, case, shelf)
+        if fits(capec, case, shelf)
         for number in _techniques(capec, shelf)
         for passage in shelf.books.of_kind(f"T{number.removeprefix('T')}", "mitigation")
         if len(passage.text) < 500 and _named_in(f"T{number.removeprefix('T')}", case, shelf)
@@ -98,7 +98,7 @@ def technique(case: Case, shelf: Shelf, rng: Random) -> Draft | None:
     return Draft("technique", prompt, response, case.record, (about, links, advice))
 
 
-def _fits(capec: str, case: Case, shelf: Shelf) -> bool:
+def fits(capec: str, case: Case, shelf: Shelf) -> bool:
     """Whether an attack pattern's name says nothing but what the record and its weakness say.
 
     CWE lists dozens of patterns for a general weakness; one through SOAP messages is no answer to

@@ -13,8 +13,11 @@ from cybersecqwen.core.prompts import (
     render_question,
 )
 from cybersecqwen.core.records import Passage, Question
+from cybersecqwen.core.text import words
+from cybersecqwen.corpus.analyst.attacking import fits
 from cybersecqwen.corpus.analyst.books import quoted, sentences
 from cybersecqwen.corpus.analyst.draft import LABELLER_NAMES, Case, Draft, Shelf, describe, shuffled
+from cybersecqwen.corpus.analyst.evidence import stem
 from cybersecqwen.corpus.analyst.explaining import advice_of, best_advice
 from cybersecqwen.corpus.analyst.mapping import speaks_of
 from cybersecqwen.corpus.analyst.scoring import told
@@ -59,19 +62,17 @@ def choose_weakness(case: Case, shelf: Shelf, rng: Random) -> Draft | None:
         if broader or (relation != "parent" and not speaks_of(case, name, shelf)):
             wrong.append(name)
     picked = wrong[:6]
-    if len(picked) < 3:
+    # Without a word that points to it, the label would have to be guessed.
+    if len(picked) < 3 or not case.findings:
         return None
     options = [case.cwe, *rng.sample(picked, 3)]
     show = rng.choice((shelf.books.named, shelf.books.taxonomy.name, _with_name(shelf)))
-    if not case.findings:
-        reason = f"{shelf.books.short_name(case.cwe)} is where {shelf.books.brief(case.cwe, rng)}."
-    else:
-        reason = rng.choice(
-            (
-                f"The text says {quoted(case.quotes)}: {shelf.books.brief(case.cwe, rng)}.",
-                f"What decides is {quoted(case.quotes)}; {shelf.books.brief(case.cwe, rng)}.",
-            )
+    reason = rng.choice(
+        (
+            f"The text says {quoted(case.quotes)}: {shelf.books.brief(case.cwe, rng)}.",
+            f"What decides is {quoted(case.quotes)}; {shelf.books.brief(case.cwe, rng)}.",
         )
+    )
     texts = [show(name) for name in options]
     passages = [p for name in options if (p := shelf.books.first(name))]
     ask = rng.choice(_WEAKNESS).format(who=LABELLER_NAMES[case.labeller])
@@ -90,10 +91,11 @@ def choose_advice(case: Case, shelf: Shelf, rng: Random) -> Draft | None:
         if relation in {"parent", "child"} or speaks_of(case, name, shelf):
             continue
         found = best_advice(shelf.books.of_kind(name, "mitigation"), case, shelf, rng)
-        if found and _first(found) and _first(found) not in mine:
+        # A measure that speaks of the label's own matter might help against it too.
+        if found and _first(found) not in mine and not _speaks_to(found, case, shelf):
             wrong.append(found)
     distinct = list({_first(p): p for p in wrong if _first(p) != _first(right)}.values())
-    if len(distinct) < 3 or not _first(right):
+    if len(distinct) < 3 or not _speaks_to(right, case, shelf):
         return None
     passages = [right, *rng.sample(distinct[:6], 3)]
     reason = (
@@ -113,12 +115,13 @@ def choose_pattern(case: Case, shelf: Shelf, rng: Random) -> Draft | None:
         name
         for other, _ in shelf.neighbours.near(case.cwe)
         for name in shelf.books.linked(other, "attack pattern")
-        if name not in own
+        if name not in own and not fits(name, case, shelf)
     ]
     distinct = list(dict.fromkeys(wrong))
-    if not own or len(distinct) < 3:
+    fitting = [name for name in own if fits(name, case, shelf)]
+    if not fitting or len(distinct) < 3:
         return None
-    options = [rng.choice(own), *rng.sample(distinct[:8], 3)]
+    options = [rng.choice(fitting), *rng.sample(distinct[:8], 3)]
     names = [f"{name}: {shelf.books.entries[name].name}" for name in options]
     passages = [p for name in options if (p := shelf.books.first(name))]
     reason = f"{options[0]} is listed for {shelf.books.named(case.cwe)} [{options[0]}]."
@@ -180,6 +183,12 @@ def answered(letter: str, style: Template, reason: str) -> str:
 
 def _with_name(shelf: Shelf):  # type: ignore[no-untyped-def]
     return lambda cwe: f"{cwe}: {shelf.books.taxonomy.name(cwe)}"
+
+
+def _speaks_to(passage: Passage, case: Case, shelf: Shelf) -> bool:
+    """Whether a measure's first sentence has a word that tells the record's weakness."""
+    said = {stem(word) for word in words(_first(passage))}
+    return bool(said & shelf.evidence.telling(case.cwe))
 
 
 def _first(passage: Passage) -> str:

@@ -125,6 +125,10 @@ class Evidence:
                 break
         return tuple(sorted(chosen, key=lambda finding: finding.start))
 
+    def telling(self, cwe: str) -> frozenset[str]:
+        """Return the stems of words that tell a weakness from others."""
+        return self._telling.get(cwe, frozenset())
+
     def points_to(self, text: str, cwe: str) -> float:
         """Return the weight of the strongest piece of a description for a weakness, else 0."""
         weights = self._weights.get(cwe, {})

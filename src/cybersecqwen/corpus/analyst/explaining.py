@@ -337,6 +337,7 @@ def advice_of(text: str) -> str:
         said.endswith((".", "!"))
         and "[REF" not in said
         and said.count('"') % 2 == 0
+        and said.count("(") == said.count(")")
         and len(said) > 30
     )
     return (

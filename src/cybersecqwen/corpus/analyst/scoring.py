@@ -173,7 +173,15 @@ _WORDS = (
     (
         "PR",
         "L",
-        ("authenticated", "low-privileged", "contributor", "subscriber", "author", "logged"),
+        (
+            "authenticated",
+            "low-privileged",
+            "low privilege",
+            "contributor",
+            "subscriber",
+            "author",
+            "logged",
+        ),
     ),
     ("PR", "H", ("admin", "high-privileged", "privileged", "shop manager", "editor")),
 )
