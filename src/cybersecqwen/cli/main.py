@@ -16,7 +16,10 @@ PURPOSE = "Defensive-cybersecurity models that run on your own machine, with no 
 
 # Each is a module beside this one with HELP, configure(parser) and run(arguments) -> exit code.
 # None of them imports anything heavy at its top, so that --help stays instant.
-VERBS = ("map", "ask", "data", "corpus", "train", "export", "eval", "kb", "serve", "info", "doctor")
+VERBS = (
+    *("map", "ask", "data", "corpus", "train", "export", "eval", "kb"),
+    *("serve", "mcp", "info", "doctor"),
+)
 
 
 def build_parser(verb: str | None = None) -> argparse.ArgumentParser:

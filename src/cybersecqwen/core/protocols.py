@@ -55,6 +55,7 @@ class Generation:
         seconds: Wall time, shared out evenly inside a batch.
         new_tokens: Tokens written, or None where the backend does not say.
         error: Why, when ``finish`` is ``error``.
+        prompt_tokens: Tokens read, or None where the backend does not say.
     """
 
     text: str
@@ -62,6 +63,7 @@ class Generation:
     seconds: float
     new_tokens: int | None = None
     error: str = ""
+    prompt_tokens: int | None = None
 
 
 class Backend(Protocol):

@@ -135,6 +135,7 @@ class LlamaCppBackend:
             "stop" if ended else "length",
             time.monotonic() - start,
             new_tokens=last.get("tokens_predicted"),
+            prompt_tokens=last.get("tokens_evaluated"),
         )
 
     def score(
@@ -185,6 +186,7 @@ class LlamaCppBackend:
             "stop" if ended else "length",
             time.monotonic() - start,
             new_tokens=reply["tokens_predicted"],
+            prompt_tokens=reply.get("tokens_evaluated"),
         )
 
     def _request(

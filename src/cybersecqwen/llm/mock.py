@@ -88,6 +88,7 @@ class MockBackend:
                 "length" if cut else "stop",
                 self._delay_s + rule.delay_s,
                 new_tokens=min(len(words), sampling.max_tokens),
+                prompt_tokens=sum(len(turn.content.split()) for turn in conversation),
             )
 
     def stream(

@@ -58,6 +58,7 @@ class _Choice(msgspec.Struct):
 
 class _Usage(msgspec.Struct):
     completion_tokens: int | None = None
+    prompt_tokens: int | None = None
 
 
 class _Completion(msgspec.Struct):
@@ -117,6 +118,9 @@ class OpenAiBackend:
             raise InputError("openai: keep the key out of the URL, put it in CYBERSECQWEN_API_KEY")
         self._name = f"openai:{target}"
         base = url.rstrip("/") if parts.path.strip("/") else f"{url.rstrip('/')}/v1"
+        self.base = base
+        self.model = self._model
+        self.headers = {"Content-Type": "application/json", **_authorization(parts.scheme)}
         self._url = f"{base}/chat/completions"
         self._concurrency = concurrency
         self._timeout_s = timeout_s
@@ -126,7 +130,7 @@ class OpenAiBackend:
         self._pacer = Pacer(requests_per_minute)
         self._probing = threading.Lock()
         self._client = httpx.Client(
-            headers={"Content-Type": "application/json", **_authorization(parts.scheme)},
+            headers=self.headers,
             limits=httpx.Limits(max_connections=concurrency + 1),
             trust_env=not _is_loopback(parts.hostname),  # no proxy between this machine and itself
         )
@@ -178,10 +182,10 @@ class OpenAiBackend:
         cutter = StopCutter(sampling.stop)
         pieces: list[str] = []
         finish: Literal["stop", "length"] = "stop"
-        tokens = None
+        usage = _Usage()
         try:
             for chunk in self._chunks(conversation, sampling):
-                tokens = chunk.usage.completion_tokens if chunk.usage else tokens
+                usage = chunk.usage or usage
                 for choice in chunk.choices[:1]:
                     said = choice.delta or choice.message or _Reply()
                     if piece := cutter.feed(said.content or ""):
@@ -200,7 +204,13 @@ class OpenAiBackend:
             seconds = time.monotonic() - start
             yield Generation("".join(pieces), "error", seconds, error=str(error))
             return
-        yield Generation("".join(pieces), finish, time.monotonic() - start, new_tokens=tokens)
+        yield Generation(
+            "".join(pieces),
+            finish,
+            time.monotonic() - start,
+            new_tokens=usage.completion_tokens,
+            prompt_tokens=usage.prompt_tokens,
+        )
 
     def score(
         self, conversation: Sequence[Message], continuations: Sequence[str]
@@ -268,8 +278,14 @@ class OpenAiBackend:
         finish: Literal["stop", "length"] = "stop"
         if choice.finish_reason == "length" and not stopped:
             finish = "length"
-        tokens = reply.usage.completion_tokens if reply.usage else None
-        return Generation(text, finish, time.monotonic() - start, new_tokens=tokens)
+        usage = reply.usage or _Usage()
+        return Generation(
+            text,
+            finish,
+            time.monotonic() - start,
+            new_tokens=usage.completion_tokens,
+            prompt_tokens=usage.prompt_tokens,
+        )
 
     def _chunks(self, conversation: Sequence[Message], sampling: Sampling) -> Iterator[_Chunk]:
         seed = item_seed(sampling.seed, sampling.first_index)

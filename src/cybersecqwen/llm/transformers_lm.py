@@ -146,7 +146,7 @@ class TransformersBackend:
                 fed = max(fed, len(text))
                 if cutter.stopped:
                     break
-        whole = self._read(written, sampling, time.monotonic() - start)
+        whole = self._read(written, len(prompt), sampling, time.monotonic() - start)
         if rest := whole.text[shown:]:
             yield rest
         yield whole
@@ -244,7 +244,7 @@ class TransformersBackend:
         answers = []
         for place, prompt in enumerate(prompts):
             if place in by_place:
-                answers.append(self._read(by_place[place], sampling, seconds))
+                answers.append(self._read(by_place[place], len(prompt), sampling, seconds))
             else:
                 reason = _too_long(len(prompt), self._context or 0, room)
                 answers.append(Generation("", "error", 0.0, error=reason))
@@ -289,7 +289,9 @@ class TransformersBackend:
             )
         return [list(row) for row in out[:, width:].tolist()]
 
-    def _read(self, tokens: list[int], sampling: Sampling, seconds: float) -> Generation:
+    def _read(
+        self, tokens: list[int], prompt: int, sampling: Sampling, seconds: float
+    ) -> Generation:
         end = next((n for n, token in enumerate(tokens) if token in self._ends), None)
         kept = tokens if end is None else tokens[:end]
         whole: str = self._tokenizer.decode(kept, skip_special_tokens=True)
@@ -298,7 +300,7 @@ class TransformersBackend:
         finish: Any = "stop" if stopped or end is not None else "length"
         # Servers count the end token too.
         count = len(kept) if end is None else len(kept) + 1
-        return Generation(text, finish, seconds, new_tokens=count)
+        return Generation(text, finish, seconds, new_tokens=count, prompt_tokens=prompt)
 
     def _encode(self, conversation: Sequence[Message], *, raw: bool = False) -> list[int]:
         turns = defused(conversation)

@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from mcp.server.transport_security import TransportSecuritySettings
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -18,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from cybersecqwen import __version__
 from cybersecqwen.core.errors import CyberSecQwenError
-from cybersecqwen.serving import rest
+from cybersecqwen.serving import files_route, openai_api, rest
 from cybersecqwen.serving.errors import (
     ApiError,
     as_api_error,
@@ -26,6 +27,7 @@ from cybersecqwen.serving.errors import (
     validation_message,
 )
 from cybersecqwen.serving.gate import Gate
+from cybersecqwen.serving.mcp_tools import mcp_server
 from cybersecqwen.serving.metrics import Metrics
 from cybersecqwen.serving.schemas import ErrorOut
 from cybersecqwen.serving.service import Service
@@ -53,12 +55,24 @@ def create_app(service: Service) -> FastAPI:
     metrics.watch("batches_waiting", "Batches and files waiting", lambda: service.jobs.waiting)
     metrics.watch("questions_waiting", "Questions waiting", lambda: service.answers.waiting)
 
+    service.count_tokens = lambda tokens: metrics.tokens.inc(tokens or 0)
+
+    agents = mcp_server(service)
+    # Stateless: no session outlives its request, so nothing is held for clients that are gone,
+    # and the gate has checked host, origin and token.
+    mcp_routes = agents.streamable_http_app(
+        json_response=True,
+        stateless_http=True,
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    ).routes
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
-            yield
+            async with agents.session_manager.run():
+                yield
         finally:
-            service.close()
+            await service.close()
 
     # FastAPI's own documentation pages load scripts from elsewhere.
     app = FastAPI(
@@ -71,7 +85,9 @@ def create_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.metrics = metrics
-    app.include_router(rest.router)
+    for router in (rest.router, files_route.router, openai_api.router):
+        app.include_router(router)
+    app.router.routes.extend(mcp_routes)
     _serve_page(app)
     _answer_errors(app)
     _describe(app)

@@ -93,9 +93,10 @@ class Gate:
             self._check_origin(scope, headers)
             self._check_token(scope, headers)
             if scope["path"] == FILE_ROUTE:
-                await self._app(scope, self._metered(headers, receive), exchange.send)
+                await self._app(scope, self._metered(headers, receive, exchange), exchange.send)
                 return
             body = await self._body(headers, receive)
+            exchange.body_taken = True
             await self._watched(scope, body, receive, exchange)
         except _LeftError:
             return
@@ -177,21 +178,19 @@ class Gate:
                 408,
                 f"the body did not arrive within {self._settings.body_seconds:g} s",
                 "slow_body",
-                {"Connection": "close"},
             ) from error
 
-    def _metered(self, headers: Headers, receive: Receive) -> Receive:
+    def _metered(self, headers: Headers, receive: Receive, exchange: _Exchange) -> Receive:
         """Return ``receive`` for a body of any size: bounded, and not endlessly slow."""
         most = self._settings.max_file_bytes
         patience = self._settings.body_seconds
         _check_length(headers, most)
         start = time.monotonic()
         taken = 0
-        ended = False
 
         async def metered() -> Message:
-            nonlocal taken, ended
-            if ended:
+            nonlocal taken
+            if exchange.body_taken:
                 return await receive()
             try:
                 async with asyncio.timeout(patience):
@@ -200,11 +199,12 @@ class Gate:
                 raise ApiError(408, "the file stopped arriving", "slow_body") from error
             if message["type"] == "http.request":
                 taken += len(message.get("body", b""))
-                ended = not message.get("more_body", False)
+                exchange.body_taken = not message.get("more_body", False)
             if taken > most:
                 raise _too_large(most)
             seconds = time.monotonic() - start
-            if not ended and seconds > patience and taken / seconds < _SLOWEST_BYTES_PER_SECOND:
+            slow = seconds > patience and taken / seconds < _SLOWEST_BYTES_PER_SECOND
+            if slow and not exchange.body_taken:
                 raise ApiError(408, "the file arrives too slowly", "slow_body")
             return message
 
@@ -266,6 +266,7 @@ class _Exchange:
     def __init__(self, send: Send) -> None:
         self._send = send
         self.status = 0
+        self.body_taken = False
 
     @property
     def started(self) -> bool:
@@ -279,6 +280,9 @@ class _Exchange:
             headers = list(message.get("headers", ()))
             if not any(name.lower() == b"cache-control" for name, _ in headers):
                 headers.append(_UNCACHED)
+            if not self.body_taken:
+                # Nobody reads the rest of the body: the connection cannot be used again.
+                headers.append((b"connection", b"close"))
             await self._send({**message, "headers": headers + _SECURITY_HEADERS})
         elif message.get("more_body", False):
             # A client that never reads must not hold what a stream holds.
@@ -303,9 +307,7 @@ def _check_length(headers: Headers, most: int) -> None:
 
 
 def _too_large(most: int) -> ApiError:
-    return ApiError(
-        413, f"the body is larger than {most:,} bytes", "too_large", {"Connection": "close"}
-    )
+    return ApiError(413, f"the body is larger than {most:,} bytes", "too_large")
 
 
 def _route(scope: Scope) -> str:

@@ -20,7 +20,16 @@ from cybersecqwen.serving.batching import map_lines, readable
 from cybersecqwen.serving.errors import ApiError
 from cybersecqwen.serving.names import model_name
 from cybersecqwen.serving.service import Service
-from cybersecqwen.serving.streaming import NDJSON, SSE, Streamed, event, failure, timed, wants
+from cybersecqwen.serving.streaming import (
+    NDJSON,
+    SSE,
+    Streamed,
+    begun,
+    event,
+    failure,
+    timed,
+    wants,
+)
 from cybersecqwen.specialists.job import MapOptions
 from cybersecqwen.specialists.rows import MapRow
 
@@ -115,7 +124,7 @@ async def map_texts(request: Request, asked: Annotated[schemas.MapRequest, Body(
     records = [_record(number, item) for number, item in enumerate(items, 1)]
     windows = lines_of(service, records, asked.options)
     if wants(request, NDJSON):
-        return Streamed(_ndjson(service, windows), media_type=NDJSON)
+        return Streamed(ndjson(service, windows), media_type=NDJSON)
     lines: list[Line] = []
     async with contextlib.aclosing(windows):
         async for window in windows:
@@ -149,7 +158,7 @@ def lines_of(
     return service.jobs.draw(lambda: map_lines(service.mapper, records, options, service.maker))
 
 
-async def _ndjson(service: Service, windows: AsyncGenerator[list[Line]]) -> AsyncGenerator[bytes]:
+async def ndjson(service: Service, windows: AsyncGenerator[list[Line]]) -> AsyncGenerator[bytes]:
     """Write lines as they come; what goes wrong after the first is the last line."""
     limit = service.settings.job_seconds
     try:
@@ -178,7 +187,7 @@ async def ask(request: Request, asked: Annotated[schemas.AskRequest, Body()]) ->
         raise ApiError(400, "question: has nothing to read", "empty_text")
     pieces = answer_pieces(service, asked)
     if wants(request, SSE):
-        return Streamed(_events(service, pieces), media_type=SSE)
+        return Streamed(_events(service, await begun(pieces)), media_type=SSE)
     async with contextlib.aclosing(pieces):
         async for piece in pieces:
             if not isinstance(piece, str):

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.serving.app import create_app
+from cybersecqwen.serving.mcp_tools import mcp_server
 from cybersecqwen.serving.service import Service, open_service
 from cybersecqwen.serving.settings import ServeSettings
 
@@ -108,7 +109,24 @@ def serve(settings: ServeSettings) -> None:
     """
     set_up_log()
     service = open_service(settings)
-    config = uvicorn.Config(
+    config = configure(settings, service)
+    server = Server(config, service)
+    try:
+        sock = config.bind_socket()
+    except SystemExit as error:  # uvicorn's way to say that it cannot
+        asyncio.run(service.close())
+        raise InputError(f"{settings.host}:{settings.port} cannot be listened on") from error
+    host, port = sock.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    log.info("listening on http://%s:%d", shown, port)
+    if not settings.on_loopback:
+        log.warning("other machines can reach this service; clients need the token")
+    server.run(sockets=[sock])
+
+
+def configure(settings: ServeSettings, service: Service) -> uvicorn.Config:
+    """Return uvicorn's configuration for a service."""
+    return uvicorn.Config(
         create_app(service),
         host=settings.host,
         port=settings.port,
@@ -123,18 +141,26 @@ def serve(settings: ServeSettings) -> None:
         timeout_graceful_shutdown=settings.drain_seconds,
         backlog=1024,
     )
-    server = Server(config, service)
-    try:
-        sock = config.bind_socket()
-    except SystemExit as error:  # uvicorn's way to say that it cannot
-        service.close()
-        raise InputError(f"{settings.host}:{settings.port} cannot be listened on") from error
-    host, port = sock.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    log.info("listening on http://%s:%d", shown, port)
-    if not settings.on_loopback:
-        log.warning("other machines can reach this service; clients need the token")
-    server.run(sockets=[sock])
+
+
+def serve_stdio(settings: ServeSettings) -> None:
+    """Serve an agent over standard input and output until it closes them.
+
+    Raises:
+        InputError: A setting names what is not there.
+        MissingExtraError: The language model needs an optional package.
+        ModelError: A model cannot be loaded.
+    """
+    set_up_log()
+    service = open_service(settings)
+
+    async def talk() -> None:
+        try:
+            await mcp_server(service).run_stdio_async()
+        finally:
+            await service.close()
+
+    asyncio.run(talk())
 
 
 def set_up_log(stream: Any = None) -> None:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import httpx
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.places import knowledge_folder
@@ -20,9 +25,39 @@ from cybersecqwen.serving.threads import Desk
 from cybersecqwen.specialists.rows import RowMaker
 
 if TYPE_CHECKING:
+    from cybersecqwen.llm.openai_http import OpenAiBackend
     from cybersecqwen.specialists import CweMapper
 
 log = logging.getLogger("cybersecqwen.serve")
+
+
+class Upstream:
+    """A server that speaks OpenAI's API, to which requests are passed through.
+
+    Args:
+        backend: The same server as a backend, which knows its address and key.
+        seconds: For an answer.
+    """
+
+    def __init__(self, backend: OpenAiBackend, seconds: float) -> None:
+        self.base = backend.base
+        self.model = backend.model
+        self.under_way = 0
+        self.client = httpx.AsyncClient(
+            headers=backend.headers,
+            timeout=httpx.Timeout(seconds, connect=10.0),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
+            trust_env=False,
+        )
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count a request while it is with the upstream."""
+        self.under_way += 1
+        try:
+            yield
+        finally:
+            self.under_way -= 1
 
 
 @dataclass
@@ -38,6 +73,7 @@ class Service:
         taxonomy: The CWE catalogue.
         maker: Turns predictions into rows.
         draining: Whether it has been told to stop.
+        uploads: Files that are arriving.
     """
 
     settings: ServeSettings
@@ -47,6 +83,7 @@ class Service:
     backend: Backend | None
     taxonomy: Taxonomy = field(default_factory=shipped_taxonomy)
     draining: bool = False
+    uploads: int = 0
 
     def __post_init__(self) -> None:
         limits = self.settings
@@ -55,6 +92,10 @@ class Service:
         self.jobs = Desk("batches", limits.jobs, limits.jobs)
         self.answers = Desk("questions", limits.parallel, limits.answer_queue)
         self.lookups = Desk("searches", 2, limits.queue)
+        self.started = int(time.time())
+        self.count_tokens: Callable[[int | None], None] = lambda _: None
+        passed_on = self.backend is not None and self.backend.name.startswith("openai:")
+        self.upstream = Upstream(self.backend, limits.answer_seconds) if passed_on else None  # type: ignore[arg-type]
 
     def book(self) -> KnowledgeBase:
         """Return the knowledge base.
@@ -75,8 +116,10 @@ class Service:
         backend = self.backend if with_model else None
         return Answerer(self.book(), backend=backend, specialist=self.mapper)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stop the threads and free the language model."""
+        if self.upstream is not None:
+            await self.upstream.client.aclose()
         for part in (self.batcher, self.jobs, self.answers, self.lookups):
             part.close()
         close = getattr(self.backend, "close", None)

@@ -49,6 +49,7 @@ class ServeSettings(BaseSettings):
         queue: Single texts that may wait to be mapped.
         jobs: Batches and files mapped at once; as many again may wait.
         parallel: Answers written by the language model at once.
+        upstream_parallel: Requests passed through to another server at once.
         answer_queue: Questions that may wait for it.
         context: Tokens of prompt and answer together, for a GGUF model.
         threads: Processor cores for mapping; None for all.
@@ -80,6 +81,7 @@ class ServeSettings(BaseSettings):
     queue: int = Field(1024, gt=0)
     jobs: int = Field(2, gt=0)
     parallel: int = Field(1, gt=0)
+    upstream_parallel: int = Field(256, gt=0)
     answer_queue: int = Field(16, ge=0)
     context: int = Field(8192, gt=0)
     threads: int | None = Field(None, gt=0)

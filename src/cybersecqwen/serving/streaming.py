@@ -63,6 +63,23 @@ async def timed(items: AsyncGenerator[ItemT], seconds: float) -> AsyncGenerator[
         await items.aclose()
 
 
+async def begun(items: AsyncGenerator[ItemT]) -> AsyncGenerator[ItemT]:
+    """Draw the first item now, so that what cannot be answered is refused with a proper status."""
+    try:
+        first = await anext(items)
+    except BaseException:
+        await items.aclose()
+        raise
+
+    async def all_of_them() -> AsyncGenerator[ItemT]:
+        async with contextlib.aclosing(items):
+            yield first
+            async for item in items:
+                yield item
+
+    return all_of_them()
+
+
 def event(value: Any, name: str = "") -> bytes:
     """Return one server-sent event with a JSON value."""
     head = f"event: {name}\n" if name else ""
