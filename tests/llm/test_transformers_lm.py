@@ -162,6 +162,17 @@ def test_raw_puts_the_bare_text(tiny_llama: Path, plain: Any, tokenizer: Any) ->
     assert score == pytest.approx(float(row[tokenizer("A")["input_ids"][0]]), abs=1e-4)
 
 
+def test_local_takes_safetensors_alone(tiny_llama: Path, tmp_path: Path) -> None:
+    assert list(open_backend(f"hf:{tiny_llama}", local=True).generate(ASKED[:1], Sampling()))
+    for file in tiny_llama.iterdir():
+        if file.suffix != ".safetensors":
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    weights = transformers.AutoModelForCausalLM.from_pretrained(tiny_llama).state_dict()
+    torch.save(weights, tmp_path / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="safetensors"):
+        open_backend(f"hf:{tmp_path}", local=True)
+
+
 def test_missing_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="nothing-here"):
         open_backend(f"hf:{tmp_path / 'nothing-here'}")

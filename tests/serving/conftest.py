@@ -6,7 +6,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +18,6 @@ from starlette.testclient import TestClient
 
 from cybersecqwen.core.records import Entry, Section
 from cybersecqwen.knowledge.index import build
-from cybersecqwen.serving.app import create_app
 from cybersecqwen.serving.running import Server, configure
 from cybersecqwen.serving.service import Service, open_service
 from cybersecqwen.serving.settings import ServeSettings
@@ -27,6 +25,7 @@ from cybersecqwen.sources.cwe_text import read_cwe_text
 from cybersecqwen.sources.stix import read_stix
 from cybersecqwen.specialists import CweMapper
 from mitre_files import write_all
+from serving_help import opened
 from tiny_specialist import write_model
 
 SCRIPTING = Entry(
@@ -72,16 +71,6 @@ def no_kb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CYBERSECQWEN_KB", str(tmp_path_factory.mktemp("empty") / "none"))
         yield
-
-
-@contextmanager
-def opened(**settings: Any) -> Iterator[TestClient]:
-    """Open a service without a socket."""
-    service = open_service(ServeSettings(**settings))
-    with TestClient(
-        create_app(service), base_url="http://127.0.0.1", raise_server_exceptions=False
-    ) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

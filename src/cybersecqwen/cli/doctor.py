@@ -13,6 +13,7 @@ import msgspec
 
 from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, printable
 from cybersecqwen.core.machine import usable_cores
+from cybersecqwen.core.places import knowledge_folder
 
 HELP = "check this installation: packages, model, processor, memory, GPU"
 
@@ -52,6 +53,9 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
         cores: Processor cores that this process may use.
         memory_bytes: Main memory; None where the system does not say.
         gpus: Graphics processors that torch can use; None without torch.
+        knowledge: Folder of the user's knowledge base.
+        knowledge_built: Whether there is one.
+        serving: What ``serve`` would lack; empty when all of it would work.
         cache: Folder for temporary files.
         cache_writable: Whether it can be written.
     """
@@ -69,6 +73,9 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     cores: int
     memory_bytes: int | None
     gpus: list[str] | None
+    knowledge: str
+    knowledge_built: bool
+    serving: list[str]
     cache: str
     cache_writable: bool
 
@@ -105,6 +112,7 @@ def diagnose() -> Diagnosis:
         model, answer, failure = _try_model()
         problems += [failure] if failure else []
     cache = tempfile.gettempdir()
+    knowledge = knowledge_folder()
     return Diagnosis(
         works=not problems,
         problems=problems,
@@ -119,6 +127,9 @@ def diagnose() -> Diagnosis:
         cores=usable_cores(),
         memory_bytes=_memory(),
         gpus=_gpus(),
+        knowledge=str(knowledge),
+        knowledge_built=(knowledge / "manifest.json").is_file(),
+        serving=_serving(extras, knowledge),
         cache=cache,
         cache_writable=os.access(cache, os.W_OK),
     )
@@ -155,6 +166,21 @@ def _requirements() -> tuple[dict[str, str | None], dict[str, Extra]]:
         command = f"pip install '{PACKAGE}[{extra_name}]'"
         extras[extra_name] = Extra(not missing, missing, command)
     return packages, extras
+
+
+def _serving(extras: dict[str, Extra], knowledge: Path) -> list[str]:
+    """Say what ``serve`` lacks, each with what to do."""
+    lacks = []
+    serve, llm = extras.get("serve"), extras.get("llm")
+    if serve and serve.missing:
+        lacks.append(f"it cannot start without {', '.join(serve.missing)}: {serve.command}")
+    if not (knowledge / "manifest.json").is_file():
+        lacks.append(
+            "no knowledge base, so questions and searches are refused: cybersecqwen kb build"
+        )
+    if llm and llm.missing:
+        lacks.append(f"no language model of its own can run: {llm.command}")
+    return lacks
 
 
 def _try_model() -> tuple[str, str, str]:
@@ -212,6 +238,8 @@ def _describe(found: Diagnosis) -> str:
         f"memory     {memory}",
         f"GPU        {gpus}",
         f"temporary  {found.cache} ({'' if found.cache_writable else 'NOT '}writable)",
+        f"knowledge  {found.knowledge} ({'' if found.knowledge_built else 'NOT '}built)",
+        *(f"serve      {lack}" for lack in found.serving or ["has all it needs"]),
         *(f"package    {name} {version or 'MISSING'}" for name, version in found.packages.items()),
         *(
             f"extra      {name}: "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cybersecqwen.cli.common import EXIT_DONE, print_json, printable
@@ -22,11 +23,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="embedded, or a model folder (embedded)",
     )
+    parser.add_argument(
+        "--digest",
+        action="store_true",
+        help="print the SHA-256 of any model file or folder, as serve --model-sha256 wants it",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Describe a model."""
+    if arguments.digest:
+        return _print_digest(arguments)
     from cybersecqwen.specialists.facts import model_facts
 
     facts = model_facts(arguments.model)
@@ -34,6 +42,19 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(facts)
     else:
         print(_describe(facts))
+    return EXIT_DONE
+
+
+def _print_digest(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.core.files import digest_of
+    from cybersecqwen.specialists.model import shipped_folder
+
+    path = shipped_folder() if arguments.model == "embedded" else Path(arguments.model)
+    digest = digest_of(path)
+    if arguments.json:
+        print_json({"path": str(path), "sha256": digest})
+    else:
+        print(digest)
     return EXIT_DONE
 
 

@@ -12,6 +12,8 @@ from typing import IO, Any
 
 import msgspec
 
+from cybersecqwen.core.errors import InputError
+
 _CHUNK_BYTES = 1 << 20
 
 
@@ -63,3 +65,32 @@ def sha256_file(path: Path) -> str:
         while chunk := stream.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def digest_of(path: Path) -> str:
+    """Return the digest that stands for a model on disk.
+
+    Of a file it is the SHA-256. Of a folder it is the SHA-256 of the list that ``sha256sum``
+    prints of all its files (two spaces between digest and path, a newline after each), by path
+    relative to the folder, in the order of the paths' bytes; hidden files are left out.
+
+    Raises:
+        InputError: There is no such file or folder, or it cannot be read.
+    """
+    try:
+        if path.is_file():
+            return sha256_file(path)
+        if not path.is_dir():
+            raise InputError(f"{path}: no such file or folder")
+        names = [file.relative_to(path) for file in path.rglob("*") if file.is_file()]
+        shown = sorted(
+            os.fsencode(name.as_posix())
+            for name in names
+            if not any(part.startswith(".") for part in name.parts)
+        )
+        lines = [
+            b"%s  %s\n" % (sha256_file(path / os.fsdecode(name)).encode(), name) for name in shown
+        ]
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    return hashlib.sha256(b"".join(lines)).hexdigest()

@@ -76,7 +76,7 @@ async def _received(request: Request, service: Service) -> IO[bytes]:
     if service.uploads >= 2 * service.settings.jobs:
         raise BusyError("files", 5)
     service.uploads += 1
-    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the answer ends
+    file: IO[bytes] = tempfile.TemporaryFile(prefix="cybersecqwen-")  # noqa: SIM115 - closed when the answer ends
     try:
         held = bytearray()
         async for piece in request.stream():

@@ -97,6 +97,8 @@ class Gate:
                 return
             body = await self._body(headers, receive)
             exchange.body_taken = True
+            if self._settings.log_texts and body:
+                log.info("%s reads %s", _route(scope), body.decode("utf-8", "backslashreplace"))
             await self._watched(scope, body, receive, exchange)
         except _LeftError:
             return

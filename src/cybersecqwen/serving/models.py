@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import logging
 from pathlib import Path
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.files import sha256_file
+from cybersecqwen.core.files import digest_of
 from cybersecqwen.core.protocols import Backend
 from cybersecqwen.llm import open_backend
 from cybersecqwen.serving.settings import ServeSettings, is_loopback
@@ -20,36 +19,6 @@ from cybersecqwen.specialists import CweMapper
 log = logging.getLogger("cybersecqwen.serve")
 
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
-
-
-def model_digest(path: Path) -> str:
-    """Return the digest that stands for a model on disk.
-
-    Of a file it is the SHA-256. Of a folder it is the SHA-256 of the list that ``sha256sum``
-    prints of all its files (two spaces between digest and path, a newline after each), by path
-    relative to the folder, in the order of the paths' bytes; hidden files are left out.
-
-    Raises:
-        InputError: There is no such file or folder, or it cannot be read.
-    """
-    try:
-        if path.is_file():
-            return sha256_file(path)
-        if not path.is_dir():
-            raise InputError(f"{path}: no such file or folder")
-        names = sorted(
-            (
-                file.relative_to(path).as_posix()
-                for file in path.rglob("*")
-                if file.is_file()
-                and not any(part.startswith(".") for part in file.relative_to(path).parts)
-            ),
-            key=lambda name: name.encode("utf-8", "surrogateescape"),
-        )
-        lines = "".join(f"{sha256_file(path / name)}  {name}\n" for name in names)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def open_specialist(settings: ServeSettings) -> CweMapper:
@@ -79,13 +48,13 @@ def open_language_model(settings: ServeSettings) -> Backend | None:
     if spec == "embedded":
         return None
     if scheme == "gguf":
-        _require(spec, model_digest(_existing(Path(target), spec)), settings.model_sha256, "model")
+        _require(spec, digest_of(_existing(Path(target), spec)), settings.model_sha256, "model")
         return open_backend(spec, context=settings.context, parallel=settings.parallel)
     if scheme == "hf":
         folder = _existing(Path(target), spec)
         if folder.is_dir():
             _refuse_pickles(folder)
-        _require(spec, model_digest(folder), settings.model_sha256, "model")
+        _require(spec, digest_of(folder), settings.model_sha256, "model")
         return open_backend(spec, local=True)
     if scheme == "openai" and not is_loopback(urlsplit(target).hostname or ""):
         log.warning("%s is another machine: prompts are sent there", target.partition("#")[0])

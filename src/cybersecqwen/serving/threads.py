@@ -31,6 +31,11 @@ class Desk:
         self._pool = ThreadPoolExecutor(running, what.replace(" ", "-"))
         self._closing: set[asyncio.Task[None]] = set()
 
+    @property
+    def busy(self) -> bool:
+        """Whether the next one would have to wait."""
+        return self._free.locked()
+
     async def draw(self, make: Callable[[], Iterator[ItemT]]) -> AsyncGenerator[ItemT]:
         """Yield what an iterator yields, waiting for a free place first.
 
@@ -69,7 +74,7 @@ class Desk:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _enter(self) -> None:
-        if self._free.locked() and self.waiting >= self._most_waiting:
+        if self.busy and self.waiting >= self._most_waiting:
             raise BusyError(self._what)
         self.waiting += 1
         try:

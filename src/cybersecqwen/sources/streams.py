@@ -11,7 +11,6 @@ import codecs
 import gzip
 import io
 import os
-import shutil
 import tempfile
 import zipfile
 import zlib
@@ -25,6 +24,9 @@ from cybersecqwen.core.records import RecordProblem
 
 MAX_RECORD_BYTES = 32 << 20
 """The longest line, JSON record or CSV field that is read; a longer one is a RecordProblem."""
+
+MAX_INNER_BYTES = 16 << 30
+"""The largest zip inside an archive or a pipe: it goes to disk, which a bomb must not fill."""
 
 HEAD_BYTES = 64 << 10
 """How much of a stream its format is told by."""
@@ -256,7 +258,11 @@ def _seekable(stream: io.BufferedReader[Any]) -> IO[bytes]:
         return stream
     # A temporary file is on disk, so memory stays bounded, and has no name to clean up.
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-    shutil.copyfileobj(stream, file)
+    while piece := stream.read(_CHUNK_BYTES):
+        if file.tell() + len(piece) > MAX_INNER_BYTES:
+            file.close()
+            raise ValueError(f"an archive inside it is over {MAX_INNER_BYTES >> 30} GiB")
+        file.write(piece)
     file.seek(0)
     return file
 

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from serving_help import opened
+
+TOKEN = "a-token-of-some-length"
+TEXT = {"text": "sql"}
+
+
+@pytest.fixture(scope="module")
+def guarded(files: dict[str, Any]) -> Iterator[TestClient]:
+    with opened(**files, host="0.0.0.0", token=TOKEN) as client:
+        yield client
+
+
+def test_every_answer_has_security_headers(client: TestClient) -> None:
+    for path in ("/health", "/nope", "/openapi.json"):
+        headers = client.get(path).headers
+        assert "default-src 'self'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["cache-control"] == "no-store"
+        assert "access-control-allow-origin" not in headers
+
+
+def test_token(guarded: TestClient) -> None:
+    assert guarded.get("/health").status_code == 200
+    for given in (None, "Bearer wrong", f"Basic {TOKEN}", "Bearer", "Bearer \u00e9".encode()):
+        headers: Any = {} if given is None else {"Authorization": given}
+        for path in ("/ready", "/api/info", "/v1/models", "/metrics", "/openapi.json", "/mcp"):
+            reply = guarded.get(path, headers=headers)
+            assert reply.status_code == 401, (path, given)
+            assert reply.headers["www-authenticate"] == "Bearer"
+    right = {"Authorization": f"Bearer {TOKEN}"}
+    assert guarded.post("/api/map", json=TEXT, headers=right).status_code == 200
+    assert guarded.get("/api/info", headers={"Host": "any.example", **right}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "127.0.0.2", "x:"])
+def test_other_names_are_refused_on_loopback(client: TestClient, host: str) -> None:
+    reply = client.get("/api/info", headers={"Host": host})
+    assert reply.status_code == 421
+    assert reply.json()["error"]["code"] == "bad_host"
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1:1", "[::1]:8000"])
+def test_own_names_are_served(client: TestClient, host: str) -> None:
+    assert client.get("/health", headers={"Host": host}).status_code == 200
+
+
+def test_allowed_hosts(files: dict[str, Any]) -> None:
+    with opened(**files, allowed_hosts=("Desk.example",)) as client:
+        assert client.get("/health", headers={"Host": "desk.example:80"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:9"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_pages_of_other_origins_are_refused(client: TestClient, headers: dict[str, str]) -> None:
+    reply = client.post("/api/map", json=TEXT, headers=headers)
+    assert reply.status_code == 403
+    same = {"Origin": "http://127.0.0.1", "Sec-Fetch-Site": "same-origin"}
+    assert client.post("/api/map", json=TEXT, headers=same).status_code == 200
+    assert client.options("/api/map", headers=headers).status_code == 405
+
+
+def test_limits_of_size(files: dict[str, Any]) -> None:
+    with opened(**files, max_body_bytes=100, max_file_bytes=200, max_items=2) as client:
+        assert client.post("/api/map", json={"items": ["a", "b"]}).status_code == 200
+        many = client.post("/api/map", json={"items": ["a", "b", "c"]})
+        assert (many.status_code, many.json()["error"]["code"]) == (413, "too_many_items")
+        for path, size in (("/api/map", 101), ("/api/map/file", 201)):
+            assert client.post(path, content=b"x" * size).status_code == 413
+            pieces = iter([b"x" * 50] * (size // 50 + 1))
+            reply = client.post(path, content=pieces)
+            assert reply.status_code == 413, path
+        assert client.post("/api/map/file", content=b"sql\n" * 50).status_code == 200
+
+
+def test_slow_bodies_time_out(start_live: Callable[..., Any], files: dict[str, Any]) -> None:
+    live = start_live(**files, body_seconds=0.3)
+    head = "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\nhalf"
+    for path in ("/api/map", "/api/map/file"):
+        with socket.create_connection(("127.0.0.1", live.port), timeout=10) as sock:
+            sock.sendall(head.format(path).encode())
+            reply = b""
+            while piece := sock.recv(4096):
+                reply += piece
+        assert reply.startswith(b"HTTP/1.1 408"), path
+
+
+def test_time_limit_of_an_answer(files: dict[str, Any]) -> None:
+    asked = {"model": "scripted", "messages": [{"role": "user", "content": "slow"}]}
+    with opened(**files, answer_seconds=0.2) as client:
+        reply = client.post("/v1/chat/completions", json=asked)
+        assert (reply.status_code, reply.json()["error"]["code"]) == (504, "timeout")
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_full_queue_is_429_with_retry_after(
+    start_live: Callable[..., Any], files: dict[str, Any]
+) -> None:
+    import httpx
+
+    live = start_live(**files, answer_queue=0)
+    asked = {"model": "scripted", "messages": [{"role": "user", "content": "slow"}]}
+    with socket.create_connection(("127.0.0.1", live.port)) as first:
+        body = json.dumps(asked)
+        first.sendall(
+            f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+        )
+        wait_until(lambda: live.service.answers.busy)
+        reply = httpx.post(f"{live.url}/v1/chat/completions", json=asked)
+        assert reply.status_code == 429
+        assert int(reply.headers["retry-after"]) >= 1
+    # The first client has left: its place is free as soon as the model has noticed.
+    wait_until(lambda: not live.service.answers.busy)
+    asked["messages"] = [{"role": "user", "content": "count"}]
+    assert httpx.post(f"{live.url}/v1/chat/completions", json=asked).status_code == 200
+
+
+def test_texts_waiting_are_bounded(files: dict[str, Any]) -> None:
+    with opened(**files, queue=1) as client:
+        service: Any = client.app.state.service  # type: ignore[attr-defined]
+        service.batcher._running = 2  # as if both workers were busy
+        service.batcher._waiting.extend([("a", None, _Future())])
+        reply = client.post("/api/map", json=TEXT)
+        assert reply.status_code == 429
+        service.batcher._running = 0
+        service.batcher._waiting.clear()
+        assert client.post("/api/map", json=TEXT).status_code == 200
+
+
+class _Future:
+    def done(self) -> bool:
+        return False
+
+
+def test_texts_stay_out_of_the_log(files: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    secret = "the-secret-sql-text"
+    log = logging.getLogger("cybersecqwen.serve")
+    log.addHandler(caplog.handler)
+    log.setLevel(logging.INFO)
+    try:
+        with opened(**files) as client:
+            client.post("/api/map", json={"text": secret})
+            client.post("/api/ask", json={"question": secret})
+            client.get(f"/api/cwe/{secret}")
+            client.get(f"/{secret}?q={secret}")
+            client.post("/api/map", content=secret)
+        assert "POST /api/map 200" in caplog.text
+        assert secret not in caplog.text
+        with opened(**files, log_texts=True) as client:
+            client.post("/api/map", json={"text": secret})
+        assert secret in caplog.text
+    finally:
+        log.removeHandler(caplog.handler)
+
+
+def test_a_fault_is_a_500_that_says_nothing_of_the_text(
+    files: dict[str, Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the-secret-sql-text")
+
+    log = logging.getLogger("cybersecqwen.serve")
+    log.addHandler(caplog.handler)
+    try:
+        with opened(**files) as client:
+            service: Any = client.app.state.service  # type: ignore[attr-defined]
+            monkeypatch.setattr(service.mapper, "map_many", fail)
+            reply = client.post("/api/map", json=TEXT)
+        assert reply.status_code == 500
+        assert reply.json()["error"]["code"] == "internal"
+        assert "RuntimeError at" in caplog.text
+        assert "the-secret" not in caplog.text + reply.text
+    finally:
+        log.removeHandler(caplog.handler)

@@ -1,0 +1,54 @@
+"""A short run of what ``tests/hostile.py`` does in full."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from hostile import KINDS, outcomes
+
+
+def test_hostile_requests(live: Any) -> None:
+    import httpx
+
+    found = list(outcomes("127.0.0.1", live.port, 0, 20 * len(KINDS), clients=8))
+    assert not [outcome for outcome in found if outcome.fault]
+    assert len(Counter(outcome.kind for outcome in found)) == len(KINDS)
+    assert len({outcome.status for outcome in found}) >= 5
+    assert httpx.get(f"{live.url}/health").json() == {"status": "ok"}
+    row = httpx.post(f"{live.url}/api/map", json={"text": "sql"}).json()
+    assert row["cwe"] == "CWE-89"
+
+
+def test_openapi_finds_no_500(client: Any) -> None:
+    schemathesis = pytest.importorskip("schemathesis")
+    from hypothesis import HealthCheck, Phase, given, settings
+
+    schema = schemathesis.openapi.from_asgi(
+        "/openapi.json", client.app, base_url="http://127.0.0.1"
+    )
+    strategies = [
+        result.ok().as_strategy()
+        for result in schema.get_all_operations()
+        if result.ok().path != "/metrics"
+    ]
+    assert len(strategies) >= 10
+
+    for strategy in strategies:
+
+        @settings(
+            max_examples=8,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=strategy)
+        def check(case: Any) -> None:
+            reply = case.call(session=client)
+            assert reply.status_code != 500
+
+        check()
