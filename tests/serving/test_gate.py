@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
@@ -97,7 +99,7 @@ def test_slow_bodies_time_out(start_live: Callable[..., Any], files: dict[str, A
     live = start_live(**files, body_seconds=0.3)
     head = "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\nhalf"
     for path in ("/api/map", "/api/map/file"):
-        with socket.create_connection(("127.0.0.1", live.port), timeout=10) as sock:
+        with socket.create_connection(("127.0.0.1", live.port), timeout=60) as sock:
             sock.sendall(head.format(path).encode())
             reply = b""
             while piece := sock.recv(4096):
@@ -113,33 +115,41 @@ def test_time_limit_of_an_answer(files: dict[str, Any]) -> None:
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
 def test_full_queue_is_429_with_retry_after(
-    start_live: Callable[..., Any], files: dict[str, Any]
+    start_live: Callable[..., Any], files: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import httpx
-
     live = start_live(**files, answer_queue=0)
-    asked = {"model": "scripted", "messages": [{"role": "user", "content": "slow"}]}
-    with socket.create_connection(("127.0.0.1", live.port)) as first:
-        body = json.dumps(asked)
-        first.sendall(
-            f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
-        )
-        wait_until(lambda: live.service.answers.busy)
-        reply = httpx.post(f"{live.url}/v1/chat/completions", json=asked)
-        assert reply.status_code == 429
-        assert int(reply.headers["retry-after"]) >= 1
-    # The first client has left: its place is free as soon as the model has noticed.
-    wait_until(lambda: not live.service.answers.busy)
-    asked["messages"] = [{"role": "user", "content": "count"}]
-    assert httpx.post(f"{live.url}/v1/chat/completions", json=asked).status_code == 200
+    release = threading.Event()
+
+    def held(*_: Any) -> Iterator[str]:
+        release.wait(60)
+        yield "late"
+
+    asked = {"model": "scripted", "messages": [{"role": "user", "content": "count"}]}
+    body = json.dumps(asked)
+    with monkeypatch.context() as patch:
+        patch.setattr(live.service.backend, "stream", held)
+        with socket.create_connection(("127.0.0.1", live.port)) as first:
+            first.sendall(
+                f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+                f"application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+            )
+            wait_until(lambda: live.service.answers.busy)
+            reply = httpx.post(f"{live.url}/v1/chat/completions", json=asked, timeout=60)
+            assert reply.status_code == 429
+            assert int(reply.headers["retry-after"]) >= 1
+        assert live.service.answers.busy
+        release.set()
+        # The first client has left: its place is free as soon as the model has noticed.
+        wait_until(lambda: not live.service.answers.busy)
+    reply = httpx.post(f"{live.url}/v1/chat/completions", json=asked, timeout=60)
+    assert reply.status_code == 200
 
 
 def test_texts_waiting_are_bounded(files: dict[str, Any]) -> None:

@@ -27,6 +27,9 @@ def test_health_readiness_and_metrics(client: TestClient) -> None:
     text = client.get("/metrics").text
     assert 'cybersecqwen_requests_total{method="GET",route="/health",status="200"}' in text
     assert "cybersecqwen_texts_waiting 0.0" in text
+    client.post("/api/map", json={"text": "sql"})
+    client.post("/api/map", json={"items": ["sql", "read"]})
+    assert "cybersecqwen_texts_mapped_total 3.0" in client.get("/metrics").text
 
 
 def test_info(client: TestClient, bare: TestClient) -> None:

@@ -47,7 +47,10 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kb", type=Path, metavar="DIR", help="knowledge base (your own)")
     parser.add_argument("--threads", type=int, metavar="N", help="cores for mapping (all)")
     parser.add_argument(
-        "--log-texts", action="store_true", default=None, help="let texts appear in the log"
+        "--log-texts",
+        action="store_true",
+        default=None,
+        help="let what clients send appear in the log",
     )
 
 

@@ -3,5 +3,6 @@
 from cybersecqwen.core.errors import require_extra
 
 require_extra(
-    "serve", "fastapi", "uvicorn", "httptools", "pydantic_settings", "prometheus_client", "mcp"
+    "serve",
+    *("fastapi", "uvicorn", "httptools", "httpx", "pydantic_settings", "prometheus_client", "mcp"),
 )

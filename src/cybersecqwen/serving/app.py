@@ -55,6 +55,7 @@ def create_app(service: Service) -> FastAPI:
     metrics.watch("batches_waiting", "Batches and files waiting", lambda: service.jobs.waiting)
     metrics.watch("questions_waiting", "Questions waiting", lambda: service.answers.waiting)
 
+    service.batcher.count = metrics.texts.inc
     service.count_tokens = lambda tokens: metrics.tokens.inc(tokens or 0)
 
     agents = mcp_server(service)

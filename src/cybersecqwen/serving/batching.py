@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
@@ -46,7 +46,8 @@ class Batcher:
         self._waiting: deque[_Waiting] = deque()
         self._running = 0
         self._pool = ThreadPoolExecutor(_WORKERS, "map")
-        self.answered = 0
+        self.count: Callable[[int], None] = lambda _: None
+        """Called with the number of texts that have been answered."""
 
     @property
     def waiting(self) -> int:
@@ -111,7 +112,7 @@ class Batcher:
                 future.set_exception(error)
             else:
                 future.set_result(done.result()[place])
-        self.answered += len(batch)
+        self.count(len(batch))
 
 
 def readable(text: str) -> bool:

@@ -17,7 +17,7 @@ from cybersecqwen.core.records import Advisory, Labeller, RecordProblem
 from cybersecqwen.serving.batching import map_lines
 from cybersecqwen.serving.errors import ApiError, BusyError
 from cybersecqwen.serving.gate import FILE_ROUTE
-from cybersecqwen.serving.rest import Line, ndjson, service_of
+from cybersecqwen.serving.rest import Line, lines_of, ndjson, service_of
 from cybersecqwen.serving.service import Service
 from cybersecqwen.serving.streaming import NDJSON, Streamed
 from cybersecqwen.sources import read_advisories
@@ -60,8 +60,8 @@ async def map_file(
     options = MapOptions(labeller, top_k, threshold)
     file = await _received(request, service)
     try:
-        lines = service.jobs.draw(
-            lambda: _mapped(service, file, format, options, skip=skip, name=name)
+        lines = lines_of(
+            service, lambda: _mapped(service, file, format, options, skip=skip, name=name)
         )
         # Drawn now, so that a file that cannot be used is refused with a proper status.
         first: list[Line] = await anext(lines, [])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator
 from itertools import islice
 from typing import Annotated, Any, get_args
 
@@ -30,7 +30,6 @@ from cybersecqwen.serving.streaming import (
     timed,
     wants,
 )
-from cybersecqwen.specialists.job import MapOptions
 from cybersecqwen.specialists.rows import MapRow
 
 router = APIRouter()
@@ -122,7 +121,9 @@ async def map_texts(request: Request, asked: Annotated[schemas.MapRequest, Body(
             "too_many_items",
         )
     records = [_record(number, item) for number, item in enumerate(items, 1)]
-    windows = lines_of(service, records, asked.options)
+    windows = lines_of(
+        service, lambda: map_lines(service.mapper, records, asked.options, service.maker)
+    )
     if wants(request, NDJSON):
         return Streamed(ndjson(service, windows), media_type=NDJSON)
     lines: list[Line] = []
@@ -149,13 +150,14 @@ def _record(number: int, item: schemas.Item | str) -> Advisory | RecordProblem:
     return Advisory(name, text)
 
 
-def lines_of(
-    service: Service,
-    records: Sequence[Advisory | RecordProblem],
-    options: MapOptions,
+async def lines_of(
+    service: Service, make: Callable[[], Iterator[list[Line]]]
 ) -> AsyncGenerator[list[Line]]:
     """Map records in a thread; yield windows of lines."""
-    return service.jobs.draw(lambda: map_lines(service.mapper, records, options, service.maker))
+    async with contextlib.aclosing(service.jobs.draw(make)) as windows:
+        async for window in windows:
+            service.batcher.count(len(window))
+            yield window
 
 
 async def ndjson(service: Service, windows: AsyncGenerator[list[Line]]) -> AsyncGenerator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import sys
 from types import FrameType
 from typing import Any
@@ -121,6 +122,9 @@ def serve(settings: ServeSettings) -> None:
     log.info("listening on http://%s:%d", shown, port)
     if not settings.on_loopback:
         log.warning("other machines can reach this service; clients need the token")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn raises the signal again when it has stopped; being told to stop is no failure.
+        signal.signal(number, lambda *_: None)
     server.run(sockets=[sock])
 
 

@@ -37,7 +37,7 @@ class ServeSettings(BaseSettings):
         token: What clients must present as ``Authorization: Bearer ...``.
         token_file: File that holds the token.
         allowed_hosts: Further names that the Host header may carry.
-        log_texts: Whether texts, questions and answers may appear in the log.
+        log_texts: Whether what clients send may appear in the log.
         max_body_bytes: Size of a request's body.
         max_file_bytes: Size of a file sent to be mapped.
         max_items: Texts in one batch request.
