@@ -15,6 +15,7 @@ from cybersecqwen import __version__
 from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.records import Advisory, Answer, Labeller, Passage, RecordProblem
 from cybersecqwen.core.taxonomy import canonical_cwe
+from cybersecqwen.llm.answering import Answerer
 from cybersecqwen.serving import schemas
 from cybersecqwen.serving.batching import map_lines, readable
 from cybersecqwen.serving.errors import ApiError
@@ -206,7 +207,7 @@ async def answer_pieces(
     desk = service.answers if service.backend else service.lookups
     if asked.choices is not None:
         choices = asked.choices
-        chosen = await desk.call(lambda: answerer.choose(asked.question, choices))
+        chosen = await desk.call(lambda: _chooser(service).choose(asked.question, choices))
         yield {
             "best": chosen.best,
             "letter": LETTERS[chosen.best],
@@ -220,6 +221,15 @@ async def answer_pieces(
     async with contextlib.aclosing(pieces):
         async for piece in pieces:
             yield piece if isinstance(piece, str) else answer_json(service, piece, model)
+
+
+def _chooser(service: Service) -> Answerer:
+    """Return what chooses among options: the passages alone where the model gives no scores.
+
+    Asking a model what it can do may take a request; call this in a thread.
+    """
+    scores = service.backend is not None and "score" in service.backend.abilities
+    return service.answerer(with_model=scores)
 
 
 def answer_json(service: Service, answer: Answer, model: str) -> dict[str, Any]:
