@@ -106,9 +106,6 @@ class Gate:
             await exchange.refuse(scope, receive, error)
         except CyberSecQwenError as error:
             await exchange.refuse(scope, receive, as_api_error(error))
-        except TimeoutError:
-            log.warning("%s: the client reads too slowly", _route(scope))
-            raise
         except Exception as error:
             log.error("%s failed: %s", _route(scope), self._where(error))
             await exchange.refuse(
@@ -276,7 +273,11 @@ class _Exchange:
         return self.status != 0
 
     async def send(self, message: Message) -> None:
-        """Pass a message on, with security headers at the front."""
+        """Pass a message on, with security headers at the front.
+
+        Raises:
+            _LeftError: The connection is closed, or nobody reads from it.
+        """
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = list(message.get("headers", ()))
@@ -285,18 +286,25 @@ class _Exchange:
             if not self.body_taken:
                 # Nobody reads the rest of the body: the connection cannot be used again.
                 headers.append((b"connection", b"close"))
-            await self._send({**message, "headers": headers + _SECURITY_HEADERS})
-        elif message.get("more_body", False):
-            # A client that never reads must not hold what a stream holds.
-            async with asyncio.timeout(_WRITE_SECONDS):
+            message = {**message, "headers": headers + _SECURITY_HEADERS}
+        try:
+            if message.get("more_body", False):
+                # A client that never reads must not hold what a stream holds.
+                async with asyncio.timeout(_WRITE_SECONDS):
+                    await self._send(message)
+            else:
                 await self._send(message)
-        else:
-            await self._send(message)
+        except OSError as error:  # a TimeoutError is one
+            raise _LeftError from error
+        except RuntimeError as error:
+            if "closed" in str(error):  # uvloop's word for it
+                raise _LeftError from error
+            raise
 
     async def refuse(self, scope: Scope, receive: Receive, error: ApiError) -> None:
         """Answer with a refusal, unless an answer has begun."""
         if not self.started:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(_LeftError):
                 await error_response(error)(scope, receive, self.send)
 
 
