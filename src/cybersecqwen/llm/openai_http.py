@@ -95,6 +95,11 @@ class OpenAiBackend:
         requests_per_minute: A limit that the endpoint sets.
         give_up_after: Items in a row that may fail before the endpoint counts as gone.
 
+    Attributes:
+        base: Address that the protocol's paths are added to.
+        model: The model's name there.
+        headers: What every request carries, the key among it.
+
     Raises:
         InputError: The target is no URL and model.
     """
@@ -110,16 +115,15 @@ class OpenAiBackend:
         requests_per_minute: float | None = None,
         give_up_after: int = 10,
     ) -> None:
-        url, _, self._model = target.partition("#")
+        url, _, self.model = target.partition("#")
         parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or not self._model:
+        if parts.scheme not in {"http", "https"} or not parts.hostname or not self.model:
             raise InputError(f"openai:{target}: expected openai:http(s)://HOST[:PORT][/v1]#MODEL")
         if parts.username or parts.password:
             raise InputError("openai: keep the key out of the URL, put it in CYBERSECQWEN_API_KEY")
         self._name = f"openai:{target}"
         base = url.rstrip("/") if parts.path.strip("/") else f"{url.rstrip('/')}/v1"
         self.base = base
-        self.model = self._model
         self.headers = {"Content-Type": "application/json", **_authorization(parts.scheme)}
         self._url = f"{base}/chat/completions"
         self._concurrency = concurrency
@@ -319,7 +323,7 @@ class OpenAiBackend:
             raise RefusedError("a chat endpoint cannot continue a bare text", fatal=False)
         turns = [{"role": t.role, "content": t.content} for t in defused(conversation)]
         body: dict[str, Any] = {
-            "model": self._model,
+            "model": self.model,
             "messages": turns,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
