@@ -21,6 +21,7 @@ from cybersecqwen.specialists.mapper import WINDOW
 from cybersecqwen.specialists.rows import MapRow, RowMaker
 
 _MOST_TOGETHER = 128
+_WORTHWHILE = 64
 _WORKERS = 2
 
 _Waiting = tuple[str, MapOptions, "asyncio.Future[bytes]"]
@@ -29,9 +30,9 @@ _Waiting = tuple[str, MapOptions, "asyncio.Future[bytes]"]
 class Batcher:
     """Answers single texts in batches of whatever is waiting when a worker is free.
 
-    Nobody waits for a batch to fill: on an idle machine a text is answered at once, and under
-    load the batches grow by themselves. Two workers take turns, so that one's texts are
-    tokenised and its rows written while the other's are in the network.
+    On an idle machine a text is answered at once, and under load the batches grow by themselves.
+    Two workers take turns, so that one's texts are tokenised and its rows written while the
+    other's are in the network.
 
     Args:
         mapper: The model.
@@ -75,7 +76,12 @@ class Batcher:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _start(self) -> None:
-        while self._running < _WORKERS and (batch := self._take()):
+        # Few texts are padded to the longest of few: a second worker waits until it has enough.
+        while (
+            self._running < _WORKERS
+            and (self._running == 0 or len(self._waiting) >= _WORTHWHILE)
+            and (batch := self._take())
+        ):
             self._running += 1
             loop = asyncio.get_running_loop()
             answers = loop.run_in_executor(
