@@ -1,0 +1,67 @@
+// The page's frame: sections, the server's state, and what ties the features together.
+
+import { startAsk, tellAsk } from "./ask.js";
+import { chooseFile, startBatch } from "./batch.js";
+import { startCorrections } from "./corrections.js";
+import { byId, count } from "./dom.js";
+import { errorBox } from "./errors.js";
+import { mapThis, startMap, tellMap } from "./map.js";
+import { loadInfo } from "./server.js";
+
+const VIEWS = ["map", "ask", "batch", "corrections"];
+
+function showView(focus) {
+  const name = VIEWS.find((view) => location.hash === `#${view}`) ?? VIEWS[0];
+  for (const view of VIEWS) byId(`view-${view}`).hidden = view !== name;
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  const title = byId(`${name}-title`);
+  document.title = `${title.textContent} \u2013 cybersecqwen`;
+  if (focus) {
+    scrollTo(0, 0);
+    title.focus();
+  }
+}
+
+async function readInfo() {
+  const place = byId("server-state");
+  try {
+    about(await loadInfo());
+    place.replaceChildren();
+  } catch (error) {
+    place.replaceChildren(errorBox(error, "request", readInfo));
+    return;
+  }
+  tellAsk();
+  tellMap();
+}
+
+function about({ version, model, llm, knowledge }) {
+  byId("about").textContent = [
+    `cybersecqwen ${version}`,
+    `model ${model.name}`,
+    knowledge ? `knowledge base of ${count(knowledge.passages)} passages` : "no knowledge base",
+    llm ? `language model ${llm}` : "no language model",
+    "nothing you type leaves this server",
+  ].join(" \u00b7 ");
+}
+
+startMap((file) => {
+  location.hash = "#batch";
+  chooseFile(file);
+});
+startAsk((text) => {
+  location.hash = "#map";
+  mapThis(text);
+});
+startBatch();
+startCorrections();
+showView(false);
+addEventListener("hashchange", () => {
+  if (VIEWS.some((view) => location.hash === `#${view}`)) showView(true);
+});
+// A file dropped beside the forms must not replace the page.
+for (const event of ["dragover", "drop"]) addEventListener(event, (e) => e.preventDefault());
+readInfo();

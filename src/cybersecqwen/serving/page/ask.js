@@ -1,0 +1,285 @@
+// Ask: a question, and an answer whose every citation opens the passage beside it.
+
+import { ApiError, aborted, events, jsonBody, request } from "./api.js";
+import { announce, bar, byId, el, foreign, notice, percent, submitByKeys, visible } from "./dom.js";
+import { errorBox } from "./errors.js";
+import { booklessNotice, passageCount, passageView } from "./passages.js";
+import { bookless, wordless } from "./server.js";
+
+const EXAMPLES = [
+  "How can password spraying be detected?",
+  "Which mitigations does CWE-89 have?",
+  "Which techniques does APT29 use for persistence?",
+];
+
+let running = null;
+let mapIt;
+
+/** @param {(text: string) => void} toMap Opens a text in Map. */
+export function startAsk(toMap) {
+  mapIt = toMap;
+  const form = byId("ask-form");
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    ask();
+  });
+  submitByKeys(form);
+  byId("ask-stop").addEventListener("click", stop);
+  byId("view-ask").addEventListener("keydown", (event) => {
+    if (event.key === "Escape") stop();
+  });
+  showEmpty();
+}
+
+/** Say what the server lacks, once that is known. */
+export function tellAsk() {
+  const note = byId("ask-note");
+  if (bookless()) {
+    note.replaceChildren(booklessNotice("Answers are made from it, so there is nothing to answer from."));
+  } else if (wordless()) {
+    note.replaceChildren(
+      el(
+        "details.hint",
+        {},
+        el("summary", {}, "No language model here: answers are sentences of the passages, word for word."),
+        el("p", {}, "To have answers written, start the server with a model:"),
+        el("pre", { tabindex: 0 }, "cybersecqwen serve --model gguf:FILE"),
+      ),
+    );
+  } else note.replaceChildren();
+}
+
+function stop() {
+  running?.abort();
+}
+
+/** Return the choices, without the letters that people paste along: "A) ", "b. ". */
+function choices() {
+  const given = byId("ask-choices").value.split("\n").map((line) => line.trim()).filter(Boolean);
+  const lettered = given.every((line, place) => {
+    const letter = String.fromCharCode(65 + place);
+    return new RegExp(`^\\(?${letter}[).:]\\s+\\S`, "i").test(line);
+  });
+  return lettered ? given.map((line) => line.replace(/^\(?\w[).:]\s+/, "")) : given;
+}
+
+async function ask() {
+  const field = byId("ask-question");
+  const question = field.value.trim();
+  const given = choices();
+  const problem = complaint(question, given);
+  if (problem) {
+    byId("ask-result").replaceChildren(notice("plain", problem));
+    announce(problem);
+    (question ? byId("ask-choices") : field).focus();
+    return;
+  }
+  running?.abort();
+  const mine = (running = new AbortController());
+  const result = byId("ask-result");
+  result.setAttribute("aria-busy", "true");
+  byId("ask-side").replaceChildren();
+  byId("ask-stop").hidden = false;
+  announce("Looking it up.");
+  try {
+    if (given.length) await choose(question, given, mine.signal);
+    else await write(question, mine.signal);
+  } catch (error) {
+    if (running !== mine) return;
+    const box = aborted(error)
+      ? notice("plain", "Stopped.", "What was written so far is above.")
+      : errorBox(error, "question", ask);
+    if (result.querySelector(".written:not(:empty)")) result.append(box);
+    else result.replaceChildren(box);
+  } finally {
+    if (running === mine) {
+      running = null;
+      result.setAttribute("aria-busy", "false");
+      byId("ask-stop").hidden = true;
+    }
+  }
+}
+
+function complaint(question, given) {
+  if (!question) return "There is no question yet. Type one first.";
+  if (given.length === 1) return "One answer is no choice: give two or more, or none.";
+  return given.length > 10 ? "Give ten answers to choose from at most." : "";
+}
+
+async function choose(question, given, signal) {
+  byId("ask-result").replaceChildren(el("p.hint", {}, "Reading the passages\u2026"));
+  const body = jsonBody({ question, choices: given }, "application/json", signal);
+  showChoice(given, await (await request("api/ask", body)).json());
+}
+
+function showChoice(given, answer) {
+  const citation = answer.passage?.id ?? answer.passage;
+  const best = answer.best;
+  byId("ask-result").replaceChildren(
+    el(
+      "div.answer",
+      {},
+      el("p.eyebrow", {}, "Supported best"),
+      el("h3", {}, `${answer.letter}. `, foreign(given[best], 1000)),
+      el(
+        "ol.bars.lettered",
+        {},
+        given.map((text, place) =>
+          el(
+            "li",
+            { class: place === best ? "best" : null },
+            el("span", {}, `${String.fromCharCode(65 + place)}. `, foreign(text, 1000)),
+            bar(answer.probabilities[place], `Answer ${String.fromCharCode(65 + place)}`),
+            el("span.number", {}, percent(answer.probabilities[place])),
+          ),
+        ),
+      ),
+      citation
+        ? el("p", {}, "It stands on ", cite(citation), ".")
+        : el("p", {}, "No passage supports it: this is a guess."),
+      origin(answer),
+    ),
+  );
+  showPassages(answer.passages ?? []);
+  announce(`Answer ${answer.letter}: ${given[best]}.`);
+}
+
+async function write(question, signal) {
+  const written = el("div.written", {});
+  byId("ask-result").replaceChildren(el("div.answer", {}, el("p.hint.wait", {}, "Reading the passages\u2026"), written));
+  const response = await request("api/ask", jsonBody({ question }, "text/event-stream", signal));
+  let text = "";
+  for await (const { event, data } of events(response)) {
+    if (event === "delta") {
+      text += data.text;
+      byId("ask-result").querySelector(".wait")?.remove();
+      written.textContent = visible(text);
+    } else if (event === "answer") {
+      showAnswer(question, data);
+      return;
+    } else if (event === "error") {
+      throw new ApiError("refused", data.error?.message ?? "", data.error?.status ?? 500);
+    }
+  }
+  throw new ApiError("cut", "The answer ended before it was whole.");
+}
+
+function showAnswer(question, answer) {
+  const passages = answer.passages ?? [];
+  if (answer.found === false) {
+    byId("ask-result").replaceChildren(
+      notice(
+        "plain",
+        "Not in the knowledge base",
+        foreignParagraph(answer.text),
+        "CWE, CAPEC and ATT&CK are all it holds. Name the technique, group or weakness, or use other words.",
+      ),
+    );
+    showPassages(passages);
+    announce("Not in the knowledge base.");
+    return;
+  }
+  const unsupported = answer.unsupported ?? [];
+  byId("ask-result").replaceChildren(
+    el(
+      "div.answer",
+      {},
+      el("div.written", {}, linked(answer.text, new Set(passages.map(({ id }) => id)), unsupported)),
+      unsupported.length ? el("p.hint", {}, el("mark", {}, "Marked"), " sentences are not backed by the passage they cite, or cite none. Do not rely on them.") : null,
+      prediction(question, answer.prediction),
+      origin(answer),
+    ),
+  );
+  showPassages(passages);
+  announce(`The answer is complete, with ${passageCount(passages)}.`);
+}
+
+const foreignParagraph = (text) => el("p", {}, foreign(text, 4000));
+
+function origin({ model }) {
+  return model ? el("p.hint", {}, "Answered by ", foreign(model, 200), ".") : null;
+}
+
+function prediction(question, predicted) {
+  if (!predicted) return null;
+  return el(
+    "p.row",
+    {},
+    el("span", {}, "As a vulnerability: ", el("code", {}, foreign(predicted.cwe, 20)), ` (${percent(predicted.confidence)}${predicted.abstained ? ", not sure" : ""})`),
+    el("button", { type: "button", onclick: () => mapIt(question) }, "Open in Map"),
+  );
+}
+
+/**
+ * Return an answer's text as nodes: citations in square brackets as buttons, where the passage is
+ * at hand, and sentences without support marked.
+ */
+function linked(text, known, unsupported) {
+  const marks = unsupported
+    .map((sentence) => [text.indexOf(sentence), sentence.length])
+    .filter(([start]) => start >= 0)
+    .map(([start, length]) => [start, start + length])
+    .sort(([a], [b]) => a - b);
+  const nodes = [];
+  let at = 0;
+  for (const [start, end] of marks) {
+    if (start < at) continue;
+    nodes.push(...cited(text.slice(at, start), known), el("mark", {}, cited(text.slice(start, end), known)));
+    at = end;
+  }
+  nodes.push(...cited(text.slice(at), known));
+  return nodes;
+}
+
+function cited(text, known) {
+  const nodes = [];
+  let at = 0;
+  for (const match of text.matchAll(/\[([^[\]\n]{2,200})\]/g)) {
+    const ids = match[1].split(/[,;]\s*/);
+    if (!ids.every((id) => known.has(id))) continue;
+    nodes.push(foreign(text.slice(at, match.index), 1e6), ...ids.map(cite));
+    at = match.index + match[0].length;
+  }
+  nodes.push(foreign(text.slice(at), 1e6));
+  return nodes;
+}
+
+function cite(id) {
+  return el("button.citation", { type: "button", "aria-label": `Passage ${id}`, onclick: (event) => openPassage(id, event.currentTarget) }, visible(id));
+}
+
+function showPassages(passages) {
+  byId("ask-side").replaceChildren(
+    ...(passages.length ? [el("h3", {}, "Passages"), ...passages.map((passage) => passageView(passage))] : []),
+  );
+}
+
+/** Bring a passage into view and give it the focus, with a way back. */
+function openPassage(id, from) {
+  const side = byId("ask-side");
+  const passage = [...side.querySelectorAll(".passage")].find((node) => node.dataset.citation === id);
+  if (!passage) return;
+  for (const node of side.querySelectorAll("[aria-current]")) node.removeAttribute("aria-current");
+  for (const node of side.querySelectorAll(".back")) node.remove();
+  passage.setAttribute("aria-current", "true");
+  passage.append(el("p.back", {}, el("button", { type: "button", onclick: () => from.focus() }, "Back to the answer")));
+  passage.focus({ preventScroll: true });
+  passage.scrollIntoView({ block: "nearest" });
+}
+
+function showEmpty() {
+  byId("ask-result").replaceChildren(
+    el(
+      "div.empty",
+      {},
+      el("p", {}, "For example:"),
+      el("ul.plain", {}, EXAMPLES.map((question) => el("li", {}, el("button.link", { type: "button", onclick: () => askThis(question) }, question)))),
+    ),
+  );
+}
+
+function askThis(question) {
+  byId("ask-question").value = question;
+  byId("ask-choices").value = "";
+  ask();
+}

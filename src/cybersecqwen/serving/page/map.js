@@ -1,0 +1,289 @@
+// Map: one description to its weakness, in both conventions.
+
+import { aborted, jsonBody, request } from "./api.js";
+import { correctionForm } from "./correct.js";
+import { announce, bar, byId, count, el, foreign, notice, percent, submitByKeys, takeDrops } from "./dom.js";
+import { doubts, relation } from "./doubts.js";
+import { errorBox } from "./errors.js";
+import { Explorer } from "./explorer.js";
+import { describedIn } from "./records.js";
+import { LABELLER, labelCount, labellers } from "./server.js";
+
+const MOST_FILE_BYTES = 1 << 20; // of a dropped file that may be one record
+const TOP = 5;
+
+const EXAMPLES = [
+  ["SQL injection", "The login form of the management console concatenates the user name into its SQL query, which lets a remote attacker read any table without signing in."],
+  ["Memory error", "A crafted TIFF image with a wrong strip size makes the decoder write past the end of a heap buffer, which may let an attacker run code."],
+  ["A vague one", "An unspecified issue in the web interface allows remote attackers to have an impact."],
+];
+
+let explorer;
+let running = null;
+let recordId = "";
+let shown = null; // {text, answers: {nvd: row, cna: row}}
+let passOn;
+
+/** @param {(file: File) => void} toBatch Takes a file of many records. */
+export function startMap(toBatch) {
+  passOn = toBatch;
+  explorer = new Explorer(byId("map-side"));
+  const form = byId("map-form");
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    mapText();
+  });
+  submitByKeys(form);
+  takeDrops(byId("view-map"), (what) => (typeof what === "string" ? setText(what) : takeFile(what)));
+  byId("map-file").addEventListener("change", (event) => {
+    const [file] = event.target.files;
+    event.target.value = ""; // so that the same file can be chosen again
+    if (file) takeFile(file);
+  });
+  byId("map-text").addEventListener("input", () => {
+    recordId = "";
+  });
+  byId("map-labeller").addEventListener("change", () => {
+    if (shown) show();
+  });
+  showEmpty();
+}
+
+/** Offer the conventions that the model knows, once that is known. */
+export function tellMap() {
+  const known = labellers();
+  const group = byId("map-labeller");
+  group.hidden = known.length < 2;
+  for (const input of group.querySelectorAll("input")) input.disabled = !known.includes(input.value);
+  if (!known.includes(chosen())) group.querySelector("input:enabled").checked = true;
+}
+
+/** Put a text into the form and map it. */
+export function mapThis(text) {
+  setText(text);
+  mapText();
+}
+
+function setText(text, id = "") {
+  byId("map-text").value = text;
+  recordId = id;
+}
+
+function chosen() {
+  return byId("map-labeller").querySelector("input:checked").value;
+}
+
+/** Take one record into the form, and leave a file of many to Batch. */
+async function takeFile(file) {
+  const note = byId("map-note");
+  note.replaceChildren();
+  const content = file.size <= MOST_FILE_BYTES ? await file.text().catch(() => null) : null;
+  const record = content === null ? null : describedIn(content);
+  if (record) {
+    setText(record.text, record.id);
+  } else if (content !== null && /\.(txt|md)$/i.test(file.name) && !content.includes("\ufffd")) {
+    setText(content);
+    const aside = el("button", { type: "button", onclick: () => passOn(file) }, "Map each line in Batch");
+    note.replaceChildren(notice("plain", `Read ${file.name} as one description.`, el("p", {}, aside)));
+  } else {
+    passOn(file);
+    return;
+  }
+  await mapText();
+}
+
+async function mapText() {
+  const field = byId("map-text");
+  const record = describedIn(field.value);
+  if (record) {
+    setText(record.text, record.id);
+    const id = record.id ? ` of ${record.id}` : "";
+    byId("map-note").replaceChildren(notice("plain", `Read the description${id} out of the record.`));
+  }
+  const text = field.value;
+  if (!text.trim()) {
+    byId("map-note").replaceChildren(notice("plain", "There is no text yet.", "Paste a description first."));
+    announce("There is no text yet.");
+    field.focus();
+    return;
+  }
+  running?.abort();
+  const mine = (running = new AbortController());
+  const result = byId("map-result");
+  result.setAttribute("aria-busy", "true");
+  if (!shown) result.replaceChildren(el("p.hint", {}, "Reading it\u2026"));
+  try {
+    shown = { text, id: recordId, answers: await mapAll(text, mine.signal) };
+    if (!record) byId("map-note").replaceChildren();
+    show();
+    announceAnswer();
+  } catch (error) {
+    if (aborted(error)) return;
+    shown = null;
+    explorer.clear();
+    result.replaceChildren(errorBox(error, "text", mapText));
+  } finally {
+    if (running === mine) result.setAttribute("aria-busy", "false");
+  }
+}
+
+/** Return the rows of a text by labeller. */
+async function mapAll(text, signal) {
+  const known = labellers();
+  const rows = await Promise.all(
+    known.map(async (labeller) => {
+      const body = jsonBody({ text, labeller, top_k: TOP }, "application/json", signal);
+      return (await request("api/map", body)).json();
+    }),
+  );
+  return Object.fromEntries(known.map((labeller, place) => [labeller, rows[place]]));
+}
+
+function announceAnswer() {
+  const answer = current();
+  const sure = answer.abstained ? "The model is not sure. Best guess" : "Answer";
+  announce(`${sure}: ${answer.cwe}, ${answer.name}, ${percent(answer.confidence)}.`);
+}
+
+const current = () => shown.answers[chosen()] ?? Object.values(shown.answers)[0];
+
+function show() {
+  const answer = current();
+  const labeller = shown.answers[chosen()] ? chosen() : Object.keys(shown.answers)[0];
+  const subject = { ...shown, labeller, answer };
+  const unsure = el("div", { class: "unsure" });
+  const conventions = el("div", { class: "conventions" });
+  byId("map-result").replaceChildren(
+    answerCard(answer, labeller),
+    unsure,
+    candidateList(answer),
+    conventions,
+    correctionForm(subject),
+  );
+  explorer.show({ text: shown.text, candidates: answer.candidates }, answer.cwe);
+  fillDoubts(unsure, answer);
+  fillConventions(conventions);
+}
+
+function answerCard(answer, labeller) {
+  const who = LABELLER[labeller] ?? labeller;
+  const inHundred = Math.min(Math.round(answer.confidence * 100), 99);
+  return el(
+    `div.answer${answer.abstained ? ".unsure-answer" : ""}`,
+    {},
+    el("p.eyebrow", {}, answer.abstained ? `Not sure. Best guess at what ${who} would say` : `${who} would say`),
+    el("h3", {}, el("span.cwe", {}, answer.cwe), " ", foreign(answer.name, 300)),
+    el(
+      "div.confidence",
+      {},
+      el("strong", {}, percent(answer.confidence)),
+      bar(answer.confidence, `Confidence in ${answer.cwe}`),
+    ),
+    el(
+      "p.hint",
+      {},
+      `Calibrated: of the answers given with this confidence, about ${inHundred} in 100 are right.`,
+    ),
+  );
+}
+
+async function fillDoubts(place, answer) {
+  const said = await doubts(answer, shown.text);
+  if (current() !== answer) return;
+  place.replaceChildren(
+    el("h4", {}, "What it is unsure about"),
+    said.length
+      ? el("ul", {}, said.map((sentence) => el("li", {}, foreign(sentence))))
+      : el("p", {}, "Nothing stands out: no runner-up is close."),
+  );
+}
+
+function candidateList(answer) {
+  const rest = 1 - answer.candidates.reduce((sum, { probability }) => sum + probability, 0);
+  const total = labelCount();
+  const others = total ? `the other ${count(total - answer.candidates.length)} ids` : "all other ids";
+  return el(
+    "div",
+    {},
+    el("h4", {}, "The answer and its runners-up"),
+    el(
+      "ol.bars",
+      {},
+      answer.candidates.map(({ cwe, name, probability }) =>
+        el(
+          "li",
+          {},
+          el(
+            "button.link",
+            { type: "button", onclick: () => explorer.show({ text: shown.text, candidates: answer.candidates }, cwe) },
+            el("code", {}, cwe),
+            " ",
+            foreign(name, 300),
+          ),
+          bar(probability, `${cwe}`),
+          el("span.number", {}, percent(probability)),
+        ),
+      ),
+    ),
+    el("p.hint", {}, `${percent(Math.max(rest, 0))} is spread over ${others}.`),
+  );
+}
+
+async function fillConventions(place) {
+  const entries = Object.entries(shown.answers);
+  if (entries.length < 2) return;
+  const mine = shown;
+  const [[, a], [, b]] = entries;
+  const how = await relation(a.cwe, b.cwe).catch(() => "");
+  if (shown !== mine) return;
+  const sentence = {
+    "the same": "Both conventions give the same id.",
+    broader: `They differ: ${b.cwe} is broader than ${a.cwe}.`,
+    narrower: `They differ: ${b.cwe} is more specific than ${a.cwe}.`,
+    "a sibling": "They differ: the two ids are neighbours under one parent.",
+  };
+  place.replaceChildren(
+    el("h4", {}, "Both conventions"),
+    el(
+      "table",
+      {},
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Convention"), el("th", { scope: "col" }, "Weakness"), el("th.number", { scope: "col" }, "Confidence"))),
+      el(
+        "tbody",
+        {},
+        entries.map(([labeller, row]) =>
+          el(
+            "tr",
+            { class: labeller === chosen() ? "here" : null },
+            el("th", { scope: "row" }, LABELLER[labeller] ?? labeller),
+            el("td", {}, el("code", {}, row.cwe), " ", foreign(row.name, 300), row.abstained ? el("span.tag.warn", {}, "not sure") : null),
+            el("td.number", {}, percent(row.confidence)),
+          ),
+        ),
+      ),
+    ),
+    el("p.hint", {}, sentence[how] ?? "They differ."),
+  );
+}
+
+function showEmpty() {
+  byId("map-result").replaceChildren(
+    el(
+      "div.empty",
+      {},
+      el("p", {}, "No text at hand? Try one of these:"),
+      el("p.row", {}, EXAMPLES.map(([name, text]) => el("button", { type: "button", onclick: () => mapThis(text) }, name))),
+    ),
+  );
+  byId("map-side").replaceChildren(
+    el(
+      "div.empty",
+      {},
+      el("h3", {}, "How to read an answer"),
+      el("p", {}, "The confidence is a calibrated probability: it says how often such an answer is right."),
+      el("p", {}, "Below its threshold the model abstains. It then names the broader weakness that it is still sure of, if there is one."),
+      el("p", {}, "NVD's analysts and the vendors that assign CVEs name the same flaw differently. The model knows both conventions."),
+      el("p", {}, "Here you will see where the weakness sits in the CWE tree and what explains it."),
+    ),
+  );
+}

@@ -1,0 +1,45 @@
+// What the server is and knows: read once, and again when it has been away.
+
+import { getJson } from "./api.js";
+
+/**
+ * What /api/info said: {version, model, llm, knowledge, limits}; null until it has.
+ * @type {Object|null}
+ */
+export let info = null;
+
+const pages = new Map();
+
+export async function loadInfo() {
+  info = await getJson("api/info");
+  return info;
+}
+
+/** Whether the server is known to have no knowledge base. */
+export const bookless = () => info !== null && !info.knowledge;
+
+/** Whether the server is known to have no language model. */
+export const wordless = () => info !== null && !info.llm;
+
+/** Labelling conventions that can be asked for; a model may know more from its training. */
+export const labellers = () =>
+  (info?.model?.labellers ?? Object.keys(LABELLER)).filter((name) => name in LABELLER);
+
+/** How many ids the model can answer with, or null where the server does not say. */
+export function labelCount() {
+  const labels = info?.model?.labels;
+  return Array.isArray(labels) ? labels.length : (labels ?? null);
+}
+
+/** Return what /api/cwe says of an id; each is asked for once. */
+export function getCwe(id) {
+  if (!pages.has(id)) {
+    const page = getJson(`api/cwe/${encodeURIComponent(id)}`);
+    pages.set(id, page);
+    page.catch(() => pages.delete(id)); // a failure is not remembered
+  }
+  return pages.get(id);
+}
+
+/** What to call a labeller. */
+export const LABELLER = { nvd: "NVD", cna: "The vendor (CNA)" };
