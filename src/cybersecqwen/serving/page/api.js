@@ -9,12 +9,14 @@ export class ApiError extends Error {
    *   that ended too early.
    * @param {string} message
    * @param {number} status HTTP status, or 0.
+   * @param {string} code The server's word for it, or an empty string.
    * @param {number|null} retryAfter Seconds to wait, if the server says so.
    */
-  constructor(kind, message, status = 0, retryAfter = null) {
+  constructor(kind, message, status = 0, code = "", retryAfter = null) {
     super(message);
     this.kind = kind;
     this.status = status;
+    this.code = code;
     this.retryAfter = retryAfter;
   }
 }
@@ -55,14 +57,21 @@ export async function request(path, options = {}) {
 }
 
 async function refusal(response) {
-  let message = "";
+  let error = {};
   try {
-    const body = await response.json();
-    message = body?.error?.message ?? "";
+    error = (await response.json())?.error ?? {};
   } catch {
     // Not the server's own error, a proxy's perhaps; the status says enough.
   }
-  return new ApiError("refused", String(message), response.status, seconds(response));
+  const { message = "", code = "" } = error;
+  return new ApiError("refused", String(message), response.status, String(code), seconds(response));
+}
+
+const STATUS = { rate_limit_error: 429, service_unavailable_error: 503, timeout_error: 504 };
+
+/** Return the error that ends a stream which had begun, where its status can no longer say it. */
+export function streamedError({ message = "", type = "", code = "" } = {}) {
+  return new ApiError("refused", String(message), STATUS[type] ?? 500, String(code));
 }
 
 function seconds(response) {

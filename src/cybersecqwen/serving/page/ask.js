@@ -1,6 +1,6 @@
 // Ask: a question, and an answer whose every citation opens the passage beside it.
 
-import { ApiError, aborted, events, jsonBody, request } from "./api.js";
+import { ApiError, aborted, events, jsonBody, request, streamedError } from "./api.js";
 import { announce, bar, byId, el, foreign, notice, percent, submitByKeys, visible } from "./dom.js";
 import { errorBox } from "./errors.js";
 import { booklessNotice, passageCount, passageView } from "./passages.js";
@@ -113,8 +113,8 @@ async function choose(question, given, signal) {
 }
 
 function showChoice(given, answer) {
-  const citation = answer.passage?.id ?? answer.passage;
-  const best = answer.best;
+  const citation = answer.passage?.id;
+  const { best } = answer;
   byId("ask-result").replaceChildren(
     el(
       "div.answer",
@@ -140,7 +140,8 @@ function showChoice(given, answer) {
       origin(answer),
     ),
   );
-  showPassages(answer.passages ?? []);
+  const passages = new Map(answer.passages.filter(Boolean).map((passage) => [passage.id, passage]));
+  showPassages([...passages.values()]);
   announce(`Answer ${answer.letter}: ${given[best]}.`);
 }
 
@@ -158,15 +159,15 @@ async function write(question, signal) {
       showAnswer(question, data);
       return;
     } else if (event === "error") {
-      throw new ApiError("refused", data.error?.message ?? "", data.error?.status ?? 500);
+      throw streamedError(data.error);
     }
   }
   throw new ApiError("cut", "The answer ended before it was whole.");
 }
 
 function showAnswer(question, answer) {
-  const passages = answer.passages ?? [];
-  if (answer.found === false) {
+  const { passages, unsupported } = answer;
+  if (!answer.found) {
     byId("ask-result").replaceChildren(
       notice(
         "plain",
@@ -179,7 +180,6 @@ function showAnswer(question, answer) {
     announce("Not in the knowledge base.");
     return;
   }
-  const unsupported = answer.unsupported ?? [];
   byId("ask-result").replaceChildren(
     el(
       "div.answer",

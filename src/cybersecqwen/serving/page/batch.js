@@ -1,6 +1,6 @@
 // Batch: a file to the server, rows back as a stream, gone on with after a lost connection.
 
-import { ApiError, aborted, lines, request } from "./api.js";
+import { ApiError, aborted, lines, request, streamedError } from "./api.js";
 import { announce, bar, byId, count, download, el, foreign, notice, pause, plural, takeDrops, visible } from "./dom.js";
 import { errorBox } from "./errors.js";
 import { Rows } from "./rows.js";
@@ -190,7 +190,7 @@ class Batch {
     } catch {
       throw new ApiError("cut", "A row arrived in part.");
     }
-    if (value.error) throw new ApiError("refused", String(value.error.message ?? ""), 500);
+    if (value.error) throw streamedError(value.error);
     if (value.problem) this.rows.addProblem(value.problem);
     else this.rows.addRow(value, line);
     this.unsaved = true;

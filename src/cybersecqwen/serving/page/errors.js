@@ -17,7 +17,6 @@ export function explain(error, subject) {
   }
   switch (error.status) {
     case 401:
-    case 403:
       return {
         title: "This server wants a token",
         advice: "Enter the one it was started with. It is kept until you close this tab.",
@@ -37,6 +36,9 @@ export function explain(error, subject) {
         advice: `Nothing is wrong with the ${subject}. ${wait(error.retryAfter)}`,
       };
     case 503:
+      if (error.code === "no_knowledge_base") {
+        return { title: "No knowledge base on this server", advice: said };
+      }
       return {
         title: "The server is not ready",
         advice: [said, `It may be starting or shutting down. ${wait(error.retryAfter)}`],
@@ -69,7 +71,7 @@ export function errorBox(error, subject, again) {
     ? explain(error, subject)
     : { title: "The page failed", advice: `${error.message}. Load it again.` };
   const body = [advice].flat().filter(Boolean);
-  if (error.status === 401 || error.status === 403) return notice("bad", title, body, tokenForm(again));
+  if (error.status === 401) return notice("bad", title, body, tokenForm(again));
   const box = notice("bad", title, body);
   if (again) box.append(el("p", {}, againButton(error.retryAfter ?? 0, again)));
   return box;

@@ -148,7 +148,7 @@ async function matches(query, near) {
   const named = ({ name }) => words.every((word) => name.toLowerCase().includes(word));
   near.filter(named).forEach(add);
   if (!bookless()) {
-    const answer = await postJson("api/search", { query: `weakness ${query}`, limit: 50 }).catch(() => null);
+    const answer = await postJson("api/search", { query, limit: 50 }).catch(() => null);
     const pages = (answer?.passages ?? [])
       .filter(({ id }) => /^CWE-\d/.test(id))
       .map(({ id, title }) => ({ id: pageOf(id), name: title }));
