@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,8 +19,6 @@ from mitre_files import write_all
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-    from running_server import RunningServer
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _ARGUMENTS = [
@@ -82,18 +80,13 @@ def _page(name: str, title: str, text: str) -> Entry:
 
 
 @pytest.fixture(scope="session")
-def server(kb: Path, chromium: Browser) -> Iterator[RunningServer]:
-    pytest.importorskip("fastapi", reason="the extra serve is not installed")
-    pytest.importorskip("uvicorn", reason="the extra serve is not installed")
-    from running_server import RunningServer
-
-    running = RunningServer("--kb", str(kb))
-    yield running
-    running.stop()
+def server(chromium: Browser, kb: Path, start_live: Callable[..., Any]) -> Any:
+    """The shipped model and the small knowledge base, without a language model."""
+    return start_live(kb=kb)
 
 
 @pytest.fixture
-def page(chromium: Browser, server: RunningServer) -> Iterator[Page]:
+def page(chromium: Browser, server: Any) -> Iterator[Page]:
     """The page, loaded. After the test: no script error, no breach of the policy, and no request
     to anywhere else."""
-    yield from watched_page(chromium, server.base)
+    yield from watched_page(chromium, server.url)

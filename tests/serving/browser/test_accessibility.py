@@ -25,7 +25,7 @@ from browsing import (
 def page(request, chromium, server) -> Iterator:
     yield from watched_page(
         chromium,
-        server.base,
+        server.url,
         color_scheme=request.param,
         viewport={"width": 360, "height": 740} if request.param == "dark" else None,
     )

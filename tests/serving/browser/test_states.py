@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from browsing import HEAP, map_text, refuse, try_to_map, watched_page
-from running_server import RunningServer, without_knowledge
 
 
 def test_a_server_that_is_gone(page) -> None:
@@ -46,24 +42,21 @@ def test_each_refusal_is_explained(page, status: int, said: str) -> None:
     assert "<b>because</b>" in text
 
 
-def test_no_knowledge_base(chromium, tmp_path: Path) -> None:
-    server = RunningServer(environment=without_knowledge(tmp_path))
-    try:
-        for page in watched_page(chromium, server.base):
-            map_text(page, HEAP)
-            assert "No knowledge base on this server" in page.inner_text("#map-side")
-            assert "cybersecqwen kb build" in page.inner_text("#map-side")
-            assert page.locator("#map-side .tree").is_visible()
-            page.click("text=Correct it…")
-            page.locator("[role=combobox]").press_sequentially("CWE-121")
-            page.wait_for_selector("[role=option]:has-text('CWE-121')")
-            page.click("nav a[href='#ask']")
-            assert "No knowledge base on this server" in page.inner_text("#ask-note")
-            page.fill("#ask-question", "How?")
-            page.press("#ask-question", "Control+Enter")
-            page.wait_for_selector("#ask-result .notice.bad:has-text('No knowledge base')")
-    finally:
-        server.stop()
+def test_no_knowledge_base(chromium, start_live, no_kb) -> None:
+    server = start_live()
+    for page in watched_page(chromium, server.url):
+        map_text(page, HEAP)
+        assert "No knowledge base on this server" in page.inner_text("#map-side")
+        assert "cybersecqwen kb build" in page.inner_text("#map-side")
+        assert page.locator("#map-side .tree").is_visible()
+        page.click("text=Correct it…")
+        page.locator("[role=combobox]").press_sequentially("CWE-121")
+        page.wait_for_selector("[role=option]:has-text('CWE-121')")
+        page.click("nav a[href='#ask']")
+        assert "No knowledge base on this server" in page.inner_text("#ask-note")
+        page.fill("#ask-question", "How?")
+        page.press("#ask-question", "Control+Enter")
+        page.wait_for_selector("#ask-result .notice.bad:has-text('No knowledge base')")
 
 
 def test_no_language_model(page) -> None:
@@ -73,17 +66,8 @@ def test_no_language_model(page) -> None:
     assert "cybersecqwen serve --model" in page.inner_text("#ask-note")
 
 
-@pytest.fixture
-def guarded(tmp_path: Path) -> Iterator[RunningServer]:
-    secret = tmp_path / "token"
-    secret.write_text("a-token-of-enough-length")
-    server = RunningServer("--token-file", str(secret), environment=without_knowledge(tmp_path))
-    yield server
-    server.stop()
-
-
-def test_a_token_is_asked_for_and_kept_for_the_tab(chromium, guarded: RunningServer) -> None:
-    page = chromium.new_page(base_url=guarded.base)
+def test_a_token_is_asked_for_and_kept_for_the_tab(chromium, start_live, no_kb) -> None:
+    page = chromium.new_page(base_url=start_live(token="a-token-of-enough-length").url)
     page.goto("/")
     page.wait_for_selector("#server-state .notice:has-text('wants a token')")
     page.fill("#server-state input", "a-wrong-one-of-some-length")
