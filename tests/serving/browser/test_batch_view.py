@@ -106,7 +106,7 @@ def test_a_long_stream_leaves_the_page_alive(page) -> None:
     page.evaluate(
         """(total) => {
             const candidates = [1, 2, 3, 4, 5].map((n) =>
-                ({ cwe: `CWE-${n}`, name: "A weakness with a name of some length", probability: 0.2 }));
+                ({ cwe: `CWE-${n}`, name: "Some weakness with a name", probability: 0.2 }));
             const row = (id) => JSON.stringify({ id, cwe: "CWE-79", name: "Cross-site Scripting",
                 confidence: 0.9, candidates, abstained: false, backoff: null, model: "scripted" });
             const given = window.fetch;

@@ -23,16 +23,23 @@ export class ApiError extends Error {
 
 export const aborted = (error) => error?.name === "AbortError";
 
+let held = null; // for a browser that stores nothing
+
 /** Keep a token for this tab. */
 export function setToken(token) {
-  sessionStorage.setItem(TOKEN, token);
+  held = token;
+  try {
+    sessionStorage.setItem(TOKEN, token);
+  } catch {
+    // It is gone when the page is loaded again.
+  }
 }
 
 function token() {
   try {
-    return sessionStorage.getItem(TOKEN);
+    return sessionStorage.getItem(TOKEN) ?? held;
   } catch {
-    return null;
+    return held;
   }
 }
 

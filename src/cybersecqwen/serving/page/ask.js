@@ -35,15 +35,21 @@ export function startAsk(toMap) {
 export function tellAsk() {
   const note = byId("ask-note");
   if (bookless()) {
-    note.replaceChildren(booklessNotice("Answers are made from it, so there is nothing to answer from."));
+    note.replaceChildren(
+      booklessNotice("Answers are made from it, so there is nothing to answer from."),
+    );
   } else if (wordless()) {
     note.replaceChildren(
       el(
         "details.hint",
         {},
-        el("summary", {}, "No language model here: answers are sentences of the passages, word for word."),
+        el(
+          "summary",
+          {},
+          "No language model here: answers are sentences of the passages, word for word.",
+        ),
         el("p", {}, "To have answers written, start the server with a model:"),
-        el("pre", { tabindex: 0 }, "cybersecqwen serve --model gguf:FILE"),
+        el("pre", { tabindex: 0 }, "cybersecqwen serve --model gguf:FILE --model-sha256 HEX"),
       ),
     );
   } else note.replaceChildren();
@@ -55,7 +61,10 @@ function stop() {
 
 /** Return the choices, without the letters that people paste along: "A) ", "b. ". */
 function choices() {
-  const given = byId("ask-choices").value.split("\n").map((line) => line.trim()).filter(Boolean);
+  const given = byId("ask-choices")
+    .value.split("\n")
+    .map((line) => line.trim())
+    .filter(Boolean);
   const lettered = given.every((line, place) => {
     const letter = String.fromCharCode(65 + place);
     return new RegExp(`^\\(?${letter}[).:]\\s+\\S`, "i").test(line);
@@ -147,7 +156,9 @@ function showChoice(given, answer) {
 
 async function write(question, signal) {
   const written = el("div.written", {});
-  byId("ask-result").replaceChildren(el("div.answer", {}, el("p.hint.wait", {}, "Reading the passages\u2026"), written));
+  byId("ask-result").replaceChildren(
+    el("div.answer", {}, el("p.hint.wait", {}, "Reading the passages\u2026"), written),
+  );
   const response = await request("api/ask", jsonBody({ question }, "text/event-stream", signal));
   let text = "";
   for await (const { event, data } of events(response)) {
@@ -184,8 +195,19 @@ function showAnswer(question, answer) {
     el(
       "div.answer",
       {},
-      el("div.written", {}, linked(answer.text, new Set(passages.map(({ id }) => id)), unsupported)),
-      unsupported.length ? el("p.hint", {}, el("mark", {}, "Marked"), " sentences are not backed by the passage they cite, or cite none. Do not rely on them.") : null,
+      el(
+        "div.written",
+        {},
+        linked(answer.text, new Set(passages.map(({ id }) => id)), unsupported),
+      ),
+      unsupported.length
+        ? el(
+            "p.hint",
+            {},
+            el("mark", {}, "Marked"),
+            " sentences are not backed by the passage they cite, or cite none. Do not rely on them.",
+          )
+        : null,
       prediction(question, answer.prediction),
       origin(answer),
     ),
@@ -197,7 +219,9 @@ function showAnswer(question, answer) {
 const foreignParagraph = (text) => el("p", {}, foreign(text, 4000));
 
 function origin({ model }) {
-  return model ? el("p.hint", {}, "Answered by ", foreign(model, 200), ".") : null;
+  if (wordless())
+    return el("p.hint", {}, "Taken from the passages as they stand, without a language model.");
+  return el("p.hint", {}, "Answered by ", foreign(model, 200), " from the passages.");
 }
 
 function prediction(question, predicted) {
@@ -205,7 +229,13 @@ function prediction(question, predicted) {
   return el(
     "p.row",
     {},
-    el("span", {}, "As a vulnerability: ", el("code", {}, foreign(predicted.cwe, 20)), ` (${percent(predicted.confidence)}${predicted.abstained ? ", not sure" : ""})`),
+    el(
+      "span",
+      {},
+      "As a vulnerability: ",
+      el("code", {}, foreign(predicted.cwe, 20)),
+      ` (${percent(predicted.confidence)}${predicted.abstained ? ", not sure" : ""})`,
+    ),
     el("button", { type: "button", onclick: () => mapIt(question) }, "Open in Map"),
   );
 }
@@ -224,7 +254,10 @@ function linked(text, known, unsupported) {
   let at = 0;
   for (const [start, end] of marks) {
     if (start < at) continue;
-    nodes.push(...cited(text.slice(at, start), known), el("mark", {}, cited(text.slice(start, end), known)));
+    nodes.push(
+      ...cited(text.slice(at, start), known),
+      el("mark", {}, cited(text.slice(start, end), known)),
+    );
     at = end;
   }
   nodes.push(...cited(text.slice(at), known));
@@ -245,24 +278,42 @@ function cited(text, known) {
 }
 
 function cite(id) {
-  return el("button.citation", { type: "button", "aria-label": `Passage ${id}`, onclick: (event) => openPassage(id, event.currentTarget) }, visible(id));
+  return el(
+    "button.citation",
+    {
+      type: "button",
+      "aria-label": `Passage ${id}`,
+      onclick: (event) => openPassage(id, event.currentTarget),
+    },
+    visible(id),
+  );
 }
 
 function showPassages(passages) {
   byId("ask-side").replaceChildren(
-    ...(passages.length ? [el("h3", {}, "Passages"), ...passages.map((passage) => passageView(passage))] : []),
+    ...(passages.length
+      ? [el("h3", {}, "Passages"), ...passages.map((passage) => passageView(passage))]
+      : []),
   );
 }
 
 /** Bring a passage into view and give it the focus, with a way back. */
 function openPassage(id, from) {
   const side = byId("ask-side");
-  const passage = [...side.querySelectorAll(".passage")].find((node) => node.dataset.citation === id);
+  const passage = [...side.querySelectorAll(".passage")].find(
+    (node) => node.dataset.citation === id,
+  );
   if (!passage) return;
   for (const node of side.querySelectorAll("[aria-current]")) node.removeAttribute("aria-current");
   for (const node of side.querySelectorAll(".back")) node.remove();
   passage.setAttribute("aria-current", "true");
-  passage.append(el("p.back", {}, el("button", { type: "button", onclick: () => from.focus() }, "Back to the answer")));
+  passage.append(
+    el(
+      "p.back",
+      {},
+      el("button", { type: "button", onclick: () => from.focus() }, "Back to the answer"),
+    ),
+  );
   passage.focus({ preventScroll: true });
   passage.scrollIntoView({ block: "nearest" });
 }
@@ -273,7 +324,17 @@ function showEmpty() {
       "div.empty",
       {},
       el("p", {}, "For example:"),
-      el("ul.plain", {}, EXAMPLES.map((question) => el("li", {}, el("button.link", { type: "button", onclick: () => askThis(question) }, question)))),
+      el(
+        "ul.plain",
+        {},
+        EXAMPLES.map((question) =>
+          el(
+            "li",
+            {},
+            el("button.link", { type: "button", onclick: () => askThis(question) }, question),
+          ),
+        ),
+      ),
     ),
   );
 }

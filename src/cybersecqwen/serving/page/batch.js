@@ -1,7 +1,20 @@
 // Batch: a file to the server, rows back as a stream, gone on with after a lost connection.
 
 import { ApiError, aborted, lines, request, streamedError } from "./api.js";
-import { announce, bar, byId, count, download, el, foreign, notice, pause, plural, takeDrops, visible } from "./dom.js";
+import {
+  announce,
+  bar,
+  byId,
+  count,
+  download,
+  el,
+  foreign,
+  notice,
+  pause,
+  plural,
+  takeDrops,
+  visible,
+} from "./dom.js";
 import { errorBox } from "./errors.js";
 import { Rows } from "./rows.js";
 import { RowTable } from "./table.js";
@@ -34,7 +47,15 @@ export function startBatch() {
     if (batch && (batch.busy || batch.unsaved)) event.preventDefault();
   });
   byId("batch-result").replaceChildren(
-    el("div.empty", {}, el("p", {}, "No file yet. Rows appear here as they are ready, in the order of the file; download them as CSV or JSON lines.")),
+    el(
+      "div.empty",
+      {},
+      el(
+        "p",
+        {},
+        "No file yet. Rows appear here as they are ready, in the order of the file; download them as CSV or JSON lines.",
+      ),
+    ),
   );
 }
 
@@ -53,7 +74,8 @@ function size(bytes) {
 
 function start() {
   if (!chosenFile || batch?.busy) return;
-  if (batch?.unsaved && !confirm("The rows of the last file were not downloaded. Drop them?")) return;
+  if (batch?.unsaved && !confirm("The rows of the last file were not downloaded. Drop them?"))
+    return;
   batch?.stop();
   const options = { format: byId("batch-format").value, labeller: byId("batch-labeller").value };
   batch = new Batch(chosenFile, options);
@@ -73,6 +95,7 @@ class Batch {
   #total = null;
   #barren = 0;
   #ended = false;
+  #waiting = false;
   #table = new RowTable(this.rows);
   #progress = el("progress", { "aria-label": "Records answered" });
   #state = el("p", { class: "state" });
@@ -85,12 +108,23 @@ class Batch {
   constructor(file, options) {
     this.#file = file;
     this.#options = options;
-    const save = (name, make) => el("button", { type: "button", disabled: true, onclick: () => this.#save(name, make) }, `Download ${name.toUpperCase()}`);
+    const save = (name, make) =>
+      el(
+        "button",
+        { type: "button", disabled: true, onclick: () => this.#save(name, make) },
+        `Download ${name.toUpperCase()}`,
+      );
     this.#downloads = [save("csv", () => this.rows.csv()), save("jsonl", () => this.rows.jsonl())];
     this.node = el(
       "div",
       {},
-      el("div.panel", {}, this.#state, this.#progress, el("div.row", {}, this.#cancel, this.#resume, el("span.grow"), this.#downloads)),
+      el(
+        "div.panel",
+        {},
+        this.#state,
+        this.#progress,
+        el("div.row", {}, this.#cancel, this.#resume, el("span.grow"), this.#downloads),
+      ),
       this.#note,
       this.#top,
       this.#table.node,
@@ -116,12 +150,15 @@ class Batch {
     try {
       while (!(await this.#stretch()));
       this.#ended = true;
-      announce(`Done: ${plural(this.rows.rows, "row")}, ${plural(this.rows.problems.length, "problem")}.`);
+      announce(
+        `Done: ${plural(this.rows.rows, "row")}, ${plural(this.rows.problems.length, "problem")}.`,
+      );
     } catch (error) {
       this.#fail(error);
     } finally {
       clearInterval(timer);
       this.busy = false;
+      this.#waiting = false;
       this.#cancel.hidden = true;
       byId("batch-start").disabled = !chosenFile;
       this.#draw();
@@ -135,12 +172,20 @@ class Batch {
   #fail(error) {
     this.#resume.hidden = false;
     if (aborted(error)) {
-      this.#note.replaceChildren(notice("plain", "Cancelled.", "The rows so far are kept: download them, or go on where it stopped."));
+      this.#note.replaceChildren(
+        notice(
+          "plain",
+          "Cancelled.",
+          "The rows so far are kept: download them, or go on where it stopped.",
+        ),
+      );
       announce("Cancelled.");
       return;
     }
     this.#resume.hidden = this.rows.answered === 0;
-    this.#note.replaceChildren(errorBox(error, "file", this.rows.answered ? null : () => this.run()));
+    this.#note.replaceChildren(
+      errorBox(error, "file", this.rows.answered ? null : () => this.run()),
+    );
   }
 
   /** Send the file once; return whether that was the end of it, waiting where it was not. */
@@ -163,7 +208,12 @@ class Batch {
 
   async #send(signal) {
     const { format, labeller } = this.#options;
-    const query = new URLSearchParams({ format, labeller, skip: this.rows.answered, name: this.#file.name });
+    const query = new URLSearchParams({
+      format,
+      labeller,
+      skip: this.rows.answered,
+      name: this.#file.name,
+    });
     const response = await request(`api/map/file?${query}`, {
       method: "POST",
       body: this.#file,
@@ -201,8 +251,13 @@ class Batch {
     const busy = error.status === 429 || error.status === 503;
     const what = busy ? "The server is busy" : "The connection was lost";
     this.#note.replaceChildren(
-      notice("plain", `${what}.`, `${plural(this.rows.answered, "record")} are here. Going on by itself as soon as the server can.`),
+      notice(
+        "plain",
+        `${what}.`,
+        "The rows so far are kept. Going on by itself as soon as the server can.",
+      ),
     );
+    this.#waiting = true;
     announce(`${what}. Waiting for it.`);
     if (busy) await sleep((error.retryAfter ?? 2) * 1000, signal);
     for (let poll = 0; poll < MOST_POLLS; poll += 1) {
@@ -213,6 +268,7 @@ class Batch {
       });
       if (ready) break;
     }
+    this.#waiting = false;
     this.#note.replaceChildren();
   }
 
@@ -225,13 +281,20 @@ class Batch {
     else if (this.busy) this.#progress.removeAttribute("value");
     else this.#progress.value = 0;
     const of = known && !this.#ended ? ` of about ${count(this.#total)}` : "";
-    const verb = this.#ended ? "Done: " : this.busy && !answered ? "Sending the file. " : "";
+    const verb = this.#verb(answered);
     this.#state.textContent =
       `${verb}${count(answered)}${of} records answered, ${count(unsure)} not sure, ` +
       `${plural(problems.length, "problem")}.`;
     for (const button of this.#downloads) button.disabled = !rows;
     this.#drawTop();
+    this.#table.node.hidden = !answered;
     this.#table.refresh();
+  }
+
+  #verb(answered) {
+    if (this.#ended) return "Done: ";
+    if (this.#waiting) return "Waiting. ";
+    return this.busy && !answered ? "Sending the file. " : "";
   }
 
   #drawTop() {
@@ -247,7 +310,13 @@ class Batch {
           "ol.bars",
           {},
           top.map(([cwe, number]) =>
-            el("li", {}, el("span", {}, el("code", {}, foreign(cwe, 20)), " ", foreign(names.get(cwe), 200)), bar(number / rows, `${cwe}, share of the rows`), el("span.number", {}, count(number))),
+            el(
+              "li",
+              {},
+              el("span", {}, el("code", {}, foreign(cwe, 20)), " ", foreign(names.get(cwe), 200)),
+              bar(number / rows, `${cwe}, share of the rows`),
+              el("span.number", {}, count(number)),
+            ),
           ),
         ),
       ),
@@ -255,7 +324,9 @@ class Batch {
   }
 
   async #save(kind, make) {
-    const stem = this.#file.name.replace(/(\.(gz|zip))?$/i, "").replace(/\.(jsonl?|ndjson|csv|tsv|txt)$/i, "");
+    const stem = this.#file.name
+      .replace(/(\.(gz|zip))?$/i, "")
+      .replace(/\.(jsonl?|ndjson|csv|tsv|txt)$/i, "");
     download(await make(), `${stem || "answers"}-cwe.${kind}`);
     this.unsaved = this.busy;
   }
@@ -269,9 +340,13 @@ function sleep(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    }, { once: true });
+    signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      },
+      { once: true },
+    );
   });
 }

@@ -1,7 +1,7 @@
 // Correct or confirm an answer, under the answer itself.
 
 import { announce, el, notice } from "./dom.js";
-import { cwePicker } from "./picker.js";
+import { CwePicker } from "./picker.js";
 import { getCwe, LABELLER } from "./server.js";
 import { idOf, keep, StorageError } from "./store.js";
 
@@ -26,7 +26,10 @@ export function correctionForm(subject) {
   );
   const right = el(
     "button",
-    { type: "button", onclick: () => save(subject, subject.answer, idOf(subject.text, subject.id), place) },
+    {
+      type: "button",
+      onclick: () => save(subject, subject.answer, idOf(subject.text, subject.id), place),
+    },
     "It is right",
   );
   return el("div.correct", {}, el("h4", {}, "Is it right?"), el("div.row", {}, right, open), place);
@@ -36,16 +39,22 @@ async function form(subject, place, open) {
   const { text, id, labeller, answer } = subject;
   const note = el("p.hint", { role: "status" });
   const submit = el("button.primary", { type: "submit", disabled: true }, "Keep the correction");
-  const picker = cwePicker(await near(answer), async (choice) => {
+  const picker = new CwePicker(await near(answer), async (choice) => {
     submit.disabled = true;
     note.textContent = "";
     if (!choice) return;
     const reason = await unfit(choice.id);
-    if (picker.value() !== choice) return;
+    if (picker.value !== choice) return;
     note.textContent = reason;
     submit.disabled = reason !== "";
   });
-  const name = el("input", { type: "text", autocomplete: "off", placeholder: "CVE-2024-12345", maxlength: 100, value: id || null });
+  const name = el("input", {
+    type: "text",
+    autocomplete: "off",
+    placeholder: "CVE-2024-12345",
+    maxlength: 100,
+    value: id || null,
+  });
   const close = () => {
     place.replaceChildren();
     open.setAttribute("aria-expanded", "false");
@@ -56,8 +65,9 @@ async function form(subject, place, open) {
     {
       onsubmit: (event) => {
         event.preventDefault();
-        const choice = picker.value();
-        if (choice) save(subject, { cwe: choice.id, name: choice.name }, idOf(text, name.value), place);
+        const choice = picker.value;
+        if (choice)
+          save(subject, { cwe: choice.id, name: choice.name }, idOf(text, name.value), place);
       },
       onkeydown: (event) => {
         if (event.key === "Escape") close();
@@ -65,7 +75,11 @@ async function form(subject, place, open) {
     },
     picker.node,
     el("label", {}, "CVE id, if it has one", name),
-    el("p.hint", {}, `Kept as what ${LABELLER[labeller] ?? labeller} would say, in this browser alone.`),
+    el(
+      "p.hint",
+      {},
+      `Kept as what ${LABELLER[labeller] ?? labeller} would say, in this browser alone.`,
+    ),
     note,
     el("div.row", {}, submit, el("button", { type: "button", onclick: close }, "Cancel")),
   );
@@ -73,7 +87,9 @@ async function form(subject, place, open) {
 
 /** Return what is likely to be the right one: candidates, then the neighbours in the tree. */
 async function near(answer) {
-  const found = new Map(answer.candidates.slice(1).map(({ cwe, name }) => [cwe, { id: cwe, name }]));
+  const found = new Map(
+    answer.candidates.slice(1).map(({ cwe, name }) => [cwe, { id: cwe, name }]),
+  );
   try {
     const page = await getCwe(answer.cwe);
     for (const entry of [...page.children, ...page.path.toReversed().slice(1)]) {
@@ -108,6 +124,8 @@ function save({ text, labeller, answer }, { cwe, name }, id, place) {
     return;
   }
   const what = cwe === answer.cwe ? `Confirmed ${cwe}.` : `Kept ${cwe} instead of ${answer.cwe}.`;
-  place.replaceChildren(notice("good", what, el("p", {}, el("a", { href: "#corrections" }, "See all corrections"))));
+  place.replaceChildren(
+    notice("good", what, el("p", {}, el("a", { href: "#corrections" }, "See all corrections"))),
+  );
   announce(what);
 }

@@ -19,16 +19,27 @@ function show() {
   const place = byId("corrections-list");
   if (!all.length) {
     place.replaceChildren(
-      el("div.empty", {}, el("p", {}, "None yet. Map a description, then say whether the answer is right."), el("p", {}, el("a", { href: "#map" }, "Go to Map"))),
+      el(
+        "div.empty",
+        {},
+        el("p", {}, "None yet. Map a description, then say whether the answer is right."),
+        el("p", {}, el("a", { href: "#map" }, "Go to Map")),
+      ),
     );
     return;
   }
-  const rows = all.flatMap((entry) => Object.entries(entry.labels).map(([who, label]) => rowOf(entry, who, label)));
+  const rows = all.flatMap((entry) =>
+    Object.entries(entry.labels).map(([who, label]) => rowOf(entry, who, label)),
+  );
   place.replaceChildren(
     el(
       "div.row",
       {},
-      el("button.primary", { type: "button", onclick: () => exportAll(all) }, `Export ${plural(all.length, "training row")}`),
+      el(
+        "button.primary",
+        { type: "button", onclick: () => exportAll(all) },
+        `Export ${plural(all.length, "training row")}`,
+      ),
       el("button", { type: "button", onclick: () => clearAll(all) }, "Clear all\u2026"),
     ),
     el(
@@ -37,11 +48,23 @@ function show() {
       el(
         "table",
         {},
-        el("thead", {}, el("tr", {}, ["Id", "Description", "Convention", "The model said", "You said", ""].map((h) => el("th", { scope: "col" }, h || el("span.unseen", {}, "Delete"))))),
+        el(
+          "thead",
+          {},
+          el(
+            "tr",
+            {},
+            ["Id", "Description", "Convention", "The model said", "You said", ""].map((h) =>
+              el("th", { scope: "col" }, h || el("span.unseen", {}, "Delete")),
+            ),
+          ),
+        ),
         el("tbody", {}, rows.slice(0, MOST_SHOWN)),
       ),
     ),
-    ...(rows.length > MOST_SHOWN ? [el("p.hint", {}, `The newest ${MOST_SHOWN} are shown; the export holds all.`)] : []),
+    ...(rows.length > MOST_SHOWN
+      ? [el("p.hint", {}, `The newest ${MOST_SHOWN} are shown; the export holds all.`)]
+      : []),
   );
 }
 
@@ -55,20 +78,40 @@ function rowOf({ id, text }, who, label) {
     el("td", {}, LABELLER[who] ?? foreign(who, 20)),
     el("td", {}, foreign(label.predicted, 20), " ", percent(label.confidence)),
     el("td", {}, el("strong", {}, foreign(label.cwe, 20)), same ? " (confirmed)" : ""),
-    el("td", {}, el("button", { type: "button", "aria-label": `Delete the correction of ${id}`, onclick: () => forget(id) }, "Delete")),
+    el(
+      "td",
+      {},
+      el(
+        "button",
+        {
+          type: "button",
+          "aria-label": `Delete the correction of ${id}`,
+          onclick: () => forget(id),
+        },
+        "Delete",
+      ),
+    ),
   );
 }
 
 function exportAll(all) {
   const day = new Date().toISOString().slice(0, 10);
-  download(new Blob([trainingRows(all)], { type: "application/x-ndjson" }), `corrections-${day}.jsonl`);
+  download(
+    new Blob([trainingRows(all)], { type: "application/x-ndjson" }),
+    `corrections-${day}.jsonl`,
+  );
   byId("corrections-note").replaceChildren(
-    notice("good", `Exported ${plural(all.length, "row")}.`, "They stay here until you clear them."),
+    notice(
+      "good",
+      `Exported ${plural(all.length, "row")}.`,
+      "They stay here until you clear them.",
+    ),
   );
 }
 
 function clearAll(all) {
-  if (!confirm(`Delete ${plural(all.length, "correction")}? What was not exported is lost.`)) return;
+  if (!confirm(`Delete ${plural(all.length, "correction")}? What was not exported is lost.`))
+    return;
   for (const { id } of all) forget(id);
   byId("corrections-note").replaceChildren();
   byId("corrections-title").focus();

@@ -52,7 +52,10 @@ export function explain(error, subject) {
     default:
       return error.status >= 500
         ? { title: "The server failed", advice: [said, "Its log says why. Try again."] }
-        : { title: `The server cannot use this ${subject}`, advice: said || "It does not say why." };
+        : {
+            title: `The server cannot use this ${subject}`,
+            advice: said || "It does not say why.",
+          };
   }
 }
 

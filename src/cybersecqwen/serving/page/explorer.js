@@ -64,7 +64,11 @@ export class Explorer {
     const back =
       page.id === best
         ? null
-        : el("button", { type: "button", onclick: () => this.#open(best, true) }, `Back to ${best}`);
+        : el(
+            "button",
+            { type: "button", onclick: () => this.#open(best, true) },
+            `Back to ${best}`,
+          );
     return [
       el("h3", { tabindex: -1 }, `${page.id} `, foreign(page.name, 300)),
       el(
@@ -127,7 +131,11 @@ export class Explorer {
   }
 
   #list(entries) {
-    return el("ul", {}, entries.map((entry) => el("li", {}, this.#entry(entry))));
+    return el(
+      "ul",
+      {},
+      entries.map((entry) => el("li", {}, this.#entry(entry))),
+    );
   }
 
   #entry({ id, name }, here = false) {
@@ -135,7 +143,11 @@ export class Explorer {
     const tag = probability === undefined ? null : el("span.tag", {}, percent(probability));
     const label = [el("code", {}, id), " ", foreign(name, 300), tag && " ", tag];
     if (here) return el("span.node", {}, ...label);
-    return el("button.link.node", { type: "button", onclick: () => this.#open(id, true) }, ...label);
+    return el(
+      "button.link.node",
+      { type: "button", onclick: () => this.#open(id, true) },
+      ...label,
+    );
   }
 
   #probability(id) {

@@ -1,8 +1,16 @@
 // Rows as files: the same bytes that `cybersecqwen map` would write.
 
 const COLUMNS = [
-  "id", "cwe", "name", "confidence", "abstained", "backoff_cwe", "backoff_name",
-  "backoff_probability", "candidates", "model",
+  "id",
+  "cwe",
+  "name",
+  "confidence",
+  "abstained",
+  "backoff_cwe",
+  "backoff_name",
+  "backoff_probability",
+  "candidates",
+  "model",
 ];
 
 export const CSV_HEAD = `${COLUMNS.join(",")}\r\n`;

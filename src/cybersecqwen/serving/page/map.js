@@ -2,7 +2,18 @@
 
 import { aborted, jsonBody, request } from "./api.js";
 import { correctionForm } from "./correct.js";
-import { announce, bar, byId, count, el, foreign, notice, percent, submitByKeys, takeDrops } from "./dom.js";
+import {
+  announce,
+  bar,
+  byId,
+  count,
+  el,
+  foreign,
+  notice,
+  percent,
+  submitByKeys,
+  takeDrops,
+} from "./dom.js";
 import { doubts, relation } from "./doubts.js";
 import { errorBox } from "./errors.js";
 import { Explorer } from "./explorer.js";
@@ -13,9 +24,18 @@ const MOST_FILE_BYTES = 1 << 20; // of a dropped file that may be one record
 const TOP = 5;
 
 const EXAMPLES = [
-  ["SQL injection", "The login form of the management console concatenates the user name into its SQL query, which lets a remote attacker read any table without signing in."],
-  ["Memory error", "A crafted TIFF image with a wrong strip size makes the decoder write past the end of a heap buffer, which may let an attacker run code."],
-  ["A vague one", "An unspecified issue in the web interface allows remote attackers to have an impact."],
+  [
+    "SQL injection",
+    "The login form of the management console concatenates the user name into its SQL query, which lets a remote attacker read any table without signing in.",
+  ],
+  [
+    "Memory error",
+    "A crafted TIFF image with a wrong strip size makes the decoder write past the end of a heap buffer, which may let an attacker run code.",
+  ],
+  [
+    "A vague one",
+    "An unspecified issue in the web interface allows remote attackers to have an impact.",
+  ],
 ];
 
 let explorer;
@@ -34,7 +54,9 @@ export function startMap(toBatch) {
     mapText();
   });
   submitByKeys(form);
-  takeDrops(byId("view-map"), (what) => (typeof what === "string" ? setText(what) : takeFile(what)));
+  takeDrops(byId("view-map"), (what) =>
+    typeof what === "string" ? setText(what) : takeFile(what),
+  );
   byId("map-file").addEventListener("change", (event) => {
     const [file] = event.target.files;
     event.target.value = ""; // so that the same file can be chosen again
@@ -54,7 +76,8 @@ export function tellMap() {
   const known = labellers();
   const group = byId("map-labeller");
   group.hidden = known.length < 2;
-  for (const input of group.querySelectorAll("input")) input.disabled = !known.includes(input.value);
+  for (const input of group.querySelectorAll("input"))
+    input.disabled = !known.includes(input.value);
   if (!known.includes(chosen())) group.querySelector("input:enabled").checked = true;
 }
 
@@ -83,8 +106,14 @@ async function takeFile(file) {
     setText(record.text, record.id);
   } else if (content !== null && /\.(txt|md)$/i.test(file.name) && !content.includes("\ufffd")) {
     setText(content);
-    const aside = el("button", { type: "button", onclick: () => passOn(file) }, "Map each line in Batch");
-    note.replaceChildren(notice("plain", `Read ${file.name} as one description.`, el("p", {}, aside)));
+    const aside = el(
+      "button",
+      { type: "button", onclick: () => passOn(file) },
+      "Map each line in Batch",
+    );
+    note.replaceChildren(
+      notice("plain", `Read ${file.name} as one description.`, el("p", {}, aside)),
+    );
   } else {
     passOn(file);
     return;
@@ -98,11 +127,15 @@ async function mapText() {
   if (record) {
     setText(record.text, record.id);
     const id = record.id ? ` of ${record.id}` : "";
-    byId("map-note").replaceChildren(notice("plain", `Read the description${id} out of the record.`));
+    byId("map-note").replaceChildren(
+      notice("plain", `Read the description${id} out of the record.`),
+    );
   }
   const text = field.value;
   if (!text.trim()) {
-    byId("map-note").replaceChildren(notice("plain", "There is no text yet.", "Paste a description first."));
+    byId("map-note").replaceChildren(
+      notice("plain", "There is no text yet.", "Paste a description first."),
+    );
     announce("There is no text yet.");
     field.focus();
     return;
@@ -171,7 +204,11 @@ function answerCard(answer, labeller) {
   return el(
     `div.answer${answer.abstained ? ".unsure-answer" : ""}`,
     {},
-    el("p.eyebrow", {}, answer.abstained ? `Not sure. Best guess at what ${who} would say` : `${who} would say`),
+    el(
+      "p.eyebrow",
+      {},
+      answer.abstained ? `Not sure. Best guess at what ${who} would say` : `${who} would say`,
+    ),
     el("h3", {}, el("span.cwe", {}, answer.cwe), " ", foreign(answer.name, 300)),
     el(
       "div.confidence",
@@ -193,7 +230,11 @@ async function fillDoubts(place, answer) {
   place.replaceChildren(
     el("h4", {}, "What it is unsure about"),
     said.length
-      ? el("ul", {}, said.map((sentence) => el("li", {}, foreign(sentence))))
+      ? el(
+          "ul",
+          {},
+          said.map((sentence) => el("li", {}, foreign(sentence))),
+        )
       : el("p", {}, "Nothing stands out: no runner-up is close."),
   );
 }
@@ -201,7 +242,9 @@ async function fillDoubts(place, answer) {
 function candidateList(answer) {
   const rest = 1 - answer.candidates.reduce((sum, { probability }) => sum + probability, 0);
   const total = labelCount();
-  const others = total ? `the other ${count(total - answer.candidates.length)} ids` : "all other ids";
+  const others = total
+    ? `the other ${count(total - answer.candidates.length)} ids`
+    : "all other ids";
   return el(
     "div",
     {},
@@ -215,7 +258,11 @@ function candidateList(answer) {
           {},
           el(
             "button.link",
-            { type: "button", onclick: () => explorer.show({ text: shown.text, candidates: answer.candidates }, cwe) },
+            {
+              type: "button",
+              onclick: () =>
+                explorer.show({ text: shown.text, candidates: answer.candidates }, cwe),
+            },
             el("code", {}, cwe),
             " ",
             foreign(name, 300),
@@ -241,13 +288,24 @@ async function fillConventions(place) {
     broader: `They differ: ${b.cwe} is broader than ${a.cwe}.`,
     narrower: `They differ: ${b.cwe} is more specific than ${a.cwe}.`,
     "a sibling": "They differ: the two ids are neighbours under one parent.",
+    "elsewhere in the tree": "They differ: the two ids are from different parts of the tree.",
   };
   place.replaceChildren(
     el("h4", {}, "Both conventions"),
     el(
       "table",
       {},
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Convention"), el("th", { scope: "col" }, "Weakness"), el("th.number", { scope: "col" }, "Confidence"))),
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          el("th", { scope: "col" }, "Convention"),
+          el("th", { scope: "col" }, "Weakness"),
+          el("th.number", { scope: "col" }, "Confidence"),
+        ),
+      ),
       el(
         "tbody",
         {},
@@ -256,7 +314,14 @@ async function fillConventions(place) {
             "tr",
             { class: labeller === chosen() ? "here" : null },
             el("th", { scope: "row" }, LABELLER[labeller] ?? labeller),
-            el("td", {}, el("code", {}, row.cwe), " ", foreign(row.name, 300), row.abstained ? el("span.tag.warn", {}, "not sure") : null),
+            el(
+              "td",
+              {},
+              el("code", {}, row.cwe),
+              " ",
+              foreign(row.name, 300),
+              row.abstained ? el("span.tag.warn", {}, "not sure") : null,
+            ),
             el("td.number", {}, percent(row.confidence)),
           ),
         ),
@@ -272,7 +337,13 @@ function showEmpty() {
       "div.empty",
       {},
       el("p", {}, "No text at hand? Try one of these:"),
-      el("p.row", {}, EXAMPLES.map(([name, text]) => el("button", { type: "button", onclick: () => mapThis(text) }, name))),
+      el(
+        "p.row",
+        {},
+        EXAMPLES.map(([name, text]) =>
+          el("button", { type: "button", onclick: () => mapThis(text) }, name),
+        ),
+      ),
     ),
   );
   byId("map-side").replaceChildren(
@@ -280,10 +351,26 @@ function showEmpty() {
       "div.empty",
       {},
       el("h3", {}, "How to read an answer"),
-      el("p", {}, "The confidence is a calibrated probability: it says how often such an answer is right."),
-      el("p", {}, "Below its threshold the model abstains. It then names the broader weakness that it is still sure of, if there is one."),
-      el("p", {}, "NVD's analysts and the vendors that assign CVEs name the same flaw differently. The model knows both conventions."),
-      el("p", {}, "Here you will see where the weakness sits in the CWE tree and what explains it."),
+      el(
+        "p",
+        {},
+        "The confidence is a calibrated probability: it says how often such an answer is right.",
+      ),
+      el(
+        "p",
+        {},
+        "Below its threshold the model abstains. It then names the broader weakness that it is still sure of, if there is one.",
+      ),
+      el(
+        "p",
+        {},
+        "NVD's analysts and the vendors that assign CVEs name the same flaw differently. The model knows both conventions.",
+      ),
+      el(
+        "p",
+        {},
+        "Here you will see where the weakness sits in the CWE tree and what explains it.",
+      ),
     ),
   );
 }

@@ -83,7 +83,11 @@ export function booklessNotice(what) {
     "plain",
     "No knowledge base on this server",
     `${what} Build one from MITRE's files and start the server again:`,
-    el("pre", { tabindex: 0 }, "cybersecqwen kb build --cwe cwe.json.gz --attack enterprise-attack.json --capec capec.json"),
+    el(
+      "pre",
+      { tabindex: 0 },
+      "cybersecqwen kb build --cwe cwe.json.gz --attack enterprise-attack.json --capec capec.json",
+    ),
   );
 }
 

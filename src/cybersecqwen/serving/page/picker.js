@@ -7,126 +7,138 @@ import { bookless, getCwe } from "./server.js";
 
 const DELAY_MS = 150;
 const MOST = 12;
+const HINT = "Type an id or words of its name; arrow keys choose.";
 let serial = 0;
 
-/**
- * Return {node, value}: the field, and a function that gives the chosen id, or null.
- * @param {{id: string, name: string}[]} near Offered before anything is typed.
- * @param {(choice: {id: string, name: string}|null) => void} onChoice
- */
-export function cwePicker(near, onChoice) {
-  const name = `picker-${(serial += 1)}`;
-  let options = [];
-  let active = -1;
-  let chosen = null;
-  let timer = null;
-  let turn = 0;
+export class CwePicker {
+  /** The field, with its label and list. */
+  node;
+  /** The chosen {id, name}, or null. */
+  value = null;
+  #near;
+  #onChoice;
+  #name = `picker-${(serial += 1)}`;
+  #options = [];
+  #active = -1;
+  #timer = null;
+  #turn = 0;
+  #list;
+  #input;
+  #hint;
 
-  const list = el("ul.options", { id: `${name}-list`, role: "listbox", "aria-label": "Weaknesses", hidden: true });
-  const input = el("input", {
-    id: name,
-    type: "text",
-    role: "combobox",
-    autocomplete: "off",
-    spellcheck: "false",
-    "aria-autocomplete": "list",
-    "aria-expanded": "false",
-    "aria-controls": `${name}-list`,
-    "aria-describedby": `${name}-hint`,
-    oninput: () => {
-      choose(null);
-      clearTimeout(timer);
-      timer = setTimeout(find, DELAY_MS);
-    },
-    onfocus: () => {
-      if (!chosen) find();
-    },
-    onblur: () => setTimeout(close, 120), // after a click on an option
-    onkeydown: onKey,
-  });
+  /**
+   * @param {{id: string, name: string}[]} near Offered before anything is typed.
+   * @param {(choice: {id: string, name: string}|null) => void} onChoice
+   */
+  constructor(near, onChoice) {
+    this.#near = near;
+    this.#onChoice = onChoice;
+    const list = `${this.#name}-list`;
+    const hint = `${this.#name}-hint`;
+    this.#list = el("ul.options", {
+      id: list,
+      role: "listbox",
+      "aria-label": "Weaknesses",
+      hidden: true,
+    });
+    this.#hint = el("span.hint", { id: hint, role: "status" }, HINT);
+    this.#input = el("input", {
+      id: this.#name,
+      type: "text",
+      role: "combobox",
+      autocomplete: "off",
+      spellcheck: "false",
+      "aria-autocomplete": "list",
+      "aria-expanded": "false",
+      "aria-controls": list,
+      "aria-describedby": hint,
+      oninput: () => this.#typed(),
+      onfocus: () => this.value ?? this.#find(),
+      onblur: () => this.#close(),
+      onkeydown: (event) => this.#key(event),
+    });
+    const label = el("label", { for: this.#name }, "The right weakness");
+    this.node = el("div.picker", {}, label, this.#input, this.#list, this.#hint);
+  }
 
-  function onKey(event) {
-    const open = !list.hidden;
-    const steps = { ArrowDown: 1, ArrowUp: -1 };
-    if (event.key in steps) {
+  #typed() {
+    this.#choose(null);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#find(), DELAY_MS);
+  }
+
+  #key(event) {
+    const open = !this.#list.hidden;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step) {
       event.preventDefault();
-      if (!open) find();
-      else move((active + steps[event.key] + options.length) % options.length);
-    } else if (event.key === "Enter" && open && active >= 0) {
+      const { length } = this.#options;
+      if (open) this.#move((this.#active + step + length) % length);
+      else this.#find();
+    } else if (event.key === "Enter" && open && this.#active >= 0) {
       event.preventDefault();
-      take(options[active]);
+      this.#take(this.#options[this.#active]);
     } else if (event.key === "Escape" && open) {
-      event.preventDefault();
-      event.stopPropagation();
-      close();
+      event.stopPropagation(); // it closes the list, not the form
+      this.#close();
     }
   }
 
-  async function find() {
-    const mine = (turn += 1);
-    const query = input.value.trim();
-    const found = query ? await matches(query, near) : near;
-    if (mine !== turn || document.activeElement !== input || chosen) return;
-    options = found.slice(0, MOST);
-    list.replaceChildren(
-      ...options.map((option, place) =>
-        el(
-          "li",
-          {
-            id: `${name}-${place}`,
-            role: "option",
-            "aria-selected": "false",
-            onmousedown: (event) => {
-              event.preventDefault();
-              take(option);
-            },
-          },
-          el("code", {}, option.id),
-          " ",
-          foreign(option.name, 300),
-        ),
-      ),
+  async #find() {
+    const turn = (this.#turn += 1);
+    const query = this.#input.value.trim();
+    const found = query ? await matches(query, this.#near) : this.#near;
+    if (turn !== this.#turn || this.value) return;
+    this.#options = found.slice(0, MOST);
+    this.#list.replaceChildren(...this.#options.map((option, place) => this.#item(option, place)));
+    this.#hint.textContent = query && !this.#options.length ? noMatch() : HINT;
+    this.#list.hidden = !this.#options.length;
+    this.#input.setAttribute("aria-expanded", String(!this.#list.hidden));
+    this.#move(query && this.#options.length ? 0 : -1);
+  }
+
+  #item(option, place) {
+    const take = (event) => {
+      event.preventDefault(); // the field keeps the focus
+      this.#take(option);
+    };
+    return el(
+      "li",
+      { id: `${this.#name}-${place}`, role: "option", "aria-selected": "false", onmousedown: take },
+      el("code", {}, option.id),
+      " ",
+      foreign(option.name, 300),
     );
-    const nothing = query && !options.length;
-    hint.textContent = nothing ? noMatch() : HINT;
-    list.hidden = !options.length;
-    input.setAttribute("aria-expanded", String(!list.hidden));
-    move(query && options.length ? 0 : -1);
   }
 
-  function move(place) {
-    active = place;
-    [...list.children].forEach((node, n) => node.setAttribute("aria-selected", String(n === place)));
+  #move(place) {
+    this.#active = place;
+    const items = [...this.#list.children];
+    items.forEach((item, n) => item.setAttribute("aria-selected", String(n === place)));
     if (place >= 0) {
-      input.setAttribute("aria-activedescendant", `${name}-${place}`);
-      list.children[place].scrollIntoView({ block: "nearest" });
-    } else input.removeAttribute("aria-activedescendant");
+      this.#input.setAttribute("aria-activedescendant", items[place].id);
+      items[place].scrollIntoView({ block: "nearest" });
+    } else this.#input.removeAttribute("aria-activedescendant");
   }
 
-  function close() {
-    turn += 1;
-    list.hidden = true;
-    input.setAttribute("aria-expanded", "false");
-    input.removeAttribute("aria-activedescendant");
-    active = -1;
+  #close() {
+    this.#turn += 1;
+    this.#list.hidden = true;
+    this.#input.setAttribute("aria-expanded", "false");
+    this.#move(-1);
   }
 
-  function take(option) {
-    input.value = `${option.id} ${option.name}`;
-    close();
-    choose(option);
+  #take(option) {
+    this.#input.value = `${option.id} ${option.name}`;
+    this.#close();
+    this.#choose(option);
   }
 
-  function choose(option) {
-    if (option === chosen) return;
-    chosen = option;
-    onChoice(option);
+  #choose(option) {
+    if (option === this.value) return;
+    this.value = option;
+    this.#onChoice(option);
   }
-
-  const HINT = "Type an id or words of its name; arrow keys choose.";
-  const hint = el("span.hint", { id: `${name}-hint`, role: "status" }, HINT);
-  const node = el("div.picker", {}, el("label", { for: name }, "The right weakness"), input, list, hint);
-  return { node, value: () => chosen };
 }
 
 function noMatch() {
@@ -142,7 +154,10 @@ async function matches(query, near) {
   const number = /^(?:cwe)?[-_ :]?(\d{1,5})$/i.exec(query);
   if (number) {
     await getCwe(`CWE-${Number(number[1])}`).then(add, () => {});
-    return [...found.values(), ...near.filter(({ id }) => id.includes(number[1]) && !found.has(id))];
+    return [
+      ...found.values(),
+      ...near.filter(({ id }) => id.includes(number[1]) && !found.has(id)),
+    ];
   }
   const words = query.toLowerCase().split(/\s+/);
   const named = ({ name }) => words.every((word) => name.toLowerCase().includes(word));

@@ -34,7 +34,13 @@ export class Rows {
     if (backoff && !this.names.has(backoff.cwe)) this.names.set(backoff.cwe, backoff.name);
     this.counts.set(row.cwe, (this.counts.get(row.cwe) ?? 0) + 1);
     if (row.abstained) this.unsure += 1;
-    this.list.push({ id: row.id, cwe: row.cwe, confidence: row.confidence, abstained: row.abstained, backoff: backoff?.cwe ?? null });
+    this.list.push({
+      id: row.id,
+      cwe: row.cwe,
+      confidence: row.confidence,
+      abstained: row.abstained,
+      backoff: backoff?.cwe ?? null,
+    });
     this.#pending.push(`${line}\n`);
     if (this.#pending.length >= LINES_A_PART) this.#pack();
   }
@@ -66,7 +72,10 @@ export class Rows {
     const made = [CSV_HEAD];
     for (const part of this.#parts) {
       const text = await part.text();
-      const rows = text.split("\n").filter(Boolean).map((line) => csvLine(JSON.parse(line)));
+      const rows = text
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => csvLine(JSON.parse(line)));
       made.push(new Blob(rows));
       await pause();
     }

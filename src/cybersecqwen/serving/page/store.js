@@ -33,7 +33,14 @@ export function keep({ id, text, labeller, cwe, name, answer }) {
   const known = read(key) ?? { id, labels: {} };
   const { cwe: predicted, confidence, model } = answer;
   known.text = text;
-  known.labels[labeller] = { cwe, name, predicted, confidence, model, saved: new Date().toISOString() };
+  known.labels[labeller] = {
+    cwe,
+    name,
+    predicted,
+    confidence,
+    model,
+    saved: new Date().toISOString(),
+  };
   try {
     localStorage.setItem(key, JSON.stringify(known));
   } catch (error) {
@@ -62,7 +69,11 @@ export function kept() {
     .sort((a, b) => latest(b).localeCompare(latest(a)));
 }
 
-const latest = ({ labels }) => Object.values(labels).map(({ saved }) => saved).sort().at(-1) ?? "";
+const latest = ({ labels }) =>
+  Object.values(labels)
+    .map(({ saved }) => saved)
+    .sort()
+    .at(-1) ?? "";
 
 export function forget(id) {
   localStorage.removeItem(PREFIX + id);
@@ -74,12 +85,17 @@ export function trainingRows(corrections) {
   return corrections
     .map(({ id, text, labels }) => {
       const entries = Object.entries(labels);
-      const each = (value) => Object.fromEntries(entries.map(([who, label]) => [who, value(label)]));
+      const each = (value) =>
+        Object.fromEntries(entries.map(([who, label]) => [who, value(label)]));
       return `${JSON.stringify({
         id,
         description: text,
         labels: each(({ cwe }) => [cwe]),
-        predicted: each(({ predicted, confidence, model }) => ({ cwe: predicted, confidence, model })),
+        predicted: each(({ predicted, confidence, model }) => ({
+          cwe: predicted,
+          confidence,
+          model,
+        })),
         saved: each(({ saved }) => saved),
       })}\n`;
     })

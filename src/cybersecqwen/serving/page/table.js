@@ -33,7 +33,11 @@ export class RowTable {
       this.#page = 0;
       this.refresh();
     };
-    this.#filter = el("select", { onchange: restart }, Object.entries(names).map(([value, name]) => el("option", { value }, name)));
+    this.#filter = el(
+      "select",
+      { onchange: restart },
+      Object.entries(names).map(([value, name]) => el("option", { value }, name)),
+    );
     this.#find = el("input", { type: "search", oninput: restart, placeholder: "Id or CWE" });
     const turn = (by) => () => {
       this.#page += by;
@@ -44,14 +48,30 @@ export class RowTable {
     this.node = el(
       "div",
       {},
-      el("div.row", {}, el("label", {}, "Show ", this.#filter), el("label", {}, "Find ", this.#find)),
+      el(
+        "div.row",
+        {},
+        el("label", {}, "Show ", this.#filter),
+        el("label", {}, "Find ", this.#find),
+      ),
       el(
         "div.wide",
         { tabindex: 0, role: "region", "aria-label": "Rows" },
         el(
           "table.rows",
           {},
-          el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Record"), el("th", { scope: "col" }, "Weakness"), el("th.number", { scope: "col" }, "Confidence"), el("th", { scope: "col" }, "Name"))),
+          el(
+            "thead",
+            {},
+            el(
+              "tr",
+              {},
+              el("th", { scope: "col" }, "Record"),
+              el("th", { scope: "col" }, "Weakness"),
+              el("th.number", { scope: "col" }, "Confidence"),
+              el("th", { scope: "col" }, "Name"),
+            ),
+          ),
           this.#body,
         ),
       ),
@@ -75,7 +95,8 @@ export class RowTable {
     const start = this.#page * PAGE;
     const places = this.#matched.slice(start, start + PAGE);
     const drawn = `${this.#filter.value} ${wanted} ${start} ${places.length}`;
-    if (drawn !== this.#drawn) this.#body.replaceChildren(...places.map((place) => this.#line(list[place])));
+    if (drawn !== this.#drawn)
+      this.#body.replaceChildren(...places.map((place) => this.#line(list[place])));
     this.#drawn = drawn;
     this.#previous.disabled = this.#page === 0;
     this.#next.disabled = this.#page >= pages - 1;
@@ -90,7 +111,13 @@ export class RowTable {
         "tr.problem",
         {},
         el("th", { scope: "row" }, foreign(row.id, 100)),
-        el("td", { colspan: 3 }, el("span.tag.warn", {}, "problem"), " ", foreign(row.problem, 400)),
+        el(
+          "td",
+          { colspan: 3 },
+          el("span.tag.warn", {}, "problem"),
+          " ",
+          foreign(row.problem, 400),
+        ),
       );
     }
     const name = this.#rows.names.get(row.cwe);
@@ -105,7 +132,9 @@ export class RowTable {
   }
 
   #unsure({ backoff }) {
-    const kind = backoff ? `not sure, but a kind of ${backoff} ${this.#rows.names.get(backoff)}` : "not sure";
+    const kind = backoff
+      ? `not sure, but a kind of ${backoff} ${this.#rows.names.get(backoff)}`
+      : "not sure";
     return el("span", {}, el("span.tag.warn", {}, kind), " Best guess: ");
   }
 }

@@ -14,7 +14,8 @@ export async function estimate(file, format) {
   const magic = new Uint8Array(await file.slice(0, 2).arrayBuffer());
   if (magic[0] === 0x50 && magic[1] === 0x4b) return null; // zip
   let stream = file.stream();
-  if (magic[0] === 0x1f && magic[1] === 0x8b) stream = stream.pipeThrough(new DecompressionStream("gzip"));
+  if (magic[0] === 0x1f && magic[1] === 0x8b)
+    stream = stream.pipeThrough(new DecompressionStream("gzip"));
   const reader = stream.getReader();
   let counter = null;
   let head = "";
@@ -46,7 +47,8 @@ export async function estimate(file, format) {
 /** Whether a text is a table with a header, whose fields may hold line breaks in quotes. */
 const isTable = (head, format) =>
   format === "csv" ||
-  (format === "auto" && /^[^{[\n]*\b(description|text|summary)\b[^\n]*$/im.test(head.split("\n", 1)[0]));
+  (format === "auto" &&
+    /^[^{[\n]*\b(description|text|summary)\b[^\n]*$/im.test(head.split("\n", 1)[0]));
 
 /** Return the total that an NVD feed states at its head, or null. */
 function statedTotal(head) {
