@@ -65,6 +65,8 @@ def test_rows_problems_and_downloads(page, tmp_path: Path) -> None:
     assert len(read) == 250
     assert download(page, "CSV", tmp_path) == b"".join(write_csv(read))
     assert (tmp_path / "feed-cwe.csv").exists()
+    (problem,) = download(page, "problems", tmp_path).splitlines()
+    assert msgspec.json.decode(problem)["where"] == "feed.jsonl:4"
 
 
 def test_cancelled_and_gone_on_with(page, tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ class Batch {
   #cancel = el("button", { type: "button", onclick: () => this.stop() }, "Cancel");
   #resume = el("button", { type: "button", hidden: true, onclick: () => this.run() }, "Go on");
   #downloads;
+  #problems;
 
   constructor(file, options) {
     this.#file = file;
@@ -112,9 +113,10 @@ class Batch {
       el(
         "button",
         { type: "button", disabled: true, onclick: () => this.#save(name, make) },
-        `Download ${name.toUpperCase()}`,
+        `Download ${name === "problems" ? name : name.toUpperCase()}`,
       );
     this.#downloads = [save("csv", () => this.rows.csv()), save("jsonl", () => this.rows.jsonl())];
+    this.#problems = save("problems", () => this.rows.problemLines());
     this.node = el(
       "div",
       {},
@@ -123,7 +125,15 @@ class Batch {
         {},
         this.#state,
         this.#progress,
-        el("div.row", {}, this.#cancel, this.#resume, el("span.grow"), this.#downloads),
+        el(
+          "div.row",
+          {},
+          this.#cancel,
+          this.#resume,
+          el("span.grow"),
+          this.#problems,
+          this.#downloads,
+        ),
       ),
       this.#note,
       this.#top,
@@ -273,8 +283,7 @@ class Batch {
   }
 
   #draw() {
-    const { answered, unsure, problems } = this.rows;
-    const { rows } = this.rows;
+    const { answered, rows, unsure, problems } = this.rows;
     const known = this.#total !== null && this.#total >= answered && this.#total > 0;
     if (this.#ended) this.#progress.value = 1;
     else if (known) this.#progress.value = answered / this.#total;
@@ -286,6 +295,8 @@ class Batch {
       `${verb}${count(answered)}${of} records answered, ${count(unsure)} not sure, ` +
       `${plural(problems.length, "problem")}.`;
     for (const button of this.#downloads) button.disabled = !rows;
+    this.#problems.hidden = !problems.length;
+    this.#problems.disabled = false;
     this.#drawTop();
     this.#table.node.hidden = !answered;
     this.#table.refresh();
@@ -327,8 +338,9 @@ class Batch {
     const stem = this.#file.name
       .replace(/(\.(gz|zip))?$/i, "")
       .replace(/\.(jsonl?|ndjson|csv|tsv|txt)$/i, "");
-    download(await make(), `${stem || "answers"}-cwe.${kind}`);
-    this.unsaved = this.busy;
+    const ending = kind === "problems" ? "problems.jsonl" : kind;
+    download(await make(), `${stem || "answers"}-cwe.${ending}`);
+    if (kind !== "problems") this.unsaved = this.busy;
   }
 }
 
