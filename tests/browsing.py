@@ -25,11 +25,14 @@ PASSAGES = [
     },
 ]
 ANSWER = {
-    "text": "They guess codes [T9100]. Locking helps [T9100, T9100#mitigation-M9001]. Moths fly.",
+    "text": (
+        "They guess codes [T9100]. Locking helps [T9100, T9100#mitigation-M9001]. "
+        "Moths fly. [unsupported]"
+    ),
     "citations": ["T9100", "T9100#mitigation-M9001"],
     "passages": PASSAGES,
     "found": True,
-    "unsupported": ["Moths fly."],
+    "unsupported": ["Moths fly.", "They glow."],
     "prediction": None,
     "model": "scripted <i>",
 }

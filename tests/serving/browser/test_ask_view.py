@@ -47,7 +47,12 @@ def test_sentences_without_support_are_marked(page) -> None:
     assert page.locator(".written mark").all_inner_texts() == ["Moths fly."]
     cited = page.locator(".written .citation").all_inner_texts()
     assert cited == ["T9100", "T9100", "T9100#mitigation-M9001"]
-    assert "Do not rely on them" in page.inner_text("#ask-result")
+    result = page.inner_text("#ask-result")
+    assert "Do not rely on them" in result
+    assert "[unsupported]" not in result
+    assert "They glow." not in result
+    page.click("text=without support in the passages")
+    assert "They glow." in page.inner_text("#ask-result")
     page.click(".citation >> nth=2")
     assert "Lock <b>after</b> failures." in page.inner_text(".passage[aria-current]")
     assert page.locator("main b, main i").count() == 0

@@ -191,23 +191,13 @@ function showAnswer(question, answer) {
     announce("Not in the knowledge base.");
     return;
   }
+  const known = new Set(passages.map(({ id }) => id));
   byId("ask-result").replaceChildren(
     el(
       "div.answer",
       {},
-      el(
-        "div.written",
-        {},
-        linked(answer.text, new Set(passages.map(({ id }) => id)), unsupported),
-      ),
-      unsupported.length
-        ? el(
-            "p.hint",
-            {},
-            el("mark", {}, "Marked"),
-            " sentences are not backed by the passage they cite, or cite none. Do not rely on them.",
-          )
-        : null,
+      el("div.written", {}, linked(answer.text, known, unsupported)),
+      withoutSupport(answer.text, unsupported),
       prediction(question, answer.prediction),
       origin(answer),
     ),
@@ -240,6 +230,29 @@ function prediction(question, predicted) {
   );
 }
 
+/** Say what marks mean, and what a model wrote that the answer leaves out for want of support. */
+function withoutSupport(text, unsupported) {
+  if (!unsupported.length) return null;
+  const left = unsupported.filter((sentence) => !text.includes(sentence));
+  return el(
+    "div.hint",
+    {},
+    left.length < unsupported.length
+      ? el("p", {}, "Marked sentences are not backed by a passage. Do not rely on them.")
+      : null,
+    left.length
+      ? el(
+          "details",
+          {},
+          el("summary", {}, "What the model wrote, without support in the passages"),
+          left.map((sentence) => el("p", {}, foreign(sentence))),
+        )
+      : null,
+  );
+}
+
+const UNSUPPORTED = " [unsupported]"; // how the text itself marks a sentence
+
 /**
  * Return an answer's text as nodes: citations in square brackets as buttons, where the passage is
  * at hand, and sentences without support marked.
@@ -254,11 +267,10 @@ function linked(text, known, unsupported) {
   let at = 0;
   for (const [start, end] of marks) {
     if (start < at) continue;
-    nodes.push(
-      ...cited(text.slice(at, start), known),
-      el("mark", {}, cited(text.slice(start, end), known)),
-    );
-    at = end;
+    const tag = el("span.tag.warn", {}, "unsupported");
+    nodes.push(...cited(text.slice(at, start), known));
+    nodes.push(el("mark", {}, cited(text.slice(start, end), known)), " ", tag);
+    at = text.startsWith(UNSUPPORTED, end) ? end + UNSUPPORTED.length : end;
   }
   nodes.push(...cited(text.slice(at), known));
   return nodes;
