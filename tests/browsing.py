@@ -70,7 +70,7 @@ class Watched:
 def watched_page(chromium: Browser, base: str, **options) -> Iterator[Page]:
     context = chromium.new_context(base_url=base, **options)
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(60_000)  # for a machine that others use, too
     watched = Watched(page, base)
     page.watched = watched
     page.goto("/")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import re
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 _LISTENING = re.compile(r"listening on (http://\S+)")
 
@@ -20,18 +18,14 @@ class RunningServer:
     Args:
         arguments: Of ``serve``, the port excepted.
         port: 0 for one that is free.
-        environment: Further variables.
     """
 
-    def __init__(
-        self, *arguments: str, port: int = 0, environment: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, *arguments: str, port: int = 0) -> None:
         command = [sys.executable, "-m", "cybersecqwen", "serve", "--port", str(port), *arguments]
         self.process = subprocess.Popen(
             command,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, **(environment or {})},
         )
         self.log: list[str] = []
         lines: queue.Queue[str] = queue.Queue()
@@ -69,8 +63,3 @@ class RunningServer:
             self.process.wait(timeout=20)
         except subprocess.TimeoutExpired:
             self.kill()
-
-
-def without_knowledge(folder: Path) -> dict[str, str]:
-    """Return an environment in which there is no knowledge base."""
-    return {"CYBERSECQWEN_KB": str(folder / "none")}
