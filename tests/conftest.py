@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# Two workers share the machine, and the models here are tiny: more threads would only wait for each
+# other. Set before anything loads PyTorch, and passed on to the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:

@@ -12,7 +12,7 @@ for module in ("torch", "peft", "trl", "gguf", "xllamacpp", "onnx"):
 pytestmark = pytest.mark.torch
 
 from cybersecqwen.cli.main import main  # noqa: E402
-from tiny_chat import chat_rows, write_base, write_corpus  # noqa: E402
+from tiny_chat import write_base, write_corpus  # noqa: E402
 
 RECIPE = """
 name: tiny
@@ -94,7 +94,10 @@ def test_a_corpus_with_benchmark_items_is_not_learnt(
     place: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     shared = place / "bench.tsv"
-    prompt = chat_rows(48, 1)[3]["prompt"] + " and a tail of words that makes it a text of its own"
+    prompt = (
+        "Which harbour did the grey ferry reach when winter storms had closed every other port "
+        "along that northern coast?"
+    )
     shared.write_text(f"Question\tGT\n{prompt}\tA\n")
     row = json.dumps({"prompt": prompt, "response": "A"})
     (place / "bad.jsonl").write_text(row + "\n")

@@ -133,7 +133,7 @@ def test_dangling_references_are_passed_over(tmp_path: Path) -> None:
         (b'{"type": "bundle"}', "no STIX bundle"),
         (b'{"type": "bundle", "objects": []}', "no ATT&CK or CAPEC entries"),
         (b'\xff\xfe{"type": "bundle", "objects": []}', "no STIX bundle"),
-        (gzip.compress(b'{"type": "bundle", "objects": []}')[:20], "truncated"),
+        (gzip.compress(b'{"type": "bundle", "objects": []}', mtime=0)[:20], "truncated"),
         (b'{"type": "bundle", "objects": ' + b"[" * 100_000, "no STIX bundle"),
     ],
 )

@@ -39,14 +39,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+def chromium_path() -> str:
+    pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     named = os.environ.get("CYBERSECQWEN_CHROMIUM")
     path = named or next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None:
         pytest.skip("no Chromium found; install it, or name one in CYBERSECQWEN_CHROMIUM")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def chromium(chromium_path: str) -> Iterator[Browser]:
+    """A browser for one file's tests: while it is open, no other test may run an event loop."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=_ARGUMENTS)
         yield browser
         browser.close()
 
@@ -80,7 +88,7 @@ def _page(name: str, title: str, text: str) -> Entry:
 
 
 @pytest.fixture(scope="session")
-def server(chromium: Browser, kb: Path, start_live: Callable[..., Any]) -> Any:
+def server(chromium_path: str, kb: Path, start_live: Callable[..., Any]) -> Any:
     """The shipped model and the small knowledge base, without a language model."""
     return start_live(kb=kb)
 
