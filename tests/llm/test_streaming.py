@@ -33,10 +33,10 @@ def drawn(backend: Backend, sampling: Sampling) -> tuple[list[str], Generation]:
 def agrees(backend: Backend, sampling: Sampling) -> Generation:
     pieces, whole = drawn(backend, sampling)
     (at_once,) = backend.generate([ASKED], sampling)
+    assert (whole.error, at_once.error) == ("", "")
     # llama.cpp streams no part of a character that the limit cuts.
     assert whole.text.rstrip("\ufffd") == at_once.text.rstrip("\ufffd")
     assert (whole.finish, whole.new_tokens) == (at_once.finish, at_once.new_tokens)
-    assert (whole.error, at_once.error) == ("", "")
     assert len(pieces) > 1
     return whole
 

@@ -76,6 +76,8 @@ class LlamaCppBackend:
             headers={"Authorization": f"Bearer {key}"},
             timeout=_LOAD_SECONDS,
             trust_env=False,  # a proxy has no business with a loopback address
+            # The server closes an idle connection after seconds; a request may just have taken it.
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
         self._tokens = lru_cache(maxsize=4096)(self._tokenise)
 
