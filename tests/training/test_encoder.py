@@ -16,6 +16,7 @@ from cybersecqwen.training.encoder import (  # noqa: E402
     CweEncoder,
     keep_layers,
     load_base,
+    narrow_feed_forward,
     shrink_embeddings,
 )
 from cybersecqwen.training.export import export_onnx, predict_onnx  # noqa: E402
@@ -131,3 +132,21 @@ def test_teachers_average_to_a_distribution(base_folder: Path) -> None:
     flipped = SoftLabels(one.ids, one.probabilities[..., ::-1].copy())
     mean = average([one, flipped], 5)
     assert mean.probabilities.sum(-1) == pytest.approx(np.ones((4, 2)), abs=5e-3)
+
+
+def test_the_feed_forward_parts_lose_their_smallest_neurons(
+    base_folder: Path, tmp_path: Path
+) -> None:
+    model = make(base_folder)
+    texts = encode(Tokenizer.from_file(str(base_folder / "tokenizer.json")), TEXTS, 32)
+    width = model.encoder.config.intermediate_size
+    with torch.no_grad():
+        for layer in model.encoder.encoder.layer:
+            layer.output.dense.weight[:, : width // 2] = 0
+    expected = predict(model, texts)
+    narrow_feed_forward(model.encoder, width - width // 2)
+    np.testing.assert_allclose(predict(model, texts), expected, atol=1e-5)
+    export_onnx(model, tmp_path / "float.onnx", tmp_path / "int8.onnx")
+    np.testing.assert_allclose(predict_onnx(tmp_path / "float.onnx", texts), expected, atol=1e-4)
+    with pytest.raises(ModelError, match="the base has"):
+        narrow_feed_forward(model.encoder, width)

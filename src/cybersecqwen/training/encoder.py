@@ -138,17 +138,48 @@ def keep_layers(encoder: nn.Module, layers: Sequence[int]) -> None:
         ModelError: The encoder has no list of layers where BERT's relatives have theirs, or not
             that many.
     """
-    owner = getattr(encoder, "encoder", encoder)
-    name = next(
-        (n for n in ("layer", "layers") if isinstance(getattr(owner, n, None), nn.ModuleList)), None
-    )
-    if name is None:
-        raise ModelError(f"{type(encoder).__name__}: cannot tell which layers to keep")
-    stack = getattr(owner, name)
+    owner, stack, name = _layers(encoder)
     if not layers or max(layers) >= len(stack) or min(layers) < 0:
         raise ModelError(f"layers {list(layers)}: the base has layers 0 to {len(stack) - 1}")
     setattr(owner, name, nn.ModuleList(stack[index] for index in layers))
     encoder.config.num_hidden_layers = len(layers)
+
+
+def narrow_feed_forward(encoder: nn.Module, width: int) -> None:
+    """Keep the ``width`` neurons of each feed-forward part whose weights are largest, in place.
+
+    A neuron's size is the product of the norms of what it reads and what it writes; pruning by
+    magnitude after Han et al., 2015, whole neurons at a time.
+
+    Raises:
+        ModelError: The encoder's layers are not built like BERT's, or have fewer neurons.
+    """
+    for layer in _layers(encoder)[1]:
+        try:
+            inner, outer = layer.intermediate.dense, layer.output.dense  # (F, D) and (D, F)
+        except AttributeError as error:
+            raise ModelError(
+                f"{type(encoder).__name__}: cannot tell where its feed-forward parts are"
+            ) from error
+        if width > inner.out_features:
+            raise ModelError(f"intermediate {width}: the base has {inner.out_features} neurons")
+        size = inner.weight.norm(dim=1) * outer.weight.norm(dim=0)  # (F,)
+        kept = size.topk(width).indices.sort().values
+        inner.weight = nn.Parameter(inner.weight.detach()[kept].clone())
+        inner.bias = nn.Parameter(inner.bias.detach()[kept].clone())
+        outer.weight = nn.Parameter(outer.weight.detach()[:, kept].clone())
+        inner.out_features = outer.in_features = width
+    encoder.config.intermediate_size = width
+
+
+def _layers(encoder: nn.Module) -> tuple[nn.Module, nn.ModuleList, str]:
+    """Return an encoder's list of layers, with its owner and its name there."""
+    owner = getattr(encoder, "encoder", encoder)
+    for name in ("layer", "layers"):
+        stack = getattr(owner, name, None)
+        if isinstance(stack, nn.ModuleList):
+            return owner, stack, name
+    raise ModelError(f"{type(encoder).__name__}: cannot tell where its layers are")
 
 
 def shrink_embeddings(encoder: nn.Module, old_ids: NDArray[np.int64]) -> None:

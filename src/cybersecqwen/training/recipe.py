@@ -96,6 +96,7 @@ class SpecialistRecipe(Recipe, frozen=True):
         version: Likewise.
         base: Hugging Face id, or a folder.
         layers: Encoder layers of the base to keep, counted from 0; all when left out.
+        intermediate: Neurons of each layer's feed-forward part to keep; all when left out.
         fit: Schedule of the supervised stage.
         seed: Of everything random.
         labellers: Whose labels are learnt, each with its own head.
@@ -113,6 +114,7 @@ class SpecialistRecipe(Recipe, frozen=True):
     version: str = "1"
     base: str = MINILM
     layers: tuple[int, ...] | None = None
+    intermediate: int | None = None
     seed: int = 42
     labellers: tuple[str, ...] = ("nvd", "cna", "adp")
     min_count: int = 5

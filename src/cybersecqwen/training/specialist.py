@@ -15,7 +15,13 @@ from transformers import PreTrainedTokenizerFast, set_seed
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write, sha256_file, write_text
 from cybersecqwen.core.text import render
-from cybersecqwen.training.encoder import CweEncoder, keep_layers, load_base, shrink_embeddings
+from cybersecqwen.training.encoder import (
+    CweEncoder,
+    keep_layers,
+    load_base,
+    narrow_feed_forward,
+    shrink_embeddings,
+)
 from cybersecqwen.training.fitting import processes
 from cybersecqwen.training.pretraining import pretrain
 from cybersecqwen.training.recipe import SpecialistRecipe, Teacher
@@ -108,6 +114,7 @@ def fit_specialist(
         texts,
         folder / "student",
         layers=recipe.layers,
+        intermediate=recipe.intermediate,
         min_piece_count=recipe.min_piece_count,
         soft=average(made, len(corpus.labels)) if made else None,
     )
@@ -147,6 +154,7 @@ def _learn(
     folder: Path,
     *,
     layers: tuple[int, ...] | None = None,
+    intermediate: int | None = None,
     min_piece_count: int = 0,
     soft: SoftLabels | None = None,
 ) -> CweEncoder:
@@ -162,6 +170,8 @@ def _learn(
         shrink_embeddings(base.encoder, kept)
     if layers is not None:
         keep_layers(base.encoder, layers)
+    if intermediate is not None:
+        narrow_feed_forward(base.encoder, intermediate)
     if plan.pretrain is not None:
         _adapt(base.encoder, base.hidden, base.tokenizer, tokenizer, texts, plan, folder)
     # Again, since a resumed run has not drawn what pretraining drew.
