@@ -26,7 +26,10 @@ EXCERPT = 90
 """Words that each of them may have when options are chosen among."""
 
 READER_WEIGHT = 1.0
-"""Exponent of the embedded reader's probabilities where both are mixed."""
+"""Exponent of the embedded reader's probabilities where both are mixed.
+
+At 1 both opinions count alike, as two that err independently would. ``eval mix`` fits it.
+"""
 
 _LEAST = 1e-6  # probability that an option keeps, so that none is ruled out by one of the two
 
