@@ -12,6 +12,7 @@ from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.protocols import Message
 from cybersecqwen.core.records import Answer, Candidate, ChoiceAnswer, CwePrediction, Passage
 from cybersecqwen.llm.answering import NOT_HELD, Answerer
+from cybersecqwen.llm.choosing import Reading
 from cybersecqwen.llm.mock import MockBackend
 
 LOCK = Passage("T9#mitigation-M1", "Guessing", "mitigation", "Lock the lantern after 3 bad codes.")
@@ -149,7 +150,9 @@ def test_letters_are_averaged_over_rotations(tmp_path: Path, count: int) -> None
     chosen = answerer.choose("Which?", options)
     assert chosen.probabilities == pytest.approx([1 / count] * count), "no letter is favoured"
     assert chosen.passage == LOCK
-    one = Answerer(FakeBook(), backend=liking_a, rotations=1).choose("Which?", options)
+    one = Answerer(FakeBook(), backend=liking_a, reading=Reading(rotations=1)).choose(
+        "Which?", options
+    )
     assert one.best == 0
 
 

@@ -185,3 +185,34 @@ def test_loading_is_silent_without_a_terminal(
 ) -> None:
     open_backend(f"hf:{tiny_gguf}")
     assert capfd.readouterr() == ("", "")
+
+
+def test_conversations_that_begin_alike_are_scored_together_as_alone(
+    backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = "A common beginning. "
+    groups = [
+        ([[Message("user", begin + rest)] for rest in ("one", "another end", "x")], ["A", "B"]),
+        ([[Message("user", "alone")]], ["A", "B", "C"]),
+        ([[Message("user", rest)] for rest in ("same", "same")], ["B", "A"]),
+        ([[Message("user", begin + rest)] for rest in ("12", "21")], ["A", "B"]),
+    ]
+    alone = [[backend.score(c, texts) for c in conversations] for conversations, texts in groups]
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("one conversation after the other")
+
+    monkeypatch.setattr(type(backend), "score", refuse)
+    together = list(backend.score_groups(iter(groups)))
+    for found, expected in zip(together, alone, strict=True):
+        assert len(found) == len(expected)
+        for row, right in zip(found, expected, strict=True):
+            assert row == pytest.approx(right, abs=1e-4)
+
+
+def test_groups_that_do_not_fit_one_pass_are_scored_one_by_one(backend: Any) -> None:
+    groups = [([[Message("user", "a")], [Message("user", "b")]], ["yes", "no"])]
+    (found,) = backend.score_groups(groups)
+    assert found == [backend.score([Message("user", text)], ["yes", "no"]) for text in "ab"]
+    with pytest.raises(ModelError, match="does not fit"):
+        list(backend.score_groups([([[Message("user", "a" * 300)]], ["A"])]))

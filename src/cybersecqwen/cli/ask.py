@@ -45,7 +45,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="rotations=N (as many as options), or an option of the language model's backend",
+        help="an option of the language model's backend; with --choices also passages=N, words=N "
+        "(of each), rotations=N (as many as options), reader_weight=X (0: the model alone)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -72,13 +73,14 @@ def _open(arguments: argparse.Namespace) -> Answerer:
     from cybersecqwen.cli.kb import open_knowledge
     from cybersecqwen.llm import open_backend
     from cybersecqwen.llm.answering import Answerer
+    from cybersecqwen.llm.choosing import READING_FIELDS, reading_of
     from cybersecqwen.specialists import CweMapper
 
     knowledge = open_knowledge(arguments.kb)
     options = backend_options(arguments.option)
-    rotations = options.pop("rotations", None)
+    reading = reading_of({n: options.pop(n) for n in READING_FIELDS if n in options})
     backend = open_backend(arguments.model, **options) if arguments.model else None
-    return Answerer(knowledge, backend=backend, specialist=CweMapper.load(), rotations=rotations)
+    return Answerer(knowledge, backend=backend, specialist=CweMapper.load(), reading=reading)
 
 
 def _ask(answerer: Answerer, arguments: argparse.Namespace) -> Answer:

@@ -54,15 +54,15 @@ def pairs_of(option: str, pairs: Iterable[str]) -> list[tuple[str, str]]:
     return split
 
 
-def backend_options(pairs: Iterable[str]) -> dict[str, Any]:
-    """Return the values of ``--option`` as a language model's backend takes them.
+def backend_options(pairs: Iterable[str], option: str = "--option") -> dict[str, Any]:
+    """Return the values of an option such as ``--option`` as a language model's backend takes them.
 
     Raises:
         InputError: One of them is not ``NAME=VALUE``.
     """
     import yaml
 
-    return {name: yaml.safe_load(value) for name, value in pairs_of("--option", pairs)}
+    return {name: yaml.safe_load(value) for name, value in pairs_of(option, pairs)}
 
 
 def progress(items: Iterable[ItemT], what: str) -> Iterator[ItemT]:

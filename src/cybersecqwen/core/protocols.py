@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from cybersecqwen.core.records import Answer, ChoiceAnswer, CwePrediction, Labeller, Passage
 
@@ -103,6 +103,21 @@ class Backend(Protocol):
 
         It is that of the text alone, not of the turn's end. Where one continuation begins another
         (``CWE-79``, ``CWE-798``), give each the same ending, such as a newline.
+        """
+        ...
+
+
+@runtime_checkable
+class GroupScorer(Protocol):
+    """A language model that scores conversations which begin alike faster together than alone."""
+
+    def score_groups(
+        self, groups: Iterable[tuple[Sequence[Sequence[Message]], Sequence[str]]]
+    ) -> Iterator[list[tuple[float, ...]]]:
+        """Yield, for each group, what ``Backend.score`` gives for each of its conversations.
+
+        Args:
+            groups: Conversations that begin alike, and the continuations to score after each.
         """
         ...
 

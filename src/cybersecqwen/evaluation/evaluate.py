@@ -13,7 +13,7 @@ import numpy as np
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.protocols import Backend, Sampling, Specialist
-from cybersecqwen.core.records import Labeller, Question
+from cybersecqwen.core.records import Labeller, Passage, Question
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.evaluation import baselines
 from cybersecqwen.evaluation.actors import ActorTable, load_actors
@@ -23,7 +23,7 @@ from cybersecqwen.evaluation.protocols import (
     for_base_model,
     with_max_tokens,
 )
-from cybersecqwen.evaluation.runner import Plan, ask, select_questions
+from cybersecqwen.evaluation.runner import Plan, ask, found_by, select_questions
 from cybersecqwen.evaluation.scoring import is_correct
 from cybersecqwen.evaluation.statistics import Interval, bootstrap_interval, shared_pages
 from cybersecqwen.evaluation.systems import (
@@ -65,6 +65,9 @@ class RunOptions:
         shortlist: How many of the embedded specialist's likeliest ids a language model chooses
             from under protocol constrained; None for all.
         backend: Further options of a language model's backend.
+        reading: Fields of ``Reading`` for a language model that chooses among options under
+            protocol constrained; None for one order of the options where the book is closed, and
+            for the defaults where it is open.
     """
 
     task: str
@@ -84,6 +87,7 @@ class RunOptions:
     unfamiliar: bool = False
     shortlist: int | None = None
     backend: dict[str, Any] = field(default_factory=dict)
+    reading: dict[str, Any] | None = None
 
 
 class BaselineResult(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -133,10 +137,22 @@ def prepare(options: RunOptions) -> Plan:
     wanted = LoadOptions(options.gold, options.labeller, options.since, options.unfamiliar)
     loaded = task.load(options.data, wanted)
     questions = select_questions(loaded, task, protocol, options.limit)
-    system = _open(options, task, protocol, questions)
     knowledge = None
-    if options.knowledge is not None and (writes or system.open_book):
+    if options.knowledge is not None and (writes or options.model == "embedded"):
         knowledge = _knowledge(options.knowledge)
+    rotates = protocol.constrained and task.kind == "choice" and writes
+    system: System
+    evidence: Callable[[Question], Sequence[Passage]] | None = None
+    if rotates and (knowledge is not None or options.reading is not None):
+        system, evidence = _rotating(options, knowledge)
+    else:
+        if options.reading is not None:
+            raise InputError(
+                "--reading is for language models that choose among options: --protocol constrained"
+            )
+        system = _open(options, task, protocol, questions)
+        if writes and knowledge is not None:
+            evidence = found_by(knowledge)
     trials = (options.trials or protocol.trials) if system.sampled else 1
     return Plan(
         task=task,
@@ -147,9 +163,26 @@ def prepare(options: RunOptions) -> Plan:
         data=options.data,
         seeds=range(options.seed, options.seed + trials),
         base_model=options.base_model,
-        retriever=knowledge if writes else None,
-        knowledge_sha256=_made_from(knowledge) if knowledge else "",
+        evidence=evidence,
+        knowledge_sha256=_made_from(knowledge)
+        if knowledge is not None and (evidence is not None or system.open_book)
+        else "",
     )
+
+
+def _rotating(
+    options: RunOptions, knowledge: KnowledgeBase | None
+) -> tuple[System, Callable[[Question], Sequence[Passage]] | None]:
+    """Return a language model that chooses in all rotations, and what finds its passages."""
+    from cybersecqwen.evaluation.choosing import OpenBook, RotatingSystem  # noqa: PLC0415
+    from cybersecqwen.llm.choosing import reading_of  # noqa: PLC0415
+
+    reading = reading_of(options.reading or {})
+    backend = _backend(options)
+    if knowledge is None:
+        return RotatingSystem(backend, reading), None
+    opened = OpenBook(knowledge, reading)
+    return RotatingSystem(backend, reading, opened.found), opened.passages
 
 
 def _open(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -52,7 +52,7 @@ class Plan:
         data: The question file.
         seeds: One per trial.
         base_model: Whether worked examples are shown.
-        retriever: Where a language model's passages come from, when the book is open.
+        evidence: Where a language model's passages come from, when the book is open.
         knowledge_sha256: What the log should say of the open book.
     """
 
@@ -64,7 +64,7 @@ class Plan:
     data: Path
     seeds: Sequence[int]
     base_model: bool = False
-    retriever: Retriever | None = None
+    evidence: Callable[[Question], Sequence[Passage]] | None = None
     knowledge_sha256: str = ""
 
     @property
@@ -82,7 +82,7 @@ class Plan:
             protocol_sha256=self.protocol.sha256(),
             model=self.model,
             system=self.system.identity,
-            open_book=self.system.open_book or self.retriever is not None,
+            open_book=self.system.open_book or self.evidence is not None,
             knowledge_sha256=self.knowledge_sha256,
             base_model=self.base_model,
             sampling={
@@ -180,6 +180,7 @@ def ask(plan: Plan, system: System, seed: int) -> list[Asked]:
     # One more than shown, to stand in where the question itself is among those drawn.
     drawn = np.random.default_rng(seed).permutation(len(plan.questions))[: shots + 1]
     pool = [plan.questions[place] for place in drawn] if shots else []
+    opened = [tuple(plan.evidence(q)) if plan.evidence else () for q in plan.questions]
     return [
         Asked(
             question,
@@ -187,18 +188,22 @@ def ask(plan: Plan, system: System, seed: int) -> list[Asked]:
                 question,
                 template,
                 [example for example in pool if example.id != question.id][:shots],
-                _passages(question, plan.retriever),
+                passages,
             ),
+            passages,
         )
-        for question in plan.questions
+        for question, passages in zip(plan.questions, opened, strict=True)
     ]
 
 
-def _passages(question: Question, retriever: Retriever | None) -> list[Passage]:
-    if retriever is None:
-        return []
-    query = " ".join([question.text or question.prompt, *question.choices])
-    return [passage for passage, _ in retriever.search(query, PASSAGES)]
+def found_by(retriever: Retriever) -> Callable[[Question], list[Passage]]:
+    """Return what finds passages by a question and its options."""
+
+    def search(question: Question) -> list[Passage]:
+        query = " ".join([question.text or question.prompt, *question.choices])
+        return [passage for passage, _ in retriever.search(query, PASSAGES)]
+
+    return search
 
 
 def _row(asked: Asked, response: Response, trial: int, seed: int, reader: Reader) -> Row:

@@ -13,7 +13,7 @@ from cybersecqwen.core.answers import AnswerKind
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.protocols import Backend, Message, Sampling, Specialist
-from cybersecqwen.core.records import Labeller, Question
+from cybersecqwen.core.records import Labeller, Passage, Question
 from cybersecqwen.core.taxonomy import Taxonomy
 
 _WINDOW = 1024
@@ -24,10 +24,11 @@ _KEPT_CANDIDATES = 10
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question and the conversation that puts it to a system."""
+    """A question, the conversation that puts it to a system, and what the open book says."""
 
     question: Question
     messages: tuple[Message, ...]
+    passages: tuple[Passage, ...] = ()
 
     @property
     def text(self) -> str:
@@ -136,7 +137,7 @@ class WritingSystem:
         if "generate" not in backend.abilities:
             raise ModelError(f"{backend.name} cannot write answers; use --protocol constrained")
         self._backend = backend
-        self.align = _batch_size(backend)
+        self.align = batch_size(backend)
         self.identity = {"name": backend.name}
 
     def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Response]:
@@ -268,6 +269,6 @@ def require_kind(spec: str, kind: str, allowed: str) -> None:
         raise InputError(f"{spec} answers {allowed} questions only; this task's answers are {kind}")
 
 
-def _batch_size(backend: Backend) -> int:
-    # Texts padded together share rounding; a backend that batches says how many it takes.
+def batch_size(backend: Backend) -> int:
+    """Return how many texts a backend takes together; padded together, they share rounding."""
     return max(1, int(getattr(backend, "batch_size", 1)))

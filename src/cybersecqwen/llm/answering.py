@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from cybersecqwen.core.asking import describes_vulnerability
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.prompts import (
-    CHOICE_LETTER,
-    LETTERS,
-    defused,
-    grounded_conversation,
-    render_question,
-)
+from cybersecqwen.core.prompts import LETTERS, defused, grounded_conversation
 from cybersecqwen.core.protocols import Backend, Book, Sampling, Specialist
-from cybersecqwen.core.records import Answer, ChoiceAnswer, CwePrediction, Passage, Question
+from cybersecqwen.core.records import Answer, ChoiceAnswer, CwePrediction, Passage
 from cybersecqwen.core.text import clean
+from cybersecqwen.llm.choosing import SHOWN, Choice, Reading, evidence, letter_shares, mixed
 from cybersecqwen.llm.common import require_ability
 from cybersecqwen.llm.grounding import Claim, claims_of
-
-SHOWN = 8
-"""Passages that a language model reads before it answers."""
 
 NOT_HELD = "What the model wrote does not hold against the passages; these are their own words:"
 
@@ -38,8 +29,7 @@ class Answerer:
         backend: A language model that writes answers from the passages, and chooses among options;
             None for sentences taken from the passages as they stand.
         specialist: A CWE classifier, for questions that describe a vulnerability.
-        rotations: Orders of the options over which a language model's choice is averaged; None
-            for as many as there are options, after which no place is favoured.
+        reading: How a language model chooses among options; None for the defaults.
         sampling: How a language model writes; None for greedy and 400 tokens at most.
     """
 
@@ -49,15 +39,13 @@ class Answerer:
         *,
         backend: Backend | None = None,
         specialist: Specialist | None = None,
-        rotations: int | None = None,
+        reading: Reading | None = None,
         sampling: Sampling | None = None,
     ) -> None:
-        if rotations is not None and rotations < 1:
-            raise InputError(f"rotations must be at least 1, not {rotations}")
         self._book = retriever
         self._backend = backend
         self._specialist = specialist
-        self._rotations = rotations
+        self._reading = reading or Reading()
         self._sampling = sampling or Sampling(max_tokens=400)
 
     def ask(self, question: str) -> Answer:
@@ -100,8 +88,9 @@ class Answerer:
     def choose(self, question: str, choices: Sequence[str]) -> ChoiceAnswer:
         """Choose among 2 to 10 options; the order in which they come counts for nothing.
 
-        With a language model, its probabilities of the letters, after eight passages, averaged
-        over rotations of the options; each option keeps the passage that supports it best.
+        With a language model, its probabilities of the letters after the passages, averaged over
+        rotations of the options and mixed with the embedded reader's; see ``Reading``. Each option
+        keeps the passage that supports it best.
 
         Raises:
             InputError: The question is empty, or there are too few or too many options.
@@ -115,7 +104,11 @@ class Answerer:
         if self._backend is None:
             return found
         require_ability(self._backend.name, self._backend.abilities, "score")
-        shares = self._read_choices(self._backend, question, choices)
+        passages = evidence(self._book, question, choices, found, self._reading)
+        choice = Choice(question, tuple(choices), passages)
+        (shares,) = letter_shares(self._backend, [choice], self._reading.rotations)
+        if self._reading.reader_weight:
+            shares = mixed(shares, found.probabilities, self._reading.reader_weight)
         best = max(range(len(choices)), key=shares.__getitem__)
         return replace(found, best=best, probabilities=tuple(shares))
 
@@ -168,40 +161,6 @@ class Answerer:
             else:
                 text = piece.text
         yield _checked(text, shown, plain)
-
-    def _read_choices(self, backend: Backend, question: str, choices: Sequence[str]) -> list[float]:
-        """Return each option's probability, averaged over rotations of the options."""
-        count = len(choices)
-        letters = list(LETTERS[:count])
-        # From an order of their own, so that the one they came in leaves no trace.
-        places = sorted(range(count), key=lambda place: choices[place])
-        passages = self._evidence(question, choices)
-        turns = range(min(self._rotations or count, count))
-        totals = [0.0] * count
-        for turn in turns:
-            order = places[turn:] + places[:turn]
-            item = Question(
-                id="",
-                task="",
-                prompt=question,
-                gold="",
-                choices=tuple(choices[place] for place in order),
-            )
-            conversation = defused(render_question(item, CHOICE_LETTER, passages=passages))
-            scores = backend.score(conversation, letters)
-            highest = max(scores)
-            weights = [math.exp(score - highest) for score in scores]
-            for place, weight in zip(order, weights, strict=True):
-                totals[place] += weight / sum(weights) / len(turns)
-        return totals
-
-    def _evidence(self, question: str, choices: Sequence[str]) -> list[Passage]:
-        """Return passages for the question and for each option, in an order that no option sets."""
-        supporting = [p for p in self._book.choose(question, choices).passages if p is not None]
-        supporting.sort(key=lambda passage: passage.id)
-        found = [passage for passage, _ in self._book.search(question, SHOWN)]
-        kept = list(dict.fromkeys(supporting))[:SHOWN]
-        return [*[p for p in found if p not in kept][: SHOWN - len(kept)], *kept]
 
 
 _ASKED_OF_WEAKNESS = ("What is", "How can I prevent", "What are the consequences of")

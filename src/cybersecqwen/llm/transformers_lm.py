@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from transformers import (
     GenerationConfig,
-    LogitsProcessor,
     LogitsProcessorList,
 )
 
 from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.prompts import defused
 from cybersecqwen.core.protocols import Ability, Generation, Message, Sampling
+from cybersecqwen.llm.branches import Branches, branched, next_words
 from cybersecqwen.llm.common import (
     StopCutter,
     batches,
@@ -30,6 +30,7 @@ from cybersecqwen.llm.common import (
     raw_prompt,
 )
 from cybersecqwen.llm.loading import load
+from cybersecqwen.llm.seeded_sampling import SeededSampling
 from cybersecqwen.llm.token_stream import TokenStream
 from cybersecqwen.llm.token_tree import TokenTree, takes_trees
 
@@ -172,6 +173,42 @@ class TransformersBackend:
         with torch.inference_mode():
             return self._score(prompt, ends)
 
+    def score_groups(
+        self, groups: Iterable[tuple[Sequence[Sequence[Message]], Sequence[str]]]
+    ) -> Iterator[list[tuple[float, ...]]]:
+        """Yield what ``score`` gives for each conversation of each group, in order.
+
+        The conversations of a group are read in one pass, what they begin with once; ``batch_size``
+        groups are read together.
+
+        Raises:
+            ModelError: As ``score``.
+        """
+        for batch in batches(groups, self.batch_size):
+            ends = [[self._tokens(text) for text in texts] for _, texts in batch]
+            if not self._trees or any(len(end) != 1 for found in ends for end in found):
+                for conversations, texts in batch:
+                    yield [self.score(conversation, texts) for conversation in conversations]
+                continue
+            prompts = [[self._encode(c) for c in conversations] for conversations, _ in batch]
+            longest = max(len(prompt) for found in prompts for prompt in found)
+            if self._context and longest + 1 > self._context:
+                raise ModelError(f"{self._name}: {_too_long(longest, self._context)}")
+            rows = [branched(found) for found in prompts]
+            with torch.inference_mode():
+                words = self._next_words(rows)
+            for found, following in zip(ends, words, strict=True):
+                yield [tuple(row) for row in following[:, [end[0] for end in found]].tolist()]
+
+    def _next_words(self, rows: list[Branches]) -> list[Any]:
+        try:
+            return next_words(self._model, rows, self._pad)
+        except torch.OutOfMemoryError:
+            if len(rows) == 1:
+                raise
+        half = len(rows) // 2
+        return self._next_words(rows[:half]) + self._next_words(rows[half:])
+
     def _score(self, prompt: list[int], ends: list[list[int]]) -> tuple[float, ...]:
         ids = torch.tensor([prompt], device=self._device)  # (1, P)
         read = self._model(ids, use_cache=True, logits_to_keep=1)
@@ -271,7 +308,7 @@ class TransformersBackend:
         if sampling.stop:
             options |= {"stop_strings": list(sampling.stop), "tokenizer": self._tokenizer}
         if sampling.temperature > 0:
-            options["logits_processor"] = LogitsProcessorList([_SeededSampling(sampling, seeds)])
+            options["logits_processor"] = LogitsProcessorList([SeededSampling(sampling, seeds)])
         try:
             with torch.inference_mode():
                 out = self._model.generate(
@@ -320,43 +357,6 @@ class TransformersBackend:
 
     def _tokens(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-class _SeededSampling(LogitsProcessor):
-    """Draws each row's token with the row's own random numbers, and leaves only that token.
-
-    Temperature first, then the nucleus (Holtzman et al., arXiv 1904.09751), then the inverse of
-    the cumulative distribution at a uniform number. PyTorch's generator would be shared by the
-    batch, and an answer would change with its neighbours.
-    """
-
-    def __init__(self, sampling: Sampling, seeds: Sequence[int]) -> None:
-        self._sampling = sampling
-        self._step = 0
-        draws = [
-            torch.rand(
-                sampling.max_tokens,
-                generator=torch.Generator().manual_seed(seed),
-                dtype=torch.float64,
-            )
-            for seed in seeds
-        ]
-        self._uniforms = torch.stack(draws)  # (B, T)
-
-    def __call__(self, input_ids: Any, scores: Any) -> Any:
-        """Return ``scores`` (B, V) with all but the drawn token at minus infinity."""
-        probabilities = (scores.float() / self._sampling.temperature).softmax(-1).double()
-        ordered, words = probabilities.sort(dim=-1, descending=True)
-        before = ordered.cumsum(-1) - ordered
-        ordered = ordered.masked_fill(before >= self._sampling.top_p, 0.0)
-        ordered[:, 0] = ordered[:, 0].clamp_min(1e-300)  # top_p 0 still leaves the likeliest
-        mass = ordered.cumsum(-1)
-        uniform = self._uniforms[:, self._step, None].to(scores.device)
-        self._step += 1
-        place = torch.searchsorted(mass, uniform * mass[:, -1:], right=True)
-        last = (ordered > 0).sum(-1, keepdim=True) - 1
-        chosen = words.gather(1, torch.minimum(place, last))  # (B, 1)
-        return torch.full_like(scores, float("-inf")).scatter(1, chosen, 0.0)
 
 
 def _silent_without_terminal() -> AbstractContextManager[Any]:

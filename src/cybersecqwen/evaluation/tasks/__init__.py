@@ -15,6 +15,7 @@ from cybersecqwen.evaluation.tasks import (
     cti_taa,
     cti_vsp,
     cwe_holdout,
+    quiz,
 )
 from cybersecqwen.evaluation.tasks.base import LoadOptions, Task
 
@@ -30,6 +31,7 @@ REGISTRY = (
     athena_ate.TASK,
     athena_taa.TASK,
     cwe_holdout.TASK,
+    quiz.TASK,
 )
 TASKS = {task.name: task for task in REGISTRY}
 

@@ -1,0 +1,207 @@
+"""Multiple choice by a language model that reads passages, alone or beside the embedded reader.
+
+The model gives each letter a probability; averaged over rotations of the options, no letter is
+favoured (Zheng et al., ICLR 2024, arXiv 2309.03882, measure how much letters are otherwise).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from cybersecqwen.core.config import Recipe
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.prompts import CHOICE_LETTER, LETTERS, defused, render_question
+from cybersecqwen.core.protocols import Backend, Book, GroupScorer, Message
+from cybersecqwen.core.records import ChoiceAnswer, Passage, Question
+from cybersecqwen.llm.excerpts import excerpts
+
+SHOWN = 8
+"""Passages that a language model reads before it answers."""
+
+EXCERPT = 90
+"""Words that each of them may have when options are chosen among."""
+
+READER_WEIGHT = 1.0
+"""Exponent of the embedded reader's probabilities where both are mixed.
+
+At 1 both opinions count alike, as two that err independently would. ``eval mix`` fits it.
+"""
+
+_LEAST = 1e-6  # probability that an option keeps, so that none is ruled out by one of the two
+
+
+class Reading(Recipe, frozen=True):
+    """How a language model chooses among options.
+
+    Attributes:
+        passages: That it reads.
+        words: Of each passage at most.
+        rotations: Orders of the options over which its choice is averaged; None for as many as
+            there are options, after which no place is favoured.
+        reader_weight: Exponent of the embedded reader's probabilities, by which the model's are
+            multiplied; 0 for the language model alone.
+    """
+
+    passages: int = SHOWN
+    words: int = EXCERPT
+    rotations: int | None = None
+    reader_weight: float = READER_WEIGHT
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that mean nothing.
+
+        Raises:
+            InputError: One of them is too small.
+        """
+        for name in ("passages", "words", "rotations"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name} must be at least 1, not {value}")
+        if not 0 <= self.reader_weight < math.inf:
+            raise InputError(f"reader_weight must be 0 or more, not {self.reader_weight}")
+
+
+READING_FIELDS = Reading.__struct_fields__
+
+
+def reading_of(options: Mapping[str, object]) -> Reading:
+    """Return how to choose from what a user gave; ``all`` rotations are the default.
+
+    Raises:
+        InputError: There is no such option, or it has a wrong value.
+    """
+    given = {name: None if value == "all" else value for name, value in options.items()}
+    try:
+        return msgspec.convert(given, Reading)
+    except msgspec.ValidationError as error:
+        raise InputError(f"how to choose: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A multiple-choice question, and what is to be read before it."""
+
+    question: str
+    options: tuple[str, ...]
+    passages: tuple[Passage, ...] = ()
+
+
+def evidence(
+    book: Book, question: str, options: Sequence[str], found: ChoiceAnswer, reading: Reading
+) -> tuple[Passage, ...]:
+    """Return the passages for a question and its options, in an order that no option sets.
+
+    Those that the embedded reader found to support an option best come last, next to the
+    question; before them those that the question and its options find, the best nearest.
+
+    Args:
+        book: The knowledge base.
+        question: What is asked.
+        options: To choose among.
+        found: What the embedded reader made of it.
+        reading: How many passages, and how long.
+    """
+    supporting = sorted(
+        {passage for passage in found.passages if passage is not None}, key=lambda p: p.id
+    )[: reading.passages]
+    whole = " ".join([question, *sorted(options)])
+    # One search for the whole and one for the question: options may drown what is asked.
+    ranked = _interleaved(
+        book.search(whole, reading.passages), book.search(question, reading.passages)
+    )
+    others = [passage for passage in ranked if passage not in supporting]
+    others = others[: reading.passages - len(supporting)]
+    return tuple(excerpts([*reversed(others), *supporting], whole, reading.words))
+
+
+def _interleaved(
+    first: Sequence[tuple[Passage, float]], second: Sequence[tuple[Passage, float]]
+) -> list[Passage]:
+    pairs = [
+        found[n][0]
+        for n in range(max(len(first), len(second)))
+        for found in (first, second)
+        if n < len(found)
+    ]
+    return list(dict.fromkeys(pairs))
+
+
+def letter_shares(
+    backend: Backend, choices: Iterable[Choice], rotations: int | None
+) -> Iterator[list[float]]:
+    """Yield each question's probabilities of its options, in order.
+
+    Args:
+        backend: A language model that scores.
+        choices: The questions.
+        rotations: As in ``Reading``.
+
+    Raises:
+        ModelError: The language model gives no probabilities.
+    """
+    asked: list[tuple[list[list[int]], int]] = []
+
+    def groups() -> Iterator[tuple[list[list[Message]], list[str]]]:
+        for choice in choices:
+            orders = _orders(choice.options, rotations)
+            asked.append((orders, len(choice.options)))
+            yield [_put(choice, order) for order in orders], list(LETTERS[: len(choice.options)])
+
+    for scores in _scored(backend, groups()):
+        orders, count = asked.pop(0)
+        totals = [0.0] * count
+        for order, row in zip(orders, scores, strict=True):
+            for place, share in zip(order, _softmax(row), strict=True):
+                totals[place] += share / len(orders)
+        yield totals
+
+
+def mixed(shares: Sequence[float], reader: Sequence[float], weight: float) -> list[float]:
+    """Return the language model's probabilities times the reader's to the power of a weight.
+
+    A log-linear pool (Genest and Zidek, Statistical Science 1(1), 1986) of two opinions, the first
+    with exponent 1.
+    """
+    logs = [
+        math.log(max(own, _LEAST)) + weight * math.log(max(other, _LEAST))
+        for own, other in zip(shares, reader, strict=True)
+    ]
+    return _softmax(logs)
+
+
+def _orders(options: Sequence[str], rotations: int | None) -> list[list[int]]:
+    """Return the rotations of an order that does not depend on how the options came."""
+    count = len(options)
+    places = sorted(range(count), key=lambda place: options[place])
+    return [places[turn:] + places[:turn] for turn in range(min(rotations or count, count))]
+
+
+def _put(choice: Choice, order: Sequence[int]) -> list[Message]:
+    item = Question(
+        id="",
+        task="",
+        prompt=choice.question,
+        gold="",
+        choices=tuple(choice.options[place] for place in order),
+    )
+    return defused(render_question(item, CHOICE_LETTER, passages=choice.passages))
+
+
+def _scored(
+    backend: Backend, groups: Iterator[tuple[list[list[Message]], list[str]]]
+) -> Iterator[list[tuple[float, ...]]]:
+    if isinstance(backend, GroupScorer):
+        yield from backend.score_groups(groups)
+        return
+    for conversations, letters in groups:
+        yield [backend.score(conversation, letters) for conversation in conversations]
+
+
+def _softmax(scores: Sequence[float]) -> list[float]:
+    highest = max(scores)
+    weights = [math.exp(score - highest) for score in scores]
+    return [weight / sum(weights) for weight in weights]
