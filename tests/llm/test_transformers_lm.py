@@ -111,10 +111,12 @@ def test_narrow_sampling_is_greedy(backend: Any, narrow: dict[str, float]) -> No
     assert [answer.text for answer in backend.generate(ASKED, sampling)] == greedy
 
 
-def test_draws_follow_the_models_distribution(backend: Any) -> None:
+@pytest.mark.parametrize("top_p", [1.0, 0.9999])
+def test_draws_follow_the_models_distribution(backend: Any, top_p: float) -> None:
     letters = list(BYTES)
     expected = dict(zip(letters, backend.score(ASKED[0], letters), strict=True))
-    drawn = backend.generate([ASKED[0]] * 300, Sampling(temperature=1.0, max_tokens=1))
+    sampling = Sampling(temperature=1.0, top_p=top_p, max_tokens=1)
+    drawn = backend.generate([ASKED[0]] * 300, sampling)
     texts = [answer.text for answer in drawn]
     likeliest = max(expected, key=lambda letter: expected[letter])
     share = math.exp(expected[likeliest])

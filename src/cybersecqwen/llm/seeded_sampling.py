@@ -34,15 +34,21 @@ class SeededSampling(LogitsProcessor):
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         """Return ``scores`` (B, V) with all but the drawn token at minus infinity."""
-        probabilities = (scores.float() / self._sampling.temperature).softmax(-1).double()
-        ordered, words = probabilities.sort(dim=-1, descending=True)
-        before = ordered.cumsum(-1) - ordered
-        ordered = ordered.masked_fill(before >= self._sampling.top_p, 0.0)
-        ordered[:, 0] = ordered[:, 0].clamp_min(1e-300)  # top_p 0 still leaves the likeliest
+        ordered = (scores.float() / self._sampling.temperature).softmax(-1).double()
+        words = None
+        if self._sampling.top_p < 1:  # the whole distribution needs no order, which takes long
+            ordered, words = ordered.sort(dim=-1, descending=True)
+            before = ordered.cumsum(-1) - ordered
+            ordered = ordered.masked_fill(before >= self._sampling.top_p, 0.0)
+            ordered[:, 0] = ordered[:, 0].clamp_min(1e-300)  # top_p 0 still leaves the likeliest
         mass = ordered.cumsum(-1)
         uniform = self._uniforms[:, self._step, None].to(scores.device)
         self._step += 1
-        place = torch.searchsorted(mass, uniform * mass[:, -1:], right=True)
-        last = (ordered > 0).sum(-1, keepdim=True) - 1
-        chosen = words.gather(1, torch.minimum(place, last))  # (B, 1)
+        whole = mass[:, -1:].contiguous()
+        place = torch.searchsorted(mass, uniform * whole, right=True)
+        # Rounding may point past the end, where nothing has a probability.
+        last = torch.searchsorted(mass, whole)
+        chosen = torch.minimum(place, last)  # (B, 1)
+        if words is not None:
+            chosen = words.gather(1, chosen)
         return torch.full_like(scores, float("-inf")).scatter(1, chosen, 0.0)

@@ -35,6 +35,7 @@ from cybersecqwen.llm.token_stream import TokenStream
 from cybersecqwen.llm.token_tree import TokenTree, takes_trees
 
 _SCORED_TOGETHER = 64  # continuations in one pass: 64 rows of logits over 150,000 words are 190 MB
+_SCORED_TOGETHER_ON_GPU = 256  # as a tree, where a pass costs its start more than its width
 
 
 class TransformersBackend:
@@ -216,7 +217,8 @@ class TransformersBackend:
         totals = first[[end[0] for end in ends]].tolist()
         longer = [place for place, end in enumerate(ends) if len(end) > 1]
         together = self._score_tree if self._trees else self._score_rows
-        for places in batches(longer, _SCORED_TOGETHER):
+        wide = self._trees and self._device.startswith("cuda")
+        for places in batches(longer, _SCORED_TOGETHER_ON_GPU if wide else _SCORED_TOGETHER):
             rest = together(read.past_key_values, len(prompt), [ends[place] for place in places])
             for place, score in zip(places, rest, strict=True):
                 totals[place] += score
