@@ -1,9 +1,9 @@
 """Per-token activation scales for a graph that onnxruntime quantised dynamically.
 
 ``quantize_dynamic`` scales the activations of a whole batch by one number, so that a text's logits
-depend on the texts beside it. Here each token is divided by its own largest magnitude before a
-fixed step of 1/127 around 128, and the product multiplied by it after: a text's logits are its own,
-and closer to those in float.
+depend on the texts beside it. Here each token is quantised in steps of 1/127 of its own largest
+magnitude around 128, and the product multiplied by that magnitude after: a text's logits are its
+own, and closer to those in float.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 import onnx
 from onnx import NodeProto, helper, numpy_helper
 
-_STEP, _ZERO, _LEAST = "token_step", "token_zero", "token_least"
+_STEP, _ZERO, _LEAST, _FLAT = "token_step", "token_zero", "token_least", "token_flat"
+_GELUS = {"Gelu", "BiasGelu", "FastGelu"}
 
 
 def scale_per_token(model: onnx.ModelProto) -> None:
@@ -38,7 +39,8 @@ def scale_per_token(model: onnx.ModelProto) -> None:
             continue
         (source,), (quantised, scale, _) = node.input, node.output
         del kept[id(node)]
-        made += _quantise(source, quantised)
+        gelu = source in maker and maker[source].op_type in _GELUS
+        made += _quantise(source, quantised, at_least_zero=gelu)
         for product in users[quantised]:
             (cast,) = users[product.output[0]]
             (rescaled,) = users[cast.output[0]]
@@ -53,6 +55,7 @@ def scale_per_token(model: onnx.ModelProto) -> None:
             (_STEP, np.array(1 / 127, dtype=np.float32)),
             (_ZERO, np.array(128, dtype=np.uint8)),
             (_LEAST, np.array(1e-6, dtype=np.float32)),
+            (_FLAT, np.array([-1], dtype=np.int64)),
         )
     )
     ordered = _ordered([*kept.values(), *made], graph)
@@ -60,14 +63,36 @@ def scale_per_token(model: onnx.ModelProto) -> None:
     graph.node.extend(ordered)
 
 
-def _quantise(source: str, target: str) -> list[NodeProto]:
+def _quantise(source: str, target: str, at_least_zero: bool) -> list[NodeProto]:
+    """Quantise each row of ``source`` (..., D) by its own scale, a per-axis one over all rows.
+
+    What comes out of a GELU is never far below zero, so its largest value is its largest magnitude.
+    """
     largest = f"{target}_largest"  # (..., 1)
+    size = source if at_least_zero else f"{target}_size"
+    nodes = [] if at_least_zero else [helper.make_node("Abs", [source], [size])]
     return [
-        helper.make_node("Abs", [source], [f"{target}_size"]),
-        helper.make_node("ReduceMax", [f"{target}_size"], [f"{target}_max"], axes=[-1], keepdims=1),
+        *nodes,
+        helper.make_node("ReduceMax", [size], [f"{target}_max"], axes=[-1], keepdims=1),
         helper.make_node("Max", [f"{target}_max", _LEAST], [largest]),
-        helper.make_node("Div", [source, largest], [f"{target}_unit"]),
-        helper.make_node("QuantizeLinear", [f"{target}_unit", _STEP, _ZERO], [target]),
+        helper.make_node("Mul", [largest, _STEP], [f"{target}_steps"]),
+        helper.make_node("Reshape", [f"{target}_steps", _FLAT], [f"{target}_scale"]),  # (rows,)
+        helper.make_node("Shape", [f"{target}_scale"], [f"{target}_rows"]),
+        helper.make_node(
+            "ConstantOfShape",
+            [f"{target}_rows"],
+            [f"{target}_zeros"],
+            value=helper.make_tensor("zero", onnx.TensorProto.UINT8, [1], [128]),
+        ),
+        helper.make_node("Flatten", [source], [f"{target}_flat"], axis=-1),  # (rows, D)
+        helper.make_node(
+            "QuantizeLinear",
+            [f"{target}_flat", f"{target}_scale", f"{target}_zeros"],
+            [f"{target}_units"],
+            axis=0,
+        ),
+        helper.make_node("Shape", [source], [f"{target}_shape"]),
+        helper.make_node("Reshape", [f"{target}_units", f"{target}_shape"], [target]),
     ]
 
 
