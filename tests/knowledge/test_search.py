@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -165,3 +167,12 @@ def test_what_is_no_index_is_refused(catalogues: list[Catalogue], tmp_path: Path
 )
 def test_real_questions(real_knowledge: KnowledgeBase, query: str, page: str) -> None:
     assert page in [page_of(citation) for citation in found(real_knowledge, query)]
+
+
+def test_jax_is_never_imported(tmp_path: Path) -> None:
+    # bm25s would run it, and it would take most of a GPU's memory.
+    (tmp_path / "jax").mkdir()
+    (tmp_path / "jax" / "__init__.py").write_text('raise SystemExit("jax was imported")', "utf-8")
+    search = "import sys; import cybersecqwen.knowledge.search; assert 'jax' not in sys.modules"
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {search}"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -12,7 +12,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import bm25s
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from cybersecqwen.core.files import write_json
 from cybersecqwen.core.records import Catalogue, Entry, Passage
 from cybersecqwen.core.terms import terms
 from cybersecqwen.core.text import normalised
+from cybersecqwen.knowledge.lexical import bm25s
 from cybersecqwen.knowledge.pairs import PairIndex
 from cybersecqwen.knowledge.passages import merge_entries, page_of, passages_of
 

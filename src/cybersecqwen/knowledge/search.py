@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-import bm25s
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +28,7 @@ from cybersecqwen.knowledge.index import (
     Names,
     read_manifest,
 )
+from cybersecqwen.knowledge.lexical import bm25s
 from cybersecqwen.knowledge.pairs import PairIndex
 from cybersecqwen.knowledge.passages import page_of
 
