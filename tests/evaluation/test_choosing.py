@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from cybersecqwen.cli.main import main
 from cybersecqwen.core.errors import InputError
@@ -13,12 +14,15 @@ from cybersecqwen.core.protocols import Sampling
 from cybersecqwen.core.records import Answer, ChoiceAnswer, Passage, Question
 from cybersecqwen.evaluation.choosing import OpenBook, RotatingSystem
 from cybersecqwen.evaluation.evaluate import RunOptions, prepare
-from cybersecqwen.evaluation.log import read_log
-from cybersecqwen.evaluation.mixing import fit_mix
+from cybersecqwen.evaluation.log import Header, Row, RunLog, read_log
+from cybersecqwen.evaluation.mixing import fit_mix, write_mixed
 from cybersecqwen.evaluation.runner import run
 from cybersecqwen.evaluation.systems import Asked
+from cybersecqwen.knowledge.index import build
 from cybersecqwen.llm.choosing import Reading
 from cybersecqwen.llm.mock import MockBackend
+from cybersecqwen.sources.stix import read_stix
+from mitre_files import write_all
 
 HEAD = Passage("T9", "Guessing", "description", "Adversaries may guess lantern codes at night.")
 QUESTION = Question(
@@ -116,6 +120,50 @@ def test_a_quiz_is_a_task(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert mix.weight > 1
     assert main(["eval", "mix", str(model), str(beside)]) == 0
     assert "right 1.0000" in capsys.readouterr().out
+
+
+def test_a_log_mixed_afterwards_is_that_of_a_mixed_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build([read_stix(write_all(tmp_path)["attack"])], tmp_path / "kb")
+    common = ["--data", str(quiz_file(tmp_path)), "--kb", str(tmp_path / "kb"), "--json"]
+    model = ["--model", f"mock:{scripted(tmp_path, *likes('y'))}", "--protocol", "constrained"]
+
+    def evaluate(name: str, *more: str) -> str:
+        log = str(tmp_path / name)
+        assert main(["eval", "run", "quiz", *common, *more, "--output", log]) == 0
+        return log
+
+    pure = evaluate("pure", *model, "--reading", "reader_weight=0")
+    mixed = evaluate("mixed", *model, "--reading", "reader_weight=0.7")
+    reader = evaluate("reader")
+    after = str(tmp_path / "after")
+    assert main(["eval", "mix", pure, reader, "--weight", "0.7", "--output", after]) == 0
+    assert "reader_weight 0.70" in capsys.readouterr().out
+    assert read_log(Path(after)).digest() == read_log(Path(mixed)).digest()
+    assert read_log(Path(after)).digest() != read_log(Path(pure)).digest()
+    for wrong in ([mixed, reader], [pure, pure, "--weight", "-1"]):
+        assert main(["eval", "mix", *wrong, "--output", str(tmp_path / "none")]) == 2
+    assert not (tmp_path / "none").exists()
+
+
+def test_logs_that_do_not_belong_together_are_not_mixed(tmp_path: Path) -> None:
+    system = {"mixed with": "nothing"}
+    whole = Header(
+        task="quiz", protocol="p", protocol_sha256="p", model="m", seeds=[1], items=1, system=system
+    )
+    shares = [("A", 0.6), ("B", 0.4)]
+    row = Row(id="q", trial=0, seed=1, output="A", reading="A", gold="A", options=2)
+    sure = replace(row, candidates=shares)
+    logs = [
+        (RunLog(tmp_path / "x", replace(whole, knowledge_sha256="k"), [sure]), "knowledge_sha256"),
+        (RunLog(tmp_path / "x", whole, []), "1 answers are missing"),
+        (RunLog(tmp_path / "x", whole, [row]), "no probability for each of 2 options"),
+    ]
+    for reader, message in logs:
+        with pytest.raises(InputError, match=message):
+            write_mixed(RunLog(tmp_path / "y", whole, [sure]), reader, 1.0, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from cybersecqwen.cli import eval_mix
 from cybersecqwen.cli.common import (
     EXIT_DONE,
     EXIT_SOME_FAILED,
@@ -56,12 +57,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     load.add_argument("--gold", type=Path, metavar="FILE", help="expected answers, for cti-taa")
     load.add_argument("--name", metavar="MODEL", help="what to call the model")
     load.add_argument("--json", action="store_true", help="print one JSON object")
-    mix = actions.add_parser(
-        "mix", help="fit how much of the embedded reader to mix into a language model's choices"
+    eval_mix.configure(
+        actions.add_parser(
+            "mix",
+            help="fit how much of the embedded reader to mix into a language model's choices",
+        )
     )
-    mix.add_argument("log", type=Path, metavar="LOG", help="the language model's, unmixed")
-    mix.add_argument("reader", type=Path, metavar="READER", help="the embedded reader's")
-    mix.add_argument("--json", action="store_true", help="print one JSON object")
     report = actions.add_parser("report", help="write one HTML page and one Markdown file")
     report.add_argument("logs", type=Path, metavar="LOG", nargs="+")
     report.add_argument("--output", type=Path, metavar="DIR", required=True)
@@ -140,7 +141,7 @@ def run(arguments: argparse.Namespace) -> int:
         "score": _score,
         "compare": _compare,
         "import": _import,
-        "mix": _mix,
+        "mix": eval_mix.run,
         "report": _report,
     }
     try:
@@ -255,23 +256,6 @@ def _compare(arguments: argparse.Namespace) -> int:
             f"  {test.difference:+.4f}     [{test.ci95.low:+.4f}, {test.ci95.high:+.4f}]  "
             f"{test.only_a:6}  {test.only_b:6}  {test.p_mcnemar:9.2g}  {corrected:6}  "
             f"{pair.a} - {pair.b}"
-        )
-    return EXIT_DONE
-
-
-def _mix(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.evaluation.log import read_log
-    from cybersecqwen.evaluation.mixing import fit_mix
-
-    mix = fit_mix(read_log(arguments.log), read_log(arguments.reader))
-    if arguments.json:
-        print_json(mix)
-        return EXIT_DONE
-    print(f"{mix.n:,} questions; the embedded reader alone is right on {mix.reader:.4f}\n")
-    for weight, accuracy in mix.accuracy.items():
-        mark = "*" if weight == mix.weight else " "
-        print(
-            f"{mark} reader_weight {weight:4.2f}  right {accuracy:.4f}  loss {mix.loss[weight]:.4f}"
         )
     return EXIT_DONE
 

@@ -11,7 +11,15 @@ from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.protocols import Backend, Book, Sampling
 from cybersecqwen.core.records import ChoiceAnswer, Passage, Question
 from cybersecqwen.evaluation.systems import Asked, Response, batch_size
-from cybersecqwen.llm.choosing import Choice, Reading, evidence, letter_shares, mixed
+from cybersecqwen.llm.choosing import (
+    MIXED_WITH,
+    Choice,
+    Reading,
+    evidence,
+    letter_shares,
+    mixed,
+    mixed_with,
+)
 from cybersecqwen.llm.common import require_ability
 
 
@@ -71,11 +79,7 @@ class RotatingSystem:
         self.identity = {"name": backend.name, "rotations": str(reading.rotations or "all")}
         if reader is not None:
             self.identity["passages"] = f"{reading.passages} of {reading.words} words at most"
-            self.identity["mixed with"] = (
-                f"the embedded reader, exponent {reading.reader_weight:g}"
-                if reading.reader_weight
-                else "nothing"
-            )
+            self.identity[MIXED_WITH] = mixed_with(reading.reader_weight)
 
     def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Response]:
         """Read each question in all rotations and take the likeliest option."""

@@ -11,12 +11,13 @@ from cybersecqwen.core.prompts import LETTERS, defused, grounded_conversation
 from cybersecqwen.core.protocols import Backend, Book, Sampling, Specialist
 from cybersecqwen.core.records import Answer, ChoiceAnswer, CwePrediction, Passage
 from cybersecqwen.core.text import clean
-from cybersecqwen.llm.choosing import SHOWN, Choice, Reading, evidence, letter_shares, mixed
+from cybersecqwen.llm.choosing import Choice, Reading, evidence, letter_shares, mixed
 from cybersecqwen.llm.common import require_ability
 from cybersecqwen.llm.grounding import Claim, claims_of
 
 NOT_HELD = "What the model wrote does not hold against the passages; these are their own words:"
 
+_SHOWN = 8  # passages that a language model writes from
 _OF_WEAKNESS = 4  # passages of the page that a specialist points to
 _REFUSED = "not in the knowledge base"
 
@@ -141,11 +142,11 @@ class Answerer:
 
     def _shown(self, question: str, prediction: CwePrediction | None) -> list[Passage]:
         """Return the passages that a language model reads."""
-        found = [passage for passage, _ in self._book.search(question, SHOWN)]
+        found = [passage for passage, _ in self._book.search(question, _SHOWN)]
         # What answers without a model is evidence that plain search may rank lower.
         quoted = list(self._extract(question, prediction).passages)
         page = self._book.page(prediction.cwe)[:_OF_WEAKNESS] if prediction else []
-        return list(dict.fromkeys([*quoted, *page, *found]))[:SHOWN]
+        return list(dict.fromkeys([*quoted, *page, *found]))[:_SHOWN]
 
     def _written(
         self, backend: Backend, question: str, shown: Sequence[Passage], plain: Answer

@@ -19,17 +19,22 @@ from cybersecqwen.core.protocols import Backend, Book, GroupScorer, Message
 from cybersecqwen.core.records import ChoiceAnswer, Passage, Question
 from cybersecqwen.llm.excerpts import excerpts
 
-SHOWN = 8
-"""Passages that a language model reads before it answers."""
+# Of 4, 8, 12 and 16 passages of 90 words, those after which the right options are likeliest; then
+# the exponent that makes them likeliest of all (it was to be 1 at most, where both opinions count
+# alike). On 400 validation questions of our own (``corpus quiz``, thinned), with
+# Qwen2.5-Coder-1.5B-Instruct (Q4_K_M, read as bfloat16), at commit f266b49. Neither was fitted for
+# any other model, and no benchmark was looked at; ``eval mix`` fits the exponent anew.
+SHOWN = 4
+"""Passages that a language model reads before it chooses among options."""
 
 EXCERPT = 90
-"""Words that each of them may have when options are chosen among."""
+"""Words that each of them may have."""
 
-READER_WEIGHT = 1.0
-"""Exponent of the embedded reader's probabilities where both are mixed.
+READER_WEIGHT = 0.9
+"""Exponent of the embedded reader's probabilities where both are mixed."""
 
-At 1 both opinions count alike, as two that err independently would. ``eval mix`` fits it.
-"""
+MIXED_WITH = "mixed with"
+"""Under what name a log's heading says ``mixed_with``."""
 
 _LEAST = 1e-6  # probability that an option keeps, so that none is ruled out by one of the two
 
@@ -171,6 +176,11 @@ def mixed(shares: Sequence[float], reader: Sequence[float], weight: float) -> li
         for own, other in zip(shares, reader, strict=True)
     ]
     return _softmax(logs)
+
+
+def mixed_with(weight: float) -> str:
+    """Return in words what a choice was mixed with, for the heading of a log."""
+    return f"the embedded reader, exponent {weight:g}" if weight else "nothing"
 
 
 def _orders(options: Sequence[str], rotations: int | None) -> list[list[int]]:
