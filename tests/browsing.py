@@ -82,8 +82,11 @@ def watched_page(chromium: Browser, base: str, **options) -> Iterator[Page]:
 
 
 def map_text(page, text: str) -> None:
+    before = page.query_selector("#map-result .answer")
     page.fill("#map-text", text)
     page.press("#map-text", "Control+Enter")
+    # The answer to an earlier text stands until the new one is there.
+    page.wait_for_function("before => !before?.isConnected", arg=before)
     page.wait_for_selector("#map-result .answer h3")
     page.wait_for_selector("#map-side .tree")
     page.wait_for_selector("#map-result .unsure h4")
