@@ -12,6 +12,7 @@ import msgspec
 
 from cybersecqwen.core.answers import CWE_LAST, canonical_answer
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.files import read_rows
 from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.protocols import Sampling
 from cybersecqwen.core.records import Labeller, Question
@@ -120,17 +121,8 @@ def read_training_rows(path: Path, labeller: Labeller) -> LabelledTexts:
     Raises:
         InputError: The file cannot be used, or has no labelled row; the message names the line.
     """
-    decoder = msgspec.json.Decoder(_TrainRow)
     rows = LabelledTexts([], [])
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: cannot read: {error}") from error
-    for number, line in enumerate(lines, 1):
-        try:
-            row = decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}:{number}: not a training row: {error}") from error
+    for _, row in read_rows(path, _TrainRow, "not a training row"):
         if row.prompt:
             text = row.prompt.rpartition(_PROMPT_MARK)[2]
             label = CWE_LAST.read(row.response)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.protocols import Backend, Book, Sampling
 from cybersecqwen.core.records import ChoiceAnswer, Passage, Question
 from cybersecqwen.evaluation.systems import Asked, Response, batch_size
@@ -19,6 +18,7 @@ from cybersecqwen.llm.choosing import (
     letter_shares,
     mixed,
     mixed_with,
+    ranked,
 )
 from cybersecqwen.llm.common import require_ability
 
@@ -93,8 +93,7 @@ class RotatingSystem:
             if self._reader is not None and self._reading.reader_weight:
                 others = self._reader(item.question).probabilities
                 found = mixed(own, others, self._reading.reader_weight)
-            ranked = sorted(zip(found, LETTERS, strict=False), key=lambda pair: -pair[0])
-            candidates = tuple((letter, share) for share, letter in ranked)
+            candidates = ranked(found)
             now = time.perf_counter()
             yield Response(candidates[0][0], candidates[0][1], candidates, seconds=now - start)
             start = now

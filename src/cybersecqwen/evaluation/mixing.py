@@ -12,7 +12,7 @@ import numpy as np
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.evaluation.log import Row, RunLog, write_log
-from cybersecqwen.llm.choosing import MIXED_WITH, mixed, mixed_with
+from cybersecqwen.llm.choosing import MIXED_WITH, mixed, mixed_with, ranked
 
 WEIGHTS = tuple(float(f"{weight:.1f}") for weight in np.arange(0, 3.01, 0.1))
 """Exponents that are tried."""
@@ -95,10 +95,10 @@ def write_mixed(model: RunLog, reader: RunLog, weight: float, output: Path) -> N
 
 def _mixed_row(row: Row, reader: Row, weight: float) -> Row:
     found = mixed(_shares(row), _shares(reader), weight) if weight else _shares(row)
-    ranked = sorted(zip(LETTERS, found, strict=False), key=lambda pair: -pair[1])
-    best, confidence = ranked[0]
+    candidates = ranked(found)
+    best, confidence = candidates[0]
     return msgspec.structs.replace(
-        row, output=best, reading=best, confidence=confidence, candidates=ranked
+        row, output=best, reading=best, confidence=confidence, candidates=list(candidates)
     )
 
 

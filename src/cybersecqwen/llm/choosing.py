@@ -178,6 +178,12 @@ def mixed(shares: Sequence[float], reader: Sequence[float], weight: float) -> li
     return _softmax(logs)
 
 
+def ranked(shares: Sequence[float]) -> tuple[tuple[str, float], ...]:
+    """Return each option's letter and probability, the likeliest first."""
+    lettered = zip(LETTERS, shares, strict=False)
+    return tuple(sorted(lettered, key=lambda pair: -pair[1]))
+
+
 def mixed_with(weight: float) -> str:
     """Return in words what a choice was mixed with, for the heading of a log."""
     return f"the embedded reader, exponent {weight:g}" if weight else "nothing"

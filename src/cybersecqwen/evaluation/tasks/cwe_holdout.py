@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.files import read_rows
 from cybersecqwen.core.records import Question
 from cybersecqwen.evaluation.tasks.base import LoadOptions, Task
 
@@ -20,18 +21,9 @@ class _Row(msgspec.Struct, frozen=True):
 
 
 def _load(path: Path, options: LoadOptions) -> list[Question]:
-    decoder = msgspec.json.Decoder(_Row)
     questions = []
     seen: dict[str, int] = {}
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: cannot read: {error}") from error
-    for number, line in enumerate(lines, 1):
-        try:
-            row = decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}:{number}: not a corpus row: {error}") from error
+    for number, row in read_rows(path, _Row, "not a corpus row"):
         if seen.setdefault(row.id, number) != number:
             raise InputError(f"{path}:{number}: id {row.id} is that of line {seen[row.id]} too")
         labels = row.labels.get(options.labeller)

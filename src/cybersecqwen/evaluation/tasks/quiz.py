@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.files import read_rows
 from cybersecqwen.core.prompts import LETTERS, option_lines
 from cybersecqwen.core.records import Question
 from cybersecqwen.evaluation.tasks.base import LoadOptions, Task
@@ -21,17 +22,8 @@ class _Row(msgspec.Struct, frozen=True):
 
 
 def _load(path: Path, options: LoadOptions) -> list[Question]:
-    decode = msgspec.json.Decoder(_Row).decode
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: cannot read: {error}") from error
     questions: dict[str, Question] = {}
-    for number, line in enumerate(lines, 1):
-        try:
-            row = decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}:{number}: no question of a quiz: {error}") from error
+    for number, row in read_rows(path, _Row, "no question of a quiz"):
         if row.id in questions:
             raise InputError(f"{path}:{number}: id {row.id} is there already")
         if not 0 <= row.answer < len(row.choices) <= len(LETTERS) or len(row.choices) < 2:
