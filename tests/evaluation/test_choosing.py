@@ -142,6 +142,10 @@ def test_a_log_mixed_afterwards_is_that_of_a_mixed_run(
     assert "reader_weight 0.70" in capsys.readouterr().out
     assert read_log(Path(after)).digest() == read_log(Path(mixed)).digest()
     assert read_log(Path(after)).digest() != read_log(Path(pure)).digest()
+    retrieval = evaluate("retrieval", "--model", "baseline:retrieval")
+    books = {read_log(Path(log)).header.knowledge_sha256 for log in (pure, reader, retrieval)}
+    assert len(books) == 1, "whoever opens the book says which"
+    assert "" not in books
     for wrong in ([mixed, reader], [pure, pure, "--weight", "-1"]):
         assert main(["eval", "mix", *wrong, "--output", str(tmp_path / "none")]) == 2
     assert not (tmp_path / "none").exists()

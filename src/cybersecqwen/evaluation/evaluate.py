@@ -137,9 +137,7 @@ def prepare(options: RunOptions) -> Plan:
     wanted = LoadOptions(options.gold, options.labeller, options.since, options.unfamiliar)
     loaded = task.load(options.data, wanted)
     questions = select_questions(loaded, task, protocol, options.limit)
-    knowledge = None
-    if options.knowledge is not None and (writes or options.model == "embedded"):
-        knowledge = _knowledge(options.knowledge)
+    knowledge = _knowledge(options.knowledge) if writes and options.knowledge is not None else None
     rotates = protocol.constrained and task.kind == "choice" and writes
     system: System
     evidence: Callable[[Question], Sequence[Passage]] | None = None
@@ -153,6 +151,8 @@ def prepare(options: RunOptions) -> Plan:
         system = _open(options, task, protocol, questions)
         if writes and knowledge is not None:
             evidence = found_by(knowledge)
+    if system.open_book and options.knowledge is not None:
+        knowledge = _knowledge(options.knowledge)
     trials = (options.trials or protocol.trials) if system.sampled else 1
     return Plan(
         task=task,
@@ -164,9 +164,7 @@ def prepare(options: RunOptions) -> Plan:
         seeds=range(options.seed, options.seed + trials),
         base_model=options.base_model,
         evidence=evidence,
-        knowledge_sha256=_made_from(knowledge)
-        if knowledge is not None and (evidence is not None or system.open_book)
-        else "",
+        knowledge_sha256=_made_from(knowledge) if knowledge is not None else "",
     )
 
 
