@@ -49,6 +49,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="benchmark files; a corpus that overlaps one is refused",
     )
+    lora.add_argument(
+        "--compile", action="store_true", help="compile the layers: slow to start, faster after"
+    )
     _add_shared(lora)
     reader = kinds.add_parser("reader", help="the embedded reader of multiple-choice questions")
     reader.add_argument("recipe", type=Path, help="YAML recipe")
@@ -77,6 +80,9 @@ def _configure_benchmark(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--plain", action="store_true", help="adapters as PEFT computes them, to compare with"
+    )
+    parser.add_argument(
+        "--compile", action="store_true", help="compile the layers: slow to start, faster after"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -188,7 +194,14 @@ def _lora(arguments: argparse.Namespace) -> int:
             f"{'on' if way.checkpointing else 'off'}, about {job.plan.estimate / 2**30:.1f} GiB"
         )
     report = _show_progress if sys.stderr.isatty() else None
-    results = train_lora(job, arguments.out, against, resume=arguments.resume, report=report)
+    results = train_lora(
+        job,
+        arguments.out,
+        against,
+        resume=arguments.resume,
+        compiled=arguments.compile,
+        report=report,
+    )
     if results is None:  # another process of the same launch reports
         return EXIT_DONE
     if arguments.json:
@@ -223,6 +236,7 @@ def _benchmark(arguments: argparse.Namespace) -> int:
         profile=arguments.profile,
         way=way,
         lean=not arguments.plain,
+        compiled=arguments.compile,
     )
     if arguments.json:
         print_json(found)

@@ -93,6 +93,14 @@ def test_micro_batches_keep_to_the_memory() -> None:
     assert micro_batches(rows, 1) == [[row] for row in sorted(rows, key=len, reverse=True)]
 
 
+def test_of_all_cuts_the_cheapest_is_taken() -> None:
+    rows = [Row(np.zeros(size, np.int32), np.zeros(size, np.int32)) for size in (40, 9, 10, 38, 8)]
+    assert [[len(r) for r in p] for p in micro_batches(rows, 100, 5)] == [[40, 38], [10, 9, 8]]
+    assert len(micro_batches(rows, 100, 0)) == 5, "nothing is padded where passes cost nothing"
+    assert len(micro_batches(rows, 1000, 10_000)) == 1, "a pass dearer than any padding"
+    assert micro_batches([], 100, 5) == []
+
+
 @pytest.fixture(scope="module")
 def model(chat_base: Path) -> Any:
     return transformers.AutoModelForCausalLM.from_pretrained(

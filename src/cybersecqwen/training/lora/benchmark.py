@@ -103,6 +103,7 @@ class Measured:
         estimate_bytes: What was foretold.
         way: How memory was used.
         lean: Whether adapters took the lean way.
+        compiled: Whether the layers were compiled.
         attention: Which attention ran.
         device: On what.
     """
@@ -115,6 +116,7 @@ class Measured:
     estimate_bytes: int
     way: Way
     lean: bool
+    compiled: bool
     attention: str
     device: str
 
@@ -128,6 +130,7 @@ def benchmark(
     profile: Profile | None = None,
     way: Way | None = None,
     lean: bool = True,
+    compiled: bool = False,
 ) -> Measured:
     """Time some of a recipe's optimizer steps.
 
@@ -139,6 +142,7 @@ def benchmark(
         profile: As for ``plan_memory``.
         way: How to use the memory; None to let ``plan_memory`` choose.
         lean: As for ``LoraTrainer``.
+        compiled: As for ``LoraTrainer``.
 
     Raises:
         InputError: It does not fit, or a number makes no sense.
@@ -155,7 +159,9 @@ def benchmark(
         plan = Plan(way, estimate(sizes, recipe, way, weight))
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the libraries say to each other
-        trainer = _trainer(recipe, config, plan.way, rows, Path(folder), lean=lean)
+        trainer = _trainer(
+            recipe, config, plan.way, rows, Path(folder), lean=lean, compiled=compiled
+        )
         trainer.train()
     log = [entry for entry in trainer.state.log_history if "loss" in entry]
     counted = list(zip(log[_WARM_UP - 1 :], log[_WARM_UP:], strict=False))
@@ -171,6 +177,7 @@ def benchmark(
         estimate_bytes=plan.estimate,
         way=plan.way,
         lean=lean,
+        compiled=compiled,
         attention="flash_attention_2" if has_flash_attention() else "sdpa",
         device=f"{processes().num_processes} x "
         f"{torch.cuda.get_device_name() if cuda else 'processor'}",
@@ -197,7 +204,14 @@ def _rows(recipe: LoraRecipe, load: Load, vocabulary: int, steps: int) -> list[R
 
 
 def _trainer(
-    recipe: LoraRecipe, config: Qwen3Config, way: Way, rows: list[Row], folder: Path, *, lean: bool
+    recipe: LoraRecipe,
+    config: Qwen3Config,
+    way: Way,
+    rows: list[Row],
+    folder: Path,
+    *,
+    lean: bool,
+    compiled: bool,
 ) -> LoraTrainer:
     set_seed(recipe.seed)
     cuda = torch.cuda.is_available()
@@ -214,4 +228,6 @@ def _trainer(
     )
     once = msgspec.structs.replace(recipe.fit, epochs=1)
     changed = msgspec.structs.replace(recipe, fit=once, checkpoint_every=1_000_000)
-    return LoraTrainer(model, tokenizer, changed, way, rows, [], folder, lean=lean)
+    return LoraTrainer(
+        model, tokenizer, changed, way, rows, [], folder, lean=lean, compiled=compiled
+    )

@@ -145,20 +145,36 @@ class EpochBatches:
             yield order[start : start + self._batch].tolist()
 
 
-def micro_batches(rows: Sequence[Row], tokens_at_once: int) -> list[list[Row]]:
-    """Split a step's rows, longest first, so that none of the parts is wider than the memory.
+def micro_batches(rows: Sequence[Row], tokens_at_once: int, a_pass: int = 0) -> list[list[Row]]:
+    """Split a step's rows, longest first, so that they take the least time and fit the memory.
 
-    Rows of like length come together, so that little is padded. A single row may be longer than
-    ``tokens_at_once``; it is then alone.
+    Rows of like length come together, and all of a part are padded to its longest. Parts cost
+    their tokens, padding included, and ``a_pass`` each; of all ways to cut the sorted rows, the
+    cheapest is taken (by dynamic programming over where the last part begins).
+
+    Args:
+        rows: N of them.
+        tokens_at_once: Tokens of a part at most, padding included. A single row may be longer; it
+            is then alone.
+        a_pass: What a pass through the model costs beside its tokens, counted in tokens.
     """
+    ordered = sorted(rows, key=len, reverse=True)
+    widths = np.array([len(row) for row in ordered], dtype=np.int64)  # (N,)
+    least = np.zeros(len(ordered) + 1, dtype=np.int64)  # cost of the first n rows
+    begins = np.zeros(len(ordered) + 1, dtype=np.int64)  # where their last part begins
+    for end in range(1, len(ordered) + 1):
+        sizes = widths[:end] * np.arange(end, 0, -1)  # (end,) of a part from each row to this one
+        costs = least[:end] + sizes + a_pass
+        costs[:-1][sizes[:-1] > tokens_at_once] = np.iinfo(np.int64).max
+        # Of equal costs the longest part: fewer passes.
+        begins[end] = np.argmin(costs)
+        least[end] = costs[begins[end]]
     parts: list[list[Row]] = []
-    for row in sorted(rows, key=len, reverse=True):
-        # The first row of a part is its longest, and all are padded to it.
-        if parts and len(parts[-1][0]) * (len(parts[-1]) + 1) <= tokens_at_once:
-            parts[-1].append(row)
-        else:
-            parts.append([row])
-    return parts
+    end = len(ordered)
+    while end:
+        parts.append(ordered[begins[end] : end])
+        end = int(begins[end])
+    return parts[::-1]
 
 
 def collate(rows: Sequence[Row], *, flat: bool) -> dict[str, Any]:

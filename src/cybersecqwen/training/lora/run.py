@@ -78,7 +78,13 @@ def prepare(recipe: LoraRecipe, corpus: Path, profile: Profile | None = None) ->
 
 
 def train_lora(
-    job: Job, out: Path, against: Mapping[str, str], *, resume: bool, report: Report | None = None
+    job: Job,
+    out: Path,
+    against: Mapping[str, str],
+    *,
+    resume: bool,
+    compiled: bool = False,
+    report: Report | None = None,
 ) -> LoraResults | None:
     """Fine-tune into the folder ``out``.
 
@@ -91,6 +97,7 @@ def train_lora(
         out: Folder to appear.
         against: SHA-256 of each benchmark file, by name, that the corpus was found not to overlap.
         resume: Whether to go on with what a killed run left.
+        compiled: As for ``LoraTrainer``.
         report: Called after each step.
 
     Raises:
@@ -105,12 +112,12 @@ def train_lora(
         found = last_whole(work / "checkpoints")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # what the libraries say to each other
-        trainer = _fitted(job, work / "checkpoints", found, report)
+        trainer = _fitted(job, work / "checkpoints", found, report, compiled=compiled)
     made = work / "folder"
     trainer.save_model(str(made))
     if state.is_main_process:
         results = summarise(trainer.state.log_history, peak_memory(), trainer.tokens_per_second)
-        _write(made, job, against, results, trainer.state.log_history)
+        _write(made, job, against, results, trainer)
         made.replace(out)
         shutil.rmtree(work)
     state.wait_for_everyone()
@@ -119,7 +126,9 @@ def train_lora(
     return results if state.is_main_process else None
 
 
-def _fitted(job: Job, folder: Path, found: str | None, report: Report | None) -> LoraTrainer:
+def _fitted(
+    job: Job, folder: Path, found: str | None, report: Report | None, *, compiled: bool
+) -> LoraTrainer:
     set_seed(job.recipe.seed)
     trainer = LoraTrainer(
         load_weights(job.base, job.plan.way),
@@ -130,6 +139,7 @@ def _fitted(job: Job, folder: Path, found: str | None, report: Report | None) ->
         job.validation,
         folder,
         report,
+        compiled=compiled,
     )
     trainer.train(resume_from_checkpoint=found)
     return trainer
@@ -140,7 +150,7 @@ def _write(
     job: Job,
     against: Mapping[str, str],
     results: LoraResults,
-    curve: list[dict[str, Any]],
+    trainer: LoraTrainer,
 ) -> None:
     """Put beside the adapter what made it."""
     (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle, of nothing that is not below
@@ -155,9 +165,9 @@ def _write(
             "validation": len(job.validation),
         },
         "memory": {"way": job.plan.way, "estimate_bytes": job.plan.estimate},
-        "machine": _machine(),
+        "machine": {**_machine(), "compiled": trainer.compiled},
         "results": results,
-        "curve": curve,
+        "curve": trainer.state.log_history,
     }
     write_json(folder / RESULTS_FILE, record)
     write_text(folder / CARD_FILE, write_card(msgspec.to_builtins(record)))
