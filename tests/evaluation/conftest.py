@@ -54,7 +54,7 @@ class FakeBackend:
             yield Generation(f"{sampling.seed}/{place}: {word}", "stop", 0.25, new_tokens=3)
 
     def score(
-        self, conversation: Sequence[Message], continuations: Sequence[str]
+        self, conversation: Sequence[Message], continuations: Sequence[str], *, whole: bool = False
     ) -> tuple[float, ...]:
         return tuple(-float(len(text) + place) for place, text in enumerate(continuations))
 

@@ -28,7 +28,7 @@ def test_a_choice_is_the_likeliest_letter_and_its_confidence_its_share(
     make_backend: MakeBackend,
 ) -> None:
     backend = make_backend()
-    backend.score = lambda conversation, texts: (-3.0, -1.0, -2.0)
+    backend.score = lambda conversation, texts, whole: (-3.0, -1.0, -2.0)
     (response,) = ChoosingSystem(backend, shipped_taxonomy()).answer([CHOICE], Sampling())
     assert response.text == "B"
     assert [name for name, _ in response.candidates] == ["B", "C", "A"]
@@ -40,17 +40,18 @@ def test_a_cwe_is_chosen_among_those_nvd_may_use(make_backend: MakeBackend) -> N
     backend = make_backend()
     seen: list[str] = []
 
-    def score(conversation: Any, texts: list[str]) -> tuple[float, ...]:
+    def score(conversation: Any, texts: list[str], whole: bool) -> tuple[float, ...]:
+        assert whole, "one id can begin another"
         seen.extend(texts)
-        return tuple(0.0 if text == "CWE-89\n" else -5.0 for text in texts)
+        return tuple(0.0 if text == "CWE-89" else -5.0 for text in texts)
 
     backend.score = score
     (response,) = ChoosingSystem(backend, shipped_taxonomy()).answer([OPEN], Sampling())
     assert response.text == "CWE-89"
     assert len(response.candidates) == 10
     assert len(seen) > 100
-    assert "CWE-79\n" in seen
-    assert "CWE-264\n" not in seen  # a category
+    assert "CWE-79" in seen
+    assert "CWE-264" not in seen  # a category
 
 
 def test_a_cwe_is_chosen_among_a_specialists_likeliest(make_backend: MakeBackend) -> None:
@@ -63,8 +64,8 @@ def test_a_cwe_is_chosen_among_a_specialists_likeliest(make_backend: MakeBackend
             return iter([CwePrediction("CWE-20", 0.6, listed, abstained=False)])
 
     backend = make_backend()
-    backend.score = lambda conversation, texts: {
-        ("CWE-20\n", "CWE-22\n"): (-2.0, -1.0),
+    backend.score = lambda conversation, texts, whole: {
+        ("CWE-20", "CWE-22"): (-2.0, -1.0),
     }[tuple(texts)]
     lister: Any = Lister()
     system = for_backend(backend, "cwe", True, shipped_taxonomy(), Shortlist(lister, 2, "cna"))

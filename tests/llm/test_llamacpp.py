@@ -89,3 +89,13 @@ def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
     broken.write_bytes(b"GGUF but not really")
     with pytest.raises(ModelError, match="cannot load"):
         open_backend(f"gguf:{broken}")
+
+
+def test_a_whole_answer_is_its_text_and_the_turns_end(backend: Any, tiny_gguf: Path) -> None:
+    pytest.importorskip("torch")
+    other = open_backend(f"hf:{tiny_gguf}")
+    texts = ["CWE-79", "CWE-798"]
+    for conversation in ASKED:
+        whole = backend.score(conversation, texts, whole=True)
+        assert all(w < t for w, t in zip(whole, backend.score(conversation, texts), strict=True))
+        assert whole == pytest.approx(other.score(conversation, texts, whole=True), abs=0.02)

@@ -31,7 +31,7 @@ def shortlist(specialist: CweMapper, text: str, size: int) -> list[str]:
 
 
 def scores(ids: list[str], best: str) -> dict[str, float]:
-    return {f"{cwe}\n": -0.5 if cwe == best else -3.0 for cwe in ids}
+    return {cwe: -0.5 if cwe == best else -3.0 for cwe in ids}
 
 
 def test_it_chooses_among_what_the_specialist_leaves(specialist: CweMapper, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_what_cannot_work_is_refused(specialist: CweMapper, tmp_path: Path) -> N
     writes = scripted(tmp_path, {"reply": "CWE-79"})
     with pytest.raises(ModelError, match="cannot score"):
         LlmMapper(writes, specialist)
-    scorer = scripted(tmp_path, {"scores": {"CWE-79\n": -1.0}})
+    scorer = scripted(tmp_path, {"scores": {"CWE-79": -1.0}})
     with pytest.raises(InputError, match="at least 1 id"):
         LlmMapper(scorer, specialist, shortlist=0)
     with pytest.raises(InputError, match="top_k"):

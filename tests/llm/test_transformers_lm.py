@@ -59,13 +59,15 @@ def test_greedy_answers_are_those_of_each_prompt_alone(
         assert answer.finish == ("length" if len(written) == 12 else "stop")
 
 
-def test_scores_are_those_of_the_whole_text(backend: Any, plain: Any, tokenizer: Any) -> None:
+@pytest.mark.parametrize("whole", [False, True])
+def test_scores_are_those_of_the_whole_text(
+    backend: Any, plain: Any, tokenizer: Any, whole: bool
+) -> None:
     continuations = ["A", "CWE-79", "CWE-798", "xy", "B"]
     prompt = prompt_ids(tokenizer, "which?")
-    for text, score in zip(
-        continuations, backend.score([Message("user", "which?")], continuations), strict=True
-    ):
-        ids = prompt + tokenizer(text)["input_ids"]
+    scores = backend.score([Message("user", "which?")], continuations, whole=whole)
+    for text, score in zip(continuations, scores, strict=True):
+        ids = prompt + tokenizer(text)["input_ids"] + [tokenizer.eos_token_id] * whole
         with torch.no_grad():
             rows = plain(torch.tensor([ids])).logits[0].log_softmax(-1)
         expected = sum(float(rows[n - 1, ids[n]]) for n in range(len(prompt), len(ids)))

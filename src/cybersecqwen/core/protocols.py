@@ -97,12 +97,16 @@ class Backend(Protocol):
         ...
 
     def score(
-        self, conversation: Sequence[Message], continuations: Sequence[str]
+        self, conversation: Sequence[Message], continuations: Sequence[str], *, whole: bool = False
     ) -> tuple[float, ...]:
         """Return the natural-log probability of each continuation as the assistant's first words.
 
-        It is that of the text alone, not of the turn's end. Where one continuation begins another
-        (``CWE-79``, ``CWE-798``), give each the same ending, such as a newline.
+        Args:
+            conversation: What stands before.
+            continuations: Texts.
+            whole: Whether each is the whole answer, so that its probability is also that of the
+                turn's end after it. Needed where one continuation begins another (``CWE-79``,
+                ``CWE-798``).
         """
         ...
 

@@ -200,9 +200,8 @@ class ChoosingSystem:
             start = time.perf_counter()
             choices = item.question.choices
             permitted = list(LETTERS[: len(choices)]) if choices else cwes
-            # One id can begin another (CWE-79, CWE-798), so each is scored with its line's end.
-            texts = permitted if choices else [f"{cwe}\n" for cwe in permitted]
-            scores = np.array(self._backend.score(item.messages, texts))
+            # One id can begin another (CWE-79, CWE-798), which no letter does.
+            scores = np.array(self._backend.score(item.messages, permitted, whole=not choices))
             weights = np.exp(scores - scores.max())
             shares = weights / weights.sum()
             order = np.argsort(-shares, kind="stable")[:_KEPT_CANDIDATES]

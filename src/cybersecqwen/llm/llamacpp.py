@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,7 @@ class LlamaCppBackend:
         )
 
     def score(
-        self, conversation: Sequence[Message], continuations: Sequence[str]
+        self, conversation: Sequence[Message], continuations: Sequence[str], *, whole: bool = False
     ) -> tuple[float, ...]:
         """Return each continuation's natural-log probability, exactly.
 
@@ -160,6 +160,8 @@ class LlamaCppBackend:
             tokens = self._tokens(text, special=False)
             if not tokens:
                 raise ModelError(f"{self._name}: an empty continuation has no probability")
+            if whole:
+                tokens += self._turn_end
             total = 0.0
             for end, token in enumerate(tokens):
                 before = tokens[:end]
@@ -169,6 +171,14 @@ class LlamaCppBackend:
                 total += known[token]
             totals.append(total)
         return tuple(totals)
+
+    @cached_property
+    def _turn_end(self) -> tuple[int, ...]:
+        text = self._ask("GET", "/props").get("eos_token", "")
+        tokens = self._tokens(text, special=True) if text else ()
+        if len(tokens) != 1:
+            raise ModelError(f"{self._name}: no token ends its turns, so no answer is whole")
+        return tokens
 
     def close(self) -> None:
         """Stop the server and free the model."""
@@ -239,8 +249,11 @@ class LlamaCppBackend:
         return tuple(reply["tokens"])
 
     def _post(self, path: str, **body: Any) -> dict[str, Any]:
+        return self._ask("POST", path, json=body)
+
+    def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         try:
-            reply = self._client.post(path, json=body)
+            reply = self._client.request(method, path, **options)
             content: dict[str, Any] = reply.json()
         except (httpx.HTTPError, ValueError) as error:
             raise ModelError(f"{self._name}: llama.cpp gave no answer: {error}") from error

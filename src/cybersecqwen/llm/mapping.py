@@ -140,8 +140,7 @@ def choose(
     backend: Backend, asked: tuple[Message, ...], permitted: list[str]
 ) -> tuple[Candidate, ...]:
     """Return the permitted ids with their shares of the probability, likeliest first."""
-    # One id can begin another (CWE-79, CWE-798), so each is scored with its line's end.
-    scores = backend.score(asked, [f"{cwe}\n" for cwe in permitted])
+    scores = backend.score(asked, permitted, whole=True)  # one id can begin another
     highest = max(scores)
     weights = [math.exp(score - highest) for score in scores]
     total = sum(weights)

@@ -104,9 +104,9 @@ class MockBackend:
         yield whole
 
     def score(
-        self, conversation: Sequence[Message], continuations: Sequence[str]
+        self, conversation: Sequence[Message], continuations: Sequence[str], *, whole: bool = False
     ) -> tuple[float, ...]:
-        """Look the continuations up in the rule that applies.
+        """Look the continuations up in the rule that applies, whole answers or not.
 
         Raises:
             ModelError: The script scores nothing, or lacks one of the continuations.

@@ -217,7 +217,7 @@ class OpenAiBackend:
         )
 
     def score(
-        self, conversation: Sequence[Message], continuations: Sequence[str]
+        self, conversation: Sequence[Message], continuations: Sequence[str], *, whole: bool = False
     ) -> tuple[float, ...]:
         """Return the natural-log probability of one-token continuations.
 
@@ -226,9 +226,11 @@ class OpenAiBackend:
 
         Raises:
             ModelError: The server lists no log-probabilities, or none of the continuations, or
-                one of them takes several tokens.
+                one of them takes several tokens, as every whole answer does with its end.
         """
         require_ability(self._name, self.abilities, "score")
+        if whole:
+            raise ModelError(f"{self._name}: can score one-token continuations, not their end")
         try:
             listed = self._first_tokens(conversation)
         except (TransientError, RefusedError) as error:

@@ -154,7 +154,7 @@ class TransformersBackend:
         yield whole
 
     def score(
-        self, conversation: Sequence[Message], continuations: Sequence[str]
+        self, conversation: Sequence[Message], continuations: Sequence[str], *, whole: bool = False
     ) -> tuple[float, ...]:
         """Return each continuation's natural-log probability.
 
@@ -162,17 +162,24 @@ class TransformersBackend:
         right-padded passes. Each is tokenised by itself, as a turn begins.
 
         Raises:
-            ModelError: A continuation is empty, or the conversation does not fit the model.
+            ModelError: A continuation is empty, the conversation does not fit the model, or whole
+                answers are asked for and the model has no token that ends a turn.
         """
         prompt = self._encode(conversation)
-        ends = [self._tokens(text) for text in continuations]
-        if not all(ends):
+        texts = [self._tokens(text) for text in continuations]
+        if not all(texts):
             raise ModelError(f"{self._name}: an empty continuation has no probability")
+        if whole and not self._ends:
+            raise ModelError(f"{self._name}: no token ends its turns, so no answer is whole")
+        # Any of several tokens can end a turn; together they are as likely as the turn's end.
+        closings = [[token] for token in sorted(self._ends)] if whole else [[]]
+        ends = [text + closing for text in texts for closing in closings]
         longest = max(map(len, ends), default=0)
         if self._context and len(prompt) + longest > self._context:
             raise ModelError(f"{self._name}: {_too_long(len(prompt), self._context)}")
         with torch.inference_mode():
-            return self._score(prompt, ends)
+            scores = torch.tensor(self._score(prompt, ends), dtype=torch.float64)
+        return tuple(scores.view(len(texts), len(closings)).logsumexp(1).tolist())
 
     def score_groups(
         self, groups: Iterable[tuple[Sequence[Sequence[Message]], Sequence[str]]]

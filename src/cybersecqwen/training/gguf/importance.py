@@ -61,9 +61,11 @@ def measure(folder: Path, texts: Iterable[str]) -> dict[str, NDArray[np.float32]
         folder: The model.
         texts: As many as fill 128 pieces of 512 tokens are used, from the first on.
     """
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
-    tokenizer = AutoTokenizer.from_pretrained(folder)
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    # Many processors compute in bfloat16 much slower than in float32.
+    dtype = "auto" if device == "cuda" else torch.float32
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
     model.to(device).eval()
     sums: dict[str, Any] = {}
     seen: dict[str, int] = {}
