@@ -28,7 +28,9 @@ def job(lora_recipe: Path, chat_corpus: Path) -> Job:
     return prepare(msgspec.structs.replace(recipe, adapter=still), chat_corpus)
 
 
-def fit(job: Job, folder: Path, way: Way, lean: bool = True, **recipe: Any) -> LoraTrainer:
+def fit(
+    job: Job, folder: Path, way: Way, lean: bool = True, compiled: bool = False, **recipe: Any
+) -> LoraTrainer:
     transformers.set_seed(7)
     model = transformers.AutoModelForCausalLM.from_pretrained(job.recipe.base, dtype=torch.float32)
     fit = msgspec.structs.replace(job.recipe.fit, epochs=1)
@@ -42,6 +44,7 @@ def fit(job: Job, folder: Path, way: Way, lean: bool = True, **recipe: Any) -> L
         job.validation,
         folder,
         lean=lean,
+        compiled=compiled,
     )
     trainer.train()
     return trainer
@@ -70,6 +73,23 @@ def test_how_memory_is_used_changes_no_loss(
     job: Job, plain: LoraTrainer, tmp_path: Path, way: Way, more: dict[str, Any]
 ) -> None:
     assert losses(fit(job, tmp_path, way, **more)) == pytest.approx(losses(plain), abs=1e-4)
+
+
+def test_compiled_layers_learn_the_same(
+    job: Job, plain: LoraTrainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile_ = torch.nn.Module.compile
+    traced: list[str] = []
+
+    def without_machine_code(self: Any, **options: Any) -> None:
+        traced.append(type(self).__name__)
+        compile_(self, backend="eager", **options)
+
+    monkeypatch.setattr(torch.nn.Module, "compile", without_machine_code)
+    trainer = fit(job, tmp_path, Way(300), compiled=True)
+    assert losses(trainer) == pytest.approx(losses(plain), abs=1e-4)
+    assert len(traced) == trainer.model.config.num_hidden_layers
+    assert len(set(traced)) == 1
 
 
 def test_the_first_loss_is_the_mean_over_answer_tokens(job: Job, plain: LoraTrainer) -> None:

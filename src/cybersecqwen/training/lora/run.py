@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import torch
+from accelerate.utils import gather_object
 from transformers import set_seed
 
 from cybersecqwen.core.errors import InputError
@@ -74,6 +75,9 @@ def prepare(recipe: LoraRecipe, corpus: Path, profile: Profile | None = None) ->
     wide = max(map(len, [*train.rows, *validation]))
     shape = read_shape(base.config, recipe)
     plan = plan_memory(shape, recipe, wide, profile=profile, devices=processes().num_processes)
+    # One way for all devices, though they may have unlike room: where the model is sharded, they
+    # have to pass through it equally often.
+    plan = min(gather_object([plan]), key=lambda found: found.estimate)
     return Job(recipe, base, rows, train, validation, plan)
 
 
