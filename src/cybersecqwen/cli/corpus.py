@@ -149,10 +149,11 @@ def _quiz(arguments: argparse.Namespace) -> int:
     from cybersecqwen.corpus.quiz.library import Library
     from cybersecqwen.corpus.quiz.recipe import QuizRecipe
     from cybersecqwen.knowledge.passages import merge_entries, passages_of
+    from cybersecqwen.sources.catalogue import read_catalogue
 
     recipe = load_recipe(arguments.recipe, QuizRecipe)
     data = Path(arguments.data or os.environ.get(DATA_VARIABLE) or arguments.recipe.parent)
-    catalogues = [_catalogue(data / source) for source in recipe.sources]
+    catalogues = [read_catalogue(data / source) for source in recipe.sources]
     origins = {
         entry.id: Origin(catalogue.name, catalogue.version)
         for catalogue in reversed(catalogues)
@@ -174,21 +175,6 @@ def _quiz(arguments: argparse.Namespace) -> int:
     for problem in problems[:_PROBLEMS_SHOWN]:
         warn(str(problem))
     return EXIT_SOME_FAILED if problems else EXIT_DONE
-
-
-def _catalogue(path: Path) -> Catalogue:
-    """Read a knowledge source: the CWE catalogue, or a STIX bundle of ATT&CK or CAPEC."""
-    from cybersecqwen.core.errors import InputError
-    from cybersecqwen.sources.cwe_text import read_cwe_text
-    from cybersecqwen.sources.stix import read_stix
-
-    try:
-        return read_stix(path)
-    except InputError as stix:
-        try:
-            return read_cwe_text(path)
-        except InputError as cwe:
-            raise InputError(f"{path}: neither a STIX bundle ({stix}) nor CWE ({cwe})") from cwe
 
 
 def _stage(stage: str) -> None:

@@ -111,12 +111,12 @@ def read_rows(path: Path, kind: type[RowT], what: str) -> Iterator[tuple[int, Ro
     """
     decode = msgspec.json.Decoder(kind).decode
     try:
-        lines = path.read_bytes().splitlines()
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    row = decode(line)
+                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                    raise InputError(f"{path}:{number}: {what}: {error}") from error
+                yield number, row
     except OSError as error:
         raise InputError(f"{path}: cannot read: {error}") from error
-    for number, line in enumerate(lines, 1):
-        try:
-            row = decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}:{number}: {what}: {error}") from error
-        yield number, row

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.files import read_rows
 from cybersecqwen.training.reader import (
     Measured,
     ReaderRecipe,
@@ -54,17 +55,8 @@ def read_quiz(path: Path, seed: int, most: int = 0) -> list[QuizQuestion]:
     Raises:
         InputError: The file is missing or a line is no question; the message names the line.
     """
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    decode = msgspec.json.Decoder(QuizQuestion).decode
     rows = []
-    for number, line in enumerate(lines, 1):
-        try:
-            row = decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}:{number}: no question of a quiz: {error}") from error
+    for number, row in read_rows(path, QuizQuestion, "no question of a quiz"):
         if not 0 <= row.answer < len(row.choices) >= 2:
             raise InputError(f"{path}:{number}: {row.id}: the answer is no place of an option")
         rows.append(row)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from cybersecqwen.core.errors import InputError
+from cybersecqwen.core import files
 from cybersecqwen.core.text import render
 
 NO_LABEL = -100
@@ -57,18 +57,7 @@ def read_rows(path: Path) -> list[Row]:
     Raises:
         InputError: It is missing or a line is not a corpus row; the message names the line.
     """
-    decoder = msgspec.json.Decoder(Row)
-    rows = []
-    try:
-        with path.open("rb") as stream:
-            for number, line in enumerate(stream, 1):
-                try:
-                    rows.append(decoder.decode(line))
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                    raise InputError(f"{path}:{number}: not a corpus row: {error}") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the corpus: {error}") from error
-    return rows
+    return [row for _, row in files.read_rows(path, Row, "not a corpus row")]
 
 
 def choose_labels(rows: Sequence[Row], labellers: Sequence[str], min_count: int) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.files import sha256_file
+from cybersecqwen.core.files import read_rows, sha256_file
 from cybersecqwen.core.prompts import defused
 from cybersecqwen.core.protocols import Message
 from cybersecqwen.core.records import ChatExample
@@ -83,20 +83,11 @@ def read_chat_corpus(path: Path) -> ChatCorpus:
 
 
 def _read(path: Path) -> list[ChatExample]:
-    decode = msgspec.json.Decoder(_Line).decode
     rows = []
-    try:
-        with path.open("rb") as stream:
-            for number, line in enumerate(stream, 1):
-                try:
-                    row = decode(line)
-                except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                    raise InputError(f"{path}:{number}: no prompt and response: {error}") from error
-                if not row.prompt.strip() or not row.response.strip():
-                    raise InputError(f"{path}:{number}: an empty prompt or response")
-                rows.append(ChatExample(row.prompt, row.response, row.source, row.kind))
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the corpus: {error.strerror}") from error
+    for number, row in read_rows(path, _Line, "no prompt and response"):
+        if not row.prompt.strip() or not row.response.strip():
+            raise InputError(f"{path}:{number}: an empty prompt or response")
+        rows.append(ChatExample(row.prompt, row.response, row.source, row.kind))
     return rows
 
 
