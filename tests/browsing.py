@@ -86,7 +86,8 @@ def map_text(page, text: str) -> None:
     page.fill("#map-text", text)
     page.press("#map-text", "Control+Enter")
     # The answer to an earlier text stands until the new one is there.
-    page.wait_for_function("before => !before?.isConnected", arg=before)
+    if before is not None:
+        before.wait_for_element_state("hidden")
     page.wait_for_selector("#map-result .answer h3")
     page.wait_for_selector("#map-side .tree")
     page.wait_for_selector("#map-result .unsure h4")

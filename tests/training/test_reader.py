@@ -85,7 +85,7 @@ def test_a_wording_can_be_held_out(tmp_path: Path) -> None:
 
 def test_bad_quizzes_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="cannot read"):
         read_quiz(path, 1)
     row = {"id": "q", "kind": "k", "wording": "plain", "thinned": 0, "question": "?"}
     path.write_text(json.dumps(row | {"choices": ["a", "b"], "answer": 2}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from browsing import HEAP, map_text, refuse, try_to_map, watched_page
 
@@ -73,7 +74,7 @@ def test_a_token_is_asked_for_and_kept_for_the_tab(chromium, start_live, no_kb) 
     page.fill("#server-state input", "a-wrong-one-of-some-length")
     page.click("text=Use it")
     # Asked again: with an empty field.
-    page.wait_for_function("document.querySelector('#server-state input')?.value === ''")
+    expect(page.locator("#server-state input")).to_have_value("")
     page.fill("#server-state input", "a-token-of-enough-length")
     page.click("text=Use it")
     page.wait_for_selector("#about:has-text('model')")
