@@ -49,9 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="benchmark files; a corpus that overlaps one is refused",
     )
-    lora.add_argument(
-        "--compile", action="store_true", help="compile the layers: slow to start, faster after"
-    )
+    _add_compile(lora)
     _add_shared(lora)
     reader = kinds.add_parser("reader", help="the embedded reader of multiple-choice questions")
     reader.add_argument("recipe", type=Path, help="YAML recipe")
@@ -81,10 +79,14 @@ def _configure_benchmark(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plain", action="store_true", help="adapters as PEFT computes them, to compare with"
     )
+    _add_compile(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_compile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compile", action="store_true", help="compile the layers: slow to start, faster after"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _add_shared(parser: argparse.ArgumentParser) -> None:

@@ -182,12 +182,11 @@ class LoraTrainer(SFTTrainer):
     def _share(self, numbered: list[dict[str, int]]) -> dict[str, Any]:
         """Return what this process does of a step: micro-batches, and the step's own counts."""
         rows = [self._rows[item["row"]] for item in numbered]
-        mine = rows[self.args.process_index :: self.args.world_size]
-        parts = self._parts(mine)
+        shares = [self._parts(rows[n :: self.args.world_size]) for n in range(self.args.world_size)]
+        parts = shares[self.args.process_index]
         # Every process passes through the model equally often, as sharding asks; one that has too
         # few rows looks at some again and learns nothing from them.
-        shares = (rows[n :: self.args.world_size] for n in range(self.args.world_size))
-        most = max(len(self._parts(share)) for share in shares)
+        most = max(map(len, shares))
         idle = _unlearnt(rows[-1])
         parts += [[idle]] * (most - len(parts))
         return {
