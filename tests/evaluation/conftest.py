@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -54,7 +55,13 @@ class FakeBackend:
             yield Generation(f"{sampling.seed}/{place}: {word}", "stop", 0.25, new_tokens=3)
 
     def score(
-        self, conversation: Sequence[Message], continuations: Sequence[str], *, whole: bool = False
+        self,
+        conversation: Sequence[Message],
+        continuations: Sequence[str],
+        *,
+        whole: bool = False,
+        offsets: Sequence[float] = (),
+        within: float = math.inf,
     ) -> tuple[float, ...]:
         return tuple(-float(len(text) + place) for place, text in enumerate(continuations))
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +29,7 @@ def test_a_choice_is_the_likeliest_letter_and_its_confidence_its_share(
     make_backend: MakeBackend,
 ) -> None:
     backend = make_backend()
-    backend.score = lambda conversation, texts, whole: (-3.0, -1.0, -2.0)
+    backend.score = lambda conversation, texts: (-3.0, -1.0, -2.0)
     (response,) = ChoosingSystem(backend, shipped_taxonomy()).answer([CHOICE], Sampling())
     assert response.text == "B"
     assert [name for name, _ in response.candidates] == ["B", "C", "A"]
@@ -40,7 +41,7 @@ def test_a_cwe_is_chosen_among_those_nvd_may_use(make_backend: MakeBackend) -> N
     backend = make_backend()
     seen: list[str] = []
 
-    def score(conversation: Any, texts: list[str], whole: bool) -> tuple[float, ...]:
+    def score(conversation: Any, texts: list[str], *, whole: bool, **_: Any) -> tuple[float, ...]:
         assert whole, "one id can begin another"
         seen.extend(texts)
         return tuple(0.0 if text == "CWE-89" else -5.0 for text in texts)
@@ -64,16 +65,25 @@ def test_a_cwe_is_chosen_among_a_specialists_likeliest(make_backend: MakeBackend
             return iter([CwePrediction("CWE-20", 0.6, listed, abstained=False)])
 
     backend = make_backend()
-    backend.score = lambda conversation, texts, whole: {
+    backend.score = lambda conversation, texts, **_: {
         ("CWE-20", "CWE-22"): (-2.0, -1.0),
     }[tuple(texts)]
     lister: Any = Lister()
     system = for_backend(backend, "cwe", True, shipped_taxonomy(), Shortlist(lister, 2, "cna"))
+    swayed = for_backend(
+        backend, "cwe", True, shipped_taxonomy(), Shortlist(lister, 2, "cna", weight=2)
+    )
     asked = Asked(Question("q", "t", "p", "CWE-22", text="the flaw"), (Message("user", "p"),))
     (response,) = system.answer([asked], Sampling())
     assert response.text == "CWE-22"
     assert len(response.candidates) == 2
     assert system.identity["shortlist"] == "2 by lister 1"
+    (response,) = swayed.answer([asked], Sampling())  # 0.6² e⁻² against 0.3² e⁻¹
+    assert response.text == "CWE-20"
+    assert response.confidence == pytest.approx(0.36 / (0.36 + 0.09 * math.e))
+    assert swayed.identity["shortlist"] == "2 by lister 1, exponent 2"
+    with pytest.raises(InputError, match="weight"):
+        Shortlist(lister, 2, "cna", weight=-0.1)
     for kind, constrained in (("choice", True), ("cwe", False)):
         with pytest.raises(InputError, match="shortlist"):
             for_backend(

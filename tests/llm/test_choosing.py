@@ -15,11 +15,11 @@ from cybersecqwen.llm.choosing import (
     Reading,
     evidence,
     letter_shares,
-    mixed,
     reading_of,
 )
 from cybersecqwen.llm.excerpts import excerpts
 from cybersecqwen.llm.mock import MockBackend
+from cybersecqwen.llm.pooling import mixed
 
 SHELF = [Passage(f"T{n}", f"Lamp {n}", "description", f"Lamp {n} burns oil.") for n in range(9)]
 

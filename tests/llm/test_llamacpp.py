@@ -99,3 +99,20 @@ def test_a_whole_answer_is_its_text_and_the_turns_end(backend: Any, tiny_gguf: P
         whole = backend.score(conversation, texts, whole=True)
         assert all(w < t for w, t in zip(whole, backend.score(conversation, texts), strict=True))
         assert whole == pytest.approx(other.score(conversation, texts, whole=True), abs=0.02)
+
+
+def test_what_falls_behind_is_not_read_to_its_end(
+    backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"CWE-{number}" for number in (20, 22, 77, 78, 79, 89, 94, 787, 798)]
+    exact = backend.score(ASKED[0], texts, whole=True)
+    offsets = [0.0 if text == "CWE-94" else -99.0 for text in texts]
+    reads = []
+    forced = type(backend)._forced
+    monkeypatch.setattr(
+        type(backend), "_forced", lambda self, *asked: reads.append(asked) or forced(self, *asked)
+    )
+    found = backend.score(ASKED[0], texts, whole=True, offsets=offsets, within=1.0)
+    assert found[texts.index("CWE-94")] == pytest.approx(exact[texts.index("CWE-94")], abs=0.02)
+    assert all(bound >= true - 0.02 for bound, true in zip(found, exact, strict=True))
+    assert len(reads) == 7  # one for each byte, and the end

@@ -38,7 +38,7 @@ def test_it_chooses_among_what_the_specialist_leaves(specialist: CweMapper, tmp_
     ids = shortlist(specialist, "sql", 3)
     chosen = ids[-1]
     backend = scripted(tmp_path, {"match": "CWE ID alone", "scores": scores(ids, chosen)})
-    mapper = LlmMapper(backend, specialist, shortlist=3)
+    mapper = LlmMapper(backend, specialist, shortlist=3, weight=0)
     found = mapper.map("sql")
     assert found.cwe == chosen
     assert {candidate.cwe for candidate in found.candidates} == set(ids)
@@ -59,7 +59,7 @@ def test_texts_keep_their_order_and_their_own_shortlists(
         {"match": text, "scores": scores(ids, ids[1])}
         for text, ids in zip(texts[:2], lists[:2], strict=True)
     ]
-    mapper = LlmMapper(scripted(tmp_path, *rules), specialist, shortlist=2)
+    mapper = LlmMapper(scripted(tmp_path, *rules), specialist, shortlist=2, weight=0)
     assert [found.cwe for found in mapper.map_many(texts)] == [ids[1] for ids in lists]
 
 
@@ -72,12 +72,42 @@ def test_it_abstains_only_when_told_and_says_why_when_asked(
         {"match": "what in the text points", "reply": " It joins input to a query. "},
         {"scores": scores(ids, ids[0])},
     )
-    mapper = LlmMapper(backend, specialist, shortlist=3, explain=True)
+    mapper = LlmMapper(backend, specialist, shortlist=3, weight=0, explain=True)
     found = mapper.map("sql", threshold=0.99, top_k=1)
     assert found.abstained
     assert len(found.candidates) == 1
     assert found.reason == "It joins input to a query."
-    assert mapper.digest != LlmMapper(backend, specialist, shortlist=3).digest
+    assert mapper.digest != LlmMapper(backend, specialist, shortlist=3, weight=0).digest
+
+
+def test_the_specialists_own_opinion_counts_by_its_weight(
+    specialist: CweMapper, tmp_path: Path
+) -> None:
+    listed = specialist.map("sql", top_k=3).candidates
+    ids = [candidate.cwe for candidate in listed]
+    backend = scripted(tmp_path, {"scores": scores(ids, ids[-1])})
+    alone = LlmMapper(backend, specialist, shortlist=3, weight=0)
+    both = LlmMapper(backend, specialist, shortlist=3, weight=0.5)
+    found = {c.cwe: c.probability for c in both.map("sql").candidates}
+    products = {
+        c.cwe: math.exp(scores(ids, ids[-1])[c.cwe]) * math.sqrt(c.probability) for c in listed
+    }
+    total = sum(products.values())
+    assert found == pytest.approx({cwe: product / total for cwe, product in products.items()})
+    assert both.name.endswith("by tiny 1.2.3, exponent 0.5")
+    assert both.digest != alone.digest
+
+
+def test_either_labellers_convention_is_asked_for(specialist: CweMapper, tmp_path: Path) -> None:
+    by = {who: specialist.map("sql", top_k=2, labeller=who).candidates for who in ("nvd", "cna")}
+    ids = {who: [candidate.cwe for candidate in found] for who, found in by.items()}
+    rules = (
+        {"match": "vendor (CNA)", "scores": scores(ids["cna"], ids["cna"][1])},
+        {"match": "CWE ID alone", "scores": scores(ids["nvd"], ids["nvd"][0])},
+    )
+    mapper = LlmMapper(scripted(tmp_path, *rules), specialist, shortlist=2, weight=0)
+    assert mapper.map("sql").cwe == ids["nvd"][0]
+    assert mapper.map("sql", labeller="cna").cwe == ids["cna"][1]
 
 
 def test_what_cannot_work_is_refused(specialist: CweMapper, tmp_path: Path) -> None:
@@ -87,6 +117,8 @@ def test_what_cannot_work_is_refused(specialist: CweMapper, tmp_path: Path) -> N
     scorer = scripted(tmp_path, {"scores": {"CWE-79": -1.0}})
     with pytest.raises(InputError, match="at least 1 id"):
         LlmMapper(scorer, specialist, shortlist=0)
+    with pytest.raises(InputError, match="weight"):
+        LlmMapper(scorer, specialist, weight=-1)
     with pytest.raises(InputError, match="top_k"):
         LlmMapper(scorer, specialist).map("sql", top_k=0)
     with pytest.raises(InputError, match="threshold"):

@@ -95,6 +95,12 @@ def _configure_run(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="constrained: let a language model choose from the embedded specialist's N likeliest",
     )
+    parser.add_argument(
+        "--shortlist-weight",
+        type=float,
+        metavar="W",
+        help="exponent of the specialist's own probabilities; 0: the language model's alone",
+    )
     parser.add_argument("--seed", type=int, metavar="N", default=42, help="of the first trial")
     parser.add_argument("--labeller", choices=get_args(Labeller), default="nvd")
     parser.add_argument("--gold", type=Path, metavar="FILE", help="expected answers, for cti-taa")
@@ -177,6 +183,7 @@ def _run(arguments: argparse.Namespace) -> int:
         since=arguments.since,
         unfamiliar=arguments.unfamiliar,
         shortlist=arguments.shortlist,
+        shortlist_weight=arguments.shortlist_weight,
         backend=backend_options(arguments.option),
         reading=None
         if arguments.reading is None

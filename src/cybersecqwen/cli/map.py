@@ -83,6 +83,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--shortlist", metavar="N", type=int, help="ids that a language model chooses from (10)"
     )
     parser.add_argument(
+        "--shortlist-weight",
+        metavar="W",
+        type=float,
+        help="exponent of the embedded model's own probabilities; 0: the language model's alone",
+    )
+    parser.add_argument(
         "--explain", action="store_true", help="let a language model write why, after its choice"
     )
     parser.add_argument(
@@ -157,10 +163,12 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _check_language_model(arguments: argparse.Namespace) -> None:
-    asked = arguments.shortlist is not None or arguments.explain or arguments.option
+    listed = arguments.shortlist is not None or arguments.shortlist_weight is not None
+    asked = listed or arguments.explain or arguments.option
     if asked and not _is_language_model(arguments.model):
         raise InputError(
-            "--shortlist, --explain and --option go with a language model: --model hf:..., gguf:..."
+            "--shortlist, --shortlist-weight, --explain and --option go with a language model: "
+            "--model hf:..., gguf:..."
         )
     if arguments.explain and _format(arguments) in {"csv", "sarif"}:
         raise InputError(f"{_format(arguments)} has no place for --explain; write jsonl or a table")
@@ -176,12 +184,14 @@ def _open_model(arguments: argparse.Namespace) -> Mapper:
     if not _is_language_model(arguments.model):
         return CweMapper.load(arguments.model)
     from cybersecqwen.llm import open_backend
-    from cybersecqwen.llm.mapping import SHORTLIST, LlmMapper
+    from cybersecqwen.llm.mapping import SHORTLIST, SHORTLIST_WEIGHT, LlmMapper
 
+    size, weight = arguments.shortlist, arguments.shortlist_weight
     return LlmMapper(
         open_backend(arguments.model, **backend_options(arguments.option)),
         CweMapper.load(),
-        shortlist=SHORTLIST if arguments.shortlist is None else arguments.shortlist,
+        shortlist=SHORTLIST if size is None else size,
+        weight=SHORTLIST_WEIGHT if weight is None else weight,
         explain=arguments.explain,
     )
 

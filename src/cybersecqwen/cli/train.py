@@ -50,6 +50,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="benchmark files; a corpus that overlaps one is refused",
     )
     _add_compile(lora)
+    lora.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="on a GPU: the same numbers in every run, at some cost in speed",
+    )
     _add_shared(lora)
     reader = kinds.add_parser("reader", help="the embedded reader of multiple-choice questions")
     reader.add_argument("recipe", type=Path, help="YAML recipe")
@@ -202,6 +207,7 @@ def _lora(arguments: argparse.Namespace) -> int:
         against,
         resume=arguments.resume,
         compiled=arguments.compile,
+        deterministic=arguments.deterministic,
         report=report,
     )
     if results is None:  # another process of the same launch reports

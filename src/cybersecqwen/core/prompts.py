@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cybersecqwen.core.protocols import Message
-from cybersecqwen.core.records import Passage, Question
+from cybersecqwen.core.records import Labeller, Passage, Question
 
 LETTERS = "ABCDEFGHIJ"
 
@@ -26,7 +26,7 @@ class Template:
     Attributes:
         question: The message's layout. It may use ``{prompt}`` (the benchmark's own text, with its
             instruction), ``{text}`` (the bare subject), ``{options}`` (lettered, one a line),
-            ``{letters}``, ``{or_letters}`` and ``{count}``.
+            ``{inline}`` (lettered, in one line), ``{letters}``, ``{or_letters}`` and ``{count}``.
         example: Layout of a worked example, which may also use ``{gold}``; empty for none.
         head: What stands before worked examples.
     """
@@ -67,13 +67,26 @@ CWE_FEW_SHOT = Template(
 
 CHOICE_LETTER = Template("{text}\n\n{options}\n\nReply with the letter of the best answer alone.")
 CWE_ID = Template(
-    "{text}\n\nReply with the CWE ID alone of the weakness that this vulnerability comes from."
+    "Reply with the CWE ID alone of the weakness that this vulnerability comes from.\n\n"
+    "CVE Description: {text}"
 )
+CWE_ID_CNA = Template(
+    "Reply with the CWE ID alone of the weakness that the vendor (CNA) would record for this "
+    "vulnerability.\n\nCVE Description: {text}"
+)
+CWE_ID_BY: Mapping[Labeller, Template] = {"nvd": CWE_ID, "cna": CWE_ID_CNA}
+"""For an id by either labeller's convention. What all records share stands first, so that a model
+that keeps what it has read reads it once."""
 
 
 def option_lines(choices: Sequence[str]) -> str:
     """Return the choices one a line, each behind its letter."""
     return "\n".join(f"{letter}. {text}" for letter, text in zip(LETTERS, choices, strict=False))
+
+
+def option_line(choices: Sequence[str]) -> str:
+    """Return the choices in one line, each behind its letter."""
+    return " ".join(f"{letter}) {text}" for letter, text in zip(LETTERS, choices, strict=False))
 
 
 def render_question(
@@ -129,6 +142,7 @@ def _fill(layout: str, question: Question, gold: str) -> str:
         prompt=question.prompt,
         text=question.text or question.prompt,
         options=option_lines(question.choices),
+        inline=option_line(question.choices),
         letters=_listed(letters, "and"),
         or_letters=_listed(letters, "or"),
         count=_COUNTS[len(letters)],

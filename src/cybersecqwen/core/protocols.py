@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
@@ -97,7 +98,13 @@ class Backend(Protocol):
         ...
 
     def score(
-        self, conversation: Sequence[Message], continuations: Sequence[str], *, whole: bool = False
+        self,
+        conversation: Sequence[Message],
+        continuations: Sequence[str],
+        *,
+        whole: bool = False,
+        offsets: Sequence[float] = (),
+        within: float = math.inf,
     ) -> tuple[float, ...]:
         """Return the natural-log probability of each continuation as the assistant's first words.
 
@@ -107,6 +114,9 @@ class Backend(Protocol):
             whole: Whether each is the whole answer, so that its probability is also that of the
                 turn's end after it. Needed where one continuation begins another (``CWE-79``,
                 ``CWE-798``).
+            offsets: What will be added to each before they are compared; nothing by default.
+            within: A continuation that falls behind the best by more nats than this may get an
+                upper bound instead of its probability, which some backends find sooner.
         """
         ...
 

@@ -103,12 +103,14 @@ class Quiz(Recipe, frozen=True):
         open_book: Share that is asked with passages in front, one of which decides.
         per_page: Questions of one kind on one page, at most.
         per_kind: Questions of one kind, at most, before checks.
+        validation_every: One page in so many is held out whole.
     """
 
     rows: Count
     open_book: Annotated[float, Meta(ge=0, le=1)] = 0.5
     per_page: Annotated[int, Meta(ge=1)] = 2
     per_kind: Annotated[int, Meta(ge=1)] = 400
+    validation_every: Annotated[int, Meta(ge=2)] = 6
 
 
 class Limits(Recipe, frozen=True):

@@ -8,7 +8,7 @@ from random import Random
 
 from cybersecqwen.core.prompts import LETTERS, render_question
 from cybersecqwen.core.records import Catalogue, Entry, Passage, Question
-from cybersecqwen.corpus.analyst.choosing import STYLES, answered
+from cybersecqwen.corpus.analyst.choosing import STYLES, UNREASONED, answered
 from cybersecqwen.corpus.analyst.draft import Draft, cite, shuffled
 from cybersecqwen.corpus.chat_recipe import ChatRecipe, Quiz
 from cybersecqwen.corpus.draw import fraction
@@ -54,6 +54,7 @@ def quiz_drafts(
         seed=recipe.seed,
         per_page=quiz.per_page,
         per_kind=quiz.per_kind,
+        validation_every=quiz.validation_every,
         near_duplicate=recipe.near_duplicate,
     )
     parts = split(ask(library, origins, plan, Tally()), library, plan)
@@ -80,7 +81,7 @@ def _draft(
         alike.sort(key=lambda other: other.kind != row.kind)
         shown = shuffled([used, *(_passage(other, entries) for other in alike[:_OTHERS])], draw)
     # Where the exception is asked for, the passage is no reason for the right option.
-    style = draw.choice(STYLES[:2] if _NEGATED.search(row.question) else STYLES)
+    style = draw.choice(UNREASONED if _NEGATED.search(row.question) else STYLES)
     letter = LETTERS[row.answer]
     question = Question(
         id=row.id, task="", prompt="", gold="", choices=row.choices, text=row.question

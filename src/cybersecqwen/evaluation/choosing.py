@@ -16,11 +16,11 @@ from cybersecqwen.llm.choosing import (
     Reading,
     evidence,
     letter_shares,
-    mixed,
     mixed_with,
     ranked,
 )
 from cybersecqwen.llm.common import require_ability
+from cybersecqwen.llm.pooling import mixed
 
 
 class OpenBook:

@@ -34,6 +34,7 @@ from cybersecqwen.evaluation.systems import (
     require_kind,
 )
 from cybersecqwen.evaluation.tasks import LoadOptions, Task, find_task
+from cybersecqwen.llm.mapping import SHORTLIST_WEIGHT
 
 if TYPE_CHECKING:
     from cybersecqwen.core.records import ChoiceAnswer
@@ -64,6 +65,8 @@ class RunOptions:
         unfamiliar: Whether to leave out a hold-out's rows that a training row is near.
         shortlist: How many of the embedded specialist's likeliest ids a language model chooses
             from under protocol constrained; None for all.
+        shortlist_weight: Exponent of the specialist's probabilities, by which the language model's
+            are multiplied; None for what ``map`` takes.
         backend: Further options of a language model's backend.
         reading: Fields of ``Reading`` for a language model that chooses among options under
             protocol constrained; None for one order of the options where the book is closed, and
@@ -86,6 +89,7 @@ class RunOptions:
     since: str = ""
     unfamiliar: bool = False
     shortlist: int | None = None
+    shortlist_weight: float | None = None
     backend: dict[str, Any] = field(default_factory=dict)
     reading: dict[str, Any] | None = None
 
@@ -197,12 +201,21 @@ def _open(
         if system is None:
             raise InputError(f"{spec} needs {needs}")
         return system
-    listed = None
-    if options.shortlist is not None:
-        listed = Shortlist(_specialist("embedded"), options.shortlist, options.labeller)
+    listed = _shortlist(options)
     return for_backend(
         _backend(options), task.kind, protocol.constrained, shipped_taxonomy(), listed
     )
+
+
+def _shortlist(options: RunOptions) -> Shortlist | None:
+    weight = options.shortlist_weight
+    if options.shortlist is None:
+        if weight is not None:
+            raise InputError("--shortlist-weight goes with --shortlist")
+        return None
+    if weight is None:
+        weight = SHORTLIST_WEIGHT
+    return Shortlist(_specialist("embedded"), options.shortlist, options.labeller, weight)
 
 
 def run_baselines(plan: Plan, options: RunOptions) -> list[BaselineResult]:

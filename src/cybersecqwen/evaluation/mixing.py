@@ -12,7 +12,8 @@ import numpy as np
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.evaluation.log import Row, RunLog, write_log
-from cybersecqwen.llm.choosing import MIXED_WITH, mixed, mixed_with, ranked
+from cybersecqwen.llm.choosing import MIXED_WITH, mixed_with, ranked
+from cybersecqwen.llm.pooling import mixed
 
 WEIGHTS = tuple(float(f"{weight:.1f}") for weight in np.arange(0, 3.01, 0.1))
 """Exponents that are tried."""

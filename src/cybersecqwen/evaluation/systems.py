@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-import numpy as np
-
 from cybersecqwen.core.answers import AnswerKind
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.protocols import Backend, Message, Sampling, Specialist
 from cybersecqwen.core.records import Labeller, Passage, Question
 from cybersecqwen.core.taxonomy import Taxonomy
+from cybersecqwen.llm.choosing import ranked
+from cybersecqwen.llm.mapping import checked_weight, choose, listed_by
+from cybersecqwen.llm.pooling import log_opinion, softmax
 
 _WINDOW = 1024
 """Texts that a specialist answers together; a resumed run starts again at a multiple of it."""
@@ -155,11 +156,26 @@ class WritingSystem:
 
 @dataclass(frozen=True, slots=True)
 class Shortlist:
-    """A specialist, how many of its likeliest ids are permitted, and whose convention it keeps."""
+    """A specialist's likeliest ids, of which alone a language model may choose.
+
+    Attributes:
+        specialist: The specialist.
+        size: How many ids.
+        labeller: Whose convention it keeps.
+        weight: Exponent of its probabilities, by which the language model's are multiplied.
+
+    Raises:
+        InputError: The weight is no exponent.
+    """
 
     specialist: Specialist
     size: int
     labeller: Labeller
+    weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the weight."""
+        checked_weight(self.weight)
 
 
 class ChoosingSystem:
@@ -192,20 +208,20 @@ class ChoosingSystem:
         self._shortlist = shortlist
         self.identity = {"name": backend.name}
         if shortlist is not None:
-            self.identity["shortlist"] = f"{shortlist.size} by {shortlist.specialist.name}"
+            listed = listed_by(shortlist.size, shortlist.specialist.name, shortlist.weight)
+            self.identity["shortlist"] = listed
 
     def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Response]:
         """Score each permitted answer and take the likeliest."""
-        for item, cwes in zip(asked, self._permitted(asked), strict=True):
+        for item, (cwes, prior) in zip(asked, self._permitted(asked), strict=True):
             start = time.perf_counter()
-            choices = item.question.choices
-            permitted = list(LETTERS[: len(choices)]) if choices else cwes
-            # One id can begin another (CWE-79, CWE-798), which no letter does.
-            scores = np.array(self._backend.score(item.messages, permitted, whole=not choices))
-            weights = np.exp(scores - scores.max())
-            shares = weights / weights.sum()
-            order = np.argsort(-shares, kind="stable")[:_KEPT_CANDIDATES]
-            candidates = tuple((permitted[i], float(shares[i])) for i in order)
+            if item.question.choices:
+                letters = LETTERS[: len(item.question.choices)]
+                candidates = ranked(softmax(self._backend.score(item.messages, letters)))
+            else:
+                found = choose(self._backend, item.messages, cwes, prior)
+                candidates = tuple((one.cwe, one.probability) for one in found)
+            candidates = candidates[:_KEPT_CANDIDATES]
             yield Response(
                 candidates[0][0],
                 candidates[0][1],
@@ -213,15 +229,16 @@ class ChoosingSystem:
                 seconds=time.perf_counter() - start,
             )
 
-    def _permitted(self, asked: Sequence[Asked]) -> Iterator[list[str]]:
-        if self._shortlist is None:
-            yield from (self._cwes for _ in asked)
+    def _permitted(self, asked: Sequence[Asked]) -> Iterator[tuple[list[str], list[float]]]:
+        """Yield each question's permitted ids, and what is added to their log-probabilities."""
+        listed = self._shortlist
+        if listed is None:
+            yield from ((self._cwes, []) for _ in asked)
             return
         texts = (item.question.text or item.question.prompt for item in asked)
-        for found in self._shortlist.specialist.map_many(
-            texts, labeller=self._shortlist.labeller, top_k=self._shortlist.size
-        ):
-            yield [candidate.cwe for candidate in found.candidates]
+        for found in listed.specialist.map_many(texts, labeller=listed.labeller, top_k=listed.size):
+            shares = [candidate.probability for candidate in found.candidates]
+            yield [one.cwe for one in found.candidates], log_opinion(shares, listed.weight)
 
 
 def for_backend(

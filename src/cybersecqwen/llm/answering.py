@@ -11,9 +11,10 @@ from cybersecqwen.core.prompts import LETTERS, defused, grounded_conversation
 from cybersecqwen.core.protocols import Backend, Book, Sampling, Specialist
 from cybersecqwen.core.records import Answer, ChoiceAnswer, CwePrediction, Passage
 from cybersecqwen.core.text import clean
-from cybersecqwen.llm.choosing import Choice, Reading, evidence, letter_shares, mixed
+from cybersecqwen.llm.choosing import Choice, Reading, evidence, letter_shares
 from cybersecqwen.llm.common import require_ability
 from cybersecqwen.llm.grounding import Claim, claims_of
+from cybersecqwen.llm.pooling import mixed
 
 NOT_HELD = "What the model wrote does not hold against the passages; these are their own words:"
 

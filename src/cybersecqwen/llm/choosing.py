@@ -18,6 +18,7 @@ from cybersecqwen.core.prompts import CHOICE_LETTER, LETTERS, defused, render_qu
 from cybersecqwen.core.protocols import Backend, Book, GroupScorer, Message
 from cybersecqwen.core.records import ChoiceAnswer, Passage, Question
 from cybersecqwen.llm.excerpts import excerpts
+from cybersecqwen.llm.pooling import softmax
 
 # Of 4, 8, 12 and 16 passages of 90 words, those after which the right options are likeliest; then
 # the exponent that makes them likeliest of all (it was to be 1 at most, where both opinions count
@@ -35,8 +36,6 @@ READER_WEIGHT = 0.9
 
 MIXED_WITH = "mixed with"
 """Under what name a log's heading says ``mixed_with``."""
-
-_LEAST = 1e-6  # probability that an option keeps, so that none is ruled out by one of the two
 
 
 class Reading(Recipe, frozen=True):
@@ -160,22 +159,9 @@ def letter_shares(
         orders, count = asked.pop(0)
         totals = [0.0] * count
         for order, row in zip(orders, scores, strict=True):
-            for place, share in zip(order, _softmax(row), strict=True):
+            for place, share in zip(order, softmax(row), strict=True):
                 totals[place] += share / len(orders)
         yield totals
-
-
-def mixed(shares: Sequence[float], reader: Sequence[float], weight: float) -> list[float]:
-    """Return the language model's probabilities times the reader's to the power of a weight.
-
-    A log-linear pool (Genest and Zidek, Statistical Science 1(1), 1986) of two opinions, the first
-    with exponent 1.
-    """
-    logs = [
-        math.log(max(own, _LEAST)) + weight * math.log(max(other, _LEAST))
-        for own, other in zip(shares, reader, strict=True)
-    ]
-    return _softmax(logs)
 
 
 def ranked(shares: Sequence[float]) -> tuple[tuple[str, float], ...]:
@@ -215,9 +201,3 @@ def _scored(
         return
     for conversations, letters in groups:
         yield [backend.score(conversation, letters) for conversation in conversations]
-
-
-def _softmax(scores: Sequence[float]) -> list[float]:
-    highest = max(scores)
-    weights = [math.exp(score - highest) for score in scores]
-    return [weight / sum(weights) for weight in weights]

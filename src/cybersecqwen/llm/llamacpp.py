@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ from msgspec.json import decode, encode
 from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.prompts import defused
 from cybersecqwen.core.protocols import Ability, Generation, Message, Sampling
+from cybersecqwen.llm.best_first import Listed, best_first
 from cybersecqwen.llm.common import StopCutter, cut_at_stop, item_seed, raw_prompt
 from cybersecqwen.llm.ordered import in_order
 from cybersecqwen.llm.retrying import RefusedError, TransientError, events, open_stream
@@ -25,6 +27,7 @@ from cybersecqwen.llm.retrying import RefusedError, TransientError, events, open
 _FORCE = 1e5  # a logit bias that no logit outweighs
 _LISTED = 128  # likeliest tokens asked for: most permitted answers are among them
 _LOAD_SECONDS = 600.0
+_ANSWER = "answer-1a5f"  # stands in the template for what a model would say
 
 
 class LlamaCppBackend:
@@ -141,9 +144,15 @@ class LlamaCppBackend:
         )
 
     def score(
-        self, conversation: Sequence[Message], continuations: Sequence[str], *, whole: bool = False
+        self,
+        conversation: Sequence[Message],
+        continuations: Sequence[str],
+        *,
+        whole: bool = False,
+        offsets: Sequence[float] = (),
+        within: float = math.inf,
     ) -> tuple[float, ...]:
-        """Return each continuation's natural-log probability, exactly.
+        """Return each continuation's natural-log probability, exactly unless ``within`` is given.
 
         The server reports the probability of the token it emits and of the likeliest others, taken
         from the logits before any bias; so a token is forced, and the probabilities read back. The
@@ -153,32 +162,28 @@ class LlamaCppBackend:
         Raises:
             ModelError: A continuation is empty, or the conversation does not fit the context.
         """
+        texts = [self._tokens(text, special=False) for text in continuations]
+        if not all(texts):
+            raise ModelError(f"{self._name}: an empty continuation has no probability")
         prompt = self._prompt(conversation)
-        listed: dict[tuple[int, ...], dict[int, float]] = {}
-        totals = []
-        for text in continuations:
-            tokens = self._tokens(text, special=False)
-            if not tokens:
-                raise ModelError(f"{self._name}: an empty continuation has no probability")
-            if whole:
-                tokens += self._turn_end
-            total = 0.0
-            for end, token in enumerate(tokens):
-                before = tokens[:end]
-                known = listed.setdefault(before, {})
-                if token not in known:
-                    known |= self._forced(prompt + before, token)
-                total += known[token]
-            totals.append(total)
-        return tuple(totals)
+        ends = [tokens + self._turn_end if whole else tokens for tokens in texts]
+        read = lambda before, token: self._forced(prompt + before, token)  # noqa: E731
+        return tuple(best_first(ends, read, offsets, within))
 
     @cached_property
     def _turn_end(self) -> tuple[int, ...]:
-        text = self._ask("GET", "/props").get("eos_token", "")
-        tokens = self._tokens(text, special=True) if text else ()
-        if len(tokens) != 1:
+        """The token that ends an answer: the one that the chat template puts after it.
+
+        A file may name another as its end of text.
+        """
+        turns = (("user", "?"), ("assistant", _ANSWER), ("user", "?"))
+        messages = [{"role": role, "content": text} for role, text in turns]
+        after = "" if self._raw else self._post("/apply-template", messages=messages)["prompt"]
+        after = after.rpartition(_ANSWER)[2].lstrip() or self._ask("GET", "/props")["eos_token"]
+        first = self._tokens(after, special=True)[:1]
+        if not first or first == self._tokens(after, special=False)[:1]:
             raise ModelError(f"{self._name}: no token ends its turns, so no answer is whole")
-        return tokens
+        return first
 
     def close(self) -> None:
         """Stop the server and free the model."""
@@ -217,7 +222,7 @@ class LlamaCppBackend:
             "cache_prompt": False,
         }
 
-    def _forced(self, prompt: tuple[int, ...], token: int) -> dict[int, float]:
+    def _forced(self, prompt: tuple[int, ...], token: int) -> Listed:
         """Return the log-probabilities, after a prompt, of a token and of the likeliest others."""
         reply = self._post(
             "/completion",
@@ -233,8 +238,9 @@ class LlamaCppBackend:
         emitted = reply.get("completion_probabilities") or [{"id": None}]
         if emitted[0]["id"] != token:
             raise ModelError(f"{self._name}: llama.cpp reports no probability of token {token}")
-        others = {other["id"]: float(other["logprob"]) for other in emitted[0]["top_logprobs"]}
-        return others | {token: float(emitted[0]["logprob"])}
+        likeliest = {other["id"]: float(other["logprob"]) for other in emitted[0]["top_logprobs"]}
+        least = min(likeliest.values(), default=0.0)
+        return Listed(likeliest | {token: float(emitted[0]["logprob"])}, least)
 
     def _prompt(self, conversation: Sequence[Message], *, raw: bool = False) -> tuple[int, ...]:
         turns = defused(conversation)

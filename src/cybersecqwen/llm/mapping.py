@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import tee
 
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.prompts import CWE_ID, render_question
+from cybersecqwen.core.prompts import CWE_ID_BY, render_question
 from cybersecqwen.core.protocols import Backend, Message, Sampling, Specialist
 from cybersecqwen.core.records import Candidate, CwePrediction, Labeller, Question
 from cybersecqwen.core.text import clean
+from cybersecqwen.llm.pooling import log_opinion, softmax
 
 SHORTLIST = 10
 """Ids that the specialist leaves to choose from, if nobody says otherwise."""
+
+SHORTLIST_WEIGHT = 1.0
+"""Exponent of the specialist's probabilities where they are mixed with the language model's."""
+
+_WITHIN = math.log(100)
+"""Nats: what falls behind the best by more has less than a hundredth of its share."""
 
 _REASON = (
     "Say in one or two sentences what in the text points to {cwe}. Use only what the text says."
@@ -27,17 +34,18 @@ class LlmMapper:
     """Maps text to a CWE id as an embedded specialist does, with a language model's choice.
 
     The specialist's likeliest ids are shortlisted; the language model reads the text once and each
-    id's log-probability as the answer is taken. Their shares of the shortlist are the confidence,
-    which is not calibrated.
+    id's probability as the answer is taken, times the specialist's to the power of a weight. Their
+    shares of the shortlist are the confidence, which is not calibrated.
 
     Args:
         backend: The language model.
         specialist: Whose likeliest ids are permitted.
         shortlist: How many.
+        weight: Exponent of the specialist's probabilities; 0 for the language model's alone.
         explain: Whether to let the model write why, after its choice.
 
     Raises:
-        InputError: The shortlist is empty.
+        InputError: The shortlist is empty, or the weight is no exponent.
         ModelError: The language model cannot score, or cannot write where it is to explain.
     """
 
@@ -50,6 +58,7 @@ class LlmMapper:
         specialist: Specialist,
         *,
         shortlist: int = SHORTLIST,
+        weight: float = SHORTLIST_WEIGHT,
         explain: bool = False,
     ) -> None:
         if shortlist < 1:
@@ -60,12 +69,14 @@ class LlmMapper:
         self._backend = backend
         self._specialist = specialist
         self._shortlist = shortlist
+        self._weight = checked_weight(weight)
         self._explain = explain
 
     @property
     def name(self) -> str:
         """Both models."""
-        return f"{self._backend.name}, shortlist of {self._shortlist} by {self._specialist.name}"
+        listed = listed_by(self._shortlist, self._specialist.name, self._weight)
+        return f"{self._backend.name}, shortlist of {listed}"
 
     @property
     def digest(self) -> str:
@@ -98,7 +109,7 @@ class LlmMapper:
 
         Args:
             texts: Vulnerability descriptions.
-            labeller: Whose convention the shortlist follows.
+            labeller: Whose convention to follow.
             top_k: Candidates to return at most.
             threshold: Confidence (0 to 1) under which to abstain; None never abstains.
 
@@ -113,20 +124,26 @@ class LlmMapper:
         read, shown = tee(texts)
         listed = self._specialist.map_many(read, labeller=labeller, top_k=self._shortlist)
         for text, shortlisted in zip(shown, listed, strict=True):
-            permitted = [candidate.cwe for candidate in shortlisted.candidates]
-            yield self._choose(clean(text), permitted, top_k, threshold or 0.0)
+            cleaned = clean(text)
+            question = Question(id="", task="", prompt=cleaned, gold="", text=cleaned)
+            asked = render_question(question, CWE_ID_BY[labeller])
+            found = self._choose(asked, shortlisted.candidates, top_k, threshold or 0.0)
+            yield replace(found, reason=self._reason(asked, found.cwe)) if self._explain else found
 
     def _choose(
-        self, text: str, permitted: list[str], top_k: int, threshold: float
+        self,
+        asked: tuple[Message, ...],
+        shortlisted: Sequence[Candidate],
+        top_k: int,
+        threshold: float,
     ) -> CwePrediction:
-        question = Question(id="", task="", prompt=text, gold="", text=text)
-        asked = render_question(question, CWE_ID)
-        candidates = choose(self._backend, asked, permitted)[:top_k]
+        permitted = [candidate.cwe for candidate in shortlisted]
+        prior = log_opinion([candidate.probability for candidate in shortlisted], self._weight)
+        candidates = choose(self._backend, asked, permitted, prior)[:top_k]
         best = candidates[0]
-        found = CwePrediction(
+        return CwePrediction(
             best.cwe, best.probability, candidates, abstained=best.probability < threshold
         )
-        return replace(found, reason=self._reason(asked, best.cwe)) if self._explain else found
 
     def _reason(self, asked: tuple[Message, ...], cwe: str) -> str:
         turns = (*asked, Message("assistant", cwe), Message("user", _REASON.format(cwe=cwe)))
@@ -137,12 +154,39 @@ class LlmMapper:
 
 
 def choose(
-    backend: Backend, asked: tuple[Message, ...], permitted: list[str]
+    backend: Backend,
+    asked: Sequence[Message],
+    permitted: Sequence[str],
+    prior: Sequence[float] = (),
 ) -> tuple[Candidate, ...]:
-    """Return the permitted ids with their shares of the probability, likeliest first."""
-    scores = backend.score(asked, permitted, whole=True)  # one id can begin another
-    highest = max(scores)
-    weights = [math.exp(score - highest) for score in scores]
-    total = sum(weights)
-    shares = [Candidate(cwe, w / total) for cwe, w in zip(permitted, weights, strict=True)]
-    return tuple(sorted(shares, key=lambda c: -c.probability))
+    """Return the permitted ids with their shares of the probability, likeliest first.
+
+    Args:
+        backend: A language model that scores.
+        asked: The conversation.
+        permitted: The ids.
+        prior: Natural logarithm, for each id, of another opinion that its probability is to be
+            multiplied by; none by default.
+    """
+    offsets = list(prior) or [0.0] * len(permitted)
+    # Whole, since one id can begin another.
+    scores = backend.score(asked, permitted, whole=True, offsets=offsets, within=_WITHIN)
+    shares = softmax([score + offset for score, offset in zip(scores, offsets, strict=True)])
+    found = [Candidate(cwe, share) for cwe, share in zip(permitted, shares, strict=True)]
+    return tuple(sorted(found, key=lambda candidate: -candidate.probability))
+
+
+def checked_weight(weight: float) -> float:
+    """Return the exponent of a shortlist's probabilities.
+
+    Raises:
+        InputError: It is negative or no number.
+    """
+    if not 0 <= weight < math.inf:
+        raise InputError(f"the shortlist's weight must be 0 or more, not {weight}")
+    return weight
+
+
+def listed_by(size: int, specialist: str, weight: float) -> str:
+    """Return in words whose shortlist it is, and what its own probabilities count."""
+    return f"{size} by {specialist}" + (f", exponent {weight:g}" if weight else "")

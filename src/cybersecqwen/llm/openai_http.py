@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -217,7 +218,13 @@ class OpenAiBackend:
         )
 
     def score(
-        self, conversation: Sequence[Message], continuations: Sequence[str], *, whole: bool = False
+        self,
+        conversation: Sequence[Message],
+        continuations: Sequence[str],
+        *,
+        whole: bool = False,
+        offsets: Sequence[float] = (),
+        within: float = math.inf,
     ) -> tuple[float, ...]:
         """Return the natural-log probability of one-token continuations.
 

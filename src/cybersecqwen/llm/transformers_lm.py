@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib.util
 import io
+import math
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -154,12 +155,18 @@ class TransformersBackend:
         yield whole
 
     def score(
-        self, conversation: Sequence[Message], continuations: Sequence[str], *, whole: bool = False
+        self,
+        conversation: Sequence[Message],
+        continuations: Sequence[str],
+        *,
+        whole: bool = False,
+        offsets: Sequence[float] = (),
+        within: float = math.inf,
     ) -> tuple[float, ...]:
         """Return each continuation's natural-log probability.
 
         The conversation is read once; the continuations then share its key-value cache in
-        right-padded passes. Each is tokenised by itself, as a turn begins.
+        right-padded passes, all to their end. Each is tokenised by itself, as a turn begins.
 
         Raises:
             ModelError: A continuation is empty, the conversation does not fit the model, or whole

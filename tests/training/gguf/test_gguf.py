@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.torch
 from gguf import GGMLQuantizationType as Type  # noqa: E402
 
 from cybersecqwen.core.errors import InputError, ModelError  # noqa: E402
+from cybersecqwen.core.protocols import Message  # noqa: E402
 from cybersecqwen.llm import open_backend  # noqa: E402
 from cybersecqwen.llm.comparing import compare_backends  # noqa: E402
 from cybersecqwen.training.gguf.importance import measure, read_texts  # noqa: E402
@@ -23,6 +25,7 @@ from cybersecqwen.training.gguf.vocabulary import split_name  # noqa: E402
 from cybersecqwen.training.gguf.write import write_gguf  # noqa: E402
 from tiny_chat import chat_rows, write_base, write_rows  # noqa: E402
 
+TEXT_END = "<|endoftext|>"
 FAMILIES = {"qwen3": (256, True), "qwen2": (64, False), "llama": (64, True)}
 
 
@@ -164,3 +167,29 @@ def test_training_text_is_read_from_rows_and_prose(tmp_path: Path) -> None:
     rows.write_text("nonsense\n")
     with pytest.raises(InputError, match=":1: no training row"):
         read_texts(rows)
+
+
+def test_an_answer_ends_as_its_turn_does(bases: dict[str, Path], tmp_path: Path) -> None:
+    """Whatever the tokenizer calls the end: some name that of whole texts."""
+    base = tmp_path / "base"
+    shutil.copytree(bases["qwen3"], base)
+    settings = base / "tokenizer_config.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"eos_token": TEXT_END}))
+    stops = base / "generation_config.json"
+    told = json.loads(stops.read_text())
+    write_gguf(base, tmp_path / "told.gguf", "f16")
+    stops.unlink()
+    write_gguf(base, tmp_path / "untold.gguf", "f16")
+    ends = {
+        name: gguf.GGUFReader(tmp_path / f"{name}.gguf")
+        .fields["tokenizer.ggml.eos_token_id"]
+        .contents()
+        for name in ("told", "untold")
+    }
+    assert ends["told"] == told["eos_token_id"] != ends["untold"]
+    asked = [Message("user", "Which?")]
+    ids = ["CWE-79", "CWE-798"]
+    expected = open_backend(f"hf:{bases['qwen3']}").score(asked, ids, whole=True)
+    for name in ends:
+        opened = open_backend(f"gguf:{tmp_path / name}.gguf", threads=1, context=512)
+        assert opened.score(asked, ids, whole=True) == pytest.approx(expected, abs=0.05)

@@ -23,15 +23,21 @@ from cybersecqwen.corpus.analyst.mapping import speaks_of
 from cybersecqwen.corpus.analyst.scoring import told
 from cybersecqwen.corpus.analyst.severity import METRICS, VALUES
 
-LETTER, LINE, REASON = (
+LETTER, LINE, INLINE, REASON = (
     CHOICE_LETTER,
     CHOICE_LETTER_LINE,
+    Template(
+        "Choose the best of the {count} options.  **Question:** {text}  **Options:** {inline}  "
+        "The last line of your reply is the letter alone: {or_letters}."
+    ),
     Template(
         "{text}\n\n{options}\n\nGive the reason in a sentence; the last line of your reply is the "
         "letter alone."
     ),
 )
-STYLES: tuple[Template, ...] = (LETTER, LINE, REASON)
+STYLES: tuple[Template, ...] = (LETTER, LINE, INLINE, REASON)
+UNREASONED = STYLES[:-1]
+"""The styles that ask for no reason."""
 
 _WEAKNESS = (
     "Which weakness would {who} assign to this vulnerability?",
@@ -176,7 +182,7 @@ def _choice(
 
 def answered(letter: str, style: Template, reason: str) -> str:
     """Return the reply that a style of question asks for."""
-    if style is LETTER:
+    if style in (LETTER, INLINE):
         return letter
     return f"Answer: {letter}" if style is LINE else f"{reason}\n\n{letter}"
 

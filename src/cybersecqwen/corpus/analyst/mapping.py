@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from cybersecqwen.core.prompts import CWE_ID, CWE_JUSTIFIED
+from cybersecqwen.core.prompts import CWE_ID_BY, CWE_JUSTIFIED
 from cybersecqwen.core.records import Labeller, Passage
 from cybersecqwen.core.taxonomy import Taxonomy
 from cybersecqwen.core.text import words
@@ -124,8 +124,8 @@ def map_justified(case: Case, shelf: Shelf, rng: Random) -> Draft:
 
 def map_id(case: Case, shelf: Shelf, rng: Random) -> Draft:
     """Ask for the id alone."""
-    if case.labeller == "nvd" and rng.random() < 0.3:
-        prompt = CWE_ID.question.format(text=describe(case))
+    if rng.random() < 0.3:
+        prompt = CWE_ID_BY[case.labeller].question.format(text=case.text)
     else:
         prompt = ask(rng.choice(_ID_ALONE[case.labeller]), describe(case))
     kind = f"map-id-{case.labeller}"

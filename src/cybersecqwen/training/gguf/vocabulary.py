@@ -10,13 +10,14 @@ from gguf import GGUFWriter, TokenType
 from cybersecqwen.core.errors import ModelError
 
 
-def write_vocabulary(writer: GGUFWriter, tokenizer: Any, size: int) -> None:
+def write_vocabulary(writer: GGUFWriter, tokenizer: Any, size: int, end: int | None) -> None:
     """Add a tokenizer's words, merges, special tokens and chat template.
 
     Args:
         writer: Of the file.
         tokenizer: A fast Hugging Face tokenizer.
         size: Rows of the embedding; what is beyond the words is filled with unused ones.
+        end: The token at which the model stops.
 
     Raises:
         ModelError: llama.cpp has no way of splitting that is this tokenizer's.
@@ -42,7 +43,7 @@ def write_vocabulary(writer: GGUFWriter, tokenizer: Any, size: int) -> None:
     writer.add_add_bos_token(False)
     for add, number in (
         (writer.add_bos_token_id, tokenizer.bos_token_id),
-        (writer.add_eos_token_id, tokenizer.eos_token_id),
+        (writer.add_eos_token_id, end),
         (writer.add_pad_token_id, tokenizer.pad_token_id),
     ):
         if number is not None:

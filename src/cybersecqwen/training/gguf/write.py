@@ -16,7 +16,7 @@ from gguf import GGMLQuantizationType as Type
 from gguf import GGUFWriter
 from numpy.typing import NDArray
 from safetensors import safe_open
-from transformers import AutoConfig, AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.training.gguf.quantise import Quantisation, quantise, tensor_type
@@ -66,7 +66,7 @@ def write_gguf(
         if importance is not None:
             writer.add_string("quantize.imatrix.dataset", importance_source)
             writer.add_uint32("quantize.imatrix.entries_count", len(importance))
-        write_vocabulary(writer, tokenizer, config.vocab_size)
+        write_vocabulary(writer, tokenizer, config.vocab_size, _end(folder, tokenizer))
         tensors = list(_plan(folder, config, names, kind))
         for tensor in tensors:
             writer.add_tensor_info(
@@ -157,6 +157,18 @@ def _open(folder: Path) -> tuple[Any, Any]:
     if rope.get("rope_type", "default") != "default":
         raise ModelError(f"{folder}: positions scaled by {rope['rope_type']}, which is not known")
     return config, tokenizer
+
+
+def _end(folder: Path, tokenizer: Any) -> int | None:
+    """Return the token at which a model stops; its tokenizer may name another, of whole texts."""
+    try:
+        stops: Any = GenerationConfig.from_pretrained(folder).eos_token_id
+    except OSError:  # it has no such file
+        stops = None
+    if isinstance(stops, list):
+        stops = stops[0]
+    end: int | None = tokenizer.eos_token_id if stops is None else stops
+    return end
 
 
 def _write_facts(writer: GGUFWriter, config: Any, kind: Quantisation, name: str) -> None:

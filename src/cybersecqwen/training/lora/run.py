@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import resource
 import shutil
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +90,7 @@ def train_lora(
     *,
     resume: bool,
     compiled: bool = False,
+    deterministic: bool = False,
     report: Report | None = None,
 ) -> LoraResults | None:
     """Fine-tune into the folder ``out``.
@@ -102,6 +105,8 @@ def train_lora(
         against: SHA-256 of each benchmark file, by name, that the corpus was found not to overlap.
         resume: Whether to go on with what a killed run left.
         compiled: As for ``LoraTrainer``.
+        deterministic: Whether a GPU is to compute the same numbers in every run, which takes it
+            longer; a processor does so anyway.
         report: Called after each step.
 
     Raises:
@@ -116,12 +121,13 @@ def train_lora(
         found = last_whole(work / "checkpoints")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # what the libraries say to each other
-        trainer = _fitted(job, work / "checkpoints", found, report, compiled=compiled)
+        with _reproducible() if deterministic else nullcontext():
+            trainer = _fitted(job, work / "checkpoints", found, report, compiled=compiled)
     made = work / "folder"
     trainer.save_model(str(made))
     if state.is_main_process:
         results = summarise(trainer.state.log_history, peak_memory(), trainer.tokens_per_second)
-        _write(made, job, against, results, trainer)
+        _write(made, job, against, results, trainer, deterministic=deterministic)
         made.replace(out)
         shutil.rmtree(work)
     state.wait_for_everyone()
@@ -149,12 +155,31 @@ def _fitted(
     return trainer
 
 
+@contextmanager
+def _reproducible() -> Iterator[None]:
+    """Let PyTorch take only kernels that add up in one order.
+
+    https://docs.pytorch.org/docs/stable/notes/randomness.html
+    """
+    # Read when a GPU is first used, and by FlashAttention-2 at each call.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    os.environ.setdefault("FLASH_ATTENTION_DETERMINISTIC", "1")
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
 def _write(
     folder: Path,
     job: Job,
     against: Mapping[str, str],
     results: LoraResults,
     trainer: LoraTrainer,
+    *,
+    deterministic: bool,
 ) -> None:
     """Put beside the adapter what made it."""
     (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle, of nothing that is not below
@@ -169,7 +194,11 @@ def _write(
             "validation": len(job.validation),
         },
         "memory": {"way": job.plan.way, "estimate_bytes": job.plan.estimate},
-        "machine": {**_machine(), "compiled": trainer.compiled},
+        "machine": {
+            **_machine(),
+            "compiled": trainer.compiled,
+            "deterministic": deterministic,
+        },
         "results": results,
         "curve": trainer.state.log_history,
     }
