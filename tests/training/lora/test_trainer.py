@@ -14,6 +14,7 @@ pytest.importorskip("trl")
 pytestmark = pytest.mark.torch
 
 from cybersecqwen.core.config import load_recipe  # noqa: E402
+from cybersecqwen.core.errors import ModelError  # noqa: E402
 from cybersecqwen.training.lora.memory import Way  # noqa: E402
 from cybersecqwen.training.lora.model import adapter_config, make_lean  # noqa: E402
 from cybersecqwen.training.lora.recipe import LoraRecipe  # noqa: E402
@@ -174,3 +175,12 @@ def test_packed_in_blocks_the_loss_is_that_of_each_example_alone(
         trainer.train()
         found.append(losses(trainer)[0])
     assert found == pytest.approx([found[0]] * 3, abs=1e-4)
+
+
+def test_a_loss_that_is_no_number_stops_the_training(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = LoraTrainer._summed_loss
+    monkeypatch.setattr(LoraTrainer, "_summed_loss", lambda *given: sound(*given) * float("nan"))
+    with pytest.raises(ModelError, match="step 1: the loss is nan"):
+        fit(job, tmp_path, Way(100_000))

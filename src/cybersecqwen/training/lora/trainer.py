@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -17,6 +18,7 @@ from torch.utils.data import DataLoader
 from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState
 from trl import SFTConfig, SFTTrainer
 
+from cybersecqwen.core.errors import ModelError
 from cybersecqwen.training.checkpoints import MarkWhole
 from cybersecqwen.training.lora.memory import Way
 from cybersecqwen.training.lora.model import (
@@ -270,7 +272,16 @@ class LoraTrainer(SFTTrainer):
         return torch.tensor([*counts, answered, answers], dtype=torch.float64)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Log with seconds and tokens so far, over all launches of this run."""
+        """Log with seconds and tokens so far, over all launches of this run.
+
+        Raises:
+            ModelError: The loss is no number: what would be learnt from here on is nothing.
+        """
+        if not math.isfinite(logs.get("loss", 0.0)):
+            raise ModelError(
+                f"step {self.state.global_step}: the loss is {logs['loss']}, so training stops; "
+                "the last checkpoint is kept. A lower learning rate, or packing: none, may help"
+            )
         spent = time.monotonic() - self._started
         logs["seconds"] = round(self._seconds_before + spent, 3)
         logs["tokens"] = self._tokens_before + self._tokens
@@ -323,6 +334,7 @@ def _arguments(recipe: LoraRecipe, way: Way, folder: Path, *, validates: bool) -
         eval_strategy=("steps" if by_steps else "epoch") if validates else "no",
         eval_steps=recipe.validate_every or None,
         logging_steps=1,
+        logging_nan_inf_filter=False,  # it would show a loss that is no number as 0
         report_to="none",
         disable_tqdm=True,
         remove_unused_columns=False,
