@@ -14,8 +14,8 @@ from cybersecqwen.core.protocols import Backend, Message, Sampling, Specialist
 from cybersecqwen.core.records import Labeller, Passage, Question
 from cybersecqwen.core.taxonomy import Taxonomy
 from cybersecqwen.llm.choosing import ranked
-from cybersecqwen.llm.mapping import checked_weight, choose, listed_by
-from cybersecqwen.llm.pooling import log_opinion, softmax
+from cybersecqwen.llm.mapping import choose, listed_by
+from cybersecqwen.llm.pooling import checked_weight, log_opinion, softmax
 
 _WINDOW = 1024
 """Texts that a specialist answers together; a resumed run starts again at a multiple of it."""
@@ -175,7 +175,7 @@ class Shortlist:
 
     def __post_init__(self) -> None:
         """Check the weight."""
-        checked_weight(self.weight)
+        checked_weight("the shortlist's weight", self.weight)
 
 
 class ChoosingSystem:

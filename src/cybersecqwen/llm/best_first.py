@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 Tokens = tuple[int, ...]
 
@@ -38,7 +38,7 @@ class _Sought:
     offset: float
     total: float = 0.0
     end: int = 0
-    bound: float = field(default=0.0)
+    bound: float = 0.0
 
     @property
     def done(self) -> bool:

@@ -6,7 +6,6 @@ favoured (Zheng et al., ICLR 2024, arXiv 2309.03882, measure how much letters ar
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from cybersecqwen.core.prompts import CHOICE_LETTER, LETTERS, defused, render_qu
 from cybersecqwen.core.protocols import Backend, Book, GroupScorer, Message
 from cybersecqwen.core.records import ChoiceAnswer, Passage, Question
 from cybersecqwen.llm.excerpts import excerpts
-from cybersecqwen.llm.pooling import softmax
+from cybersecqwen.llm.pooling import checked_weight, softmax
 
 # Of 4, 8, 12 and 16 passages of 90 words, those after which the right options are likeliest; then
 # the exponent that makes them likeliest of all (it was to be 1 at most, where both opinions count
@@ -65,8 +64,7 @@ class Reading(Recipe, frozen=True):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name} must be at least 1, not {value}")
-        if not 0 <= self.reader_weight < math.inf:
-            raise InputError(f"reader_weight must be 0 or more, not {self.reader_weight}")
+        checked_weight("reader_weight", self.reader_weight)
 
 
 READING_FIELDS = Reading.__struct_fields__

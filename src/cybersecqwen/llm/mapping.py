@@ -13,7 +13,7 @@ from cybersecqwen.core.prompts import CWE_ID_BY, render_question
 from cybersecqwen.core.protocols import Backend, Message, Sampling, Specialist
 from cybersecqwen.core.records import Candidate, CwePrediction, Labeller, Question
 from cybersecqwen.core.text import clean
-from cybersecqwen.llm.pooling import log_opinion, softmax
+from cybersecqwen.llm.pooling import checked_weight, log_opinion, softmax
 
 SHORTLIST = 10
 """Ids that the specialist leaves to choose from, if nobody says otherwise."""
@@ -71,7 +71,7 @@ class LlmMapper:
         self._backend = backend
         self._specialist = specialist
         self._shortlist = shortlist
-        self._weight = checked_weight(weight)
+        self._weight = checked_weight("the shortlist's weight", weight)
         self._explain = explain
 
     @property
@@ -176,17 +176,6 @@ def choose(
     shares = softmax([score + offset for score, offset in zip(scores, offsets, strict=True)])
     found = [Candidate(cwe, share) for cwe, share in zip(permitted, shares, strict=True)]
     return tuple(sorted(found, key=lambda candidate: -candidate.probability))
-
-
-def checked_weight(weight: float) -> float:
-    """Return the exponent of a shortlist's probabilities.
-
-    Raises:
-        InputError: It is negative or no number.
-    """
-    if not 0 <= weight < math.inf:
-        raise InputError(f"the shortlist's weight must be 0 or more, not {weight}")
-    return weight
 
 
 def listed_by(size: int, specialist: str, weight: float) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from cybersecqwen.core.errors import InputError
+
 _LEAST = 1e-6  # probability that an option keeps, so that none is ruled out by one opinion
 
 
@@ -14,6 +16,17 @@ def softmax(scores: Sequence[float]) -> list[float]:
     weights = [math.exp(score - highest) for score in scores]
     total = sum(weights)
     return [weight / total for weight in weights]
+
+
+def checked_weight(name: str, weight: float) -> float:
+    """Return an opinion's exponent.
+
+    Raises:
+        InputError: It is negative or no number; the message begins with the name.
+    """
+    if not 0 <= weight < math.inf:
+        raise InputError(f"{name} must be 0 or more, not {weight}")
+    return weight
 
 
 def log_opinion(shares: Sequence[float], weight: float) -> list[float]:
