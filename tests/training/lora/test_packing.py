@@ -15,6 +15,7 @@ from cybersecqwen.training.lora.examples import Encoded  # noqa: E402
 from cybersecqwen.training.lora.packing import (  # noqa: E402
     EpochBatches,
     Row,
+    apart,
     collate,
     make_rows,
     micro_batches,
@@ -69,7 +70,8 @@ def test_learnt_is_what_the_labels_say() -> None:
         for loss in ("answer", "all"):
             rows = make_rows(examples(), recipe(packing, loss=loss)).rows
             for flat in (False, True):
-                labels = collate(rows, flat=flat)["labels"]
+                laid = rows if flat else [example for row in rows for example in apart(row)]
+                labels = collate(laid, flat=flat)["labels"]
                 assert int((labels[:, 1:] != -100).sum()) == sum(row.learnt for row in rows)
 
 
@@ -113,8 +115,8 @@ def alone(model: Any, row: Row) -> Any:
         return model(torch.from_numpy(row.ids.astype(np.int64))[None]).logits[0]
 
 
-def together(model: Any, rows: list[Row]) -> Any:
-    batch = collate(rows, flat=False)
+def together(model: Any, rows: list[Row], *, flat: bool = False) -> Any:
+    batch = collate(rows, flat=flat)
     batch.pop("labels")
     with torch.no_grad():
         return model(**batch, use_cache=False).logits  # as the trainer calls it
@@ -129,14 +131,24 @@ def test_padded_rows_compute_what_each_computes_alone(model: Any) -> None:
 
 
 def test_blocks_do_not_see_each_other(model: Any) -> None:
-    singles = {row.ids.tobytes(): row for row in make_rows(examples(), recipe("none")).rows}
     rows = make_rows(examples(), recipe("blocks")).rows
     assert sorted(len(row.starts) for row in rows) == [1, 1, 2, 3]
-    logits = together(model, rows)
-    for place, row in enumerate(rows):
-        for start, end in zip(row.starts, [*row.starts[1:], len(row)], strict=True):
-            single = singles[row.ids[start:end].tobytes()]
-            assert torch.allclose(logits[place, start:end], alone(model, single), atol=1e-4)
+    singles = [example for row in rows for example in apart(row)]
+    expected = torch.cat([alone(model, single) for single in singles])
+    assert torch.allclose(together(model, rows, flat=True)[0], expected, atol=1e-4)
+    padded = together(model, singles)
+    for place, single in enumerate(singles):
+        assert torch.allclose(padded[place, : len(single)], alone(model, single), atol=1e-4)
+
+
+def test_a_row_taken_apart_is_the_examples_that_were_put_in() -> None:
+    given = {e.ids.tobytes() for e in examples()}
+    for row in make_rows(examples(), recipe("blocks")).rows:
+        singles = apart(row)
+        assert {single.ids.tobytes() for single in singles} <= given
+        assert sum(single.learnt for single in singles) == row.learnt
+    (first, *_) = make_rows(examples(), recipe("none")).rows
+    assert apart(first) == [first], "with its final answer, which validation asks for"
 
 
 def test_wrapped_rows_leak_as_the_reference_does(model: Any) -> None:

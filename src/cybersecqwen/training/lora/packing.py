@@ -177,37 +177,46 @@ def micro_batches(rows: Sequence[Row], tokens_at_once: int, a_pass: int = 0) -> 
     return parts[::-1]
 
 
+def apart(row: Row) -> list[Row]:
+    """Return each example of a row as a row of its own.
+
+    They do not see each other in it, so this changes neither what is learnt nor its gradient.
+    """
+    if len(row.starts) == 1:
+        return [row]
+    spans = zip(row.starts, [*row.starts[1:], len(row)], strict=True)
+    return [Row(row.ids[start:end], row.labels[start:end]) for start, end in spans]
+
+
 def collate(rows: Sequence[Row], *, flat: bool) -> dict[str, Any]:
     """Return a micro-batch as the model's arguments.
 
     Padding is on the right and needs no mask: under causal attention no token sees what comes
-    after it, and what padding itself computes is never read. Where rows hold several examples,
-    each example's positions begin at 0; attention then stops at its beginning (transformers reads
-    the positions: a block-diagonal mask under SDPA, variable lengths under FlashAttention-2).
+    after it, and what padding itself computes is never read. Laid out flat, each example's
+    positions begin at 0, and FlashAttention-2 stops at its beginning.
 
     Args:
-        rows: B of them, the longest with T tokens.
+        rows: B of them, the longest with T tokens; of one example each, unless flat.
         flat: Lay all rows out as one, without padding, for FlashAttention-2.
 
     Returns:
-        ``input_ids`` and ``labels`` of shape (B, T), or (1, sum of T) when flat, int64;
-        ``position_ids`` likewise, where they say more than 0 to T - 1.
+        ``input_ids`` and ``labels`` of shape (B, T), or (1, sum of T) when flat, int64; when
+        flat, ``position_ids`` likewise.
     """
-    if flat and len(rows) > 1:
+    if flat:
         rows = [_laid_out(rows)]
     width = max(map(len, rows))
     ids = np.zeros((len(rows), width), dtype=np.int64)
     labels = np.full((len(rows), width), NO_LABEL, dtype=np.int64)
-    positions = np.tile(np.arange(width), (len(rows), 1))
     for place, row in enumerate(rows):
         ids[place, : len(row)] = row.ids
         labels[place, : len(row)] = row.labels
-        for start in row.starts:
-            labels[place, start] = NO_LABEL  # nothing before it belongs to it
-            positions[place, start:] = np.arange(width - start)
+        labels[place, list(row.starts)] = NO_LABEL  # nothing before it belongs to it
     made = {"input_ids": torch.from_numpy(ids), "labels": torch.from_numpy(labels)}
-    if flat or any(len(row.starts) > 1 for row in rows):
-        made["position_ids"] = torch.from_numpy(positions)
+    if flat:
+        starts = np.array(rows[0].starts)
+        lengths = np.diff([*starts, width])
+        made["position_ids"] = torch.from_numpy(np.arange(width) - np.repeat(starts, lengths))[None]
     return made
 
 

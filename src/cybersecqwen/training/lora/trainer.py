@@ -27,7 +27,7 @@ from cybersecqwen.training.lora.model import (
     has_flash_attention,
     make_lean,
 )
-from cybersecqwen.training.lora.packing import EpochBatches, Row, collate, micro_batches
+from cybersecqwen.training.lora.packing import EpochBatches, Row, apart, collate, micro_batches
 from cybersecqwen.training.lora.recipe import LoraRecipe
 from cybersecqwen.training.rows import NO_LABEL
 
@@ -198,6 +198,10 @@ class LoraTrainer(SFTTrainer):
         }
 
     def _parts(self, rows: Sequence[Row]) -> list[list[Row]]:
+        if not self._flat:
+            # A mask would keep a row's examples apart too, but PyTorch's attention with one is
+            # slow on a GPU and returns gradients that are no numbers now and then.
+            rows = [example for row in rows for example in apart(row)]
         return micro_batches(rows, self._way.tokens_at_once, self._a_pass)
 
     def training_step(
