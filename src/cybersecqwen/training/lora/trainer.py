@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
+from datasets.table import InMemoryTable
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
@@ -303,7 +304,10 @@ class LoraTrainer(SFTTrainer):
 
 
 def _numbers(rows: Sequence[Row]) -> Dataset:
-    return Dataset.from_dict({"row": list(range(len(rows)))})
+    # With a fingerprint, else datasets pickles the table for one, which fails with Python 3.12 and
+    # pyarrow 26.
+    table = InMemoryTable.from_pydict({"row": list(range(len(rows)))})
+    return Dataset(table, fingerprint=f"rows-{len(rows)}")
 
 
 def _unlearnt(row: Row) -> Row:
