@@ -117,6 +117,8 @@ def serve(settings: ServeSettings) -> None:
     except SystemExit as error:  # uvicorn's way to say that it cannot
         asyncio.run(service.close())
         raise InputError(f"{settings.host}:{settings.port} cannot be listened on") from error
+    # Now, not when uvicorn starts: who reads the line below may connect at once.
+    sock.listen(config.backlog)
     host, port = sock.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     log.info("listening on http://%s:%d", shown, port)
