@@ -17,13 +17,18 @@ from cybersecqwen.core.records import RecordProblem
 from cybersecqwen.sources import streams
 from cybersecqwen.sources.streams import HEAD_BYTES, ByteSource, UnreadableError, too_long
 
+# A string; of its characters each can be read in one way only, so that a search that fails costs no
+# more than one that succeeds. (Possessive repeats would say so, but Python 3.11.2 gets them wrong.)
+_STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+
 # Outside a record: the next string, or the next character that opens or closes something. A quote
 # alone is a string whose end has not arrived.
-_TOKEN = re.compile(rb'("(?:[^"\\]++|\\.)*+"|["{}\[\]])', re.DOTALL)
+_TOKEN = re.compile(rb"(" + _STRING + rb'|["{}\[\]])', re.DOTALL)
 
 # Inside a record: everything up to and with the next bracket, strings passed over, in one step.
+# Where no bracket follows, the last string's quote is found: it is followed again with what comes.
 _BRACKET = re.compile(
-    rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+(["{}\[\]])',
+    rb'[^"{}\[\]]*(?:' + _STRING + rb'[^"{}\[\]]*)*(["{}\[\]])',
     re.DOTALL,
 )
 _QUOTE, _OBJECT, _OBJECT_END, _ARRAY = b'"{}['
