@@ -185,6 +185,10 @@ class LoraTrainer(SFTTrainer):
     def _share(self, numbered: list[dict[str, int]]) -> dict[str, Any]:
         """Return what this process does of a step: micro-batches, and the step's own counts."""
         rows = [self._rows[item["row"]] for item in numbered]
+        if not self._flat:
+            # A mask would keep a row's examples apart too, but PyTorch's attention with one is
+            # slow on a GPU and returns gradients that are no numbers now and then.
+            rows = [example for row in rows for example in apart(row)]
         shares = [self._parts(rows[n :: self.args.world_size]) for n in range(self.args.world_size)]
         parts = shares[self.args.process_index]
         # Every process passes through the model equally often, as sharding asks; one that has too
@@ -199,10 +203,6 @@ class LoraTrainer(SFTTrainer):
         }
 
     def _parts(self, rows: Sequence[Row]) -> list[list[Row]]:
-        if not self._flat:
-            # A mask would keep a row's examples apart too, but PyTorch's attention with one is
-            # slow on a GPU and returns gradients that are no numbers now and then.
-            rows = [example for row in rows for example in apart(row)]
         return micro_batches(rows, self._way.tokens_at_once, self._a_pass)
 
     def training_step(
@@ -285,7 +285,7 @@ class LoraTrainer(SFTTrainer):
         if not math.isfinite(logs.get("loss", 0.0)):
             raise ModelError(
                 f"step {self.state.global_step}: the loss is {logs['loss']}, so training stops; "
-                "the last checkpoint is kept. A lower learning rate, or packing: none, may help"
+                "the last checkpoint is kept. A lower learning rate may help"
             )
         spent = time.monotonic() - self._started
         logs["seconds"] = round(self._seconds_before + spent, 3)
