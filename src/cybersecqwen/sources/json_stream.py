@@ -8,6 +8,7 @@ memory holds one record, not the feed.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,20 +18,25 @@ from cybersecqwen.core.records import RecordProblem
 from cybersecqwen.sources import streams
 from cybersecqwen.sources.streams import HEAD_BYTES, ByteSource, UnreadableError, too_long
 
-# A string; of its characters each can be read in one way only, so that a search that fails costs no
-# more than one that succeeds. (Possessive repeats would say so, but Python 3.11.2 gets them wrong.)
-_STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+
+def _compiled(pattern: bytes) -> re.Pattern[bytes]:
+    # Before Python 3.11.5 a group that is repeated possessively matches wrongly (CPython's issues
+    # 100061 and 106052). A greedy one finds the same, but remembers each step of a long string.
+    if sys.version_info < (3, 11, 5):
+        pattern = pattern.replace(b"*+", b"*")
+    return re.compile(pattern, re.DOTALL)
+
+
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 
 # Outside a record: the next string, or the next character that opens or closes something. A quote
 # alone is a string whose end has not arrived.
-_TOKEN = re.compile(rb"(" + _STRING + rb'|["{}\[\]])', re.DOTALL)
+_TOKEN = _compiled(rb"(" + _STRING + rb'|["{}\[\]])')
 
-# Inside a record: everything up to and with the next bracket, strings passed over, in one step.
-# Where no bracket follows, the last string's quote is found: it is followed again with what comes.
-_BRACKET = re.compile(
-    rb'[^"{}\[\]]*(?:' + _STRING + rb'[^"{}\[\]]*)*(["{}\[\]])',
-    re.DOTALL,
-)
+# Inside a record: everything up to and with the next bracket, strings passed over, in one step. A
+# quote is that of a string whose end has not arrived or, by greedy repeats, of the last string
+# where no bracket has arrived after it: either is followed again with what comes.
+_BRACKET = _compiled(rb'[^"{}\[\]]*+(?:' + _STRING + rb'[^"{}\[\]]*+)*+(["{}\[\]])')
 _QUOTE, _OBJECT, _OBJECT_END, _ARRAY = b'"{}['
 _MAX_DEPTH = 1000
 
