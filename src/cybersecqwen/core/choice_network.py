@@ -44,17 +44,20 @@ class ChoiceNetwork:
     direct: Floats
     temperature: float = 1.0
 
-    def logits(self, inputs: Floats) -> Floats:
+    def logits(self, inputs: Floats) -> NDArray[np.float64]:
         """Return the score (N,) of each of N options from its inputs (N, F)."""
-        seen = np.clip((inputs - self.mean) / self.scale, -5, 5)
-        scores: Floats = np.tanh(seen @ self.hidden + self.bias) @ self.output + seen @ self.direct
+        # Doubles, since a product of matrices rounds a row by its place among the others.
+        seen = np.clip((inputs - self.mean) / self.scale, -5, 5).astype(np.float64)
+        scores: NDArray[np.float64] = (
+            np.tanh(seen @ self.hidden + self.bias) @ self.output + seen @ self.direct
+        )
         return scores
 
-    def probabilities(self, inputs: Floats) -> Floats:
+    def probabilities(self, inputs: Floats) -> NDArray[np.float64]:
         """Return each option's probability (N,)."""
         logits = self.logits(inputs) / self.temperature
         weights = np.exp(logits - logits.max())
-        shares: Floats = weights / weights.sum()
+        shares: NDArray[np.float64] = weights / weights.sum()
         return shares
 
     def save(self, path: Path) -> None:
