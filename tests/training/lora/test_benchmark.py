@@ -14,6 +14,7 @@ from cybersecqwen.core.errors import InputError  # noqa: E402
 from cybersecqwen.training.lora.benchmark import Load, benchmark  # noqa: E402
 from cybersecqwen.training.lora.memory import Way  # noqa: E402
 from cybersecqwen.training.lora.recipe import LoraRecipe  # noqa: E402
+from cybersecqwen.training.lora.trainer import LoraTrainer  # noqa: E402
 
 RECIPES = sorted((Path(__file__).parents[3] / "recipes" / "lora").glob("*.yaml"))
 
@@ -40,3 +41,23 @@ def test_no_steps_are_refused() -> None:
     recipe = load_recipe(RECIPES[0], LoraRecipe)
     with pytest.raises(InputError, match="at least 1"):
         benchmark(recipe, "tiny", 0)
+
+
+def test_a_base_in_four_bits_is_held_so() -> None:
+    pytest.importorskip("bitsandbytes")
+    recipe = load_recipe(RECIPES[0], LoraRecipe)
+    fit = msgspec.structs.replace(recipe.fit, batch=2)
+    small = msgspec.structs.replace(recipe, max_tokens=64, fit=fit)
+    way = Way(64, checkpointing=True, base_4bit=True, optimizer_8bit=True)
+    with pytest.MonkeyPatch.context() as patch:
+        held: list[str] = []
+        prepare = LoraTrainer.create_optimizer
+
+        def look(self: LoraTrainer, *args: object) -> object:
+            held.extend(type(module).__name__ for module in self.model.modules())
+            return prepare(self, *args)
+
+        patch.setattr(LoraTrainer, "create_optimizer", look)
+        found = benchmark(small, "tiny", 1, load=Load(example_tokens=30), way=way)
+    assert found.tokens_per_second > 0
+    assert held.count("Linear4bit") >= 2 * 7

@@ -34,7 +34,12 @@ from cybersecqwen.training.lora.memory import (
     plan_memory,
     read_shape,
 )
-from cybersecqwen.training.lora.model import has_flash_attention, silent_without_terminal
+from cybersecqwen.training.lora.model import (
+    Base,
+    has_flash_attention,
+    load_weights,
+    silent_without_terminal,
+)
 from cybersecqwen.training.lora.packing import Row, make_rows
 from cybersecqwen.training.lora.recipe import LoraRecipe
 from cybersecqwen.training.lora.run import peak_memory
@@ -215,7 +220,8 @@ def _trainer(
 ) -> LoraTrainer:
     set_seed(recipe.seed)
     cuda = torch.cuda.is_available()
-    with torch.device("cuda" if cuda else "cpu"), silent_without_terminal():
+    # A base that needs 4 bits may not fit the card before it has them.
+    with torch.device("cuda" if cuda and not way.base_4bit else "cpu"), silent_without_terminal():
         model = AutoModelForCausalLM.from_config(
             config,
             dtype=torch.bfloat16 if cuda else torch.float32,
@@ -226,6 +232,9 @@ def _trainer(
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer(models.WordLevel(words, unk_token="<0>")), eos_token="<1>"
     )
+    if way.base_4bit:
+        model.save_pretrained(folder / "base")
+        model = load_weights(Base(str(folder / "base"), config, tokenizer), way)
     once = msgspec.structs.replace(recipe.fit, epochs=1)
     changed = msgspec.structs.replace(recipe, fit=once, checkpoint_every=1_000_000)
     return LoraTrainer(
