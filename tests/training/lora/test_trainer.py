@@ -76,6 +76,27 @@ def test_how_memory_is_used_changes_no_loss(
     assert losses(fit(job, tmp_path, way, **more)) == pytest.approx(losses(plain), abs=1e-4)
 
 
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_checkpointing_computes_each_layer_again(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpointing: bool
+) -> None:
+    step = LoraTrainer.training_step
+    times: set[float] = set()
+
+    def counted(self: LoraTrainer, model: Any, inputs: dict[str, Any], *rest: Any) -> Any:
+        passes: list[None] = []
+        layer = self.model.get_base_model().model.layers[0].mlp
+        hook = layer.register_forward_pre_hook(lambda *_: passes.append(None))
+        loss = step(self, model, inputs, *rest)
+        hook.remove()
+        times.add(len(passes) / len(inputs["parts"]))
+        return loss
+
+    monkeypatch.setattr(LoraTrainer, "training_step", counted)
+    fit(job, tmp_path, Way(100_000, checkpointing=checkpointing))
+    assert times == {2 if checkpointing else 1}
+
+
 def test_compiled_layers_learn_the_same(
     job: Job, plain: LoraTrainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

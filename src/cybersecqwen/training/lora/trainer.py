@@ -148,6 +148,9 @@ class LoraTrainer(SFTTrainer):
             for parameter in self.model.parameters():
                 if parameter.requires_grad:
                     parameter.data = parameter.data.to(model.dtype)
+        # A base that was read comes in evaluation mode, in which checkpointing does nothing. Here
+        # and not at every step: it takes a walk through thousands of modules.
+        self.model.train()
         if lean:
             make_lean(self.model)
         if compiled:
@@ -211,8 +214,6 @@ class LoraTrainer(SFTTrainer):
         """Add up the gradients of a step's micro-batches; return the step's loss as this process
         contributes to it.
         """
-        if not model.training:  # setting it takes a walk through thousands of modules
-            model.train()
         self._tokens += inputs["tokens"]
         scale = self.args.world_size / max(inputs["learnt"], 1)
         total = torch.zeros((), device=self.args.device)
