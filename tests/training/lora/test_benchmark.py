@@ -43,21 +43,20 @@ def test_no_steps_are_refused() -> None:
         benchmark(recipe, "tiny", 0)
 
 
-def test_a_base_in_four_bits_is_held_so() -> None:
+def test_a_base_in_four_bits_is_held_so(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("bitsandbytes")
     recipe = load_recipe(RECIPES[0], LoraRecipe)
     fit = msgspec.structs.replace(recipe.fit, batch=2)
     small = msgspec.structs.replace(recipe, max_tokens=64, fit=fit)
     way = Way(64, checkpointing=True, base_4bit=True, optimizer_8bit=True)
-    with pytest.MonkeyPatch.context() as patch:
-        held: list[str] = []
-        prepare = LoraTrainer.create_optimizer
+    held: list[str] = []
+    prepare = LoraTrainer.create_optimizer
 
-        def look(self: LoraTrainer, *args: object) -> object:
-            held.extend(type(module).__name__ for module in self.model.modules())
-            return prepare(self, *args)
+    def look(self: LoraTrainer, *args: object) -> object:
+        held.extend(type(module).__name__ for module in self.model.modules())
+        return prepare(self, *args)
 
-        patch.setattr(LoraTrainer, "create_optimizer", look)
-        found = benchmark(small, "tiny", 1, load=Load(example_tokens=30), way=way)
+    monkeypatch.setattr(LoraTrainer, "create_optimizer", look)
+    found = benchmark(small, "tiny", 1, load=Load(example_tokens=30), way=way)
     assert found.tokens_per_second > 0
     assert held.count("Linear4bit") >= 2 * 7
