@@ -8,7 +8,7 @@ import pytest
 
 from cybersecqwen.core.config import load_recipe
 from cybersecqwen.core.errors import MissingExtraError
-from cybersecqwen.corpus.chat_recipe import ChatRecipe, load_corpus_recipe
+from cybersecqwen.corpus.chat.recipe import ChatRecipe, load_corpus_recipe
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -53,8 +53,8 @@ def test_quiz_recipes_parse(path: Path) -> None:
 
 @pytest.mark.parametrize("path", READERS, ids=lambda path: path.name)
 def test_reader_recipes_parse(path: Path) -> None:
-    reader = pytest.importorskip("cybersecqwen.training.reader", exc_type=MissingExtraError)
-    assert load_recipe(path, reader.ReaderRecipe).name
+    reader = pytest.importorskip("cybersecqwen.training.ranker.fit", exc_type=MissingExtraError)
+    assert load_recipe(path, reader.RankerRecipe).name
 
 
 @pytest.mark.data

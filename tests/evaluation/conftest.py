@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cybersecqwen.core.protocols import Generation, Message, Sampling
+from cybersecqwen.core.interfaces import Generation, Message, Sampling
 from cybersecqwen.core.records import Candidate, CwePrediction, Labeller
-from cybersecqwen.evaluation.log import Header, Row, RunLog, write_log
+from cybersecqwen.evaluation.log import Header, LogRow, RunLog, write_log
 
 GOLDS = ("CWE-79", "CWE-89", "CWE-787", "CWE-79")
 
@@ -106,7 +106,7 @@ def make_log(tmp_path: Path) -> Callable[..., RunLog]:
     ) -> RunLog:
         trials = [readings, *further]
         rows = [
-            Row(
+            LogRow(
                 id=f"item-{place}",
                 trial=trial,
                 seed=42 + trial,

@@ -117,7 +117,7 @@ def test_the_released_results_are_reproduced(data_dir: Path, tmp_path: Path) -> 
 
 @pytest.mark.data
 def test_the_benchmarks_own_answers_reproduce_its_paper(data_dir: Path, tmp_path: Path) -> None:
-    from cybersecqwen.evaluation.summary import summarise
+    from cybersecqwen.evaluation.report.summary import summarise
 
     folder = data_dir / "cti-bench" / "responses"
     accuracy = {}

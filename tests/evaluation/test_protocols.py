@@ -5,8 +5,8 @@ from typing import get_args
 
 import pytest
 
-from cybersecqwen.core import answers, prompts
-from cybersecqwen.core.answers import AnswerKind
+from cybersecqwen.core import answer_parsing, prompts
+from cybersecqwen.core.answer_parsing import AnswerKind
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.evaluation.protocols import (
     PROTOCOLS,
@@ -20,11 +20,11 @@ def test_the_named_protocols_are_as_their_makers_describe_them() -> None:
     ref = find_protocol("ref")
     assert (ref.temperature, ref.top_p, ref.max_tokens, ref.trials) == (0.3, 1.0, 512, 5)
     assert ref.template("choice") == prompts.BENCHMARK
-    assert ref.readers["cwe"] == answers.CWE_LAST
+    assert ref.readers["cwe"] == answer_parsing.CWE_LAST
     faith = find_protocol("faith")
     assert faith.drop_duplicates
     assert faith.temperature == 0.3
-    assert faith.readers["cwe"] == answers.CWE_UNIQUE
+    assert faith.readers["cwe"] == answer_parsing.CWE_UNIQUE
     paper = find_protocol("paper-2025")
     assert (paper.trials, paper.temperature, paper.shots) == (10, 0.3, 5)
     assert paper.template("cwe") == prompts.BENCHMARK
@@ -44,7 +44,7 @@ def test_any_change_changes_the_hash_and_nothing_else_does() -> None:
     ref = find_protocol("ref")
     assert ref.sha256() == replace(ref).sha256()
     assert replace(ref, temperature=0.31).sha256() != ref.sha256()
-    readers = {**ref.readers, "choice": answers.CHOICE_PAPER}
+    readers = {**ref.readers, "choice": answer_parsing.CHOICE_PAPER}
     assert replace(ref, readers=readers).sha256() != ref.sha256()
 
 

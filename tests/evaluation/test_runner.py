@@ -16,27 +16,27 @@ import msgspec
 import pytest
 
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.protocols import Retriever
+from cybersecqwen.core.interfaces import Retriever
 from cybersecqwen.core.records import Passage
 from cybersecqwen.evaluation.log import read_log, write_log
 from cybersecqwen.evaluation.protocols import find_protocol, for_base_model
-from cybersecqwen.evaluation.runner import Plan, found_by, run, select_questions
-from cybersecqwen.evaluation.systems import SpecialistSystem, WritingSystem
+from cybersecqwen.evaluation.runner import RunPlan, found_by, run, select_questions
+from cybersecqwen.evaluation.systems.systems import SpecialistSystem, WritingSystem
 from cybersecqwen.evaluation.tasks import LoadOptions, find_task
 
 MakeBackend = Callable[..., Any]
 
 
-def make_plan(file: Path, backend: Any, protocol: str = "ref", trials: int = 2) -> Plan:
+def make_plan(file: Path, backend: Any, protocol: str = "ref", trials: int = 2) -> RunPlan:
     task = find_task("cti-rcm")
     chosen = find_protocol(protocol)
     questions = select_questions(task.load(file, LoadOptions()), task, chosen, None)
-    return Plan(
+    return RunPlan(
         task, questions, chosen, WritingSystem(backend), "fake:model", file, range(42, 42 + trials)
     )
 
 
-def finish(plan: Plan, output: Path) -> bytes:
+def finish(plan: RunPlan, output: Path) -> bytes:
     for _ in run(plan, output):
         pass
     log = read_log(output)

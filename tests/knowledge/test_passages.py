@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from cybersecqwen.core.records import Catalogue, Entry, Passage, Section
-from cybersecqwen.knowledge.passages import (
+from cybersecqwen.core.passages import (
     MOST_CHARACTERS,
     merge_entries,
     page_of,
     passages_of,
 )
+from cybersecqwen.core.records import Catalogue, Entry, Passage, Section
 
 
 @pytest.fixture(scope="module")

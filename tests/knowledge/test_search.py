@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.passages import page_of
 from cybersecqwen.core.records import Catalogue
 from cybersecqwen.knowledge.index import FORMAT, MANIFEST, build, read_manifest
-from cybersecqwen.knowledge.passages import page_of
 from cybersecqwen.knowledge.search import KnowledgeBase, best
 
 

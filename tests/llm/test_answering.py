@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.protocols import Message
+from cybersecqwen.core.interfaces import Message
 from cybersecqwen.core.records import Answer, Candidate, ChoiceAnswer, CwePrediction, Passage
 from cybersecqwen.llm.answering import NOT_HELD, Answerer
-from cybersecqwen.llm.choosing import Reading
-from cybersecqwen.llm.mock import MockBackend
+from cybersecqwen.llm.backends.mock import MockBackend
+from cybersecqwen.llm.multiple_choice import MultipleChoiceConfig
 
 LOCK = Passage("T9#mitigation-M1", "Guessing", "mitigation", "Lock the lantern after 3 bad codes.")
 HEAD = Passage("T9", "Guessing", "description", "Adversaries may guess lantern codes at night.")
@@ -150,7 +150,7 @@ def test_letters_are_averaged_over_rotations(tmp_path: Path, count: int) -> None
     chosen = answerer.choose("Which?", options)
     assert chosen.probabilities == pytest.approx([1 / count] * count), "no letter is favoured"
     assert chosen.passage == LOCK
-    one = Answerer(FakeBook(), backend=liking_a, reading=Reading(rotations=1)).choose(
+    one = Answerer(FakeBook(), backend=liking_a, reading=MultipleChoiceConfig(rotations=1)).choose(
         "Which?", options
     )
     assert one.best == 0

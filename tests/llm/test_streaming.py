@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from cybersecqwen.core.errors import ModelError
-from cybersecqwen.core.protocols import Backend, Generation, Message, Sampling
+from cybersecqwen.core.interfaces import Backend, Generation, Message, Sampling
 from cybersecqwen.llm import open_backend
-from cybersecqwen.llm.common import StopCutter, cut_at_stop
+from cybersecqwen.llm.backends.common import StopCutter, cut_at_stop
 from llm_server import serving
 
 ASKED = [Message("user", "a longer question")]

@@ -18,11 +18,11 @@ from starlette.testclient import TestClient
 
 from cybersecqwen.core.records import Entry, Section
 from cybersecqwen.knowledge.index import build
-from cybersecqwen.serving.running import Server, configure
+from cybersecqwen.serving.server import Server, configure
 from cybersecqwen.serving.service import Service, open_service
 from cybersecqwen.serving.settings import ServeSettings
-from cybersecqwen.sources.cwe_text import read_cwe_text
-from cybersecqwen.sources.stix import read_stix
+from cybersecqwen.sources.catalogues.cwe_text import read_cwe_text
+from cybersecqwen.sources.catalogues.stix import read_stix
 from cybersecqwen.specialists import CweMapper
 from mitre_files import write_all
 from serving_help import opened

@@ -139,7 +139,7 @@ def test_what_cannot_be_served_is_said(
 
 
 def test_slow_and_endless_heads_are_cut_off(live: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cybersecqwen.serving.running._HEAD_SECONDS", 0.3)
+    monkeypatch.setattr("cybersecqwen.serving.server._HEAD_SECONDS", 0.3)
     with socket.create_connection(("127.0.0.1", live.port), timeout=60) as sock:
         sock.sendall(b"GET /health HTTP/1.1\r\nHost: local")
         assert sock.recv(100) == b""

@@ -17,8 +17,8 @@ import pytest
 from cybersecqwen.cli.main import main
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import RecordProblem
-from cybersecqwen.sources.download import Downloader, DownloadError, Expected, Manners
 from cybersecqwen.sources.fetch import Fetched, fetch_feed, nvd_years, parse_meta
+from cybersecqwen.sources.io.download import Downloader, DownloadError, Expected, FetchPolicy
 
 JSON = json.dumps({"format": "NVD_CVE", "vulnerabilities": [], "pad": list(range(9000))}).encode()
 
@@ -113,7 +113,9 @@ def waits() -> list[float]:
 
 @pytest.fixture
 def get(waits: list[float]) -> Downloader:
-    return Downloader(Manners(attempts=4, wait_s=2.0, pause_s=0.5, timeout_s=5, sleep=waits.append))
+    return Downloader(
+        FetchPolicy(attempts=4, wait_s=2.0, pause_s=0.5, timeout_s=5, sleep=waits.append)
+    )
 
 
 def meta(content: bytes, packed: bytes) -> bytes:
@@ -179,7 +181,7 @@ def test_resumes_where_it_broke_off(site: Site, tmp_path: Path, get: Downloader)
 
 def test_a_later_call_resumes_too(site: Site, tmp_path: Path, waits: list[float]) -> None:
     packed = publish_nvd(site, 2003)
-    once = Downloader(Manners(attempts=1, sleep=waits.append))
+    once = Downloader(FetchPolicy(attempts=1, sleep=waits.append))
     site.faulty, site.faults = ".gz", ["cut"]
     [problem] = nvd(site, tmp_path, once, 2003)
     assert isinstance(problem, RecordProblem)
@@ -195,7 +197,7 @@ def test_a_new_version_is_not_glued_to_an_old_part(
     site: Site, tmp_path: Path, waits: list[float]
 ) -> None:
     publish_nvd(site, 2003)
-    once = Downloader(Manners(attempts=1, sleep=waits.append))
+    once = Downloader(FetchPolicy(attempts=1, sleep=waits.append))
     site.faulty, site.faults = ".gz", ["cut"]
     nvd(site, tmp_path, once, 2003)
     packed = publish_nvd(site, 2003, JSON[::-1])

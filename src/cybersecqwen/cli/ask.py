@@ -16,7 +16,7 @@ from cybersecqwen.cli.common import (
 )
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.prompts import LETTERS
-from cybersecqwen.core.text import clean
+from cybersecqwen.core.text.clean import clean
 
 if TYPE_CHECKING:
     from cybersecqwen.core.records import Answer, ChoiceAnswer
@@ -73,7 +73,7 @@ def _open(arguments: argparse.Namespace) -> Answerer:
     from cybersecqwen.cli.kb import open_knowledge
     from cybersecqwen.llm import open_backend
     from cybersecqwen.llm.answering import Answerer
-    from cybersecqwen.llm.choosing import READING_FIELDS, reading_of
+    from cybersecqwen.llm.multiple_choice import READING_FIELDS, reading_of
     from cybersecqwen.specialists import CweMapper
 
     knowledge = open_knowledge(arguments.kb)

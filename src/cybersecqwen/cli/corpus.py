@@ -13,9 +13,9 @@ from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, war
 
 if TYPE_CHECKING:
     from cybersecqwen.core.records import Catalogue, Entry, Passage
-    from cybersecqwen.corpus.chat_recipe import ChatRecipe
-    from cybersecqwen.corpus.check import CheckReport
-    from cybersecqwen.corpus.decontaminate import Overlap
+    from cybersecqwen.corpus.chat.recipe import ChatRecipe
+    from cybersecqwen.corpus.cleaning.check import CheckReport
+    from cybersecqwen.corpus.cleaning.decontaminate import Overlap
 
 HELP = "build training files from raw records, report on them, prove them free of benchmarks"
 
@@ -85,8 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _build(arguments: argparse.Namespace) -> int:
     from cybersecqwen.core.errors import InputError
-    from cybersecqwen.corpus.build import REMOVED, build_corpus
-    from cybersecqwen.corpus.chat_recipe import ChatRecipe, load_corpus_recipe
+    from cybersecqwen.corpus.chat.recipe import ChatRecipe, load_corpus_recipe
+    from cybersecqwen.corpus.records.build import REMOVED, build_corpus
 
     recipe = load_corpus_recipe(arguments.recipe)
     given = arguments.data or os.environ.get(DATA_VARIABLE) or arguments.recipe.parent
@@ -106,8 +106,8 @@ def _build(arguments: argparse.Namespace) -> int:
 
 
 def _build_chat(arguments: argparse.Namespace, recipe: ChatRecipe, data: Path) -> int:
-    from cybersecqwen.corpus.chat_build import build_chat
-    from cybersecqwen.knowledge.passages import merge_entries, passages_of
+    from cybersecqwen.core.passages import merge_entries, passages_of
+    from cybersecqwen.corpus.chat.build import build_chat
 
     def cut(catalogues: Iterable[Catalogue]) -> tuple[Mapping[str, Entry], Iterable[Passage]]:
         entries = merge_entries(catalogues)
@@ -133,7 +133,7 @@ def _build_chat(arguments: argparse.Namespace, recipe: ChatRecipe, data: Path) -
 
 def _exit_code(removed: Mapping[str, int], out: Path) -> int:
     """Name what could not be read, if anything could not."""
-    from cybersecqwen.corpus.build import REMOVED
+    from cybersecqwen.corpus.records.build import REMOVED
 
     unreadable = removed.get("unreadable", 0)
     if not unreadable:
@@ -144,12 +144,12 @@ def _exit_code(removed: Mapping[str, int], out: Path) -> int:
 
 def _quiz(arguments: argparse.Namespace) -> int:
     from cybersecqwen.core.config import load_recipe
-    from cybersecqwen.corpus.quiz.asking import Origin
+    from cybersecqwen.core.passages import merge_entries, passages_of
     from cybersecqwen.corpus.quiz.build import build_quiz
-    from cybersecqwen.corpus.quiz.library import Library
+    from cybersecqwen.corpus.quiz.catalogue_links import CatalogueLinks
+    from cybersecqwen.corpus.quiz.generate import Origin
     from cybersecqwen.corpus.quiz.recipe import QuizRecipe
-    from cybersecqwen.knowledge.passages import merge_entries, passages_of
-    from cybersecqwen.sources.catalogue import read_catalogue
+    from cybersecqwen.sources.catalogues.catalogue import read_catalogue
 
     recipe = load_recipe(arguments.recipe, QuizRecipe)
     data = Path(arguments.data or os.environ.get(DATA_VARIABLE) or arguments.recipe.parent)
@@ -161,7 +161,7 @@ def _quiz(arguments: argparse.Namespace) -> int:
     }
     # The passages are those that the knowledge base has, so that their ids can be cited.
     entries = merge_entries(catalogues)
-    library = Library(entries, passages_of(entries))
+    library = CatalogueLinks(entries, passages_of(entries))
     report = build_quiz(recipe, library, origins, data, arguments.out, _stage)
     if arguments.json:
         print_json(report)
@@ -185,7 +185,7 @@ def _stage(stage: str) -> None:
 def _name_unreadable(path: Path, count: int) -> None:
     import msgspec
 
-    from cybersecqwen.corpus.rows import Removal, read_lines
+    from cybersecqwen.corpus.records.rows import Removal, read_lines
 
     decode = msgspec.json.Decoder(Removal).decode
     removals = (r for _, r in read_lines(path, decode) if r.stage == "unreadable")
@@ -196,8 +196,8 @@ def _name_unreadable(path: Path, count: int) -> None:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.corpus.chat_report import read_report
-    from cybersecqwen.corpus.report import read_markdown
+    from cybersecqwen.corpus.chat.report import read_report
+    from cybersecqwen.corpus.records.report import read_markdown
 
     if arguments.json:
         print_json(read_report(arguments.corpus))
@@ -208,8 +208,8 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     from cybersecqwen.core.errors import InputError
-    from cybersecqwen.corpus.check import check_corpus
-    from cybersecqwen.corpus.recipe import NearDuplicate
+    from cybersecqwen.corpus.cleaning.check import check_corpus
+    from cybersecqwen.corpus.records.recipe import NearDuplicate
 
     shares = (arguments.containment, arguments.cosine)
     if arguments.ngram < 1 or not all(0 < share <= 1 for share in shares):

@@ -15,7 +15,7 @@ from cybersecqwen.cli.common import (
 )
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import RecordProblem
-from cybersecqwen.core.text import clean
+from cybersecqwen.core.text.clean import clean
 
 HELP = "fetch public vulnerability data, or remake the CWE table from MITRE's catalogue"
 
@@ -73,7 +73,7 @@ def _fetch(arguments: argparse.Namespace) -> int:
 
 
 def _cwe_table(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.sources.cwe import read_cwe, write_cwe_table
+    from cybersecqwen.sources.catalogues.cwe import read_cwe, write_cwe_table
 
     table = read_cwe(arguments.catalogue)
     write_cwe_table(table, arguments.out)

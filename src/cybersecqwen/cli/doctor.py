@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, printable
-from cybersecqwen.core.machine import usable_cores
-from cybersecqwen.core.places import knowledge_folder
+from cybersecqwen.core.paths import knowledge_folder
+from cybersecqwen.core.resources import usable_cores
 
 HELP = "check this installation: packages, model, processor, memory, GPU"
 

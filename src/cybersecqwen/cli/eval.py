@@ -20,8 +20,8 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Labeller
 
 if TYPE_CHECKING:
-    from cybersecqwen.evaluation.evaluate import BaselineResult
-    from cybersecqwen.evaluation.summary import Summary
+    from cybersecqwen.evaluation.plan import BaselineResult
+    from cybersecqwen.evaluation.report.summary import Summary
 
 HELP = "evaluate any system under the field's protocols, and compare two item by item"
 
@@ -160,11 +160,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     from cybersecqwen.evaluation.actors import load_actors
-    from cybersecqwen.evaluation.evaluate import RunOptions, prepare, run_baselines
     from cybersecqwen.evaluation.log import read_log
+    from cybersecqwen.evaluation.plan import RunOptions, prepare, run_baselines
+    from cybersecqwen.evaluation.report.summary import summarise
     from cybersecqwen.evaluation.runner import run as run_plan
     from cybersecqwen.evaluation.scoring import score
-    from cybersecqwen.evaluation.summary import summarise
 
     options = RunOptions(
         task=arguments.task,
@@ -213,8 +213,8 @@ def _run(arguments: argparse.Namespace) -> int:
 def _score(arguments: argparse.Namespace) -> int:
     from cybersecqwen.evaluation.actors import load_actors
     from cybersecqwen.evaluation.log import read_log
+    from cybersecqwen.evaluation.report.summary import summarise
     from cybersecqwen.evaluation.scoring import available_readings, score
-    from cybersecqwen.evaluation.summary import summarise
 
     log = read_log(arguments.log)
     actors = load_actors(arguments.actors)
@@ -309,7 +309,7 @@ def _import(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from cybersecqwen.evaluation.actors import load_actors
     from cybersecqwen.evaluation.log import read_log
-    from cybersecqwen.evaluation.report import write_report
+    from cybersecqwen.evaluation.report.write import write_report
 
     logs = [read_log(path) for path in arguments.logs]
     written = write_report(logs, arguments.output, arguments.title, load_actors(arguments.actors))

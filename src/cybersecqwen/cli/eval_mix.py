@@ -28,8 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Mix two logs, print what comes of it, and write it if asked to."""
+    from cybersecqwen.evaluation.ensemble_weight import WEIGHTS, fit_mix, write_mixed
     from cybersecqwen.evaluation.log import read_log
-    from cybersecqwen.evaluation.mixing import WEIGHTS, fit_mix, write_mixed
 
     given: float | None = arguments.weight
     if given is not None and not 0 <= given < math.inf:

@@ -13,7 +13,7 @@ from cybersecqwen.cli.common import EXIT_DONE, print_json, warn
 from cybersecqwen.core.errors import InputError
 
 if TYPE_CHECKING:
-    from cybersecqwen.llm.comparing import Comparison
+    from cybersecqwen.llm.parity import ParityComparison
 
 HELP = "merge a fine-tuned adapter, quantise it to GGUF, and check that it answers as before"
 
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _merge(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.training.merging import merge
+    from cybersecqwen.training.export.merge import merge
 
     _stage("merging")
     merge(arguments.adapter, arguments.out, arguments.base)
@@ -76,14 +76,14 @@ def _merge(arguments: argparse.Namespace) -> int:
 
 
 def _adapter(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.training.merging import export_adapter
+    from cybersecqwen.training.export.merge import export_adapter
 
     export_adapter(arguments.adapter, arguments.out, arguments.type, arguments.base)
     return _report(arguments, f"hf:{arguments.adapter}", f"hf:{arguments.out}", _ROUNDING, {})
 
 
 def _gguf(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.training.gguf.write import write_gguf
+    from cybersecqwen.training.export.gguf.write import write_gguf
 
     importance, told = None, ""
     if arguments.imatrix_text:
@@ -97,12 +97,12 @@ def _gguf(arguments: argparse.Namespace) -> int:
 
 def _importance(arguments: argparse.Namespace) -> tuple[Any, str]:
     from cybersecqwen.core.files import sha256_file
-    from cybersecqwen.training.gguf.importance import measure, read_texts
+    from cybersecqwen.training.export.gguf.importance import measure, read_texts
 
     text = arguments.imatrix_text
     texts = read_texts(text)
     if arguments.against:
-        from cybersecqwen.corpus.check import check_corpus
+        from cybersecqwen.corpus.cleaning.check import check_corpus
 
         found = check_corpus(text, arguments.against)
         if not found.clean:
@@ -146,9 +146,11 @@ def _report(
     return EXIT_DONE
 
 
-def _compared(arguments: argparse.Namespace, source: str, made: str, limit: float) -> Comparison:
+def _compared(
+    arguments: argparse.Namespace, source: str, made: str, limit: float
+) -> ParityComparison:
     from cybersecqwen.llm import open_backend
-    from cybersecqwen.llm.comparing import compare_backends, require_likeness
+    from cybersecqwen.llm.parity import compare_backends, require_likeness
 
     moved = getattr(arguments, "base", None)
     options: dict[str, Any] = {"base": moved} if moved else {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cybersecqwen.cli.common import EXIT_DONE, print_json, printable
 
 if TYPE_CHECKING:
-    from cybersecqwen.specialists.facts import ModelFacts
+    from cybersecqwen.specialists.model_info import ModelFacts
 
 HELP = "check a model's files and say what it is and where it comes from"
 
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Describe a model."""
     if arguments.digest:
         return _print_digest(arguments)
-    from cybersecqwen.specialists.facts import model_facts
+    from cybersecqwen.specialists.model_info import model_facts
 
     facts = model_facts(arguments.model)
     if arguments.json:

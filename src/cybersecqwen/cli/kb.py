@@ -16,7 +16,7 @@ from cybersecqwen.cli.common import (
 
 if TYPE_CHECKING:
     from cybersecqwen.core.records import Catalogue
-    from cybersecqwen.knowledge.index import Manifest
+    from cybersecqwen.knowledge.index import IndexManifest
     from cybersecqwen.knowledge.search import KnowledgeBase
 
 HELP = "build, search and describe an offline knowledge base of CWE, CAPEC and ATT&CK"
@@ -92,7 +92,7 @@ def _folder(given: Path | None) -> Path:
         InputError: It is not.
     """
     from cybersecqwen.core.errors import InputError
-    from cybersecqwen.core.places import knowledge_folder
+    from cybersecqwen.core.paths import knowledge_folder
 
     folder = given or knowledge_folder()
     if not folder.exists():
@@ -106,7 +106,7 @@ def _folder(given: Path | None) -> Path:
 
 def _build(arguments: argparse.Namespace) -> int:
     from cybersecqwen.core.errors import InputError
-    from cybersecqwen.core.places import knowledge_folder
+    from cybersecqwen.core.paths import knowledge_folder
     from cybersecqwen.knowledge.index import build
 
     catalogues = _read(arguments)
@@ -126,8 +126,8 @@ def _build(arguments: argparse.Namespace) -> int:
 
 def _read(arguments: argparse.Namespace) -> list[Catalogue]:
     from cybersecqwen.core.errors import InputError
-    from cybersecqwen.sources.cwe_text import read_cwe_text
-    from cybersecqwen.sources.stix import read_stix
+    from cybersecqwen.sources.catalogues.cwe_text import read_cwe_text
+    from cybersecqwen.sources.catalogues.stix import read_stix
 
     catalogues = []
     for option, paths in (("--attack", arguments.attack), ("--capec", [arguments.capec])):
@@ -184,9 +184,9 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 def _recall(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.evaluation.knowledge import DEPTHS, Sought, page_at, page_recall
+    from cybersecqwen.evaluation.retrieval import DEPTHS, Sought, page_at, page_recall
+    from cybersecqwen.evaluation.synthetic_questions import reworded
     from cybersecqwen.evaluation.tasks import LoadOptions, find_task
-    from cybersecqwen.knowledge.made import reworded
 
     knowledge = open_knowledge(arguments.kb)
     if arguments.questions:
@@ -212,8 +212,8 @@ def _recall(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     from cybersecqwen.core.errors import InputError
-    from cybersecqwen.evaluation.knowledge import check_answers
-    from cybersecqwen.knowledge.made import plain, reworded, unanswerable
+    from cybersecqwen.evaluation.retrieval import check_answers
+    from cybersecqwen.evaluation.synthetic_questions import plain, reworded, unanswerable
 
     if arguments.count < 4:
         raise InputError("--count must be at least 4")
@@ -252,7 +252,7 @@ def _age(date: str) -> int | None:
     return (datetime.datetime.now(datetime.UTC).date() - then).days
 
 
-def _summary(manifest: Manifest) -> dict[str, object]:
+def _summary(manifest: IndexManifest) -> dict[str, object]:
     return {
         "sources": manifest.sources,
         "entries": manifest.entries,

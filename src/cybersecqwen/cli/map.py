@@ -22,13 +22,13 @@ from cybersecqwen.cli.common import (
 )
 from cybersecqwen.core.errors import CyberSecQwenError, InputError
 from cybersecqwen.core.records import Labeller, RecordProblem
-from cybersecqwen.core.text import clean
+from cybersecqwen.core.text.clean import clean
 
 if TYPE_CHECKING:
-    from cybersecqwen.core.protocols import Mapper
-    from cybersecqwen.specialists.job import MapOptions
-    from cybersecqwen.specialists.rows import MapRow, RowMaker
-    from cybersecqwen.specialists.writers import Format
+    from cybersecqwen.apps.map_job import MapOptions
+    from cybersecqwen.apps.outputs.rows import MapRow, RowMaker
+    from cybersecqwen.apps.outputs.writers import Format
+    from cybersecqwen.core.interfaces import CweClassifier
 
 HELP = "map vulnerability texts to CWE ids, offline, with calibrated confidence"
 
@@ -124,9 +124,9 @@ class _Problems:
 def run(arguments: argparse.Namespace) -> int:
     """Map one text, or a file of records."""
     _check(arguments)
+    from cybersecqwen.apps.map_job import MapOptions
+    from cybersecqwen.apps.outputs.rows import RowMaker
     from cybersecqwen.core.taxonomy import shipped_taxonomy
-    from cybersecqwen.specialists.job import MapOptions
-    from cybersecqwen.specialists.rows import RowMaker
 
     mapper = _open_model(arguments)
     options = MapOptions(arguments.labeller, arguments.top_k, arguments.threshold)
@@ -178,16 +178,16 @@ def _is_language_model(spec: str) -> bool:
     return spec.startswith(("hf:", "gguf:", "openai:", "mock:"))
 
 
-def _open_model(arguments: argparse.Namespace) -> Mapper:
+def _open_model(arguments: argparse.Namespace) -> CweClassifier:
     from cybersecqwen.specialists import CweMapper
 
     if not _is_language_model(arguments.model):
         return CweMapper.load(arguments.model)
     from cybersecqwen.llm import open_backend
-    from cybersecqwen.llm.mapping import SHORTLIST, SHORTLIST_WEIGHT, LlmMapper
+    from cybersecqwen.llm.rerank import SHORTLIST, SHORTLIST_WEIGHT, LlmReranker
 
     size, weight = arguments.shortlist, arguments.shortlist_weight
-    return LlmMapper(
+    return LlmReranker(
         open_backend(arguments.model, **backend_options(arguments.option)),
         CweMapper.load(),
         shortlist=SHORTLIST if size is None else size,
@@ -231,8 +231,8 @@ def _print_text(arguments: argparse.Namespace, row: MapRow) -> None:
         print_json(row)
         return
     from cybersecqwen import __version__
+    from cybersecqwen.apps.outputs.writers import TableWriter, writer_for
     from cybersecqwen.core.taxonomy import shipped_taxonomy
-    from cybersecqwen.specialists.writers import TableWriter, writer_for
 
     to = _format(arguments)
     width = shutil.get_terminal_size().columns
@@ -244,11 +244,11 @@ def _print_text(arguments: argparse.Namespace, row: MapRow) -> None:
 
 
 def _map_file(
-    arguments: argparse.Namespace, mapper: Mapper, options: MapOptions, maker: RowMaker
+    arguments: argparse.Namespace, mapper: CweClassifier, options: MapOptions, maker: RowMaker
 ) -> int:
     """Map the records of a file or of standard input."""
+    from cybersecqwen.apps.map_job import map_records
     from cybersecqwen.sources import read_advisories
-    from cybersecqwen.specialists.job import map_records
 
     source = None if arguments.input == "-" else Path(arguments.input)
     problems = _Problems()
@@ -279,16 +279,16 @@ def _map_file(
 
 def _write_file(
     arguments: argparse.Namespace,
-    mapper: Mapper,
+    mapper: CweClassifier,
     options: MapOptions,
     source: Path | None,
     rows: Callable[[int], Iterator[MapRow]],
 ) -> int:
     """Write the output file; return how many rows it has."""
     from cybersecqwen import __version__
+    from cybersecqwen.apps.map_job import PartFile, RunIdentity, identify_input
+    from cybersecqwen.apps.outputs.writers import writer_for
     from cybersecqwen.core.taxonomy import shipped_taxonomy
-    from cybersecqwen.specialists.job import PartFile, RunIdentity, identify_input
-    from cybersecqwen.specialists.writers import writer_for
 
     to = _format(arguments)
     settings = {
@@ -331,8 +331,8 @@ def _print_object(rows: Iterator[MapRow], model: str, problems: _Problems) -> No
 def _print_rows(arguments: argparse.Namespace, rows: Iterator[MapRow]) -> None:
     """Print the rows in the format asked for."""
     from cybersecqwen import __version__
+    from cybersecqwen.apps.outputs.writers import writer_for
     from cybersecqwen.core.taxonomy import shipped_taxonomy
-    from cybersecqwen.specialists.writers import writer_for
 
     rows = _started(rows)
     if not sys.stdout.isatty():

@@ -17,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until the agent closes the connection."""
-    from cybersecqwen.serving.running import serve_stdio
+    from cybersecqwen.serving.server import serve_stdio
     from cybersecqwen.serving.settings import load_settings
 
     serve_stdio(load_settings(settings_given(arguments), arguments.config))

@@ -68,7 +68,7 @@ def settings_given(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop."""
-    from cybersecqwen.serving.running import serve
+    from cybersecqwen.serving.server import serve
     from cybersecqwen.serving.settings import load_settings
 
     serve(load_settings(settings_given(arguments), arguments.config))

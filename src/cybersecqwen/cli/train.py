@@ -113,23 +113,23 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _reader(arguments: argparse.Namespace) -> int:
     from cybersecqwen.cli.common import progress
-    from cybersecqwen.knowledge.evidence import INPUTS, Witness
+    from cybersecqwen.knowledge.option_features import INPUTS, OptionFeaturizer
     from cybersecqwen.knowledge.search import KnowledgeBase
-    from cybersecqwen.training.reader import Measured, ReaderRecipe
-    from cybersecqwen.training.reader_run import blur, read_quiz, train_reader
+    from cybersecqwen.training.ranker.fit import RankerMetrics, RankerRecipe
+    from cybersecqwen.training.ranker.run import blur, read_quiz, train_ranker
 
-    recipe = load_recipe(arguments.recipe, ReaderRecipe)
+    recipe = load_recipe(arguments.recipe, RankerRecipe)
     whole = read_quiz(arguments.quiz / "train.jsonl", recipe.seed)
     held = arguments.quiz / "validation.jsonl"
     parts = {
         "train": whole[: recipe.questions or None],
         "validation": read_quiz(held, recipe.seed, recipe.validation_questions),
     }
-    witness = Witness(KnowledgeBase(arguments.kb))
+    witness = OptionFeaturizer(KnowledgeBase(arguments.kb))
     words = [word for row in whole for word in row.question.split()]
     measured = {
         name: [
-            Measured(
+            RankerMetrics(
                 witness.measure(*blur(row, words, recipe)).inputs,
                 row.answer,
                 row.kind,
@@ -140,7 +140,7 @@ def _reader(arguments: argparse.Namespace) -> int:
         ]
         for name, rows in parts.items()
     }
-    results = train_reader(measured["train"], measured["validation"], INPUTS, recipe, arguments.out)
+    results = train_ranker(measured["train"], measured["validation"], INPUTS, recipe, arguments.out)
     if arguments.json:
         print_json(results)
     else:
@@ -155,8 +155,8 @@ def _reader(arguments: argparse.Namespace) -> int:
 
 
 def _specialist(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.training.recipe import SpecialistRecipe
-    from cybersecqwen.training.run import train_specialist
+    from cybersecqwen.training.specialist.recipe import SpecialistRecipe
+    from cybersecqwen.training.specialist.run import train_specialist
 
     if sys.stderr.isatty():
         logging.basicConfig(format="%(message)s", stream=sys.stderr)
@@ -228,14 +228,14 @@ def _lora(arguments: argparse.Namespace) -> int:
 
 def _benchmark(arguments: argparse.Namespace) -> int:
     from cybersecqwen.training.lora.benchmark import Load, benchmark
-    from cybersecqwen.training.lora.memory import Way
+    from cybersecqwen.training.lora.memory_plan import MemoryStrategy
     from cybersecqwen.training.lora.recipe import LoraRecipe
 
     way = None
     if arguments.tokens_at_once is not None:
         if arguments.tokens_at_once < 1:
             raise InputError(f"--tokens-at-once must be at least 1, not {arguments.tokens_at_once}")
-        way = Way(arguments.tokens_at_once, checkpointing=arguments.checkpointing)
+        way = MemoryStrategy(arguments.tokens_at_once, checkpointing=arguments.checkpointing)
     found = benchmark(
         load_recipe(arguments.recipe, LoraRecipe),
         arguments.shape,
@@ -274,7 +274,7 @@ def _prove_clean(corpus: Path, benchmarks: Sequence[Path]) -> dict[str, str]:
     if not benchmarks:
         return {}
     from cybersecqwen.core.files import sha256_file
-    from cybersecqwen.corpus.check import check_corpus
+    from cybersecqwen.corpus.cleaning.check import check_corpus
 
     found = check_corpus(corpus, benchmarks)
     if not found.clean:

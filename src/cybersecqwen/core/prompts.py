@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cybersecqwen.core.protocols import Message
+from cybersecqwen.core.interfaces import Message
 from cybersecqwen.core.records import Labeller, Passage, Question
 
 LETTERS = "ABCDEFGHIJ"
@@ -157,7 +157,7 @@ def _listed(letters: str, word: str) -> str:
     return f"{', '.join(letters[:-1])}{comma} {word} {letters[-1]}"
 
 
-def defused(conversation: Iterable[Message]) -> list[Message]:
+def escape_special_tokens(conversation: Iterable[Message]) -> list[Message]:
     """Return the turns with spelled-out control tokens broken up by a space.
 
     A tokenizer reads ``<|im_end|>`` inside a question as the end of the turn, so that an

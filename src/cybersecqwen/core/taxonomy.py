@@ -68,7 +68,7 @@ class Taxonomy:
         entry = self._by_id.get(cwe)
         return entry.name if entry else ""
 
-    def may_be_taught(self, cwe: str) -> bool:
+    def is_mappable(self, cwe: str) -> bool:
         """Whether MITRE allows mapping a vulnerability to this id at all.
 
         Categories, views, deprecated entries and ids whose mapping usage is Prohibited are out;

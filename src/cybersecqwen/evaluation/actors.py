@@ -12,7 +12,7 @@ import msgspec
 import yaml
 
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.sources.stix import read_stix
+from cybersecqwen.sources.catalogues.stix import read_stix
 
 _NOT_A_WORD = re.compile(r"[^a-z0-9]+")
 # Endings that name the kind of thing, not the thing: "Lazarus Group" is "Lazarus".

@@ -53,7 +53,7 @@ class PairResult(msgspec.Struct, frozen=True):
     test: Paired
 
 
-class Comparison(msgspec.Struct, frozen=True):
+class LogComparison(msgspec.Struct, frozen=True):
     """Several systems on the same items.
 
     Attributes:
@@ -73,7 +73,7 @@ class Comparison(msgspec.Struct, frozen=True):
 
 def compare_logs(
     logs: Sequence[RunLog], actors: ActorTable | None = None, *, first_only: bool = False
-) -> Comparison:
+) -> LogComparison:
     """Compare logs of one task, each by its own protocol's reading.
 
     Where an imported answer was cut, its makers read more of it than we have; their reading counts.
@@ -122,7 +122,7 @@ def compare_logs(
         for name, log, column in zip(names, logs, columns, strict=True)
     ]
     everything = {row.id for one in scored for row in one.rows}
-    return Comparison(tasks.pop(), len(ids), len(everything) - len(ids), systems, pairs)
+    return LogComparison(tasks.pop(), len(ids), len(everything) - len(ids), systems, pairs)
 
 
 def unique_names(logs: Sequence[RunLog]) -> list[str]:

@@ -96,7 +96,7 @@ def judge(pairs: Iterable[tuple[str | None, str]], taxonomy: Taxonomy) -> Hierar
 
 def _usage(cwe: str, taxonomy: Taxonomy) -> str:
     entry = taxonomy.get(cwe)
-    return entry.usage if entry is not None and taxonomy.may_be_taught(cwe) else "prohibited"
+    return entry.usage if entry is not None and taxonomy.is_mappable(cwe) else "prohibited"
 
 
 def _parents(cwe: str, taxonomy: Taxonomy) -> tuple[str, ...]:

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import msgspec
 
-from cybersecqwen.core.answers import canonical_answer
+from cybersecqwen.core.answer_parsing import canonical_answer
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file
 from cybersecqwen.core.records import Question
 from cybersecqwen.evaluation.actors import load_actors
 from cybersecqwen.evaluation.log import (
     Header,
+    LogRow,
     Released,
-    Row,
     RunLog,
     Turn,
     questions_sha256,
@@ -26,7 +26,10 @@ from cybersecqwen.evaluation.protocols import find_protocol
 from cybersecqwen.evaluation.provenance import code_state, versions
 from cybersecqwen.evaluation.scoring import is_correct, score
 from cybersecqwen.evaluation.tasks import Task, find_task
-from cybersecqwen.sources import athena_bench, cti_bench, reference_results
+
+# The release calls its models by the names that their authors' server gave them.
+# The release calls its models by the names that their authors' server gave them.
+from cybersecqwen.sources.benchmarks import athena_bench, cti_bench, reference_results
 
 # The release calls its models by the names that their authors' server gave them.
 _REFERENCE_NAMES = {"v80": "CyberSecQwen-4B", "qwen3-4b-it": "Qwen3-4B-Instruct-2507"}
@@ -220,7 +223,7 @@ def _row(
     task: Task,
     read: Callable[[str, int], str | None],
     questions: dict[str, Question],
-) -> Row:
+) -> LogRow:
     question = questions.get(answer.id)
     if questions and question is None:
         raise InputError(f"{answer.id} is not among the questions given")
@@ -231,7 +234,7 @@ def _row(
         )
     prompt = answer.prompt or (question.prompt if question else "")
     options = len(question.choices) if question and question.choices else _options(task)
-    return Row(
+    return LogRow(
         id=answer.id,
         trial=0,
         seed=0,

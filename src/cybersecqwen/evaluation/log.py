@@ -111,7 +111,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     released: dict[str, Any] = {}
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LogRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One item in one trial.
 
     Attributes:
@@ -168,7 +168,7 @@ class RunLog:
 
     path: Path
     header: Header
-    rows: list[Row]
+    rows: list[LogRow]
     torn: bool = False
 
     @property
@@ -194,12 +194,12 @@ def questions_sha256(questions: Iterable[Question]) -> str:
     return digest.hexdigest()
 
 
-def encode_row(row: Row) -> bytes:
+def encode_row(row: LogRow) -> bytes:
     """Return a row's line, its newline with it."""
     return msgspec.json.encode(row) + b"\n"
 
 
-def write_log(path: Path, header: Header, rows: Iterable[Row] = ()) -> None:
+def write_log(path: Path, header: Header, rows: Iterable[LogRow] = ()) -> None:
     """Write a log, atomically."""
     with atomic_write(path) as stream:
         stream.write(msgspec.json.encode(header) + b"\n")
@@ -228,9 +228,9 @@ def read_log(path: Path) -> RunLog:
         raise InputError(f"{path}:1: not an evaluation log: {error}") from error
     if header.log != LOG_VERSION:
         raise InputError(f"{path}:1: log format {header.log}; this version reads {LOG_VERSION}")
-    rows: list[Row] = []
+    rows: list[LogRow] = []
     seen: dict[tuple[str, int], int] = {}
-    decoder = msgspec.json.Decoder(Row)
+    decoder = msgspec.json.Decoder(LogRow)
     for number, line in enumerate(lines[1:], 2):
         try:
             row = decoder.decode(line)

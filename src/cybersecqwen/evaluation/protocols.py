@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from cybersecqwen.core import answers, prompts
-from cybersecqwen.core.answers import AnswerKind, Reader
+from cybersecqwen.core import answer_parsing, prompts
+from cybersecqwen.core.answer_parsing import AnswerKind, AnswerParser
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.prompts import Template
 
@@ -40,7 +40,7 @@ class Protocol:
     """
 
     name: str
-    readers: Mapping[AnswerKind, Reader]
+    readers: Mapping[AnswerKind, AnswerParser]
     templates: Mapping[AnswerKind, Template] = field(default_factory=dict)
     few_shot: Mapping[AnswerKind, Template] = field(default_factory=dict)
     shots: int = 0
@@ -63,11 +63,11 @@ class Protocol:
 _REF = Protocol(
     name="ref",
     readers={
-        "cwe": answers.CWE_LAST,
-        "choice": answers.CHOICE_REF,
-        "cvss": answers.CVSS_LAST,
-        "techniques": answers.TECHNIQUES_LAST_LINE,
-        "actor": answers.ACTOR_LINE,
+        "cwe": answer_parsing.CWE_LAST,
+        "choice": answer_parsing.CHOICE_REF,
+        "cvss": answer_parsing.CVSS_LAST,
+        "techniques": answer_parsing.TECHNIQUES_LAST_LINE,
+        "actor": answer_parsing.ACTOR_LINE,
     },
     trials=5,
 )
@@ -75,11 +75,11 @@ _REF = Protocol(
 _FAITH = Protocol(
     name="faith",
     readers={
-        "cwe": answers.CWE_UNIQUE,
-        "choice": answers.CHOICE_UNIQUE,
-        "cvss": answers.CVSS_UNIQUE,
-        "techniques": answers.TECHNIQUES_STRICT,
-        "actor": answers.ACTOR_STRICT,
+        "cwe": answer_parsing.CWE_UNIQUE,
+        "choice": answer_parsing.CHOICE_UNIQUE,
+        "cvss": answer_parsing.CVSS_UNIQUE,
+        "techniques": answer_parsing.TECHNIQUES_STRICT,
+        "actor": answer_parsing.ACTOR_STRICT,
     },
     templates={"cwe": prompts.CWE_JUSTIFIED, "choice": prompts.CHOICE_LETTER_LINE},
     max_tokens=5000,
@@ -89,11 +89,11 @@ _FAITH = Protocol(
 _PAPER = Protocol(
     name="paper-2025",
     readers={
-        "cwe": answers.CWE_LAST,
-        "choice": answers.CHOICE_PAPER,
-        "cvss": answers.CVSS_LAST,
-        "techniques": answers.TECHNIQUES_LAST_LINE,
-        "actor": answers.ACTOR_LINE,
+        "cwe": answer_parsing.CWE_LAST,
+        "choice": answer_parsing.CHOICE_PAPER,
+        "cvss": answer_parsing.CVSS_LAST,
+        "techniques": answer_parsing.TECHNIQUES_LAST_LINE,
+        "actor": answer_parsing.ACTOR_LINE,
     },
     few_shot={"cwe": prompts.CWE_FEW_SHOT, "choice": prompts.CHOICE_FEW_SHOT},
     shots=5,
@@ -105,11 +105,11 @@ _PAPER = Protocol(
 _CONSTRAINED = Protocol(
     name="constrained",
     readers={
-        "cwe": answers.CWE_EXACT,
-        "choice": answers.CHOICE_EXACT,
-        "cvss": answers.CVSS_UNIQUE,
-        "techniques": answers.TECHNIQUES_STRICT,
-        "actor": answers.ACTOR_EXACT,
+        "cwe": answer_parsing.CWE_EXACT,
+        "choice": answer_parsing.CHOICE_EXACT,
+        "cvss": answer_parsing.CVSS_UNIQUE,
+        "techniques": answer_parsing.TECHNIQUES_STRICT,
+        "actor": answer_parsing.ACTOR_EXACT,
     },
     templates={"cwe": prompts.CWE_ID, "choice": prompts.CHOICE_LETTER},
     temperature=0.0,

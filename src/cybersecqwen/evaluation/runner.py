@@ -12,16 +12,16 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from cybersecqwen.core.answers import Reader
+from cybersecqwen.core.answer_parsing import AnswerParser
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.files import sha256_file
+from cybersecqwen.core.interfaces import Message, Retriever, Sampling
 from cybersecqwen.core.prompts import render_question
-from cybersecqwen.core.protocols import Message, Retriever, Sampling
 from cybersecqwen.core.records import Passage, Question
 from cybersecqwen.evaluation.log import (
     OCCASION,
     Header,
-    Row,
+    LogRow,
     RunLog,
     Timings,
     Turn,
@@ -32,7 +32,7 @@ from cybersecqwen.evaluation.log import (
 )
 from cybersecqwen.evaluation.protocols import Protocol
 from cybersecqwen.evaluation.provenance import code_state, versions
-from cybersecqwen.evaluation.systems import Asked, Response, System, first_at
+from cybersecqwen.evaluation.systems.systems import Asked, Response, System, first_at
 from cybersecqwen.evaluation.tasks import Task
 
 PASSAGES = 8
@@ -40,7 +40,7 @@ PASSAGES = 8
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """A run, ready to start.
 
     Attributes:
@@ -68,7 +68,7 @@ class Plan:
     knowledge_sha256: str = ""
 
     @property
-    def reader(self) -> Reader:
+    def reader(self) -> AnswerParser:
         """How this protocol reads this task's answers."""
         return self.protocol.readers[self.task.kind]
 
@@ -122,7 +122,7 @@ def select_questions(
     return kept
 
 
-def run(plan: Plan, output: Path) -> Iterator[Row]:
+def run(plan: RunPlan, output: Path) -> Iterator[LogRow]:
     """Answer what the log does not hold yet, yielding rows as they are written.
 
     A log that is there already is continued: whole lines stay, an unfinished last line and items
@@ -156,7 +156,7 @@ def run(plan: Plan, output: Path) -> Iterator[Row]:
 
 
 def _answers(
-    plan: Plan, asked: Sequence[Asked], seed: int, first: int, last: int
+    plan: RunPlan, asked: Sequence[Asked], seed: int, first: int, last: int
 ) -> Iterator[tuple[int, Response]]:
     """Yield places ``first`` to ``last`` with their responses, starting where a batch starts."""
     start = first // plan.system.align * plan.system.align
@@ -171,7 +171,7 @@ def _answers(
         raise ModelError(f"{plan.model} stopped after {answered} of {len(asked)} questions")
 
 
-def ask(plan: Plan, system: System, seed: int) -> list[Asked]:
+def ask(plan: RunPlan, system: System, seed: int) -> list[Asked]:
     """Return a trial's questions as they are put to a system."""
     if system.bare:
         return [Asked(q, (Message("user", q.text or q.prompt),)) for q in plan.questions]
@@ -206,10 +206,10 @@ def found_by(retriever: Retriever) -> Callable[[Question], list[Passage]]:
     return search
 
 
-def _row(asked: Asked, response: Response, trial: int, seed: int, reader: Reader) -> Row:
+def _row(asked: Asked, response: Response, trial: int, seed: int, reader: AnswerParser) -> LogRow:
     question = asked.question
     options = len(question.choices) or 4
-    return Row(
+    return LogRow(
         id=question.id,
         trial=trial,
         seed=seed,
@@ -254,7 +254,7 @@ def _open_log(header: Header, output: Path) -> RunLog:
     return RunLog(output, log.header, kept)
 
 
-def _put_in_order(plan: Plan, output: Path) -> None:
+def _put_in_order(plan: RunPlan, output: Path) -> None:
     """Items asked again stand at the end; put them back where an unbroken run has them."""
     log = read_log(output)
     place = {question.id: number for number, question in enumerate(plan.questions)}

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cybersecqwen.core.answers import AnswerKind
+from cybersecqwen.core.answer_parsing import AnswerKind
 from cybersecqwen.core.cvss import base_score
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.evaluation.actors import ActorTable, load_actors
-from cybersecqwen.evaluation.log import Row, RunLog
+from cybersecqwen.evaluation.log import LogRow, RunLog
 from cybersecqwen.evaluation.protocols import PROTOCOLS, Protocol
 from cybersecqwen.evaluation.tasks import find_task
 
@@ -34,7 +34,7 @@ class Scored:
     log: RunLog
     kind: AnswerKind
     reader: str
-    rows: list[Row]
+    rows: list[LogRow]
     readings: list[str | None]
     correct: list[bool]
 
@@ -43,7 +43,7 @@ class Scored:
         trials = 1 + max(row.trial for row in self.rows)
         return np.array(self.correct, dtype=np.float64).reshape(trials, -1).T
 
-    def items(self) -> list[Row]:
+    def items(self) -> list[LogRow]:
         """Return each item's row of the first trial, in the order of ``matrix``."""
         return [row for row in self.rows if row.trial == 0]
 
@@ -100,11 +100,11 @@ def score(log: RunLog, reading: str = "saved", actors: ActorTable | None = None)
     return Scored(log, task.kind, reading, rows, readings, right)
 
 
-def _read(rows: Sequence[Row], protocol: Protocol, kind: AnswerKind) -> list[str | None]:
+def _read(rows: Sequence[LogRow], protocol: Protocol, kind: AnswerKind) -> list[str | None]:
     return [protocol.readers[kind].read(row.output, row.options) for row in rows]
 
 
-def _whole_trials(log: RunLog) -> list[Row]:
+def _whole_trials(log: RunLog) -> list[LogRow]:
     """Return the rows of the trials that are complete, or of an unfinished first one.
 
     Raises:

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import write_json
+from cybersecqwen.core.passages import merge_entries, page_of, passages_of
 from cybersecqwen.core.records import Catalogue, Entry, Passage
-from cybersecqwen.core.terms import terms
-from cybersecqwen.core.text import normalised
+from cybersecqwen.core.text.clean import normalised
+from cybersecqwen.core.text.terms import terms
 from cybersecqwen.knowledge.lexical import bm25s
 from cybersecqwen.knowledge.pairs import PairIndex
-from cybersecqwen.knowledge.passages import merge_entries, page_of, passages_of
 
 FORMAT = 2
 """Raised whenever the files' layout or the way texts become terms changes."""
@@ -53,7 +53,7 @@ class SourceInfo(msgspec.Struct, frozen=True):
     problems: int
 
 
-class Manifest(msgspec.Struct, frozen=True):
+class IndexManifest(msgspec.Struct, frozen=True):
     """What an index holds.
 
     Attributes:
@@ -80,7 +80,7 @@ class Names(msgspec.Struct, frozen=True):
     replaced_by: dict[str, tuple[str, ...]]
 
 
-def build(catalogues: Sequence[Catalogue], out: Path) -> Manifest:
+def build(catalogues: Sequence[Catalogue], out: Path) -> IndexManifest:
     """Build an index of all catalogues in folder ``out``, in place of one that is there.
 
     The new folder is made beside the old and takes its name only when it is whole.
@@ -105,7 +105,7 @@ def build(catalogues: Sequence[Catalogue], out: Path) -> Manifest:
     return manifest
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> IndexManifest:
     """Read what an index holds.
 
     Raises:
@@ -113,7 +113,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        manifest = msgspec.json.decode(path.read_bytes(), type=IndexManifest)
     except (OSError, msgspec.DecodeError) as error:
         raise InputError(f"{folder}: no knowledge index (kb build makes one): {error}") from error
     if manifest.format != FORMAT:
@@ -126,7 +126,7 @@ def _write(
     catalogues: Sequence[Catalogue],
     entries: Mapping[str, Entry],
     passages: Sequence[Passage],
-) -> Manifest:
+) -> IndexManifest:
     page_ids = tuple(entries)
     number = {name: n for n, name in enumerate(page_ids)}
     offsets = [0]
@@ -146,7 +146,7 @@ def _write(
         np.save(folder / f"{name}.npy", array)
     _write_words(folder, passages, arrays["pages"])
     write_json(folder / NAMES, _names(entries.values()))
-    manifest = Manifest(
+    manifest = IndexManifest(
         format=FORMAT,
         sources=tuple(
             SourceInfo(c.name, c.version, c.date, c.sha256, len(c.entries), len(c.problems))

@@ -11,26 +11,26 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from cybersecqwen.core.asking import kinds_of
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.passages import page_of
+from cybersecqwen.core.question_intent import passage_kinds
 from cybersecqwen.core.records import Answer, ChoiceAnswer, Passage
-from cybersecqwen.core.terms import ids_in, terms
-from cybersecqwen.core.text import normalised, words
-from cybersecqwen.knowledge.choice import answer_choice, best_coverage
-from cybersecqwen.knowledge.extract import answer
+from cybersecqwen.core.text.clean import normalised, words
+from cybersecqwen.core.text.terms import ids_in, terms
+from cybersecqwen.knowledge.extractive import answer
 from cybersecqwen.knowledge.index import (
     ARRAYS,
     BM25,
     HEADS,
     NAMES,
     PASSAGES,
-    Manifest,
+    IndexManifest,
     Names,
     read_manifest,
 )
 from cybersecqwen.knowledge.lexical import bm25s
+from cybersecqwen.knowledge.multiple_choice import answer_choice, best_coverage
 from cybersecqwen.knowledge.pairs import PairIndex
-from cybersecqwen.knowledge.passages import page_of
 
 # What a passage gains, as shares of the best BM25 score, when the question names its page; half
 # of it when it names the entry the passage is about. An id leaves no doubt; a name may be an
@@ -58,7 +58,7 @@ class KnowledgeBase:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.manifest: Manifest = read_manifest(folder)
+        self.manifest: IndexManifest = read_manifest(folder)
         try:
             self._bm25 = bm25s.BM25.load(folder / BM25, mmap=True)
             self._heads = bm25s.BM25.load(folder / HEADS, mmap=True, load_vocab=False)
@@ -154,7 +154,7 @@ class KnowledgeBase:
         """
         numbers = self._numbers(terms(query))
         scores: NDArray[np.float32] = self._bm25.get_scores_from_ids(numbers)
-        scores[self.of_kinds(kinds_of(query))] *= _KIND_FACTOR
+        scores[self.of_kinds(passage_kinds(query))] *= _KIND_FACTOR
         pages = _HEAD_WEIGHT * self._heads.get_scores_from_ids(numbers)
         pages += _PAIR_WEIGHT * self._pairs.scores(numbers)
         scores += self._spread(pages) * (scores > 0)

@@ -7,7 +7,7 @@ import inspect
 from typing import Any
 
 from cybersecqwen.core.errors import InputError, require_extra
-from cybersecqwen.core.protocols import Backend
+from cybersecqwen.core.interfaces import Backend
 
 # Scheme -> module, class and the optional packages it needs. Imported only when asked for.
 _BACKENDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -40,7 +40,7 @@ def open_backend(spec: str, **options: Any) -> Backend:
         raise InputError(f"{spec!r} is no model SPEC; it must begin with one of {known}")
     module, name, needs = _BACKENDS[scheme]
     require_extra("llm", *needs)
-    factory = getattr(importlib.import_module(f"cybersecqwen.llm.{module}"), name)
+    factory = getattr(importlib.import_module(f"cybersecqwen.llm.backends.{module}"), name)
     try:
         inspect.signature(factory).bind(target, **options)
     except TypeError as error:

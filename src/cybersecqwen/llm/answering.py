@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from cybersecqwen.core.asking import describes_vulnerability
+from cybersecqwen.core.ensemble import mixed
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.prompts import LETTERS, defused, grounded_conversation
-from cybersecqwen.core.protocols import Backend, Book, Sampling, Specialist
+from cybersecqwen.core.interfaces import Backend, KnowledgeBaseLike, Sampling, Specialist
+from cybersecqwen.core.prompts import LETTERS, escape_special_tokens, grounded_conversation
+from cybersecqwen.core.question_intent import is_vulnerability_description
 from cybersecqwen.core.records import Answer, ChoiceAnswer, CwePrediction, Passage
-from cybersecqwen.core.text import clean
-from cybersecqwen.llm.choosing import Choice, Reading, evidence, letter_shares
-from cybersecqwen.llm.common import require_ability
+from cybersecqwen.core.text.clean import clean
+from cybersecqwen.llm.backends.common import require_ability
 from cybersecqwen.llm.grounding import Claim, claims_of
-from cybersecqwen.llm.pooling import mixed
+from cybersecqwen.llm.multiple_choice import Choice, MultipleChoiceConfig, evidence, letter_shares
 
 NOT_HELD = "What the model wrote does not hold against the passages; these are their own words:"
 
@@ -37,17 +37,17 @@ class Answerer:
 
     def __init__(
         self,
-        retriever: Book,
+        retriever: KnowledgeBaseLike,
         *,
         backend: Backend | None = None,
         specialist: Specialist | None = None,
-        reading: Reading | None = None,
+        reading: MultipleChoiceConfig | None = None,
         sampling: Sampling | None = None,
     ) -> None:
         self._book = retriever
         self._backend = backend
         self._specialist = specialist
-        self._reading = reading or Reading()
+        self._reading = reading or MultipleChoiceConfig()
         self._sampling = sampling or Sampling(max_tokens=400)
 
     def ask(self, question: str) -> Answer:
@@ -91,8 +91,8 @@ class Answerer:
         """Choose among 2 to 10 options; the order in which they come counts for nothing.
 
         With a language model, its probabilities of the letters after the passages, averaged over
-        rotations of the options and mixed with the embedded reader's; see ``Reading``. Each option
-        keeps the passage that supports it best.
+        rotations of the options and mixed with the embedded ranker's; see
+        ``MultipleChoiceConfig``. Each option keeps the passage that supports it best.
 
         Raises:
             InputError: The question is empty, or there are too few or too many options.
@@ -115,7 +115,7 @@ class Answerer:
         return replace(found, best=best, probabilities=tuple(shares))
 
     def _predict(self, question: str) -> CwePrediction | None:
-        if self._specialist is None or not describes_vulnerability(question):
+        if self._specialist is None or not is_vulnerability_description(question):
             return None
         return next(iter(self._specialist.map_many([question])))
 
@@ -153,7 +153,7 @@ class Answerer:
         self, backend: Backend, question: str, shown: Sequence[Passage], plain: Answer
     ) -> Iterator[str | Answer]:
         """Let the language model write, then check what it wrote."""
-        conversation = defused(grounded_conversation(question, shown))
+        conversation = escape_special_tokens(grounded_conversation(question, shown))
         text = ""
         for piece in backend.stream(conversation, self._sampling):
             if isinstance(piece, str):

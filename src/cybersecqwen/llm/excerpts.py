@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cybersecqwen.core.records import Passage
-from cybersecqwen.core.sentences import sentences
-from cybersecqwen.core.terms import terms
+from cybersecqwen.core.text.sentences import sentences
+from cybersecqwen.core.text.terms import terms
 
 # Relations list what they lead to: ``Used by: A (G0001); B (G0002).``
 _LIST = re.compile(r"([A-Z][\w&' -]{2,40}): (.+;.+)")

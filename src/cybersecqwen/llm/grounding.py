@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cybersecqwen.core.records import Passage
-from cybersecqwen.core.sentences import sentences
-from cybersecqwen.core.terms import ids_in, terms
+from cybersecqwen.core.text.sentences import sentences
+from cybersecqwen.core.text.terms import ids_in, terms
 
 LEAST_SHARE = 0.6
 """Share of a sentence's terms that the passages it cites must hold.

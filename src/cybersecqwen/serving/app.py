@@ -19,17 +19,17 @@ from starlette.staticfiles import StaticFiles
 
 from cybersecqwen import __version__
 from cybersecqwen.core.errors import CyberSecQwenError
-from cybersecqwen.serving import files_route, openai_api, rest
 from cybersecqwen.serving.errors import (
     ApiError,
     as_api_error,
     error_response,
     validation_message,
 )
-from cybersecqwen.serving.gate import Gate
-from cybersecqwen.serving.mcp_tools import mcp_server
 from cybersecqwen.serving.metrics import Metrics
-from cybersecqwen.serving.schemas import ErrorOut
+from cybersecqwen.serving.middleware.gate import Gate
+from cybersecqwen.serving.routes import files, openai_api, rest
+from cybersecqwen.serving.routes.mcp_tools import mcp_server
+from cybersecqwen.serving.routes.schemas import ErrorOut
 from cybersecqwen.serving.service import Service
 
 PAGE = Path(__file__).parent / "page"
@@ -86,7 +86,7 @@ def create_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.metrics = metrics
-    for router in (rest.router, files_route.router, openai_api.router):
+    for router in (rest.router, files.router, openai_api.router):
         app.include_router(router)
     app.router.routes.extend(mcp_routes)
     _serve_page(app)

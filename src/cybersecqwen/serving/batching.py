@@ -11,14 +11,14 @@ from itertools import islice
 
 import msgspec
 
+from cybersecqwen.apps.map_job import MapOptions
+from cybersecqwen.apps.outputs.rows import MapRow, RowMaker
+from cybersecqwen.core.concurrency import in_order
 from cybersecqwen.core.records import Advisory, RecordProblem
-from cybersecqwen.core.text import clean
-from cybersecqwen.llm.ordered import in_order
+from cybersecqwen.core.text.clean import clean
 from cybersecqwen.serving.errors import ApiError, BusyError
 from cybersecqwen.specialists import CweMapper
-from cybersecqwen.specialists.job import MapOptions
 from cybersecqwen.specialists.mapper import WINDOW
-from cybersecqwen.specialists.rows import MapRow, RowMaker
 
 _MOST_TOGETHER = 128
 _WORTHWHILE = 64

@@ -7,9 +7,9 @@ import re
 import time
 from collections.abc import AsyncGenerator, Iterable
 
-from cybersecqwen.core.protocols import Generation, Message, Sampling
+from cybersecqwen.core.interfaces import Generation, Message, Sampling
 from cybersecqwen.core.records import Answer, CwePrediction
-from cybersecqwen.llm.common import StopCutter
+from cybersecqwen.llm.backends.common import StopCutter
 from cybersecqwen.serving.batching import readable
 from cybersecqwen.serving.errors import ApiError
 from cybersecqwen.serving.service import Service

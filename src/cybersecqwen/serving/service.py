@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from cybersecqwen.apps.outputs.rows import RowMaker
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.places import knowledge_folder
-from cybersecqwen.core.protocols import Backend
+from cybersecqwen.core.interfaces import Backend
+from cybersecqwen.core.paths import knowledge_folder
 from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
 from cybersecqwen.knowledge.search import KnowledgeBase
 from cybersecqwen.llm.answering import Answerer
 from cybersecqwen.serving.batching import Batcher
 from cybersecqwen.serving.errors import ApiError
-from cybersecqwen.serving.models import open_language_model, open_specialist
+from cybersecqwen.serving.model_loading import open_language_model, open_specialist
 from cybersecqwen.serving.settings import ServeSettings
-from cybersecqwen.serving.threads import Desk
-from cybersecqwen.specialists.rows import RowMaker
+from cybersecqwen.serving.workers import BoundedExecutor
 
 if TYPE_CHECKING:
-    from cybersecqwen.llm.openai_http import OpenAiBackend
+    from cybersecqwen.llm.backends.openai_http import OpenAiBackend
     from cybersecqwen.specialists import CweMapper
 
 log = logging.getLogger("cybersecqwen.serve")
@@ -89,9 +89,9 @@ class Service:
         limits = self.settings
         self.maker = RowMaker(self.taxonomy, self.mapper.name)
         self.batcher = Batcher(self.mapper, self.maker, limits.queue)
-        self.jobs = Desk("batches", limits.jobs, limits.jobs)
-        self.answers = Desk("questions", limits.parallel, limits.answer_queue)
-        self.lookups = Desk("searches", 2, limits.queue)
+        self.jobs = BoundedExecutor("batches", limits.jobs, limits.jobs)
+        self.answers = BoundedExecutor("questions", limits.parallel, limits.answer_queue)
+        self.lookups = BoundedExecutor("searches", 2, limits.queue)
         self.started = int(time.time())
         self.count_tokens: Callable[[int | None], None] = lambda _: None
         passed_on = self.backend is not None and self.backend.name.startswith("openai:")

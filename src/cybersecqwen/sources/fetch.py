@@ -13,7 +13,7 @@ import msgspec
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import RecordProblem
-from cybersecqwen.sources.download import Downloader, DownloadError, Expected, Outcome
+from cybersecqwen.sources.io.download import Downloader, DownloadError, Expected, Outcome
 
 Feed = Literal["nvd", "cve", "cwe", "attack", "capec"]
 FEEDS: tuple[Feed, ...] = get_args(Feed)

@@ -15,11 +15,11 @@ from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.model_folder import SpecialistConfig
 from cybersecqwen.core.records import Candidate, CwePrediction, Labeller
 from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
-from cybersecqwen.core.text import render
+from cybersecqwen.core.text.clean import render
 from cybersecqwen.specialists.backoff import Backoff
-from cybersecqwen.specialists.encode import Encoder
 from cybersecqwen.specialists.model import ModelFolder, load_folder, resolve_folder
-from cybersecqwen.specialists.network import Logits, Network, PendingLogits
+from cybersecqwen.specialists.onnx_session import Logits, Network, PendingLogits
+from cybersecqwen.specialists.tokenize import Encoder
 
 WINDOW = 1024
 """Texts that are read, sorted by length and answered together; ``map_many`` holds two windows."""

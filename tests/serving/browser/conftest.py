@@ -13,8 +13,8 @@ import pytest
 from browsing import watched_page
 from cybersecqwen.core.records import Catalogue, Entry, Section
 from cybersecqwen.knowledge.index import build
-from cybersecqwen.sources.cwe_text import read_cwe_text
-from cybersecqwen.sources.stix import read_stix
+from cybersecqwen.sources.catalogues.cwe_text import read_cwe_text
+from cybersecqwen.sources.catalogues.stix import read_stix
 from mitre_files import write_all
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from browsing import HEAP, VAGUE, map_text
 from cybersecqwen.core.records import Advisory, CweLabel
-from cybersecqwen.corpus.build import build_corpus
-from cybersecqwen.corpus.recipe import CorpusRecipe, Source
+from cybersecqwen.corpus.records.build import build_corpus
+from cybersecqwen.corpus.records.recipe import CorpusRecipe, Source
 from cybersecqwen.sources import read_advisories
 
 

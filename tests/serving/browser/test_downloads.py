@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from cybersecqwen.specialists.rows import MapRow, NamedCwe
-from cybersecqwen.specialists.writers import write_csv
+from cybersecqwen.apps.outputs.rows import MapRow, NamedCwe
+from cybersecqwen.apps.outputs.writers import write_csv
 
 NAMES = [
     "=HYPERLINK('x')",

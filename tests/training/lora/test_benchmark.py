@@ -12,7 +12,7 @@ pytestmark = pytest.mark.torch
 from cybersecqwen.core.config import load_recipe  # noqa: E402
 from cybersecqwen.core.errors import InputError  # noqa: E402
 from cybersecqwen.training.lora.benchmark import Load, benchmark  # noqa: E402
-from cybersecqwen.training.lora.memory import Way  # noqa: E402
+from cybersecqwen.training.lora.memory_plan import MemoryStrategy  # noqa: E402
 from cybersecqwen.training.lora.recipe import LoraRecipe  # noqa: E402
 from cybersecqwen.training.lora.trainer import LoraTrainer  # noqa: E402
 
@@ -32,7 +32,9 @@ def test_each_recipes_steps_are_timed_with_random_weights(path: Path) -> None:
     assert found.peak_bytes > 1e7
     packed = recipe.packing == "wrapped"
     assert (found.tokens_per_step == 3 * 96) == packed
-    plain = benchmark(small, "tiny", 1, load=load, way=Way(96, checkpointing=True), lean=False)
+    plain = benchmark(
+        small, "tiny", 1, load=load, way=MemoryStrategy(96, checkpointing=True), lean=False
+    )
     assert plain.way.checkpointing
     assert not plain.lean
 
@@ -48,7 +50,7 @@ def test_a_base_in_four_bits_is_held_so(monkeypatch: pytest.MonkeyPatch) -> None
     recipe = load_recipe(RECIPES[0], LoraRecipe)
     fit = msgspec.structs.replace(recipe.fit, batch=2)
     small = msgspec.structs.replace(recipe, max_tokens=64, fit=fit)
-    way = Way(64, checkpointing=True, base_4bit=True, optimizer_8bit=True)
+    way = MemoryStrategy(64, checkpointing=True, base_4bit=True, optimizer_8bit=True)
     held: list[str] = []
     prepare = LoraTrainer.create_optimizer
 

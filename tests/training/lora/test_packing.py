@@ -14,7 +14,7 @@ pytestmark = pytest.mark.torch
 from cybersecqwen.training.lora.examples import Encoded  # noqa: E402
 from cybersecqwen.training.lora.packing import (  # noqa: E402
     EpochBatches,
-    Row,
+    TokenRow,
     apart,
     collate,
     make_rows,
@@ -96,7 +96,9 @@ def test_micro_batches_keep_to_the_memory() -> None:
 
 
 def test_of_all_cuts_the_cheapest_is_taken() -> None:
-    rows = [Row(np.zeros(size, np.int32), np.zeros(size, np.int32)) for size in (40, 9, 10, 38, 8)]
+    rows = [
+        TokenRow(np.zeros(size, np.int32), np.zeros(size, np.int32)) for size in (40, 9, 10, 38, 8)
+    ]
     assert [[len(r) for r in p] for p in micro_batches(rows, 100, 5)] == [[40, 38], [10, 9, 8]]
     assert len(micro_batches(rows, 100, 0)) == 5, "nothing is padded where passes cost nothing"
     assert len(micro_batches(rows, 1000, 10_000)) == 1, "a pass dearer than any padding"
@@ -110,12 +112,12 @@ def model(chat_base: Path) -> Any:
     ).eval()
 
 
-def alone(model: Any, row: Row) -> Any:
+def alone(model: Any, row: TokenRow) -> Any:
     with torch.no_grad():
         return model(torch.from_numpy(row.ids.astype(np.int64))[None]).logits[0]
 
 
-def together(model: Any, rows: list[Row], *, flat: bool = False) -> Any:
+def together(model: Any, rows: list[TokenRow], *, flat: bool = False) -> Any:
     batch = collate(rows, flat=flat)
     batch.pop("labels")
     with torch.no_grad():
@@ -156,4 +158,4 @@ def test_wrapped_rows_leak_as_the_reference_does(model: Any) -> None:
     first = min(examples()[:2], key=lambda e: row.ids.tolist().index(int(e.ids[0])))
     later = row.ids[len(first) :]
     seen = together(model, [row])[0, len(first) :]
-    assert not torch.allclose(seen, alone(model, Row(later, later)), atol=1e-2)
+    assert not torch.allclose(seen, alone(model, TokenRow(later, later)), atol=1e-2)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.torch
 
 from cybersecqwen.core.config import load_recipe  # noqa: E402
 from cybersecqwen.core.errors import ModelError  # noqa: E402
-from cybersecqwen.training.lora.memory import Way  # noqa: E402
+from cybersecqwen.training.lora.memory_plan import MemoryStrategy  # noqa: E402
 from cybersecqwen.training.lora.model import adapter_config, make_lean  # noqa: E402
 from cybersecqwen.training.lora.recipe import LoraRecipe  # noqa: E402
 from cybersecqwen.training.lora.run import Job, prepare  # noqa: E402
@@ -30,7 +30,12 @@ def job(lora_recipe: Path, chat_corpus: Path) -> Job:
 
 
 def fit(
-    job: Job, folder: Path, way: Way, lean: bool = True, compiled: bool = False, **recipe: Any
+    job: Job,
+    folder: Path,
+    way: MemoryStrategy,
+    lean: bool = True,
+    compiled: bool = False,
+    **recipe: Any,
 ) -> LoraTrainer:
     transformers.set_seed(7)
     model = transformers.AutoModelForCausalLM.from_pretrained(job.recipe.base, dtype=torch.float32)
@@ -57,21 +62,21 @@ def losses(trainer: LoraTrainer) -> list[float]:
 
 @pytest.fixture(scope="module")
 def plain(job: Job, tmp_path_factory: pytest.TempPathFactory) -> LoraTrainer:
-    return fit(job, tmp_path_factory.mktemp("plain"), Way(100_000))
+    return fit(job, tmp_path_factory.mktemp("plain"), MemoryStrategy(100_000))
 
 
 @pytest.mark.parametrize(
     ("way", "more"),
     [
-        (Way(1), {}),
-        (Way(120), {"logits": "whole"}),
-        (Way(150, checkpointing=True), {}),
-        (Way(100_000), {"lean": False}),
+        (MemoryStrategy(1), {}),
+        (MemoryStrategy(120), {"logits": "whole"}),
+        (MemoryStrategy(150, checkpointing=True), {}),
+        (MemoryStrategy(100_000), {"lean": False}),
     ],
     ids=["row by row", "whole logits", "checkpointing", "PEFT's own forward"],
 )
 def test_how_memory_is_used_changes_no_loss(
-    job: Job, plain: LoraTrainer, tmp_path: Path, way: Way, more: dict[str, Any]
+    job: Job, plain: LoraTrainer, tmp_path: Path, way: MemoryStrategy, more: dict[str, Any]
 ) -> None:
     assert losses(fit(job, tmp_path, way, **more)) == pytest.approx(losses(plain), abs=1e-4)
 
@@ -93,7 +98,7 @@ def test_checkpointing_computes_each_layer_again(
         return loss
 
     monkeypatch.setattr(LoraTrainer, "training_step", counted)
-    fit(job, tmp_path, Way(100_000, checkpointing=checkpointing))
+    fit(job, tmp_path, MemoryStrategy(100_000, checkpointing=checkpointing))
     assert times == {2 if checkpointing else 1}
 
 
@@ -108,7 +113,7 @@ def test_compiled_layers_learn_the_same(
         compile_(self, backend="eager", **options)
 
     monkeypatch.setattr(torch.nn.Module, "compile", without_machine_code)
-    trainer = fit(job, tmp_path, Way(300), compiled=True)
+    trainer = fit(job, tmp_path, MemoryStrategy(300), compiled=True)
     assert losses(trainer) == pytest.approx(losses(plain), abs=1e-4)
     assert len(traced) == trainer.model.config.num_hidden_layers
     assert len(set(traced)) == 1
@@ -147,7 +152,14 @@ def test_progress_is_told(job: Job, tmp_path: Path) -> None:
     short = msgspec.structs.replace(job.recipe.fit, epochs=0.5)
     recipe = msgspec.structs.replace(job.recipe, fit=short)
     LoraTrainer(
-        model, job.base.tokenizer, recipe, Way(500), job.train.rows, [], tmp_path, told.append
+        model,
+        job.base.tokenizer,
+        recipe,
+        MemoryStrategy(500),
+        job.train.rows,
+        [],
+        tmp_path,
+        told.append,
     ).train()
     assert [p.step for p in told] == [1, 2, 3]
     assert told[-1].steps == 3
@@ -191,7 +203,13 @@ def test_packed_in_blocks_the_loss_is_that_of_each_example_alone(
         job = prepare(changed, chat_corpus)
         model = transformers.AutoModelForCausalLM.from_pretrained(recipe.base, dtype=torch.float32)
         trainer = LoraTrainer(
-            model, job.base.tokenizer, changed, Way(1000), job.train.rows, [], tmp_path / packing
+            model,
+            job.base.tokenizer,
+            changed,
+            MemoryStrategy(1000),
+            job.train.rows,
+            [],
+            tmp_path / packing,
         )
         trainer.train()
         found.append(losses(trainer)[0])
@@ -204,4 +222,4 @@ def test_a_loss_that_is_no_number_stops_the_training(
     sound = LoraTrainer._summed_loss
     monkeypatch.setattr(LoraTrainer, "_summed_loss", lambda *given: sound(*given) * float("nan"))
     with pytest.raises(ModelError, match="step 1: the loss is nan"):
-        fit(job, tmp_path, Way(100_000))
+        fit(job, tmp_path, MemoryStrategy(100_000))

@@ -9,15 +9,15 @@ from pathlib import Path
 import msgspec
 
 from cybersecqwen import __version__
+from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.files import sha256_file, write_json, write_text
-from cybersecqwen.corpus.decontaminate import BenchmarkFilter, Overlap
-from cybersecqwen.corpus.folder import atomic_folder
-from cybersecqwen.corpus.quiz.asking import Origin, ask
-from cybersecqwen.corpus.quiz.library import Library
+from cybersecqwen.corpus.cleaning.decontaminate import BenchmarkFilter, Overlap
+from cybersecqwen.corpus.quiz.catalogue_links import CatalogueLinks
+from cybersecqwen.corpus.quiz.generate import Origin, ask
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 from cybersecqwen.corpus.quiz.report import QuizReport, describe, render
-from cybersecqwen.corpus.quiz.rows import Discard, QuizRow, Tally
-from cybersecqwen.corpus.rows import Match, write_lines
+from cybersecqwen.corpus.quiz.rows import Discard, QuizRow, QuizTally
+from cybersecqwen.corpus.records.rows import Match, write_lines
 
 MANIFEST = "manifest.json"
 PARTS = ("train", "validation")
@@ -26,7 +26,7 @@ Observer = Callable[[str], None]
 """Called with a sentence as each stage begins."""
 
 
-class Manifest(msgspec.Struct, frozen=True):
+class QuizManifest(msgspec.Struct, frozen=True):
     """What a quiz was made of and what came out.
 
     Attributes:
@@ -44,7 +44,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
 def build_quiz(
     recipe: QuizRecipe,
-    library: Library,
+    library: CatalogueLinks,
     origins: Mapping[str, Origin],
     data: Path,
     out: Path,
@@ -66,7 +66,7 @@ def build_quiz(
     benchmarks = [data / path for path in recipe.benchmarks]
     inputs = {path: sha256_file(data / path) for path in (*recipe.sources, *recipe.benchmarks)}
     with atomic_folder(out, MANIFEST) as part:
-        tally = Tally()
+        tally = QuizTally()
         observe(f"asking about {len(library.entries):,} pages")
         rows = ask(library, origins, recipe, tally)
         observe(f"comparing {len(rows):,} questions with {len(benchmarks)} benchmarks")
@@ -76,17 +76,17 @@ def build_quiz(
             write_lines(part / f"{name}.jsonl", lines)
         write_lines(part / "removed.jsonl", tally.discards)
         observe("comparing what was kept with the benchmarks once more")
-        _, after = _decontaminated(rows, benchmarks, recipe, Tally())
+        _, after = _decontaminated(rows, benchmarks, recipe, QuizTally())
         report = describe(recipe.name, parts, tally, before, after)
         write_json(part / "report.json", report)
         write_text(part / "report.md", render(report))
         outputs = {file.name: sha256_file(file) for file in sorted(part.iterdir())}
-        write_json(part / MANIFEST, Manifest(__version__, recipe, inputs, outputs))
+        write_json(part / MANIFEST, QuizManifest(__version__, recipe, inputs, outputs))
     return report
 
 
 def split(
-    rows: Sequence[QuizRow], library: Library, recipe: QuizRecipe
+    rows: Sequence[QuizRow], library: CatalogueLinks, recipe: QuizRecipe
 ) -> dict[str, list[QuizRow]]:
     """Deal questions out by a hash of their page, which never changes: whole pages are held out."""
     parts: dict[str, list[QuizRow]] = {name: [] for name in PARTS}
@@ -98,7 +98,7 @@ def split(
 
 
 def _decontaminated(
-    rows: Sequence[QuizRow], benchmarks: Sequence[Path], recipe: QuizRecipe, tally: Tally
+    rows: Sequence[QuizRow], benchmarks: Sequence[Path], recipe: QuizRecipe, tally: QuizTally
 ) -> tuple[list[QuizRow], list[Overlap]]:
     """Take out questions that are a benchmark's, by themselves or together with their answer."""
     if not benchmarks:

@@ -12,7 +12,8 @@ from functools import partial
 from itertools import islice
 
 from cybersecqwen.core.records import Entry
-from cybersecqwen.core.text import normalised
+from cybersecqwen.core.text.clean import normalised
+from cybersecqwen.corpus.quiz.catalogue_links import CatalogueLinks
 from cybersecqwen.corpus.quiz.kinds import (
     CLAUSES,
     HALVES,
@@ -24,9 +25,8 @@ from cybersecqwen.corpus.quiz.kinds import (
     TextKind,
     ValueKind,
 )
-from cybersecqwen.corpus.quiz.library import Library
-from cybersecqwen.corpus.quiz.rows import Draft
-from cybersecqwen.corpus.quiz.texts import Said, Texts, telling
+from cybersecqwen.corpus.quiz.page_texts import PageTexts, Said, telling
+from cybersecqwen.corpus.quiz.rows import DraftQuestion
 from cybersecqwen.corpus.quiz.wording import masked
 
 Spelling = Callable[[Entry], str]
@@ -60,9 +60,9 @@ class Drafting:
         seed: Of every draw.
     """
 
-    def __init__(self, library: Library, per_page: int, seed: int) -> None:
+    def __init__(self, library: CatalogueLinks, per_page: int, seed: int) -> None:
         self._library = library
-        self._texts = Texts(library)
+        self._texts = PageTexts(library)
         self._per_page = per_page
         self._seed = seed
         self._keys = {name: normalised(_own(e)) for name, e in library.entries.items()}
@@ -71,7 +71,7 @@ class Drafting:
         """Return the share of a text's telling words that a page's sections of a kind have."""
         return self._texts.says(page, section, text)
 
-    def streams(self) -> Iterator[tuple[str, Iterator[Draft]]]:
+    def streams(self) -> Iterator[tuple[str, Iterator[DraftQuestion]]]:
         """Yield, for every kind, its name and its drafts, page by page in a drawn order.
 
         Drafts are made only as far as they are asked for.
@@ -90,14 +90,14 @@ class Drafting:
             yield f"{page} name", self._stream("name", page, self._names)
 
     def _stream(
-        self, name: str, page: str, maker: Callable[[Entry, random.Random], Iterator[Draft]]
-    ) -> Iterator[Draft]:
+        self, name: str, page: str, maker: Callable[[Entry, random.Random], Iterator[DraftQuestion]]
+    ) -> Iterator[DraftQuestion]:
         entries = list(self._library.by_kind[page])
         random.Random(f"{self._seed} {name}").shuffle(entries)
         for entry in entries:
             yield from maker(entry, random.Random(f"{self._seed} {name} {entry.id}"))
 
-    def _link(self, kind: LinkKind, entry: Entry, draw: random.Random) -> Iterator[Draft]:
+    def _link(self, kind: LinkKind, entry: Entry, draw: random.Random) -> Iterator[DraftQuestion]:
         targets = self._library.linked(entry.id, kind.relation, kind.target, back=kind.back)
         if not targets:
             return
@@ -114,7 +114,7 @@ class Drafting:
                 linked = [self._library.entries[t] for t in draw.sample(targets, 4)]
                 unlinked = [*others[:_NEAR_PAGES], *rest[:_NEAR_PAGES]]
                 if unlinked:
-                    yield Draft(
+                    yield DraftQuestion(
                         kind=f"{kind.name}-not",
                         page=entry.id,
                         section="relation",
@@ -127,7 +127,7 @@ class Drafting:
                     )
                 continue
             found = self._library.passage(entry.id, kind.section, f"({target})")
-            yield Draft(
+            yield DraftQuestion(
                 kind=kind.name,
                 page=entry.id,
                 section=kind.section if found else "relation",
@@ -145,7 +145,9 @@ class Drafting:
         free = (i for i in ids if i not in barred and keys[i] not in names)
         return tuple(spell(self._library.entries[i]) for i in islice(free, _NAMES))
 
-    def _statement(self, kind: TextKind, entry: Entry, draw: random.Random) -> Iterator[Draft]:
+    def _statement(
+        self, kind: TextKind, entry: Entry, draw: random.Random
+    ) -> Iterator[DraftQuestion]:
         said = [s for s in self._texts.said(entry.id) if s.section == kind.section]
         barred = {entry.id} | self._library.kin(entry.id)
         for one in draw.sample(said, min(self._per_page, len(said))):
@@ -159,7 +161,7 @@ class Drafting:
             if len(telling(text)) < _FEWEST_TELLING:
                 continue
             spell = _spelling(draw)
-            yield Draft(
+            yield DraftQuestion(
                 kind=kind.name,
                 page=entry.id,
                 section=one.section,
@@ -176,7 +178,7 @@ class Drafting:
             return set()
         return set(self._library.linked(said.about, relation, page_kind))
 
-    def _clause(self, kind: TextKind, entry: Entry, draw: random.Random) -> Iterator[Draft]:
+    def _clause(self, kind: TextKind, entry: Entry, draw: random.Random) -> Iterator[DraftQuestion]:
         said = [s for s in self._texts.said(entry.id) if s.section == kind.section]
         for one in draw.sample(said, min(self._per_page, len(said))):
             if len(telling(one.text)) < _FEWEST_TELLING:
@@ -190,7 +192,7 @@ class Drafting:
                 slots["other"] = _own(actor)
             near = self._clauses(near_pages, entry, kind.section, draw, one.about)
             far = self._clauses(self._some(entry.kind, draw), entry, kind.section, draw, one.about)
-            yield Draft(
+            yield DraftQuestion(
                 kind=kind.name,
                 page=entry.id,
                 section=one.section,
@@ -231,14 +233,14 @@ class Drafting:
         far = self._library.far(kind)
         return draw.sample(far, min(_FAR_PAGES, len(far)))
 
-    def _half(self, kind: TextKind, entry: Entry, draw: random.Random) -> Iterator[Draft]:
+    def _half(self, kind: TextKind, entry: Entry, draw: random.Random) -> Iterator[DraftQuestion]:
         cut = self._texts.halves(entry.id)
         for said, half in draw.sample(cut, min(self._per_page, len(cut))):
             if len(telling(half.first)) < 3 or len(telling(half.second)) < 2:
                 continue
             pages = self._library.near(entry.id)[: 3 * _NEAR_PAGES]
             slots = {**_slots(entry, draw), "first": half.first, "asks": half.asks}
-            yield Draft(
+            yield DraftQuestion(
                 kind=kind.name,
                 page=entry.id,
                 section=said.section,
@@ -263,7 +265,7 @@ class Drafting:
                     found.append(text)
         return tuple(found[:_FAR_PAGES])
 
-    def _value(self, kind: ValueKind, entry: Entry, draw: random.Random) -> Iterator[Draft]:
+    def _value(self, kind: ValueKind, entry: Entry, draw: random.Random) -> Iterator[DraftQuestion]:
         listed = self._texts.values(entry.id).get(kind.field, {})
         pool = self._texts.pool(kind.page, kind.field)
         barred = {normalised(value) for value in listed}
@@ -277,7 +279,7 @@ class Drafting:
         if len(listed) >= 3 and draw.random() < 2 * _NEGATED_SHARE:
             held = draw.sample(sorted(listed), min(4, len(listed)))
             found = listed[held[0]]
-            yield Draft(
+            yield DraftQuestion(
                 f"{kind.name}-not",
                 entry.id,
                 found.section,
@@ -292,11 +294,11 @@ class Drafting:
         value = draw.choice(sorted(listed))
         found = listed[value]
         near = tuple(draw.sample(common, len(common)))
-        yield Draft(
+        yield DraftQuestion(
             kind.name, entry.id, found.section, found.needle, slots, value, near, tuple(wrong[12:])
         )
 
-    def _names(self, entry: Entry, draw: random.Random) -> Iterator[Draft]:
+    def _names(self, entry: Entry, draw: random.Random) -> Iterator[DraftQuestion]:
         near = [self._library.entries[i] for i in self._library.near(entry.id)]
         far = [self._library.entries[i] for i in self._library.far(entry.kind) if i != entry.id]
         passage = "alias" if entry.aliases else "relation"
@@ -304,7 +306,7 @@ class Drafting:
         if head is not None:
             for name, right, of in (("id-name", entry.name, "name"), ("name-id", entry.id, "id")):
                 if draw.random() < 0.25:
-                    yield Draft(
+                    yield DraftQuestion(
                         name,
                         entry.id,
                         head.kind,
@@ -318,7 +320,7 @@ class Drafting:
         for alias in draw.sample(entry.aliases, min(1, len(entry.aliases))):
             if entry.kind not in {"group", "software", "weakness"}:
                 continue
-            yield Draft(
+            yield DraftQuestion(
                 "alias-name",
                 entry.id,
                 passage,
@@ -328,7 +330,7 @@ class Drafting:
                 tuple(o.name for o in near if normalised(o.name) not in known),
                 tuple(o.name for o in far[:40] if normalised(o.name) not in known),
             )
-            yield Draft(
+            yield DraftQuestion(
                 "name-alias",
                 entry.id,
                 passage,

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from cybersecqwen.core.config import Recipe
-from cybersecqwen.corpus.recipe import NearDuplicate
+from cybersecqwen.corpus.records.recipe import NearDuplicate
 
 Count = Annotated[int, Meta(ge=1)]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from cybersecqwen.corpus.decontaminate import Overlap
-from cybersecqwen.corpus.quiz.rows import QuizRow, Tally, letters
+from cybersecqwen.corpus.cleaning.decontaminate import Overlap
+from cybersecqwen.corpus.quiz.rows import QuizRow, QuizTally, letters
 
 
 class QuizPart(msgspec.Struct, frozen=True):
@@ -56,7 +56,7 @@ class QuizReport(msgspec.Struct, frozen=True):
 def describe(
     name: str,
     parts: Mapping[str, Sequence[QuizRow]],
-    tally: Tally,
+    tally: QuizTally,
     before: list[Overlap],
     after: list[Overlap],
 ) -> QuizReport:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from cybersecqwen.corpus.rows import Match
+from cybersecqwen.corpus.records.rows import Match
 
 Reason = Literal[
     "no passage",
@@ -80,7 +80,7 @@ class Discard(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class DraftQuestion:
     """A question before it is worded.
 
     Attributes:
@@ -110,7 +110,7 @@ class Draft:
 
 
 @dataclass(slots=True)
-class Tally:
+class QuizTally:
     """What was made and thrown away.
 
     Attributes:

@@ -12,7 +12,7 @@ from importlib.resources import files
 import msgspec
 import yaml
 
-from cybersecqwen.core.text import clean
+from cybersecqwen.core.text.clean import clean
 
 STYLES = ("plain", "exam", "analyst", "terse")
 """Families of wording. A reader can be tried on one that it never trained on."""
@@ -73,7 +73,7 @@ class Wordings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kinds: dict[str, Phrases]
 
 
-class _Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _WordLists(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     synonyms: list[list[str]]
     openers: list[str]
     weak: list[str]
@@ -111,7 +111,7 @@ def wordings() -> Wordings:
 @lru_cache(maxsize=1)
 def _lexicon() -> _Lexicon:
     text = files("cybersecqwen.corpus.quiz").joinpath("words.yaml").read_text("utf-8")
-    words = msgspec.convert(yaml.safe_load(text), _Words)
+    words = msgspec.convert(yaml.safe_load(text), _WordLists)
     swaps: dict[str, tuple[str, ...]] = {}
     for group in words.synonyms:
         for word in group:

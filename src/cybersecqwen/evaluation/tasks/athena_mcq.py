@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cybersecqwen.core.records import Question
 from cybersecqwen.evaluation.tasks.base import LoadOptions, Task
-from cybersecqwen.sources import athena_bench
+from cybersecqwen.sources.benchmarks import athena_bench
 
 
 def _load(path: Path, options: LoadOptions) -> list[Question]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cybersecqwen.core.answers import AnswerKind
+from cybersecqwen.core.answer_parsing import AnswerKind
 from cybersecqwen.core.records import Labeller, Question
 
 

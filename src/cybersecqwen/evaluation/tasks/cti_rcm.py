@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cybersecqwen.core.records import Question
 from cybersecqwen.evaluation.tasks.base import LoadOptions, Task
-from cybersecqwen.sources import cti_bench
+from cybersecqwen.sources.benchmarks import cti_bench
 
 # Rows that repeat an earlier row's description, 0-based, as FAITH 0.3.2 drops them.
 _DUPLICATES = (243, 453, 531, 600, 602, 681, 689, 691, 776, 788)

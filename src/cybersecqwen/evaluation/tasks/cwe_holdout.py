@@ -12,7 +12,7 @@ from cybersecqwen.core.records import Question
 from cybersecqwen.evaluation.tasks.base import LoadOptions, Task
 
 
-class _Row(msgspec.Struct, frozen=True):
+class _HoldoutRow(msgspec.Struct, frozen=True):
     id: str
     text: str
     published: str = ""
@@ -23,7 +23,7 @@ class _Row(msgspec.Struct, frozen=True):
 def _load(path: Path, options: LoadOptions) -> list[Question]:
     questions = []
     seen: dict[str, int] = {}
-    for number, row in read_rows(path, _Row, "not a corpus row"):
+    for number, row in read_rows(path, _HoldoutRow, "not a corpus row"):
         if seen.setdefault(row.id, number) != number:
             raise InputError(f"{path}:{number}: id {row.id} is that of line {seen[row.id]} too")
         labels = row.labels.get(options.labeller)

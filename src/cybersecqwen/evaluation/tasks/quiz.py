@@ -13,7 +13,7 @@ from cybersecqwen.core.records import Question
 from cybersecqwen.evaluation.tasks.base import LoadOptions, Task
 
 
-class _Row(msgspec.Struct, frozen=True):
+class _QuizRow(msgspec.Struct, frozen=True):
     id: str
     question: str
     choices: tuple[str, ...]
@@ -23,7 +23,7 @@ class _Row(msgspec.Struct, frozen=True):
 
 def _load(path: Path, options: LoadOptions) -> list[Question]:
     questions: dict[str, Question] = {}
-    for number, row in read_rows(path, _Row, "no question of a quiz"):
+    for number, row in read_rows(path, _QuizRow, "no question of a quiz"):
         if row.id in questions:
             raise InputError(f"{path}:{number}: id {row.id} is there already")
         if not 0 <= row.answer < len(row.choices) <= len(LETTERS) or len(row.choices) < 2:

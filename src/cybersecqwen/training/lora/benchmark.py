@@ -24,23 +24,23 @@ from transformers import (
 )
 
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.training.fitting import processes
+from cybersecqwen.training.hf_trainer import processes
 from cybersecqwen.training.lora.examples import Encoded
-from cybersecqwen.training.lora.memory import (
-    Plan,
+from cybersecqwen.training.lora.memory_plan import (
+    MemoryPlan,
+    MemoryStrategy,
     Profile,
-    Way,
     estimate,
     plan_memory,
     read_shape,
 )
 from cybersecqwen.training.lora.model import (
-    Base,
+    LoraBase,
     has_flash_attention,
     load_weights,
     silent_without_terminal,
 )
-from cybersecqwen.training.lora.packing import Row, make_rows
+from cybersecqwen.training.lora.packing import TokenRow, make_rows
 from cybersecqwen.training.lora.recipe import LoraRecipe
 from cybersecqwen.training.lora.run import peak_memory
 from cybersecqwen.training.lora.trainer import LoraTrainer
@@ -96,7 +96,7 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredSteps:
     """A benchmark's figures.
 
     Attributes:
@@ -119,7 +119,7 @@ class Measured:
     tokens_per_second: float
     peak_bytes: int
     estimate_bytes: int
-    way: Way
+    way: MemoryStrategy
     lean: bool
     compiled: bool
     attention: str
@@ -133,10 +133,10 @@ def benchmark(
     *,
     load: Load | None = None,
     profile: Profile | None = None,
-    way: Way | None = None,
+    way: MemoryStrategy | None = None,
     lean: bool = True,
     compiled: bool = False,
-) -> Measured:
+) -> MeasuredSteps:
     """Time some of a recipe's optimizer steps.
 
     Args:
@@ -161,7 +161,7 @@ def benchmark(
     if way is None:
         plan = plan_memory(sizes, recipe, max(map(len, rows)), profile=profile)
     else:
-        plan = Plan(way, estimate(sizes, recipe, way, weight))
+        plan = MemoryPlan(way, estimate(sizes, recipe, way, weight))
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the libraries say to each other
         trainer = _trainer(
@@ -173,7 +173,7 @@ def benchmark(
     seconds = [after["seconds"] - before["seconds"] for before, after in counted]
     tokens = log[-1]["tokens"] - log[_WARM_UP - 1]["tokens"]
     cuda = torch.cuda.is_available()
-    return Measured(
+    return MeasuredSteps(
         steps=len(counted),
         step_seconds=round(statistics.median(seconds), 4),
         tokens_per_step=round(tokens / len(counted), 1),
@@ -189,11 +189,11 @@ def benchmark(
     )
 
 
-def _rows(recipe: LoraRecipe, load: Load, vocabulary: int, steps: int) -> list[Row]:
+def _rows(recipe: LoraRecipe, load: Load, vocabulary: int, steps: int) -> list[TokenRow]:
     """Return rows for so many steps, of random tokens."""
     draw = np.random.default_rng(recipe.seed)
     wanted = steps * recipe.fit.batch
-    rows: list[Row] = []
+    rows: list[TokenRow] = []
     while len(rows) < wanted:
         lengths = load.example_tokens * draw.lognormal(-0.08, 0.4, 8 * wanted)
         examples = [
@@ -211,8 +211,8 @@ def _rows(recipe: LoraRecipe, load: Load, vocabulary: int, steps: int) -> list[R
 def _trainer(
     recipe: LoraRecipe,
     config: Qwen3Config,
-    way: Way,
-    rows: list[Row],
+    way: MemoryStrategy,
+    rows: list[TokenRow],
     folder: Path,
     *,
     lean: bool,
@@ -234,7 +234,7 @@ def _trainer(
     )
     if way.base_4bit:
         model.save_pretrained(folder / "base")
-        model = load_weights(Base(str(folder / "base"), config, tokenizer), way)
+        model = load_weights(LoraBase(str(folder / "base"), config, tokenizer), way)
     once = msgspec.structs.replace(recipe.fit, epochs=1)
     changed = msgspec.structs.replace(recipe, fit=once, checkpoint_every=1_000_000)
     return LoraTrainer(

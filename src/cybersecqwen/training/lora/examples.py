@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.files import read_rows, sha256_file
-from cybersecqwen.core.prompts import defused
-from cybersecqwen.core.protocols import Message
+from cybersecqwen.core.interfaces import Message
+from cybersecqwen.core.prompts import escape_special_tokens
 from cybersecqwen.core.records import ChatExample
 
 TRAIN_FILE = "train.jsonl"
@@ -24,7 +24,7 @@ _LONGEST_FINAL_ANSWER = 40
 """Characters of a last line that still counts as a short answer, such as an id or a letter."""
 
 
-class _Line(msgspec.Struct, frozen=True):
+class _ChatLine(msgspec.Struct, frozen=True):
     prompt: str
     response: str
     source: str = ""
@@ -84,7 +84,7 @@ def read_chat_corpus(path: Path) -> ChatCorpus:
 
 def _read(path: Path) -> list[ChatExample]:
     rows = []
-    for number, row in read_rows(path, _Line, "no prompt and response"):
+    for number, row in read_rows(path, _ChatLine, "no prompt and response"):
         if not row.prompt.strip() or not row.response.strip():
             raise InputError(f"{path}:{number}: an empty prompt or response")
         rows.append(ChatExample(row.prompt, row.response, row.source, row.kind))
@@ -115,7 +115,9 @@ def encode_examples(tokenizer: Any, examples: Sequence[ChatExample]) -> list[Enc
 
 def _render(tokenizer: Any, example: ChatExample) -> tuple[str, str]:
     """Return the text before the answer, and the answer with what ends its turn."""
-    said = defused([Message("user", example.prompt), Message("assistant", example.response)])
+    said = escape_special_tokens(
+        [Message("user", example.prompt), Message("assistant", example.response)]
+    )
     turns = [{"role": turn.role, "content": turn.content} for turn in said]
     prompt = tokenizer.apply_chat_template(turns[:1], tokenize=False, add_generation_prompt=True)
     whole = tokenizer.apply_chat_template(turns, tokenize=False)

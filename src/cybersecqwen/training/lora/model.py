@@ -21,12 +21,12 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAn
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file
-from cybersecqwen.training.lora.memory import Way
+from cybersecqwen.training.lora.memory_plan import MemoryStrategy
 from cybersecqwen.training.lora.recipe import LoraRecipe
 
 
 @dataclass(frozen=True)
-class Base:
+class LoraBase:
     """What is known of a base before its weights are read.
 
     Attributes:
@@ -40,7 +40,7 @@ class Base:
     tokenizer: Any
 
 
-def find_base(source: str) -> Base:
+def find_base(source: str) -> LoraBase:
     """Read a base's configuration and tokenizer.
 
     Raises:
@@ -56,10 +56,10 @@ def find_base(source: str) -> Base:
             f"base {source}: not found: {reason} Offline, give a folder that holds the model "
             "(config.json, tokenizer.json, *.safetensors)"
         ) from error
-    return Base(source, config, tokenizer)
+    return LoraBase(source, config, tokenizer)
 
 
-def load_weights(base: Base, way: Way) -> Any:
+def load_weights(base: LoraBase, way: MemoryStrategy) -> Any:
     """Load a base's weights: bfloat16 (or NF4) for a GPU, float32 for a processor.
 
     Raises:
@@ -156,7 +156,7 @@ def _lean_forward(self: Any, x: Tensor) -> Tensor:
     return added.view_as(out)
 
 
-def base_identity(base: Base) -> dict[str, str]:
+def base_identity(base: LoraBase) -> dict[str, str]:
     """Return a base's identity: hashes of a folder's files, else the hub's revision."""
     folder = Path(base.source)
     if not folder.is_dir():

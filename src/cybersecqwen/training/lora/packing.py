@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from cybersecqwen.training.lora.examples import Encoded
 from cybersecqwen.training.lora.recipe import LoraRecipe
-from cybersecqwen.training.rows import NO_LABEL
+from cybersecqwen.training.specialist.rows import NO_LABEL
 
 
 @dataclass(frozen=True)
-class Row:
+class TokenRow:
     """Tokens that stand in one line, T of them.
 
     Attributes:
@@ -47,64 +47,64 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Rows:
+class TokenRows:
     """All rows of a corpus, and how many examples were too long to be among them."""
 
-    rows: list[Row]
+    rows: list[TokenRow]
     too_long: int
 
 
-def make_rows(examples: Sequence[Encoded], recipe: LoraRecipe) -> Rows:
+def make_rows(examples: Sequence[Encoded], recipe: LoraRecipe) -> TokenRows:
     """Turn examples into rows as the recipe says."""
     if recipe.packing == "wrapped":
-        return Rows(_wrapped(examples, recipe), 0)
+        return TokenRows(_wrapped(examples, recipe), 0)
     fitting = [example for example in examples if len(example) <= recipe.max_tokens]
     singles = [_row(example, recipe) for example in fitting]
     if recipe.packing == "blocks":
         singles = [_joined(group) for group in _filled(singles, recipe.max_tokens)]
-    return Rows(singles, len(examples) - len(fitting))
+    return TokenRows(singles, len(examples) - len(fitting))
 
 
-def _row(example: Encoded, recipe: LoraRecipe) -> Row:
+def _row(example: Encoded, recipe: LoraRecipe) -> TokenRow:
     labels = example.ids.copy()
     if recipe.loss == "answer":
         labels[: example.answer] = NO_LABEL
     final = np.zeros(len(example), dtype=np.bool_)
     final[example.final] = True
-    return Row(example.ids, labels, final=final)
+    return TokenRow(example.ids, labels, final=final)
 
 
-def _joined(rows: Sequence[Row]) -> Row:
+def _joined(rows: Sequence[TokenRow]) -> TokenRow:
     starts = np.cumsum([0, *(len(row) for row in rows)])
-    return Row(
+    return TokenRow(
         np.concatenate([row.ids for row in rows]),
         np.concatenate([row.labels for row in rows]),
         tuple(starts[:-1].tolist()),
     )
 
 
-def _wrapped(examples: Sequence[Encoded], recipe: LoraRecipe) -> list[Row]:
+def _wrapped(examples: Sequence[Encoded], recipe: LoraRecipe) -> list[TokenRow]:
     # In an order of their own, since a corpus is often sorted and neighbours see each other.
     order = np.random.default_rng(recipe.seed).permutation(len(examples))
     rows = [_row(examples[place], recipe) for place in order]
     whole = _joined(rows)
     width = recipe.max_tokens
     cuts = range(0, len(whole), width)
-    return [Row(whole.ids[a : a + width], whole.labels[a : a + width]) for a in cuts]
+    return [TokenRow(whole.ids[a : a + width], whole.labels[a : a + width]) for a in cuts]
 
 
-def _filled(rows: Sequence[Row], capacity: int) -> list[list[Row]]:
+def _filled(rows: Sequence[TokenRow], capacity: int) -> list[list[TokenRow]]:
     """Put rows into as few groups of ``capacity`` tokens as best-fit decreasing finds.
 
     Groups are kept by the room they have left, so that each row costs a look at the lengths, not
     at all groups.
     """
-    by_room: dict[int, list[list[Row]]] = {}
-    groups: list[list[Row]] = []
+    by_room: dict[int, list[list[TokenRow]]] = {}
+    groups: list[list[TokenRow]] = []
     for row in sorted(rows, key=len, reverse=True):
         room = min((r for r in by_room if r >= len(row)), default=None)
         if room is None:
-            group: list[Row] = []
+            group: list[TokenRow] = []
             groups.append(group)
             room = capacity
         else:
@@ -119,13 +119,13 @@ def _filled(rows: Sequence[Row], capacity: int) -> list[list[Row]]:
 
 
 class EpochBatches:
-    """Row numbers of each optimizer step, in an order that the seed and the epoch decide.
+    """TokenRow numbers of each optimizer step, in an order that the seed and the epoch decide.
 
     So a resumed run meets an epoch's rows as the unbroken one did.
 
     Args:
         rows: How many there are.
-        batch: Rows a step; an epoch's last step has what is left.
+        batch: TokenRows a step; an epoch's last step has what is left.
         seed: Of the order.
         epoch: Tells which epoch it is, from 0, when iteration begins.
     """
@@ -145,10 +145,12 @@ class EpochBatches:
             yield order[start : start + self._batch].tolist()
 
 
-def micro_batches(rows: Sequence[Row], tokens_at_once: int, a_pass: int = 0) -> list[list[Row]]:
+def micro_batches(
+    rows: Sequence[TokenRow], tokens_at_once: int, a_pass: int = 0
+) -> list[list[TokenRow]]:
     """Split a step's rows, longest first, so that they take the least time and fit the memory.
 
-    Rows of like length come together, and all of a part are padded to its longest. Parts cost
+    TokenRows of like length come together, and all of a part are padded to its longest. Parts cost
     their tokens, padding included, and ``a_pass`` each; of all ways to cut the sorted rows, the
     cheapest is taken (by dynamic programming over where the last part begins).
 
@@ -169,7 +171,7 @@ def micro_batches(rows: Sequence[Row], tokens_at_once: int, a_pass: int = 0) -> 
         # Of equal costs the longest part: fewer passes.
         begins[end] = np.argmin(costs)
         least[end] = costs[begins[end]]
-    parts: list[list[Row]] = []
+    parts: list[list[TokenRow]] = []
     end = len(ordered)
     while end:
         parts.append(ordered[begins[end] : end])
@@ -177,7 +179,7 @@ def micro_batches(rows: Sequence[Row], tokens_at_once: int, a_pass: int = 0) -> 
     return parts[::-1]
 
 
-def apart(row: Row) -> list[Row]:
+def apart(row: TokenRow) -> list[TokenRow]:
     """Return each example of a row as a row of its own.
 
     They do not see each other in it, so this changes neither what is learnt nor its gradient.
@@ -185,10 +187,10 @@ def apart(row: Row) -> list[Row]:
     if len(row.starts) == 1:
         return [row]
     spans = zip(row.starts, [*row.starts[1:], len(row)], strict=True)
-    return [Row(row.ids[start:end], row.labels[start:end]) for start, end in spans]
+    return [TokenRow(row.ids[start:end], row.labels[start:end]) for start, end in spans]
 
 
-def collate(rows: Sequence[Row], *, flat: bool) -> dict[str, Any]:
+def collate(rows: Sequence[TokenRow], *, flat: bool) -> dict[str, Any]:
     """Return a micro-batch as the model's arguments.
 
     Padding is on the right and needs no mask: under causal attention no token sees what comes
@@ -220,11 +222,11 @@ def collate(rows: Sequence[Row], *, flat: bool) -> dict[str, Any]:
     return made
 
 
-def _laid_out(rows: Sequence[Row]) -> Row:
+def _laid_out(rows: Sequence[TokenRow]) -> TokenRow:
     joined = _joined(rows)
     starts: list[int] = []
     before = 0
     for row in rows:
         starts.extend(before + start for start in row.starts)
         before += len(row)
-    return Row(joined.ids, joined.labels, tuple(starts))
+    return TokenRow(joined.ids, joined.labels, tuple(starts))

@@ -22,18 +22,18 @@ from transformers import set_seed
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import write_json, write_text
 from cybersecqwen.training.checkpoints import last_whole
-from cybersecqwen.training.fitting import processes
+from cybersecqwen.training.hf_trainer import processes
 from cybersecqwen.training.lora.card import CARD_FILE, write_card
 from cybersecqwen.training.lora.examples import ChatCorpus, encode_examples, read_chat_corpus
-from cybersecqwen.training.lora.memory import Plan, Profile, plan_memory, read_shape
+from cybersecqwen.training.lora.memory_plan import MemoryPlan, Profile, plan_memory, read_shape
 from cybersecqwen.training.lora.model import (
-    Base,
+    LoraBase,
     base_identity,
     find_base,
     has_flash_attention,
     load_weights,
 )
-from cybersecqwen.training.lora.packing import Row, Rows, make_rows
+from cybersecqwen.training.lora.packing import TokenRow, TokenRows, make_rows
 from cybersecqwen.training.lora.recipe import LoraRecipe
 from cybersecqwen.training.lora.results import RESULTS_FILE, LoraResults, summarise
 from cybersecqwen.training.lora.trainer import LoraTrainer, Report
@@ -46,11 +46,11 @@ class Job:
     """A fine-tuning that has passed every check that needs no weights."""
 
     recipe: LoraRecipe
-    base: Base
+    base: LoraBase
     corpus: ChatCorpus
-    train: Rows
-    validation: list[Row]
-    plan: Plan
+    train: TokenRows
+    validation: list[TokenRow]
+    plan: MemoryPlan
 
 
 def prepare(recipe: LoraRecipe, corpus: Path, profile: Profile | None = None) -> Job:

@@ -21,16 +21,16 @@ from trl import SFTConfig, SFTTrainer
 
 from cybersecqwen.core.errors import ModelError
 from cybersecqwen.training.checkpoints import MarkWhole
-from cybersecqwen.training.lora.memory import Way
+from cybersecqwen.training.lora.memory_plan import MemoryStrategy
 from cybersecqwen.training.lora.model import (
     adapter_config,
     compile_layers,
     has_flash_attention,
     make_lean,
 )
-from cybersecqwen.training.lora.packing import EpochBatches, Row, apart, collate, micro_batches
+from cybersecqwen.training.lora.packing import EpochBatches, TokenRow, apart, collate, micro_batches
 from cybersecqwen.training.lora.recipe import LoraRecipe
-from cybersecqwen.training.rows import NO_LABEL
+from cybersecqwen.training.specialist.rows import NO_LABEL
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ _LAUNCHING = 4.4e12  # parameters times tokens
 _PASS_ON_PROCESSOR = 64  # tokens
 
 
-class _Tell(TrainerCallback):
+class _LoraProgress(TrainerCallback):
     """Adds time and tokens to the log, and tells whoever listens."""
 
     def __init__(self, trainer: LoraTrainer, report: Report | None) -> None:
@@ -111,9 +111,9 @@ class LoraTrainer(SFTTrainer):
         model: Any,
         tokenizer: Any,
         recipe: LoraRecipe,
-        way: Way,
-        rows: Sequence[Row],
-        validation: Sequence[Row],
+        way: MemoryStrategy,
+        rows: Sequence[TokenRow],
+        validation: Sequence[TokenRow],
         folder: Path,
         report: Report | None = None,
         *,
@@ -159,7 +159,7 @@ class LoraTrainer(SFTTrainer):
             self.model.enable_input_require_grads()
         self.remove_callback(PrinterCallback)  # standard output is the caller's
         self.add_callback(MarkWhole())
-        self.add_callback(_Tell(self, report))
+        self.add_callback(_LoraProgress(self, report))
 
     def start_clock(self, state: TrainerState) -> None:
         """Begin to count time and tokens, on top of what a resumed run's log holds."""
@@ -205,7 +205,7 @@ class LoraTrainer(SFTTrainer):
             "tokens": sum(map(len, rows)),
         }
 
-    def _parts(self, rows: Sequence[Row]) -> list[list[Row]]:
+    def _parts(self, rows: Sequence[TokenRow]) -> list[list[TokenRow]]:
         return micro_batches(rows, self._way.tokens_at_once, self._a_pass)
 
     def training_step(
@@ -263,7 +263,7 @@ class LoraTrainer(SFTTrainer):
         )
         return metrics
 
-    def _measure(self, rows: Sequence[Row]) -> Tensor:
+    def _measure(self, rows: Sequence[TokenRow]) -> Tensor:
         """Return a micro-batch's summed loss, tokens right and in all, answers right and in all."""
         batch = self._prepare_inputs(collate(rows, flat=False))
         out = self.model(**batch, fused_lm_head=True, num_items_in_batch=1)
@@ -304,20 +304,22 @@ class LoraTrainer(SFTTrainer):
         """Nothing is sent anywhere."""
 
 
-def _numbers(rows: Sequence[Row]) -> Dataset:
+def _numbers(rows: Sequence[TokenRow]) -> Dataset:
     # With a fingerprint, else datasets pickles the table for one, which fails with Python 3.12 and
     # pyarrow 26.
     table = InMemoryTable.from_pydict({"row": list(range(len(rows)))})
     return Dataset(table, fingerprint=f"rows-{len(rows)}")
 
 
-def _unlearnt(row: Row) -> Row:
+def _unlearnt(row: TokenRow) -> TokenRow:
     nothing = row.labels.copy()
     nothing[:] = NO_LABEL
-    return Row(row.ids, nothing, row.starts)
+    return TokenRow(row.ids, nothing, row.starts)
 
 
-def _arguments(recipe: LoraRecipe, way: Way, folder: Path, *, validates: bool) -> SFTConfig:
+def _arguments(
+    recipe: LoraRecipe, way: MemoryStrategy, folder: Path, *, validates: bool
+) -> SFTConfig:
     cuda = torch.cuda.is_available()
     fit = recipe.fit
     by_steps = recipe.validate_every > 0

@@ -1,0 +1,1 @@
+"""Output rows and their writers, one module a format."""

@@ -1,0 +1,1 @@
+"""Text tools: cleaning, sentences, search terms."""

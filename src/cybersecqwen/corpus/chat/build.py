@@ -1,0 +1,239 @@
+"""A recipe -> a folder of conversations, whole or not at all, the same bytes every time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from cybersecqwen import __version__
+from cybersecqwen.core.atomic_folder import atomic_folder
+from cybersecqwen.core.files import atomic_write, sha256_file, write_json, write_text
+from cybersecqwen.core.interfaces import Backend
+from cybersecqwen.core.records import (
+    Advisory,
+    Catalogue,
+    ChatExample,
+    CvssVector,
+    Entry,
+    Passage,
+)
+from cybersecqwen.core.taxonomy import shipped_taxonomy
+from cybersecqwen.corpus.chat import report as reporting
+from cybersecqwen.corpus.chat.catalogue_graph import CatalogueGraph, ConfusionNeighbours
+from cybersecqwen.corpus.chat.draft import DraftExample, GenerationContext
+from cybersecqwen.corpus.chat.from_quiz import quiz_drafts
+from cybersecqwen.corpus.chat.generate import ExampleGenerator, main_label
+from cybersecqwen.corpus.chat.keyphrases import KeyphraseModel, telling_words, vocabulary
+from cybersecqwen.corpus.chat.paraphrase import Journal, phrase
+from cybersecqwen.corpus.chat.recipe import ChatRecipe
+from cybersecqwen.corpus.chat.report import PAGE, REPORT, ChatReport
+from cybersecqwen.corpus.chat.sampling import fraction
+from cybersecqwen.corpus.chat.validate import Verifier
+from cybersecqwen.corpus.cleaning.check import check_corpus
+from cybersecqwen.corpus.cleaning.pipeline import Observer, hash_inputs, prepare
+from cybersecqwen.corpus.cleaning.split import Parts
+from cybersecqwen.corpus.records.build import MANIFEST, REMOVED
+from cybersecqwen.corpus.records.rows import CorpusRow, write_lines
+from cybersecqwen.sources.catalogues.cwe_text import read_cwe_text
+from cybersecqwen.sources.catalogues.stix import read_stix
+
+Cutter = Callable[[Iterable[Catalogue]], tuple[Mapping[str, Entry], Iterable[Passage]]]
+"""Merges catalogues and cuts them into passages, as the knowledge base does."""
+
+_LEARNT_FROM = 60_000
+_EXPLAINING = frozenset({"description", "term", "consequence", "mitigation", "prerequisite"})
+
+
+class ChatManifest(msgspec.Struct, frozen=True):
+    """What a corpus was made of and what came out.
+
+    Attributes:
+        package: Version of cybersecqwen.
+        taxonomy: Version of the CWE catalogue.
+        recipe: The recipe, defaults filled in.
+        teacher: Name of the model that phrased answers, or an empty string.
+        inputs: SHA-256 of every file read, by its path in the data folder.
+        outputs: SHA-256 of every other file of the corpus.
+    """
+
+    package: str
+    taxonomy: str
+    recipe: ChatRecipe
+    teacher: str
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Library:
+    """Knowledge sources, their entries and the passages these were cut into."""
+
+    catalogues: list[Catalogue]
+    entries: Mapping[str, Entry]
+    passages: list[Passage]
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The drafts of the two files, and what phrasing came to."""
+
+    train: list[DraftExample]
+    validation: list[DraftExample]
+    phrasing: Counter[str]
+
+
+def build_chat(
+    recipe: ChatRecipe,
+    data: Path,
+    out: Path,
+    cut: Cutter,
+    observe: Observer = lambda stage: None,
+    teacher: Backend | None = None,
+) -> ChatReport:
+    """Build a corpus of conversations: clean records, questions, checks, proof.
+
+    The folder appears at ``out`` at the very end; a build that is killed leaves at most a hidden
+    folder beside it, which the next one removes, and what a teacher has written so far, which the
+    next one uses. Without a teacher the same recipe and inputs give the same bytes. Memory grows
+    with the records: about 2 GiB for 250,000 of them.
+
+    Args:
+        recipe: What to build.
+        data: Folder that the recipe's paths are relative to.
+        out: Folder to make; an earlier corpus there is replaced.
+        cut: Makes passages with the knowledge base's citation ids.
+        observe: Told of each stage.
+        teacher: Puts answers into other words.
+
+    Raises:
+        InputError: A file cannot be read, or ``out`` holds something else.
+        ModelError: The teacher cannot answer at all.
+    """
+    benchmarks = [data / path for path in recipe.benchmarks]
+    knowledge = (recipe.knowledge.cwe, *recipe.knowledge.stix)
+    named = (*(s.path for s in recipe.sources), *recipe.benchmarks, *knowledge)
+    inputs = hash_inputs(data, named)
+    journal = Journal(out.with_name(f".{out.name}.phrased.jsonl"))
+    with atomic_folder(out, MANIFEST) as part:
+        vectors: dict[str, tuple[CvssVector, ...]] = {}
+        work, parts = prepare(recipe, data, observe, lambda record: _note(record, vectors))
+        observe("reading the catalogues and learning which words point to which weakness")
+        library = _read_library(recipe, data, cut)
+        shelf = _shelve(recipe, library, parts)
+        rows = recipe.mapping.rows + recipe.analyst.rows + recipe.validation
+        rows += recipe.quiz.rows if recipe.quiz else 0
+        verifier = Verifier(recipe.limits, shipped_taxonomy(), rows)
+        asker = ExampleGenerator(recipe, shelf, vectors, verifier, benchmarks)
+        made = _make(recipe, parts, library, asker, observe)
+        if teacher:
+            observe(f"asking {teacher.name} to phrase {len(made.train):,} answers")
+            made = _phrased(made, recipe, teacher, verifier, journal)
+        observe("writing, and checking what was written")
+        for name in ("train", "validation"):
+            _write(part / f"{name}.jsonl", _mixed(getattr(made, name), recipe.seed))
+        write_lines(part / REMOVED, work.removed)
+        after = check_corpus(part, benchmarks, recipe.near_duplicate) if made.train else None
+        report = reporting.describe(recipe, work, asker, made.train, made.validation, after)
+        report = msgspec.structs.replace(report, phrasing=dict(made.phrasing))
+        write_json(part / REPORT, report)
+        write_text(part / PAGE, reporting.render_markdown(report))
+        _write_manifest(part, recipe, teacher, inputs)
+    journal.remove()
+    return report
+
+
+def _note(record: Advisory, vectors: dict[str, tuple[CvssVector, ...]]) -> None:
+    if record.cvss:
+        name = record.id.upper()
+        vectors[name] = vectors.get(name, ()) + record.cvss
+
+
+def _read_library(recipe: ChatRecipe, data: Path, cut: Cutter) -> _Library:
+    catalogues = [read_cwe_text(data / recipe.knowledge.cwe)]
+    catalogues += [read_stix(data / path) for path in recipe.knowledge.stix]
+    entries, passages = cut(catalogues)
+    return _Library(catalogues, entries, list(passages))
+
+
+def _shelve(recipe: ChatRecipe, library: _Library, parts: Parts) -> GenerationContext:
+    entries, held = library.entries, library.passages
+    books = CatalogueGraph(entries, held, shipped_taxonomy())
+    explaining = (
+        p.text for p in held if p.kind in _EXPLAINING and p.id.startswith(("CWE", "CAPEC"))
+    )
+    weaknesses = [e.id for e in books.entries.values() if e.kind == "weakness"]
+    telling = telling_words({cwe: books.telling_text(cwe) for cwe in weaknesses})
+    evidence = KeyphraseModel(vocabulary(explaining), telling)
+    labelled = sorted(parts.train, key=lambda row: fraction(f"{recipe.seed} learn {row.id}"))
+    evidence.learn([(row.text, main_label(row)) for row in labelled[:_LEARNT_FROM]])
+    both = [
+        (row.labels.nvd[0], row.labels.cna[0])
+        for row in parts.train
+        if row.labels.nvd and row.labels.cna
+    ]
+    counts = Counter(main_label(row) for row in parts.train)
+    return GenerationContext(books, evidence, ConfusionNeighbours(both, counts, books))
+
+
+def _make(
+    recipe: ChatRecipe, parts: Parts, library: _Library, asker: ExampleGenerator, observe: Observer
+) -> _Made:
+    observe("making validation questions")
+    quiz_rows = recipe.quiz.rows if recipe.quiz else 0
+    share = recipe.validation / max(recipe.mapping.rows + recipe.analyst.rows + quiz_rows, 1)
+    analyst, mapped = round(share * recipe.analyst.rows), round(share * recipe.mapping.rows)
+    validation = asker.ask(_labelled(parts.validation), analyst, mapped)
+    observe("making training questions")
+    train = asker.ask(_labelled(parts.train), recipe.analyst.rows, recipe.mapping.rows)
+    if recipe.quiz:
+        observe("making quiz questions")
+        found = quiz_drafts(
+            recipe, recipe.quiz, library.catalogues, library.entries, library.passages
+        )
+        validation += asker.accept(found["validation"], round(share * quiz_rows))
+        train += asker.accept(found["train"], quiz_rows)
+    return _Made(train, validation, Counter())
+
+
+def _labelled(rows: Sequence[CorpusRow]) -> list[CorpusRow]:
+    return [row for row in rows if main_label(row) and not row.familiar]
+
+
+def _phrased(
+    made: _Made, recipe: ChatRecipe, teacher: Backend, verifier: Verifier, journal: Journal
+) -> _Made:
+    """Put the training answers into the teacher's words; validation stays as it is."""
+    train, outcomes = phrase(made.train, teacher, recipe.teacher, recipe.seed, verifier, journal)
+    return _Made(train, made.validation, outcomes)
+
+
+def _mixed(drafts: Sequence[DraftExample], seed: int) -> list[DraftExample]:
+    """Return the drafts in an order in which any first part is a sample of the whole."""
+    return sorted(drafts, key=lambda draft: fraction(f"{seed} mix {draft.kind} {draft.prompt}"))
+
+
+def example(draft: DraftExample) -> ChatExample:
+    """Return a draft as training data; its source names the record, then the passages."""
+    names = [draft.record, *(passage.id for passage in draft.passages)]
+    source = " ".join(dict.fromkeys(name for name in names if name))
+    return ChatExample(draft.prompt, draft.response, source, draft.kind)
+
+
+def _write(path: Path, drafts: Iterable[DraftExample]) -> None:
+    encoder = msgspec.json.Encoder()
+    with atomic_write(path) as stream:
+        for draft in drafts:
+            stream.write(encoder.encode(example(draft)) + b"\n")
+
+
+def _write_manifest(
+    part: Path, recipe: ChatRecipe, teacher: Backend | None, inputs: dict[str, str]
+) -> None:
+    outputs = {file.name: sha256_file(file) for file in sorted(part.iterdir())}
+    version, name = shipped_taxonomy().version, teacher.name if teacher else ""
+    manifest = ChatManifest(__version__, version, recipe, name, inputs, outputs)
+    write_json(part / MANIFEST, manifest)

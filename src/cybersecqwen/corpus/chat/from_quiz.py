@@ -1,0 +1,103 @@
+"""Quiz questions as conversations: with the book closed, or open at several pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from random import Random
+
+from cybersecqwen.core.prompts import LETTERS, render_question
+from cybersecqwen.core.records import Catalogue, Entry, Passage, Question
+from cybersecqwen.corpus.chat.draft import DraftExample, cite, shuffled
+from cybersecqwen.corpus.chat.recipe import ChatRecipe, Quiz
+from cybersecqwen.corpus.chat.sampling import fraction
+from cybersecqwen.corpus.chat.templates.multiple_choice import STYLES, UNREASONED, answered
+from cybersecqwen.corpus.quiz.build import split
+from cybersecqwen.corpus.quiz.catalogue_links import CatalogueLinks
+from cybersecqwen.corpus.quiz.generate import Origin, ask
+from cybersecqwen.corpus.quiz.recipe import QuizRecipe
+from cybersecqwen.corpus.quiz.rows import QuizRow, QuizTally
+
+_NEGATED = re.compile(r"\b(?:NOT|EXCEPT|not|except)\b")
+_OTHERS = 3
+"""Passages that do not decide, shown beside the one that does."""
+
+
+def quiz_drafts(
+    recipe: ChatRecipe,
+    quiz: Quiz,
+    catalogues: Sequence[Catalogue],
+    entries: Mapping[str, Entry],
+    passages: Iterable[Passage],
+) -> dict[str, list[DraftExample]]:
+    """Return questions by part (``train``, ``validation``), pages held out whole.
+
+    Each part's come in an order that is a sample of all kinds; some may be asked for and not be
+    there, where the pages do not give as many.
+
+    Args:
+        recipe: Of the whole corpus: benchmarks, thresholds and the seed.
+        quiz: How many, and how many of one kind.
+        catalogues: Knowledge sources.
+        entries: Their entries by id.
+        passages: What these were cut into.
+    """
+    library = CatalogueLinks(entries, passages)
+    origins = {
+        entry.id: Origin(catalogue.name, catalogue.version)
+        for catalogue in reversed(catalogues)
+        for entry in catalogue.entries
+    }
+    plan = QuizRecipe(
+        name=recipe.name,
+        sources=(recipe.knowledge.cwe, *recipe.knowledge.stix),
+        seed=recipe.seed,
+        per_page=quiz.per_page,
+        per_kind=quiz.per_kind,
+        validation_every=quiz.validation_every,
+        near_duplicate=recipe.near_duplicate,
+    )
+    parts = split(ask(library, origins, plan, QuizTally()), library, plan)
+    return {
+        name: [_draft(row, rows, quiz, recipe.seed, entries) for row in _mixed(rows, recipe.seed)]
+        for name, rows in parts.items()
+    }
+
+
+def _mixed(rows: Sequence[QuizRow], seed: int) -> list[QuizRow]:
+    return sorted(rows, key=lambda row: fraction(f"{seed} quiz {row.id}"))
+
+
+def _draft(
+    row: QuizRow, rows: Sequence[QuizRow], quiz: Quiz, seed: int, entries: Mapping[str, Entry]
+) -> DraftExample:
+    """Return a question as a conversation; its wrong passages are other questions' right ones."""
+    draw = Random(f"{seed} {row.id}")
+    is_open = draw.random() < quiz.open_book
+    used = _passage(row, entries)
+    shown: list[Passage] = []
+    if is_open:
+        alike = [other for other in draw.sample(rows, min(60, len(rows))) if other.page != row.page]
+        alike.sort(key=lambda other: other.kind != row.kind)
+        shown = shuffled([used, *(_passage(other, entries) for other in alike[:_OTHERS])], draw)
+    # Where the exception is asked for, the passage is no reason for the right option.
+    style = draw.choice(UNREASONED if _NEGATED.search(row.question) else STYLES)
+    letter = LETTERS[row.answer]
+    question = Question(
+        id=row.id, task="", prompt="", gold="", choices=row.choices, text=row.question
+    )
+    reason = f"{row.right.rstrip('.')} {cite(used, 'open' if is_open else 'closed')}."
+    return DraftExample(
+        kind="quiz-open" if is_open else "quiz-closed",
+        prompt=render_question(question, style, passages=shown)[0].content,
+        response=answered(letter, style, reason),
+        record="",
+        passages=(used,),
+        gold=letter,
+        reads="choice",
+        options=len(row.choices),
+    )
+
+
+def _passage(row: QuizRow, entries: Mapping[str, Entry]) -> Passage:
+    return Passage(row.passage, entries[row.page].name, row.kind, row.evidence)

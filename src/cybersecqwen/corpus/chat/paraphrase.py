@@ -1,0 +1,177 @@
+"""A language model puts answers into other words; what it changes in substance is thrown away."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.interfaces import Backend, Message, Sampling
+from cybersecqwen.corpus.chat.draft import DraftExample
+from cybersecqwen.corpus.chat.recipe import ParaphraseTeacher
+from cybersecqwen.corpus.chat.validate import ID_REGEX, Verifier
+
+Outcome = Literal[
+    "phrased",
+    "gave up",
+    "cut off",
+    "unchanged",
+    "ids",
+    "numbers",
+    "quotations",
+    "last line",
+    "check",
+]
+"""What came of asking. All but ``phrased`` leave the answer as it was: the teacher gave up, was cut
+off, said the same; lost or added ids, numbers or quotations; changed the last line; or wrote what
+the checks of every row throw away."""
+
+INSTRUCTION = (
+    "Rewrite the answer below so that it reads naturally. Say the same and nothing else: keep "
+    "every identifier, number, citation in square brackets and text in quotation marks exactly as "
+    "it stands, and if the last line is an identifier, a letter or a vector alone, keep that line. "
+    "Do not lengthen it. Reply with the rewritten answer only."
+)
+_NUMBER = re.compile(r"\d+(?:\.\d+)*")
+_QUOTATION = re.compile(r'"([^"]+)"')
+_FEWEST_WORDS = 6
+
+
+class _JournalLine(msgspec.Struct, frozen=True):
+    key: str
+    text: str
+    finish: str
+
+
+class Journal:
+    """What a teacher has written so far: a killed build takes up from here.
+
+    Args:
+        path: JSONL file; made when the first line is written.
+
+    Raises:
+        InputError: The file is there and cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[str, _JournalLine] = {}
+        decode = msgspec.json.Decoder(_JournalLine).decode
+        try:
+            whole = path.read_bytes() if path.exists() else b""
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error}") from error
+        for line in whole.split(b"\n"):
+            try:
+                entry = decode(line)
+            except msgspec.DecodeError:
+                continue  # the line that was being written when the build was killed
+            self._known[entry.key] = entry
+        self._torn = bool(whole) and not whole.endswith(b"\n")
+
+    def get(self, key: str) -> _JournalLine | None:
+        """Return what was written under a key."""
+        return self._known.get(key)
+
+    def add(self, line: _JournalLine) -> None:
+        """Write a line, and see to it that it is on the disk."""
+        self._known[line.key] = line
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("ab") as stream:
+            stream.write((b"\n" if self._torn else b"") + msgspec.json.encode(line) + b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        self._torn = False
+
+    def remove(self) -> None:
+        """Delete the file: the build is done."""
+        self._path.unlink(missing_ok=True)
+
+
+def phrase(
+    drafts: Sequence[DraftExample],
+    teacher: Backend,
+    options: ParaphraseTeacher,
+    seed: int,
+    verifier: Verifier,
+    journal: Journal,
+) -> tuple[list[DraftExample], Counter[str]]:
+    """Return the drafts with answers in the teacher's words where these pass, and the outcomes.
+
+    Answers of a letter or an id alone are left as they are. What the journal knows is not asked
+    again.
+    """
+    places = [place for place, d in enumerate(drafts) if len(d.response.split()) >= _FEWEST_WORDS]
+    keys = {place: _key(teacher.name, options, seed, drafts[place]) for place in places}
+    missing = [place for place in places if journal.get(keys[place]) is None]
+    sampling = Sampling(
+        temperature=options.temperature,
+        max_tokens=options.max_tokens,
+        seed=seed,
+        # A build that was killed asks the rest as it would have.
+        first_index=places.index(missing[0]) if missing else 0,
+    )
+    answers = teacher.generate(_conversations(drafts, missing), sampling)
+    for place, answer in zip(missing, answers, strict=True):
+        journal.add(_JournalLine(keys[place], answer.text, answer.finish))
+    outcomes: Counter[str] = Counter()
+    phrased = list(drafts)
+    for place in places:
+        line = journal.get(keys[place])
+        if line is None:
+            raise AssertionError("every missing answer was asked for")
+        new = replace(drafts[place], response=line.text.strip())
+        outcome = _outcome(drafts[place], new, line.finish, verifier)
+        outcomes[outcome] += 1
+        if outcome == "phrased":
+            phrased[place] = new
+    return phrased, outcomes
+
+
+def _conversations(
+    drafts: Sequence[DraftExample], places: Sequence[int]
+) -> Iterator[tuple[Message, ...]]:
+    for place in places:
+        draft = drafts[place]
+        text = f"{INSTRUCTION}\n\nQuestion:\n{draft.prompt}\n\nAnswer:\n{draft.response}"
+        yield (Message("user", text),)
+
+
+def _outcome(old: DraftExample, new: DraftExample, finish: str, verifier: Verifier) -> Outcome:
+    checks: tuple[tuple[Outcome, bool], ...] = (
+        ("gave up", finish != "error" and bool(new.response)),
+        ("cut off", finish == "stop"),
+        ("unchanged", new.response != old.response),
+        ("ids", _same(ID_REGEX, old, new)),
+        ("numbers", _same(_NUMBER, old, new)),
+        ("quotations", _same(_QUOTATION, old, new)),
+        ("last line", not old.gold or _last(old) == _last(new) or not _alone(old)),
+        ("check", verifier.fault(new) is None),
+    )
+    return next((name for name, holds in checks if not holds), "phrased")
+
+
+def _same(pattern: re.Pattern[str], old: DraftExample, new: DraftExample) -> bool:
+    return set(pattern.findall(old.response)) == set(pattern.findall(new.response))
+
+
+def _last(draft: DraftExample) -> str:
+    return draft.response.rstrip().rpartition("\n")[2]
+
+
+def _alone(draft: DraftExample) -> bool:
+    return _last(draft) == draft.gold
+
+
+def _key(name: str, options: ParaphraseTeacher, seed: int, draft: DraftExample) -> str:
+    parts = [name, INSTRUCTION, str(options.temperature), str(options.max_tokens), str(seed)]
+    whole = "\0".join([*parts, draft.prompt, draft.response])
+    return hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,0 +1,193 @@
+"""The recipe of a corpus of conversations: every choice that makes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import yaml
+from msgspec import Meta
+
+from cybersecqwen.core.config import Recipe, load_recipe
+from cybersecqwen.core.records import Labeller
+from cybersecqwen.corpus.records.recipe import CorpusRecipe, NearDuplicate, RecordsRecipe, Share
+
+Count = Annotated[int, Meta(ge=0)]
+Weight = Annotated[float, Meta(gt=0)]
+
+MappingAnswer = Literal["protocol", "justified", "id"]
+"""How a description is mapped: in the published protocols' words, in ours with a reason, or by the
+id alone."""
+
+AnalystKind = Literal[
+    "weakness",
+    "difference",
+    "gain",
+    "check",
+    "fix",
+    "pattern",
+    "technique",
+    "vector",
+    "severity",
+    "metric",
+    "choice-weakness",
+    "choice-advice",
+    "choice-pattern",
+    "choice-metric",
+]
+
+
+class Knowledge(Recipe, frozen=True):
+    """Where answers find what they cite.
+
+    Attributes:
+        cwe: MITRE's catalogue, JSON or XML, relative to the data folder.
+        stix: ATT&CK and CAPEC bundles.
+    """
+
+    cwe: str
+    stix: tuple[str, ...] = ()
+
+
+class Draw(Recipe, frozen=True):
+    """Which records are drawn.
+
+    Attributes:
+        years: First and last year of publication, or of the id where no date is known.
+        half_life: Years after which a record counts half as much; 0: all count alike.
+        balance: Exponent by which a weakness counts less the more records it has: 0 draws them as
+            they come, 1 draws every weakness equally often.
+    """
+
+    years: tuple[int, int] = (1999, 2100)
+    half_life: Annotated[float, Meta(ge=0)] = 0.0
+    balance: Annotated[float, Meta(ge=0, le=1)] = 0.0
+
+
+class Mapping(Recipe, frozen=True):
+    """Descriptions to be mapped to a weakness.
+
+    Attributes:
+        rows: How many to train on.
+        answers: How often each way to ask, in proportion.
+        labellers: How often each labeller's convention, in proportion.
+        draw: Of which records.
+    """
+
+    rows: Count
+    answers: dict[MappingAnswer, Weight]
+    labellers: dict[Labeller, Weight]
+    draw: Draw = Draw()
+
+
+class Analyst(Recipe, frozen=True):
+    """Questions about a record.
+
+    Attributes:
+        rows: How many to train on.
+        kinds: How often each kind, in proportion.
+        draw: Of which records.
+    """
+
+    rows: Count
+    kinds: dict[AnalystKind, Weight]
+    draw: Draw = Draw()
+
+
+class Quiz(Recipe, frozen=True):
+    """Multiple-choice questions about the catalogues.
+
+    Attributes:
+        rows: How many to train on.
+        open_book: Share that is asked with passages in front, one of which decides.
+        per_page: Questions of one kind on one page, at most.
+        per_kind: Questions of one kind, at most, before checks.
+        validation_every: One page in so many is held out whole.
+    """
+
+    rows: Count
+    open_book: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    per_page: Annotated[int, Meta(ge=1)] = 2
+    per_kind: Annotated[int, Meta(ge=1)] = 400
+    validation_every: Annotated[int, Meta(ge=2)] = 6
+
+
+class Limits(Recipe, frozen=True):
+    """What a row may be.
+
+    Attributes:
+        description: Characters of a description, at most; longer ones are not drawn.
+        prompt: Tokens of a prompt, at most, as ``tokens.estimate`` counts.
+        response: Likewise of a response.
+        stock: Share of all rows that may have one sentence of an answer in common, its quotations
+            and numbers aside.
+        alike: From where on two descriptions are too much alike to be both in the corpus.
+    """
+
+    description: Count = 1_500
+    prompt: Count = 1_200
+    response: Count = 320
+    stock: Share = 0.01
+    alike: NearDuplicate = NearDuplicate(ngram=8, containment=0.9, cosine=0.9)
+
+
+class ParaphraseTeacher(Recipe, frozen=True):
+    """How a language model is asked to put answers into other words.
+
+    Attributes:
+        temperature: Of its sampling; 0 is greedy.
+        max_tokens: Of an answer.
+    """
+
+    temperature: Annotated[float, Meta(ge=0)] = 0.7
+    max_tokens: Annotated[int, Meta(ge=1)] = 400
+
+
+class ChatRecipe(RecordsRecipe, frozen=True, kw_only=True):
+    """A corpus of conversations, from raw records and catalogues to training files.
+
+    Attributes:
+        kind: Tells it from other kinds of corpora.
+        knowledge: What answers cite.
+        mapping: Descriptions to be mapped.
+        analyst: Questions about records.
+        quiz: Questions about the catalogues.
+        validation: Rows to validate on, from records held out, in the mixture's proportions.
+        limits: What a row may be.
+        teacher: For builds with a teacher.
+        seed: Of every draw.
+    """
+
+    kind: Literal["chat"]
+    knowledge: Knowledge
+    mapping: Mapping
+    analyst: Analyst
+    quiz: Quiz | None = None
+    validation: Count = 0
+    limits: Limits = Limits()
+    teacher: ParaphraseTeacher = ParaphraseTeacher()
+    seed: int = 42
+
+
+class _RecipeKind(msgspec.Struct):
+    kind: str = "records"
+
+
+def load_corpus_recipe(path: Path) -> CorpusRecipe | ChatRecipe:
+    """Read a recipe of either kind; ``kind: chat`` tells it.
+
+    Raises:
+        InputError: The file cannot be read or has a wrong or unknown key.
+    """
+    if _kind(path) == "chat":
+        return load_recipe(path, ChatRecipe)
+    return load_recipe(path, CorpusRecipe)
+
+
+def _kind(path: Path) -> str:
+    """Return what the file says it is; whatever is wrong with it, its own type will say better."""
+    try:
+        return msgspec.convert(yaml.safe_load(path.read_text("utf-8")), _RecipeKind).kind
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError):
+        return "records"

@@ -1,0 +1,83 @@
+"""What a line of training data is about, whether it is a corpus row or a conversation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from cybersecqwen.corpus.records.rows import CVE_ID, Labels
+
+_MARKERS = ("CVE Description:", "**Text:**", "**Question:**")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A line of training data.
+
+    Attributes:
+        cve: CVE id it is about, or an empty string.
+        text: What a model reads, without the instructions around it.
+        answer: What it is to answer.
+        also: Further texts of it that must not be anybody else's: the whole conversation.
+    """
+
+    cve: str
+    text: str
+    answer: str
+    also: tuple[str, ...] = ()
+
+
+class _SubjectLine(msgspec.Struct):
+    id: str = ""
+    cve: str = ""
+    source: str = ""
+    text: str = ""
+    description: str = ""
+    prompt: str = ""
+    response: str = ""
+    messages: list[dict[str, str]] = []
+    labels: Labels | None = None
+    kind: str = ""
+
+
+_DECODER = msgspec.json.Decoder(_SubjectLine)
+
+
+def subject(prompt: str) -> str:
+    """Return the part of a prompt after the words that introduce its subject, else all of it."""
+    for marker in _MARKERS:
+        if marker in prompt:
+            return prompt.split(marker, 1)[1].strip()
+    return prompt.strip()
+
+
+def read_example(line: bytes) -> Example:
+    """Read a corpus row, a prompt and response, or a conversation of messages.
+
+    Raises:
+        msgspec.MsgspecError: The line is no such object.
+        ValueError: It has no text.
+    """
+    row = _DECODER.decode(line)
+    match = CVE_ID.search(f"{row.id} {row.cve} {row.source}")
+    cve = match[0].upper() if match else ""
+    if text := row.text or row.description:
+        return Example(cve, text, repr(row.labels))
+    said = {turn.get("role", ""): turn.get("content", "") for turn in row.messages}
+    prompt = row.prompt or said.get("user", "")
+    answer = row.response or said.get("assistant", "")
+    about = subject(prompt)
+    if not about:
+        raise ValueError("no text: neither text, description, prompt nor a user's message")
+    if row.kind:
+        text, whole = texts_of(prompt, answer)
+        return Example(cve, text, answer, (whole,))
+    # A question may quote a benchmark in its answer; a description's answer is only its label.
+    whole = about if "CVE Description:" in prompt else f"{about}\n{answer}"
+    return Example(cve, whole, answer)
+
+
+def texts_of(prompt: str, answer: str) -> tuple[str, str]:
+    """Return what of a conversation is compared with benchmarks: its subject, and all of it."""
+    return subject(prompt), f"{prompt}\n{answer}"

@@ -1,0 +1,1 @@
+"""Question and answer templates of the conversation corpus, one module a subject."""

@@ -1,0 +1,269 @@
+"""Description to weakness: the id alone, or with a reason that says something."""
+
+from __future__ import annotations
+
+from random import Random
+
+from cybersecqwen.core.prompts import CWE_ID_BY, CWE_JUSTIFIED
+from cybersecqwen.core.records import Labeller, Passage
+from cybersecqwen.core.taxonomy import Taxonomy
+from cybersecqwen.core.text.clean import words
+from cybersecqwen.corpus.chat.catalogue_graph import quoted
+from cybersecqwen.corpus.chat.draft import (
+    LABELLER_NAMES,
+    DraftExample,
+    GenerationContext,
+    LabelledRecord,
+    ask,
+    capital,
+    cite,
+    describe,
+)
+
+_ID_ALONE: dict[Labeller, tuple[str, ...]] = {
+    "nvd": (
+        "Which CWE would NVD assign to this vulnerability? Reply with the CWE ID alone.",
+        "Give the CWE ID that NVD's analysts would choose, and nothing else.",
+        "Name the weakness behind this CVE as NVD labels it: the CWE ID only.",
+        "NVD mapping, please. One CWE ID, no explanation.",
+        "Labelling convention: NVD. Answer with one CWE ID.",
+    ),
+    "cna": (
+        "Which CWE would the vendor (CNA) put into its own record? Reply with the CWE ID alone.",
+        "Give the CWE ID that the CNA would choose for this CVE, and nothing else.",
+        "Name the weakness behind this CVE as the vendor's own advisory would: the CWE ID only.",
+        "CNA mapping, please. One CWE ID, no explanation.",
+        "Labelling convention: CNA. Answer with one CWE ID.",
+    ),
+}
+_JUSTIFIED: dict[Labeller, tuple[str, ...]] = {
+    "nvd": (
+        "Which CWE would NVD assign here? Give the reason in a sentence or two, then the CWE ID "
+        "alone on the last line.",
+        "Map this CVE to the weakness that NVD would name. Say briefly what in the text decides "
+        "it. Last line: the CWE ID and nothing else.",
+        "Read the description and find its root weakness by NVD's convention. A short reason "
+        "first; the last line holds only the CWE ID.",
+        "I am triaging this record and need NVD's CWE for it. Explain in short and end with a "
+        "line that is just the ID.",
+        "What is the CWE, as NVD's analysts would see it? Justify it from the text, then write "
+        "the ID on a line of its own.",
+    ),
+    "cna": (
+        "Which CWE would the vendor (CNA) assign here? Give the reason in a sentence or two, then "
+        "the CWE ID alone on the last line.",
+        "Map this CVE to the weakness that its CNA would name. Say briefly what in the text "
+        "decides it. Last line: the CWE ID and nothing else.",
+        "Read the description and find its root weakness by the CNA's convention. A short reason "
+        "first; the last line holds only the CWE ID.",
+        "We are the vendor and fill in our own CVE record. Which CWE belongs there? Explain in "
+        "short and end with a line that is just the ID.",
+        "What is the CWE, as the CNA that published this would see it? Justify it from the text, "
+        "then write the ID on a line of its own.",
+    ),
+}
+_WHICH = (
+    "Which weakness is behind this vulnerability, and why that one?",
+    "What is the root cause here in CWE terms? Give your reasons.",
+    "A colleague asks why this is not the neighbouring CWE. Which one is it, and what decides?",
+    "Name the CWE and show me the words in the record that support it.",
+    "Explain the weakness in this record so that I can defend the mapping.",
+)
+_KIN_EXACT = (
+    "{other} is its parent and says less.",
+    "Its parent, {other}, would be less exact.",
+    "{other} also covers it, but more broadly.",
+)
+_KIN_NARROW = (
+    "Nothing in the text goes as far as {other}, which is narrower.",
+    "{other} would be narrower than what the text supports.",
+    "The text gives no ground for the narrower {other}.",
+)
+_UNLISTED = (
+    "{other} would be narrower, but NVD's simplified list of weaknesses does not hold it.",
+    "NVD works with a shorter list, which leaves out the narrower {other}.",
+)
+_COMMON = frozenset(
+    (
+        "improper",
+        "incorrect",
+        "of",
+        "in",
+        "the",
+        "a",
+        "to",
+        "use",
+        "and",
+        "or",
+        "with",
+        "by",
+        "for",
+        "from",
+        "on",
+    )
+)
+_OTHER = (
+    "In {other}, by contrast, {brief}.",
+    "{other} is close, but there {brief}.",
+    "Not {other}, where {brief}.",
+    "With {other}, {brief}; the text does not describe that.",
+)
+
+
+def map_protocol(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> DraftExample:
+    """Ask as the published protocols do (``core.prompts``); a reason, then the id."""
+    prompt = CWE_JUSTIFIED.question.format(text=case.text)
+    return _justified("map", prompt, case, shelf, rng)
+
+
+def map_justified(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> DraftExample:
+    """Ask for a labeller's weakness in words of our own; a reason, then the id."""
+    prompt = ask(rng.choice(_JUSTIFIED[case.labeller]), describe(case))
+    return _justified(f"map-{case.labeller}", prompt, case, shelf, rng)
+
+
+def map_id(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> DraftExample:
+    """Ask for the id alone."""
+    if rng.random() < 0.3:
+        prompt = CWE_ID_BY[case.labeller].question.format(text=case.text)
+    else:
+        prompt = ask(rng.choice(_ID_ALONE[case.labeller]), describe(case))
+    kind = f"map-id-{case.labeller}"
+    return DraftExample(
+        kind, prompt, case.cwe, case.record, _pages(shelf, case.cwe), case.cwe, "cwe"
+    )
+
+
+def which_weakness(
+    case: LabelledRecord, shelf: GenerationContext, rng: Random
+) -> DraftExample | None:
+    """Ask which weakness it is and why, with the entries cited."""
+    own = shelf.books.first(case.cwe)
+    if own is None or not case.findings:
+        return None
+    parts = [f"{shelf.books.named(case.cwe)} {cite(own, 'closed')}."]
+    parts += [_because(case, shelf, rng)]
+    used = [own]
+    other = nearest(case, shelf, rng)
+    theirs = shelf.books.first(other[0]) if other else None
+    if other and theirs:
+        name = f"{shelf.books.named(other[0])} {cite(theirs, 'closed')}"
+        parts.append(_contrast(other, name, shelf, rng))
+        used.append(theirs)
+    prompt = ask(rng.choice(_WHICH), describe(case))
+    return DraftExample("weakness", prompt, " ".join(parts), case.record, tuple(used))
+
+
+def nearest(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> tuple[str, str] | None:
+    """Return a weakness that is easily taken for the label, and its relation, or None.
+
+    It is one of the three nearest of those that the text does not speak of. Where it does speak
+    of a child that view CWE-1003 lacks and the label is NVD's, the relation is ``unlisted``: NVD
+    maps by that view (https://nvd.nist.gov/vuln/categories).
+    """
+    mine = shelf.evidence.points_to(case.text, case.cwe)
+    found = []
+    for name, relation in shelf.neighbours.near(case.cwe)[:8]:
+        if shelf.books.first(name) is None:
+            continue
+        spoken = speaks_of(case, name, shelf)
+        if relation == "child" and spoken:
+            if case.labeller == "nvd" and _only_label_listed(case.cwe, name, shelf):
+                found.append((name, "unlisted"))
+        elif relation == "parent" or (
+            not spoken and shelf.evidence.points_to(case.text, name) < 0.6 * mine
+        ):
+            found.append((name, relation))
+    # Weaknesses so general that MITRE discourages them are hardly anybody's nearest neighbour.
+    taxonomy = shelf.books.taxonomy
+    exact = [f for f in found if f[1] != "other" or _usage(f[0], taxonomy) != "discouraged"]
+    return rng.choice((exact or found)[:3]) if found else None
+
+
+def _usage(cwe: str, taxonomy: Taxonomy) -> str:
+    entry = taxonomy.get(cwe)
+    return entry.usage if entry else ""
+
+
+def speaks_of(case: LabelledRecord, name: str, shelf: GenerationContext) -> bool:
+    """Whether the text has words that tell a weakness from the label, or evidence for it."""
+    if shelf.evidence.points_to(case.text, name) > 0:
+        return True
+    own = set(words(shelf.books.taxonomy.name(case.cwe)))
+    telling = set(words(shelf.books.taxonomy.name(name))) - own - _COMMON
+    return bool(telling & set(words(case.text)))
+
+
+def _only_label_listed(cwe: str, other: str, shelf: GenerationContext) -> bool:
+    mine, theirs = shelf.books.taxonomy.get(cwe), shelf.books.taxonomy.get(other)
+    return bool(mine and mine.in_1003 and theirs and not theirs.in_1003)
+
+
+def _justified(
+    kind: str, prompt: str, case: LabelledRecord, shelf: GenerationContext, rng: Random
+) -> DraftExample:
+    parts = [_because(case, shelf, rng)]
+    used = [case.cwe]
+    other = nearest(case, shelf, rng) if case.findings and rng.random() < 0.45 else None
+    if other:
+        # By name alone: some readers take no answer that names two ids.
+        parts.append(_contrast(other, shelf.books.short_name(other[0]), shelf, rng))
+        used.append(other[0])
+    response = f"{' '.join(parts)}\n\n{case.cwe}"
+    return DraftExample(kind, prompt, response, case.record, _pages(shelf, *used), case.cwe, "cwe")
+
+
+def _pages(shelf: GenerationContext, *pages: str) -> tuple[Passage, ...]:
+    return tuple(p for page in pages if (p := shelf.books.first(page)))
+
+
+def _because(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> str:
+    name = shelf.books.short_name(case.cwe)
+    brief = shelf.books.brief(case.cwe, rng)
+    if not case.findings:
+        return _without_words(case, name, brief, rng)
+    said = quoted(case.quotes)
+    many = len(case.quotes) > 1
+    return rng.choice(
+        (
+            f"The text says {said}: {brief}. That is {name}.",
+            f"{said} {'point' if many else 'points'} to {name}: {brief}.",
+            f"{capital(brief)}, as {said} {'show' if many else 'shows'}; that is {name}.",
+            f"{said}: {brief}, which is {name}.",
+            f"What decides is {said}. In {name}, {brief}.",
+            f"The record speaks of {said}, so {brief}: {name}.",
+            f"{name}, going by {said}: {brief}.",
+            f"{said} {'are' if many else 'is'} what {name} is about.",
+            f"The flaw is {name}; the words for it are {said}.",
+        )
+    )
+
+
+def _without_words(case: LabelledRecord, name: str, brief: str, rng: Random) -> str:
+    who = capital(LABELLER_NAMES[case.labeller])
+    if case.facts.gains:
+        said = quoted(case.facts.gains[:1])
+        return rng.choice(
+            (
+                f"The text gives the effect, {said}, rather than the flaw. {who} files it as "
+                f"{name}: {brief}.",
+                f"No phrase names the flaw outright. {who} takes {said} to follow from {name}: "
+                f"{brief}.",
+                f"Going by the effect, {said}, this is filed as {name}: {brief}.",
+            )
+        )
+    return rng.choice(
+        (
+            f"No phrase names the flaw outright; {who} files what is described as {name}: {brief}.",
+            f"The flaw has to be inferred. {who}'s label is {name}: {brief}.",
+            f"What is described comes closest to {name}: {brief}.",
+        )
+    )
+
+
+def _contrast(other: tuple[str, str], name: str, shelf: GenerationContext, rng: Random) -> str:
+    which, relation = other
+    brief = shelf.books.brief(which, rng)
+    special = {"parent": _KIN_EXACT, "child": _KIN_NARROW, "unlisted": _UNLISTED}
+    forms = special.get(relation, _OTHER)
+    return rng.choice(forms).format(other=name, brief=brief)

@@ -1,0 +1,1 @@
+"""Raw records to clean, decontaminated, split rows."""

@@ -1,0 +1,108 @@
+"""A recipe -> a corpus folder, whole or not at all, the same bytes every time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+
+from cybersecqwen import __version__
+from cybersecqwen.core.atomic_folder import atomic_folder
+from cybersecqwen.core.files import sha256_file, write_json, write_text
+from cybersecqwen.core.taxonomy import shipped_taxonomy
+from cybersecqwen.corpus.cleaning.check import check_corpus
+from cybersecqwen.corpus.cleaning.decontaminate import Overlap
+from cybersecqwen.corpus.cleaning.pipeline import CleaningState, Observer, hash_inputs, prepare
+from cybersecqwen.corpus.cleaning.split import Parts
+from cybersecqwen.corpus.records import report as reporting
+from cybersecqwen.corpus.records.recipe import CorpusRecipe
+from cybersecqwen.corpus.records.report import CorpusReport, CrossingReport
+from cybersecqwen.corpus.records.rows import PARTS, write_lines
+
+MANIFEST = "manifest.json"
+REMOVED = "removed.jsonl"
+
+
+class CorpusManifest(msgspec.Struct, frozen=True):
+    """What a corpus was made of and what came out.
+
+    Attributes:
+        package: Version of cybersecqwen.
+        taxonomy: Version of the CWE catalogue.
+        recipe: The recipe, defaults filled in.
+        inputs: SHA-256 of every file read, by its path in the data folder.
+        outputs: SHA-256 of every other file of the corpus.
+    """
+
+    package: str
+    taxonomy: str
+    recipe: CorpusRecipe
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+
+
+def build_corpus(
+    recipe: CorpusRecipe, data: Path, out: Path, observe: Observer = lambda stage: None
+) -> CorpusReport:
+    """Build a corpus: merge, label policy, decontaminate, split, deduplicate, guard, prove.
+
+    The folder appears at ``out`` at the very end; a build that is killed leaves at most a hidden
+    folder beside it, which the next one removes. The same recipe and inputs give the same bytes.
+    Memory grows with the records: about 1 GiB for 250,000 of them.
+
+    Args:
+        recipe: What to build.
+        data: Folder that the recipe's paths are relative to.
+        out: Folder to make; an earlier corpus there is replaced.
+        observe: Told of each stage.
+
+    Raises:
+        InputError: A source or benchmark cannot be read, or ``out`` holds something else.
+    """
+    benchmarks = [data / path for path in recipe.benchmarks]
+    inputs = hash_inputs(data, (*(s.path for s in recipe.sources), *recipe.benchmarks))
+    with atomic_folder(out, MANIFEST) as part:
+        work, parts = prepare(recipe, data, observe)
+        observe("writing, and checking what was written")
+        for name in PARTS:
+            write_lines(part / f"{name}.jsonl", getattr(parts, name))
+        write_lines(part / REMOVED, work.removed)
+        after = check_corpus(part, benchmarks, recipe.near_duplicate).overlaps
+        report = _report(work, parts, recipe, after)
+        write_json(part / reporting.REPORT, report)
+        write_text(part / reporting.PAGE, reporting.render_markdown(report, recipe))
+        _write_manifest(part, recipe, inputs)
+    return report
+
+
+def _report(
+    work: CleaningState, parts: Parts, recipe: CorpusRecipe, after: list[Overlap]
+) -> CorpusReport:
+    crossings = CrossingReport(
+        recipe.split.guard,
+        len(work.crossings.train),
+        len(work.crossings.validation),
+        reporting.describe_removals(work.crossings.train),
+        reporting.describe_removals(work.crossings.validation),
+    )
+    return CorpusReport(
+        name=recipe.name,
+        taxonomy=shipped_taxonomy().version,
+        sources=work.sources,
+        merged=work.merged,
+        removed=dict(Counter(removal.stage for removal in work.removed)),
+        dropped_labels=reporting.dropped_labels(work.labels),
+        discouraged_labels=reporting.discouraged_labels(work.labels),
+        duplicates=work.duplicates,
+        crossings=crossings,
+        overlap_before=work.overlaps,
+        overlap_after=after,
+        parts={name: reporting.describe_part(getattr(parts, name)) for name in PARTS},
+    )
+
+
+def _write_manifest(part: Path, recipe: CorpusRecipe, inputs: dict[str, str]) -> None:
+    outputs = {file.name: sha256_file(file) for file in sorted(part.iterdir())}
+    version = shipped_taxonomy().version
+    write_json(part / MANIFEST, CorpusManifest(__version__, version, recipe, inputs, outputs))

@@ -1,0 +1,327 @@
+"""Puts a run together from what a user typed: questions, protocol, system, baselines."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.interfaces import Backend, Sampling, Specialist
+from cybersecqwen.core.records import Labeller, Passage, Question
+from cybersecqwen.core.taxonomy import shipped_taxonomy
+from cybersecqwen.evaluation.actors import ActorTable, load_actors
+from cybersecqwen.evaluation.protocols import (
+    Protocol,
+    find_protocol,
+    for_base_model,
+    with_max_tokens,
+)
+from cybersecqwen.evaluation.runner import RunPlan, ask, found_by, select_questions
+from cybersecqwen.evaluation.scoring import is_correct
+from cybersecqwen.evaluation.statistics import Interval, bootstrap_interval, shared_pages
+from cybersecqwen.evaluation.systems import baselines
+from cybersecqwen.evaluation.systems.systems import (
+    Shortlist,
+    SpecialistSystem,
+    System,
+    for_backend,
+    require_kind,
+)
+from cybersecqwen.evaluation.tasks import LoadOptions, Task, find_task
+from cybersecqwen.llm.rerank import SHORTLIST_WEIGHT
+
+if TYPE_CHECKING:
+    from cybersecqwen.core.records import ChoiceAnswer
+    from cybersecqwen.knowledge.search import KnowledgeBase
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a user may choose of a run.
+
+    Attributes:
+        task: Task name.
+        data: Question file.
+        model: SPEC of the system: ``embedded``, ``embedded:DIR``, ``hf:``, ``gguf:``, ``openai:``,
+            ``mock:``, ``baseline:majority``, ``baseline:svm`` or ``baseline:retrieval``.
+        protocol: Protocol name; None for ``ref`` where a model writes, else ``constrained``.
+        knowledge: Folder of a knowledge base: for the retrieval baseline, for the embedded reader
+            of multiple choice, and for a language model to answer with the book open.
+        train: Rows for the SVM baseline.
+        trials: Passes over the questions; None for the protocol's own.
+        limit: Questions at most.
+        max_tokens: New tokens at most, where that is to differ from the protocol's.
+        seed: Of the first trial; each later trial adds one.
+        labeller: Whose labels a specialist follows and a hold-out expects.
+        base_model: Whether to ask as the protocol asks base models.
+        gold: File with the expected answers, where the question file has none.
+        since: Earliest publication date of a hold-out's rows.
+        unfamiliar: Whether to leave out a hold-out's rows that a training row is near.
+        shortlist: How many of the embedded specialist's likeliest ids a language model chooses
+            from under protocol constrained; None for all.
+        shortlist_weight: Exponent of the specialist's probabilities, by which the language model's
+            are multiplied; None for what ``map`` takes.
+        backend: Further options of a language model's backend.
+        reading: Fields of ``Reading`` for a language model that chooses among options under
+            protocol constrained; None for one order of the options where the book is closed, and
+            for the defaults where it is open.
+    """
+
+    task: str
+    data: Path
+    model: str = "embedded"
+    protocol: str | None = None
+    knowledge: Path | None = None
+    train: Path | None = None
+    trials: int | None = None
+    limit: int | None = None
+    max_tokens: int | None = None
+    seed: int = 42
+    labeller: Labeller = "nvd"
+    base_model: bool = False
+    gold: Path | None = None
+    since: str = ""
+    unfamiliar: bool = False
+    shortlist: int | None = None
+    shortlist_weight: float | None = None
+    backend: dict[str, Any] = field(default_factory=dict)
+    reading: dict[str, Any] | None = None
+
+
+class BaselineResult(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A cheap system's score on the same questions, or what it needs to have one.
+
+    Attributes:
+        name: ``majority``, ``svm`` or ``retrieval``.
+        system: What it is, in words.
+        accuracy: Share right, 0 to 1.
+        ci95: Its bootstrap interval.
+        open_book: Whether it looks things up.
+        needs: What to give so that it can be computed.
+    """
+
+    name: str
+    system: str = ""
+    accuracy: float | None = None
+    ci95: Interval | None = None
+    open_book: bool = False
+    needs: str = ""
+
+
+def prepare(options: RunOptions) -> RunPlan:
+    """Read the questions and open the system.
+
+    Raises:
+        InputError: The task, the protocol, the model or a file cannot be used.
+        ModelError: The model cannot be loaded, or cannot do what the protocol asks.
+        MissingExtraError: The model needs an optional package that is not installed.
+    """
+    task = find_task(options.task)
+    counts = {
+        "--trials": options.trials,
+        "--limit": options.limit,
+        "--max-tokens": options.max_tokens,
+        "--shortlist": options.shortlist,
+    }
+    for name, value in counts.items():
+        if value is not None and value < 1:
+            raise InputError(f"{name} must be at least 1, not {value}")
+    writes = not options.model.startswith(("embedded", "baseline:"))
+    protocol = find_protocol(options.protocol or ("ref" if writes else "constrained"))
+    if options.base_model:
+        protocol = for_base_model(protocol)
+    if options.max_tokens is not None:
+        protocol = with_max_tokens(protocol, options.max_tokens)
+    wanted = LoadOptions(options.gold, options.labeller, options.since, options.unfamiliar)
+    loaded = task.load(options.data, wanted)
+    questions = select_questions(loaded, task, protocol, options.limit)
+    knowledge = _knowledge(options.knowledge) if writes and options.knowledge is not None else None
+    rotates = protocol.constrained and task.kind == "choice" and writes
+    system: System
+    evidence: Callable[[Question], Sequence[Passage]] | None = None
+    if rotates and (knowledge is not None or options.reading is not None):
+        system, evidence = _rotating(options, knowledge)
+    else:
+        if options.reading is not None:
+            raise InputError(
+                "--reading is for language models that choose among options: --protocol constrained"
+            )
+        system = _open(options, task, protocol, questions)
+        if writes and knowledge is not None:
+            evidence = found_by(knowledge)
+    if system.open_book and options.knowledge is not None:
+        knowledge = _knowledge(options.knowledge)
+    trials = (options.trials or protocol.trials) if system.sampled else 1
+    return RunPlan(
+        task=task,
+        questions=questions,
+        protocol=protocol,
+        system=system,
+        model=options.model,
+        data=options.data,
+        seeds=range(options.seed, options.seed + trials),
+        base_model=options.base_model,
+        evidence=evidence,
+        knowledge_sha256=_made_from(knowledge) if knowledge is not None else "",
+    )
+
+
+def _rotating(
+    options: RunOptions, knowledge: KnowledgeBase | None
+) -> tuple[System, Callable[[Question], Sequence[Passage]] | None]:
+    """Return a language model that chooses in all rotations, and what finds its passages."""
+    from cybersecqwen.evaluation.systems.multiple_choice import OpenBook, RotatingSystem  # noqa: PLC0415
+    from cybersecqwen.llm.multiple_choice import reading_of  # noqa: PLC0415
+
+    reading = reading_of(options.reading or {})
+    backend = _backend(options)
+    if knowledge is None:
+        return RotatingSystem(backend, reading), None
+    opened = OpenBook(knowledge, reading)
+    return RotatingSystem(backend, reading, opened.found), opened.passages
+
+
+def _open(
+    options: RunOptions, task: Task, protocol: Protocol, questions: Sequence[Question]
+) -> System:
+    spec = options.model
+    if spec == "embedded" or spec.startswith("embedded:"):
+        if task.kind == "choice" and spec == "embedded":
+            return _reader(options)
+        require_kind(spec, task.kind, "cwe")
+        return SpecialistSystem(_specialist(spec), options.labeller)
+    if spec.startswith("baseline:"):
+        system, needs = _baseline(spec.partition(":")[2], options, task, questions)
+        if system is None:
+            raise InputError(f"{spec} needs {needs}")
+        return system
+    listed = _shortlist(options)
+    return for_backend(
+        _backend(options), task.kind, protocol.constrained, shipped_taxonomy(), listed
+    )
+
+
+def _shortlist(options: RunOptions) -> Shortlist | None:
+    weight = options.shortlist_weight
+    if options.shortlist is None:
+        if weight is not None:
+            raise InputError("--shortlist-weight goes with --shortlist")
+        return None
+    if weight is None:
+        weight = SHORTLIST_WEIGHT
+    return Shortlist(_specialist("embedded"), options.shortlist, options.labeller, weight)
+
+
+def run_baselines(plan: RunPlan, options: RunOptions) -> list[BaselineResult]:
+    """Score the cheap systems that can answer this task's questions on the same questions.
+
+    Raises:
+        InputError: A file that a baseline was given cannot be used.
+    """
+    names = ["majority"]
+    if plan.task.kind == "cwe":
+        names.append("svm")
+    if plan.task.kind == "choice":
+        names.append("retrieval")
+    actors = load_actors()
+    return [_baseline_result(name, plan, options, actors) for name in names]
+
+
+def _baseline_result(
+    name: str, plan: RunPlan, options: RunOptions, actors: ActorTable
+) -> BaselineResult:
+    system, needs = _baseline(name, options, plan.task, plan.questions)
+    if system is None:
+        return BaselineResult(name, needs=needs)
+    asked = ask(plan, system, plan.seeds[0])
+    right = np.array(
+        [
+            is_correct(plan.task.kind, response.text, item.question.gold, actors)
+            for item, response in zip(asked, system.answer(asked, Sampling()), strict=True)
+        ],
+        dtype=np.float64,
+    )
+    return BaselineResult(
+        name,
+        system.identity["name"],
+        float(right.mean()),
+        bootstrap_interval(right, shared_pages([question.source for question in plan.questions])),
+        open_book=system.open_book,
+    )
+
+
+def _baseline(
+    name: str, options: RunOptions, task: Task, questions: Sequence[Question]
+) -> tuple[System | None, str]:
+    """Return a baseline, or None and what it needs."""
+    if name == "majority":
+        return baselines.MajoritySystem(questions), ""
+    if name == "svm":
+        require_kind("baseline:svm", task.kind, "cwe")
+        if options.train is None:
+            return None, "training rows: --train FILE"
+        rows = baselines.read_training_rows(options.train, options.labeller)
+        return baselines.SvmSystem(rows), ""
+    if name == "retrieval":
+        require_kind("baseline:retrieval", task.kind, "choice")
+        if options.knowledge is None:
+            return None, "a knowledge base: --kb DIR"
+        return _retrieval(options.knowledge), ""
+    raise InputError(f"no baseline {name!r}; there are majority, svm, retrieval")
+
+
+# The rooms of models are imported only when one of their models is asked for: each brings its own
+# weight, and scoring a log needs none of them.
+
+
+def _specialist(spec: str) -> Specialist:
+    from cybersecqwen.specialists import CweMapper  # noqa: PLC0415
+
+    return CweMapper.load(spec.partition(":")[2] or None)
+
+
+def _backend(options: RunOptions) -> Backend:
+    from cybersecqwen.llm import open_backend  # noqa: PLC0415
+
+    # A base model continues a text; laid out as a conversation, few-shot examples mean little.
+    bare = options.base_model and options.model.startswith(("hf:", "gguf:"))
+    return open_backend(options.model, **({"raw": True} if bare else {}) | options.backend)
+
+
+def _knowledge(folder: Path) -> KnowledgeBase:
+    from cybersecqwen.knowledge.search import KnowledgeBase  # noqa: PLC0415
+
+    return KnowledgeBase(folder)
+
+
+def _made_from(knowledge: KnowledgeBase) -> str:
+    return hashlib.sha256(msgspec.json.encode(knowledge.manifest)).hexdigest()
+
+
+def _reader(options: RunOptions) -> System:
+    if options.knowledge is None:
+        raise InputError("embedded answers multiple choice from a knowledge base: --kb DIR")
+    from cybersecqwen.knowledge.multiple_choice import answer_choice  # noqa: PLC0415
+
+    name = f"embedded reader over {options.knowledge.name}"
+    return baselines.RetrievalSystem(_chooser(options.knowledge, answer_choice), name)
+
+
+def _retrieval(folder: Path) -> System:
+    from cybersecqwen.knowledge.multiple_choice import answer_by_retrieval  # noqa: PLC0415
+
+    name = f"lexical retrieval over {folder.name}"
+    return baselines.RetrievalSystem(_chooser(folder, answer_by_retrieval), name)
+
+
+def _chooser(
+    folder: Path, answer: Callable[[KnowledgeBase, str, Sequence[str]], ChoiceAnswer]
+) -> Callable[[str, Sequence[str]], Sequence[float]]:
+    knowledge = _knowledge(folder)
+    return lambda question, choices: answer(knowledge, question, choices).probabilities

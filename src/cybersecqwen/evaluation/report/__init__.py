@@ -1,0 +1,1 @@
+"""Reports on evaluation logs, as HTML and Markdown."""

@@ -1,0 +1,1 @@
+"""What can be evaluated, behind one Protocol."""

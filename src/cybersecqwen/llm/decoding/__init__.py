@@ -1,0 +1,1 @@
+"""Decoding algorithms: prefix sharing, best-first scoring, seeded sampling."""

@@ -1,0 +1,1 @@
+"""HTTP routes: each adapts one application function."""

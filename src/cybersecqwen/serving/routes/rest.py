@@ -1,0 +1,336 @@
+"""The REST routes: map, ask, search, look up; health, readiness and metrics."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Iterator
+from itertools import islice
+from typing import Annotated, Any, get_args
+
+import msgspec
+from fastapi import APIRouter, Body, Path, Request
+from starlette.responses import JSONResponse, Response
+
+from cybersecqwen import __version__
+from cybersecqwen.apps.outputs.rows import MapRow
+from cybersecqwen.core.prompts import LETTERS
+from cybersecqwen.core.records import Advisory, Answer, Labeller, Passage, RecordProblem
+from cybersecqwen.core.taxonomy import canonical_cwe
+from cybersecqwen.llm.answering import Answerer
+from cybersecqwen.serving.batching import map_lines, readable
+from cybersecqwen.serving.errors import ApiError
+from cybersecqwen.serving.names import model_name
+from cybersecqwen.serving.routes import schemas
+from cybersecqwen.serving.service import Service
+from cybersecqwen.serving.streaming import (
+    NDJSON,
+    SSE,
+    Streamed,
+    begun,
+    event,
+    failure,
+    timed,
+    wants,
+)
+
+router = APIRouter()
+
+Line = MapRow | RecordProblem
+
+
+def service_of(request: Request) -> Service:
+    """Return the service that answers a request."""
+    service: Service = request.app.state.service
+    return service
+
+
+@router.get("/health", tags=["operation"])
+async def health() -> dict[str, str]:
+    """Say that the process runs."""
+    return {"status": "ok"}
+
+
+@router.get("/ready", tags=["operation"], responses={503: {"model": schemas.ErrorOut}})
+async def ready(request: Request) -> dict[str, str]:
+    """Say whether new requests should come here: not while the service stops."""
+    if service_of(request).draining:
+        raise ApiError(503, "the service is stopping", "draining")
+    return {"status": "ok"}
+
+
+@router.get("/metrics", tags=["operation"], response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Give counts for Prometheus."""
+    return Response(request.app.state.metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+@router.get("/api/info", tags=["operation"])
+async def info(request: Request) -> dict[str, Any]:
+    """Say what this service is made of and what it allows."""
+    service = service_of(request)
+    config = service.mapper.config
+    limits = service.settings
+    knowledge = service.knowledge
+    return {
+        "version": __version__,
+        "model": {
+            "name": service.mapper.name,
+            "digest": service.mapper.digest,
+            "labellers": [name for name in get_args(Labeller) if name in config.labellers],
+            "labels": len(config.labels),
+        },
+        "llm": model_name(service.backend.name) if service.backend else None,
+        "knowledge": knowledge
+        and {
+            "sources": [
+                {"name": source.name, "version": source.version}
+                for source in knowledge.manifest.sources
+            ],
+            "passages": len(knowledge),
+        },
+        "limits": {
+            "body_bytes": limits.max_body_bytes,
+            "file_bytes": limits.max_file_bytes,
+            "items": limits.max_items,
+            "tokens": limits.max_tokens,
+            "request_seconds": limits.request_seconds,
+            "answer_seconds": limits.answer_seconds,
+            "job_seconds": limits.job_seconds,
+        },
+    }
+
+
+@router.post(
+    "/api/map",
+    tags=["map"],
+    response_model=schemas.MapRowOut | schemas.Batch,
+    responses={200: {"content": {NDJSON: {}}}},
+)
+async def map_texts(request: Request, asked: Annotated[schemas.MapRequest, Body()]) -> Response:
+    """Map one text, or a batch, to CWE ids; rows stream if ``Accept`` asks for NDJSON."""
+    service = service_of(request)
+    if asked.text is not None:
+        row = await service.batcher.map(asked.text, asked.options)
+        ending = b"\n" if wants(request, NDJSON) else b""
+        return Response(row + ending, media_type=NDJSON if ending else "application/json")
+    items = asked.items or []
+    if len(items) > service.settings.max_items:
+        raise ApiError(
+            413,
+            f"items: {len(items):,} are more than {service.settings.max_items:,}; "
+            "send them in parts, or as a file to /api/map/file",
+            "too_many_items",
+        )
+    records = [_record(number, item) for number, item in enumerate(items, 1)]
+    windows = lines_of(
+        service, lambda: map_lines(service.mapper, records, asked.options, service.maker)
+    )
+    if wants(request, NDJSON):
+        return Streamed(ndjson(service, windows), media_type=NDJSON)
+    lines: list[Line] = []
+    async with contextlib.aclosing(windows):
+        async for window in windows:
+            lines += window
+    return Response(
+        msgspec.json.encode(
+            {
+                "model": service.mapper.name,
+                "items": [line for line in lines if isinstance(line, MapRow)],
+                "problems": [line for line in lines if isinstance(line, RecordProblem)],
+            }
+        ),
+        media_type="application/json",
+    )
+
+
+def _record(number: int, item: schemas.Item | str) -> Advisory | RecordProblem:
+    given, text = ("", item) if isinstance(item, str) else (item.id, item.text)
+    name = given or f"item-{number}"
+    if not readable(text):
+        return RecordProblem(f"item {number}", name, "text has nothing to read")
+    return Advisory(name, text)
+
+
+async def lines_of(
+    service: Service, make: Callable[[], Iterator[list[Line]]]
+) -> AsyncGenerator[list[Line]]:
+    """Map records in a thread; yield windows of lines."""
+    async with contextlib.aclosing(service.jobs.draw(make)) as windows:
+        async for window in windows:
+            service.batcher.count(len(window))
+            yield window
+
+
+async def ndjson(service: Service, windows: AsyncGenerator[list[Line]]) -> AsyncGenerator[bytes]:
+    """Write lines as they come; what goes wrong after the first is the last line."""
+    limit = service.settings.job_seconds
+    try:
+        async for window in timed(windows, limit):
+            yield b"".join(line_json(line) for line in window)
+    except Exception as error:
+        yield msgspec.json.encode(failure(error)) + b"\n"
+
+
+def line_json(line: Line) -> bytes:
+    """Return a line of NDJSON: a row, or ``{"problem": ...}``."""
+    value = {"problem": line} if isinstance(line, RecordProblem) else line
+    return msgspec.json.encode(value) + b"\n"
+
+
+@router.post(
+    "/api/ask",
+    tags=["ask"],
+    response_model=schemas.AnswerOut | schemas.ChoiceOut,
+    responses={200: {"content": {SSE: {}}}},
+)
+async def ask(request: Request, asked: Annotated[schemas.AskRequest, Body()]) -> Response:
+    """Answer a question from the knowledge base, with citations; as events if asked for."""
+    service = service_of(request)
+    if not readable(asked.question):
+        raise ApiError(400, "question: has nothing to read", "empty_text")
+    pieces = answer_pieces(service, asked)
+    if wants(request, SSE):
+        return Streamed(_events(service, await begun(pieces)), media_type=SSE)
+    async with contextlib.aclosing(pieces):
+        async for piece in pieces:
+            if not isinstance(piece, str):
+                return JSONResponse(piece)
+    raise ApiError(502, "the answer broke off", "model_error")
+
+
+async def answer_pieces(
+    service: Service, asked: schemas.AskRequest
+) -> AsyncGenerator[str | dict[str, Any]]:
+    """Yield an answer's pieces, then the whole as an object."""
+    answerer = service.answerer()
+    model = model_name(service.backend.name) if service.backend else service.mapper.name
+    desk = service.answers if service.backend else service.lookups
+    if asked.choices is not None:
+        choices = asked.choices
+        chosen = await desk.call(lambda: _chooser(service).choose(asked.question, choices))
+        yield {
+            "best": chosen.best,
+            "letter": LETTERS[chosen.best],
+            "probabilities": list(chosen.probabilities),
+            "passage": passage_json(chosen.passage),
+            "passages": [passage_json(found) for found in chosen.passages],
+            "model": model,
+        }
+        return
+    pieces = desk.draw(lambda: answerer.stream(asked.question))
+    async with contextlib.aclosing(pieces):
+        async for piece in pieces:
+            yield piece if isinstance(piece, str) else answer_json(service, piece, model)
+
+
+def _chooser(service: Service) -> Answerer:
+    """Return what chooses among options: the passages alone where the model gives no scores.
+
+    Asking a model what it can do may take a request; call this in a thread.
+    """
+    scores = service.backend is not None and "score" in service.backend.abilities
+    return service.answerer(with_model=scores)
+
+
+def answer_json(service: Service, answer: Answer, model: str) -> dict[str, Any]:
+    """Return an answer as the REST routes give it."""
+    prediction = answer.prediction
+    return {
+        "text": answer.text,
+        "citations": list(answer.citations),
+        "passages": [passage_json(found) for found in answer.passages],
+        "found": answer.found,
+        "unsupported": list(answer.unsupported),
+        "prediction": msgspec.to_builtins(service.maker.row("question", prediction))
+        if prediction
+        else None,
+        "model": model,
+    }
+
+
+def passage_json(passage: Passage | None) -> dict[str, str] | None:
+    """Return a passage as the REST routes give it."""
+    if passage is None:
+        return None
+    return {
+        "id": passage.id,
+        "title": passage.title,
+        "kind": passage.kind,
+        "text": passage.text,
+    }
+
+
+async def _events(
+    service: Service, pieces: AsyncGenerator[str | dict[str, Any]]
+) -> AsyncGenerator[bytes]:
+    try:
+        async for piece in timed(pieces, service.settings.answer_seconds):
+            if isinstance(piece, str):
+                yield event({"text": piece}, "delta")
+            else:
+                yield event(piece, "answer")
+    except Exception as error:
+        yield event(failure(error), "error")
+
+
+@router.post("/api/search", tags=["ask"], response_model=schemas.Hits)
+async def search(request: Request, asked: Annotated[schemas.SearchRequest, Body()]) -> Response:
+    """Find passages of the knowledge base."""
+    service = service_of(request)
+    book = service.book()
+    found = await service.lookups.call(lambda: book.search(asked.query, asked.limit))
+    return JSONResponse(
+        {
+            "passages": [
+                {**(passage_json(passage) or {}), "score": score} for passage, score in found
+            ]
+        }
+    )
+
+
+@router.get("/api/cwe/{cwe}", tags=["ask"], response_model=schemas.CweOut)
+async def cwe(request: Request, cwe: Annotated[str, Path(max_length=40)]) -> Response:
+    """Look a weakness up: its place in the tree (CWE-1000) and what the knowledge base has."""
+    service = service_of(request)
+    found = cwe_json(service, cwe)
+    if found is None:
+        raise ApiError(404, f"CWE {service.taxonomy.version} has no such entry", "no_such_cwe")
+    return JSONResponse(found)
+
+
+def cwe_json(service: Service, text: str) -> dict[str, Any] | None:
+    """Return what is known of a weakness, or None where there is no such entry."""
+    taxonomy = service.taxonomy
+    entry = taxonomy.get(canonical_cwe(text) or "")
+    if entry is None:
+        return None
+    passages = service.knowledge.page(entry.id) if service.knowledge else []
+    return {
+        "id": entry.id,
+        "name": entry.name,
+        "kind": entry.kind,
+        "usage": entry.usage,
+        "deprecated": entry.deprecated,
+        "parents": [_named(service, parent) for parent in entry.parents],
+        "children": [
+            {"id": other.id, "name": other.name} for other in taxonomy if entry.id in other.parents
+        ],
+        "path": [_named(service, step) for step in _path(service, entry.id)],
+        "passages": [passage_json(passage) for passage in passages],
+    }
+
+
+def _named(service: Service, cwe: str) -> dict[str, str]:
+    return {"id": cwe, "name": service.taxonomy.name(cwe)}
+
+
+def _path(service: Service, cwe: str) -> list[str]:
+    """Return the way from a pillar down to an entry, by each entry's first parent."""
+
+    def up(step: str) -> Iterator[str]:
+        while step:
+            yield step
+            entry = service.taxonomy.get(step)
+            step = next(iter(entry.parents), "") if entry else ""
+
+    return list(islice(up(cwe), 32))[::-1]

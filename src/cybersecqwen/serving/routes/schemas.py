@@ -1,0 +1,214 @@
+"""What the REST routes take and give."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from cybersecqwen.apps.map_job import MapOptions
+from cybersecqwen.core.records import Labeller
+
+_LONGEST_TEXT = 1_000_000
+_EXAMPLE = "The login form concatenates the user name into the SQL query."
+_ROW: dict[str, Any] = {
+    "id": "text",
+    "cwe": "CWE-89",
+    "name": "Improper Neutralization of Special Elements used in an SQL Command ('SQL Injection')",
+    "confidence": 0.98,
+    "candidates": [{"cwe": "CWE-89", "name": "SQL Injection", "probability": 0.98}],
+    "abstained": False,
+    "backoff": None,
+    "model": "cybersecqwen-specialist 1",
+}
+
+Text = Annotated[str, Field(min_length=1, max_length=_LONGEST_TEXT)]
+
+
+class Strict(BaseModel):
+    """A request in which an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Item(Strict):
+    """A text of a batch, and the id that its row shall have."""
+
+    id: str = Field("", max_length=1000)
+    text: str = Field(max_length=_LONGEST_TEXT)
+
+
+class MapRequest(Strict):
+    """One text, or a batch of them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"text": _EXAMPLE},
+                {"items": [{"id": "a", "text": _EXAMPLE}, "Heap overflow in a parser."]},
+            ]
+        }
+    )
+
+    text: Text | None = None
+    items: list[Item | str] | None = None
+    labeller: Labeller = Field("nvd", description="Whose labelling convention to follow.")
+    top_k: int = Field(5, ge=1, le=1000, description="Candidates for each text.")
+    threshold: float | None = Field(
+        None, ge=0, le=1, allow_inf_nan=False, description="Abstain under this confidence."
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> MapRequest:
+        if (self.text is None) == (self.items is None):
+            raise ValueError("give either text or items")
+        return self
+
+    @property
+    def options(self) -> MapOptions:
+        """What is asked of the model."""
+        return MapOptions(self.labeller, self.top_k, self.threshold)
+
+
+class AskRequest(Strict):
+    """A question, or a multiple-choice question with its options."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"question": "How can CWE-79 be prevented?"}]}
+    )
+
+    question: str = Field(min_length=1, max_length=20_000)
+    choices: list[Annotated[str, Field(max_length=2_000)]] | None = Field(
+        None, min_length=2, max_length=10
+    )
+
+
+class SearchRequest(Strict):
+    """Words to look for."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"query": "stored cross-site"}]})
+
+    query: str = Field(min_length=1, max_length=20_000)
+    limit: int = Field(8, ge=1, le=100)
+
+
+class Named(BaseModel):
+    """A CWE id and its name."""
+
+    id: str
+    name: str
+
+
+class CandidateOut(BaseModel):
+    """A CWE id, its name and its probability."""
+
+    cwe: str
+    name: str
+    probability: float
+
+
+class MapRowOut(BaseModel):
+    """What the specialist says of one text; as ``cybersecqwen map --json`` prints it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_ROW]})
+
+    id: str
+    cwe: str
+    name: str
+    confidence: float
+    candidates: list[CandidateOut]
+    abstained: bool
+    backoff: CandidateOut | None
+    model: str
+
+
+class Problem(BaseModel):
+    """A record that could not be used."""
+
+    where: str
+    id: str
+    reason: str
+
+
+class Batch(BaseModel):
+    """The rows of a batch, and what could not be used."""
+
+    model: str
+    items: list[MapRowOut]
+    problems: list[Problem]
+
+
+class PassageOut(BaseModel):
+    """A passage of the knowledge base."""
+
+    id: str
+    title: str
+    kind: str
+    text: str
+
+
+class Hit(PassageOut):
+    """A passage found, and its score."""
+
+    score: float
+
+
+class Hits(BaseModel):
+    """Passages found, best first."""
+
+    passages: list[Hit]
+
+
+class AnswerOut(BaseModel):
+    """An answer and the passages it cites."""
+
+    text: str
+    citations: list[str]
+    passages: list[PassageOut]
+    found: bool
+    unsupported: list[str]
+    prediction: MapRowOut | None
+    model: str
+
+
+class ChoiceOut(BaseModel):
+    """The option chosen, each option's probability and the passages that speak for them."""
+
+    best: int
+    letter: str
+    probabilities: list[float]
+    passage: PassageOut | None
+    passages: list[PassageOut | None]
+    model: str
+
+
+class CweOut(BaseModel):
+    """An entry of the CWE catalogue and its place in the tree."""
+
+    id: str
+    name: str
+    kind: str
+    usage: str
+    deprecated: bool
+    parents: list[Named]
+    children: list[Named]
+    path: list[Named]
+    passages: list[PassageOut]
+
+
+class ErrorDetail(BaseModel):
+    """What is wrong."""
+
+    message: str
+    type: str
+    param: str | None = None
+    code: str
+
+
+class ErrorOut(BaseModel):
+    """A refusal."""
+
+    error: ErrorDetail
+
+
+Status = Literal["ok", "draining"]

@@ -1,0 +1,1 @@
+"""Vulnerability records: one module a format."""

@@ -1,0 +1,1 @@
+"""Benchmark questions and saved answers."""

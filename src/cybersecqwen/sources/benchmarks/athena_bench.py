@@ -1,0 +1,212 @@
+"""AthenaBench: its question files and its ``*-scored.jsonl`` results, one JSON object a line.
+
+Questions have ``prompt`` and ``answer``, and by task ``description`` or ``question`` with
+``option_a`` to ``option_e``; sources are ``url`` or ``cve_id``. Scored lines have ``id``,
+``prompt``, ``response``, ``prediction``, ``answer`` and ``score``: 1 or 0; for VSP the absolute
+deviation of the base score; for TAA an object.
+
+A scored line's ``id`` is a line of the full benchmark, even in runs of the small public one, so it
+names no line of the file at hand. What a question and its answers share is the prompt, and a hash
+of it is their id here.
+
+Source: Alam et al., AthenaBench, arXiv 2511.01144, and its public repository.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from cybersecqwen.core.answer_parsing import AnswerKind, canonical_answer
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.records import Question
+
+_KINDS: dict[str, AnswerKind] = {
+    "rcm": "cwe",
+    "mcq": "choice",
+    "vsp": "cvss",
+    "ate": "techniques",
+    "taa": "actor",
+}
+
+
+class _AthenaItem(msgspec.Struct, frozen=True):
+    prompt: str
+    answer: str
+    id: int | str | None = None
+    url: str = ""
+    cve_id: str = ""
+    description: str = ""
+    question: str = ""
+    option_a: str = ""
+    option_b: str = ""
+    option_c: str = ""
+    option_d: str = ""
+    option_e: str = ""
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        options = (self.option_a, self.option_b, self.option_c, self.option_d, self.option_e)
+        return tuple(option for option in options if option)
+
+
+class _Scored(msgspec.Struct, frozen=True):
+    id: int | str
+    prompt: str
+    response: str | None
+    answer: str
+    prediction: Any = None
+    score: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredAnswer:
+    """One line of a ``*-scored.jsonl``.
+
+    Attributes:
+        id: The item's id, as ``read_questions`` gives it.
+        prompt: What the model was asked.
+        response: What it wrote; empty where the run has none.
+        prediction: The released reading, in canonical form, or None where nothing was read.
+        gold: The expected answer, in canonical form.
+        correct: Whether the release counts it as right.
+    """
+
+    id: str
+    prompt: str
+    response: str
+    prediction: str | None
+    gold: str
+    correct: bool
+
+
+def read_questions(path: Path, task: str) -> list[Question]:
+    """Read a question file.
+
+    Args:
+        path: The JSONL file.
+        task: ``rcm``, ``mcq``, ``vsp``, ``ate`` or ``taa``.
+
+    Raises:
+        InputError: The file cannot be used; the message names the line and the field.
+    """
+    kind = _KINDS[task]
+    questions: list[Question] = []
+    seen: dict[str, int] = {}
+    names = _Names(task)
+    for number, item in _read_lines(path, _AthenaItem):
+        if task == "mcq" and len(item.choices) < 2:
+            raise InputError(f"{path}:{number}: field option_a ... option_e: fewer than two")
+        if item.id is not None:
+            first = seen.setdefault(str(item.id), number)
+            if first != number:
+                raise InputError(f"{path}:{number}: id {item.id} is that of line {first} too")
+        questions.append(
+            Question(
+                id=names.of(item.prompt),
+                task=f"athena-{task}",
+                prompt=item.prompt,
+                gold=_gold(path, number, item.answer, kind),
+                choices=item.choices if task == "mcq" else (),
+                source=item.url or item.cve_id,
+                text=(item.question or item.description).strip(),
+            )
+        )
+    return questions
+
+
+def read_scored(path: Path, task: str | None = None) -> tuple[str, list[ScoredAnswer]]:
+    """Read scored answers and say which task they belong to.
+
+    Args:
+        path: The JSONL file.
+        task: The task, or None to tell by the first expected answer's form.
+
+    Raises:
+        InputError: The file cannot be used, or two lines share an id.
+    """
+    answers: list[ScoredAnswer] = []
+    seen: dict[str, int] = {}
+    names: _Names | None = None
+    for number, line in _read_lines(path, _Scored):
+        if task is None or names is None:
+            task = task or _guess_task(line.answer)
+            names = _Names(task)
+        kind = _KINDS[task]
+        first = seen.setdefault(str(line.id), number)
+        if first != number:
+            raise InputError(f"{path}:{number}: id {line.id} is that of line {first} too")
+        prediction = line.prediction if isinstance(line.prediction, str) else ""
+        answers.append(
+            ScoredAnswer(
+                id=names.of(line.prompt),
+                prompt=line.prompt,
+                response=line.response or "",
+                prediction=canonical_answer(kind, prediction),
+                gold=_gold(path, number, line.answer, kind),
+                correct=_released_correct(path, number, line.score, task),
+            )
+        )
+    if task is None:
+        raise InputError(f"{path}: the file is empty")
+    return task, answers
+
+
+class _Names:
+    """Names items by their prompts; one that is asked twice gets the count behind its name."""
+
+    def __init__(self, task: str) -> None:
+        self._task = task
+        self._counts: Counter[str] = Counter()
+
+    def of(self, prompt: str) -> str:
+        name = f"{self._task}-{hashlib.sha256(prompt.encode()).hexdigest()[:12]}"
+        self._counts[name] += 1
+        return name if self._counts[name] == 1 else f"{name}-{self._counts[name]}"
+
+
+def _released_correct(path: Path, number: int, score: Any, task: str) -> bool:
+    if isinstance(score, dict):
+        score = score.get("correct")
+    if not isinstance(score, int | float):
+        raise InputError(f"{path}:{number}: field score: {score!r} is no number")
+    # VSP's score is a distance, so none is best; floating-point dust is none.
+    return abs(score) < 0.05 if task == "vsp" else score == 1
+
+
+def _guess_task(answer: str) -> str:
+    for task in ("rcm", "vsp", "ate", "mcq"):
+        if canonical_answer(_KINDS[task], answer):
+            return task
+    return "taa"
+
+
+def _gold(path: Path, number: int, text: str, kind: AnswerKind) -> str:
+    gold = canonical_answer(kind, text)
+    if gold is None:
+        what = "is empty" if not text.strip() else f"{text[:40]!r} is no answer of this task"
+        raise InputError(f"{path}:{number}: field answer: {what}")
+    return gold
+
+
+_LineT = TypeVar("_LineT")
+
+
+def _read_lines(path: Path, kind: type[_LineT]) -> Iterator[tuple[int, _LineT]]:
+    """Yield each line's number, from 1, and content; blank lines are an error in such files."""
+    decoder = msgspec.json.Decoder(kind)
+    try:
+        with path.open("rb") as stream:
+            for number, line in enumerate(stream, 1):
+                try:
+                    yield number, decoder.decode(line)
+                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                    raise InputError(f"{path}:{number}: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot read: {error}") from error

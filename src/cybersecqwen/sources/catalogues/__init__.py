@@ -1,0 +1,1 @@
+"""CWE, CAPEC and ATT&CK as their publishers ship them."""

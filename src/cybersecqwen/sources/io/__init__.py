@@ -1,0 +1,1 @@
+"""Bytes to elements: streams, archives, JSON, downloads."""

@@ -1,0 +1,203 @@
+"""Records out of one JSON document of any size, as raw bytes, one at a time.
+
+Feeds are a single document: an object with one long array. Records are cut out of it by following
+strings and brackets alone; each is decoded on its own, so that one bad record costs no other and
+memory holds one record, not the feed.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from cybersecqwen.core.records import RecordProblem
+from cybersecqwen.sources.io import streams
+from cybersecqwen.sources.io.streams import HEAD_BYTES, ByteSource, UnreadableError, too_long
+
+
+def _compiled(pattern: bytes) -> re.Pattern[bytes]:
+    # Before Python 3.11.5 a group that is repeated possessively matches wrongly (CPython's issues
+    # 100061 and 106052). A greedy one finds the same, but remembers each step of a long string.
+    if sys.version_info < (3, 11, 5):
+        pattern = pattern.replace(b"*+", b"*")
+    return re.compile(pattern, re.DOTALL)
+
+
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+
+# Outside a record: the next string, or the next character that opens or closes something. A quote
+# alone is a string whose end has not arrived.
+_TOKEN = _compiled(rb"(" + _STRING + rb'|["{}\[\]])')
+
+# Inside a record: everything up to and with the next bracket, strings passed over, in one step. A
+# quote is that of a string whose end has not arrived or, by greedy repeats, of the last string
+# where no bracket has arrived after it: either is followed again with what comes.
+_BRACKET = _compiled(rb'[^"{}\[\]]*+(?:' + _STRING + rb'[^"{}\[\]]*+)*+(["{}\[\]])')
+_QUOTE, _OBJECT, _OBJECT_END, _ARRAY = b'"{}['
+_MAX_DEPTH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A record's JSON and its number in the document, counted from 1."""
+
+    number: int
+    content: bytes
+
+
+def elements(source: ByteSource) -> Iterator[Element | RecordProblem]:
+    """Yield the records of a document or of several one after the other.
+
+    Records are the objects and strings in an array at the top, or in an array that is a member of
+    an object at the top (``{"vulnerabilities": [...]}``). An object at the top that holds no
+    such array of objects is itself a record, which is what ``whole_objects`` is for.
+
+    Raises:
+        UnreadableError: The document ends or breaks in the middle; what came before is yielded.
+    """
+    yield from _Cutter(source, in_arrays=True).run()
+
+
+def whole_objects(source: ByteSource) -> Iterator[Element | RecordProblem]:
+    """Yield the objects at the top of a stream, one after the other, however they are laid out.
+
+    Raises:
+        UnreadableError: As for ``elements``.
+    """
+    head = source.peek()
+    if len(head) < HEAD_BYTES and _is_one_value(head):
+        # The usual file of a folder of records: small, and one. It is decoded, not followed.
+        while source.take():
+            pass
+        yield Element(1, head)
+        return
+    yield from _Cutter(source, in_arrays=False).run()
+
+
+def _is_one_value(content: bytes) -> bool:
+    try:
+        msgspec.json.decode(content, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
+class _Cutter:
+    """Follows brackets through a stream, and cuts out what stands at the records' depth."""
+
+    def __init__(self, source: ByteSource, *, in_arrays: bool) -> None:
+        self._source = source
+        self._in_arrays = in_arrays
+        self._buffer = b""
+        self._position = 0  # in the buffer: what is before it has been followed
+        self._start = -1  # in the buffer: where the present record begins
+        self._open = bytearray()  # brackets that are open
+        self._depth = 0  # of the present record
+        self._number = 0
+        self._found_array = False
+        self._skipping = False  # the present record is over the limit: its bytes are dropped
+
+    def run(self) -> Iterator[Element | RecordProblem]:
+        damage: UnreadableError | None = None
+        pieces: list[bytes] = []
+        size = wanted = 0
+        while True:
+            try:
+                piece = self._source.take()
+            except UnreadableError as error:
+                damage, piece = error, b""
+            pieces.append(piece)
+            size += len(piece)
+            if piece and size < wanted:
+                continue
+            self._buffer = b"".join((self._buffer, *pieces))
+            pieces.clear()
+            yield from self._follow()
+            self._shrink()
+            # A string that is not whole yet is followed again from its first character: after
+            # as much again has come, so that the work stays in proportion to the length.
+            size, wanted = 0, len(self._buffer)
+            if not piece:
+                break
+        if damage:
+            raise damage
+        self._check_end()
+
+    def _check_end(self) -> None:
+        if self._open or self._start >= 0:
+            raise self._broken("the JSON ends in the middle")
+        if not (self._number or self._found_array):
+            raise self._broken("not JSON records: no list of them is found")
+
+    def _broken(self, reason: str) -> UnreadableError:
+        whole = self._number - (self._start >= 0)
+        return UnreadableError(self._source.name, f"{reason}, after {whole} whole records")
+
+    def _follow(self) -> Iterator[Element | RecordProblem]:
+        buffer = self._buffer
+        position = self._position
+        while match := (
+            _TOKEN.search(buffer, position) if self._start < 0 else _BRACKET.match(buffer, position)
+        ):
+            start, position = match.span(1)
+            token = buffer[start]
+            if token == _QUOTE:
+                if position - start == 1:
+                    self._position = start
+                    return
+                if self._at_record() and self._open:
+                    self._begin(start)
+                    yield self._cut(position)
+            elif token in b"{[":
+                if self._start < 0 and token == _OBJECT and self._at_record():
+                    self._begin(start)
+                self._open.append(token)
+                self._found_array = self._found_array or token == _ARRAY
+                if len(self._open) > _MAX_DEPTH:
+                    raise self._broken(f"nested over {_MAX_DEPTH} deep")
+            else:
+                self._close(token)
+                if self._start >= 0 and len(self._open) == self._depth:
+                    yield self._cut(position)
+        self._position = len(buffer)
+
+    def _at_record(self) -> bool:
+        if not self._in_arrays:
+            return not self._open
+        return bytes(self._open) in {b"[", b"{["}
+
+    def _begin(self, position: int) -> None:
+        self._start = position
+        self._depth = len(self._open)
+        self._number += 1
+
+    def _close(self, token: int) -> None:
+        opening = _OBJECT if token == _OBJECT_END else _ARRAY
+        if not self._open or self._open[-1] != opening:
+            raise self._broken("not JSON: brackets do not match")
+        self._open.pop()
+
+    def _cut(self, end: int) -> Element | RecordProblem:
+        content = self._buffer[self._start : end]
+        self._start = -1
+        if self._skipping:
+            self._skipping = False
+            return too_long(f"{self._source.name}: record {self._number}")
+        return Element(self._number, content)
+
+    def _shrink(self) -> None:
+        """Drop what is done with; of a record over the limit, drop what has been followed."""
+        keep = self._start if self._start >= 0 and not self._skipping else self._position
+        if self._start >= 0 and len(self._buffer) - self._start > streams.MAX_RECORD_BYTES:
+            self._skipping = True
+            keep = self._position
+        if len(self._buffer) - keep > 2 * streams.MAX_RECORD_BYTES:
+            raise self._broken(f"a string of over {streams.MAX_RECORD_BYTES >> 20} MiB")
+        self._buffer = self._buffer[keep:]
+        self._position -= keep
+        if self._start >= 0:
+            self._start = max(0, self._start - keep)

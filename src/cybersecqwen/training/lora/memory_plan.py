@@ -1,0 +1,215 @@
+"""How much memory a fine-tuning takes, told from its shape, and what of it fits a card."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from transformers import AutoModelForCausalLM, PretrainedConfig
+
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.resources import usable_memory
+from cybersecqwen.training.lora.recipe import LoraRecipe
+
+GIB = 1 << 30
+
+Profile = Literal["consumer-16gb", "consumer-24gb", "datacenter"]
+
+BUDGETS: dict[Profile, float] = {
+    "consumer-16gb": 14 * GIB,
+    "consumer-24gb": 22 * GIB,
+    "datacenter": 72 * GIB,
+}
+"""What a fine-tuning may take of a card of each kind; a desktop and the driver hold the rest."""
+
+# Bytes a token for each element of the adapted projections' inputs and outputs, in bfloat16. Set so
+# that the estimate meets three measured peaks at the shape of Qwen3-4B with rank 64 and 8,192
+# tokens at once: 79 GiB without checkpointing and 25.0 with it (logits of every token), 13.7 with
+# it and logits of answers alone.
+_KEPT_PER_ELEMENT = 3.8
+_RECOMPUTED_PER_ELEMENT = 6.6
+_PER_LOGIT = 9.8
+_TILE_BYTES = GIB  # two float32 tiles of 4,096 tokens by 32,768 words
+_NF4_BYTES = 0.5625  # four bits, and a scale for every 64 weights
+_LARGEST_PART = 32_768  # tokens at once; more fill no card better
+_SMALLEST_FAST_PART = 4_096
+_FREE_SHARE = 0.92  # of a card's free memory: the allocator's own pieces take some
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes of a base and its adapters that memory depends on.
+
+    Attributes:
+        parameters: Of the base.
+        projections: Those of them in the adapted projections.
+        adapter: Parameters that learn.
+        layers: Of the base.
+        width: Of the states between layers.
+        flow: Elements that go into and come out of one layer's adapted projections, a token.
+        vocabulary: Words.
+    """
+
+    parameters: int
+    projections: int
+    adapter: int
+    layers: int
+    width: int
+    flow: int
+    vocabulary: int
+
+
+@dataclass(frozen=True)
+class MemoryStrategy:
+    """How a fine-tuning uses memory.
+
+    Attributes:
+        tokens_at_once: Tokens of a micro-batch, padding included.
+        checkpointing: Whether a layer's inner states are computed again for the backward pass
+            instead of kept: half as much computing again, for a fraction of the memory.
+        base_4bit: Whether the base is held in NF4 (QLoRA, Dettmers et al., arXiv 2305.14314).
+        optimizer_8bit: Whether the optimizer's moments are held in 8 bits.
+    """
+
+    tokens_at_once: int
+    checkpointing: bool = False
+    base_4bit: bool = False
+    optimizer_8bit: bool = False
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """A way that fits, and the bytes that it takes by estimate."""
+
+    way: MemoryStrategy
+    estimate: int
+
+
+def read_shape(config: PretrainedConfig, recipe: LoraRecipe) -> Shape:
+    """Return the sizes of a base, from its configuration alone.
+
+    Raises:
+        InputError: It has none of the projections that the recipe adapts.
+    """
+    with torch.device("meta"):
+        model: Any = AutoModelForCausalLM.from_config(config)
+    adapted = [
+        module
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and name.rpartition(".")[2] in recipe.adapter.targets
+    ]
+    if not adapted:
+        linear = (n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear))
+        names = sorted({name.rpartition(".")[2] for name in linear})
+        raise InputError(
+            f"{recipe.base}: has none of the projections {', '.join(recipe.adapter.targets)}; "
+            f"adapter.targets may name {', '.join(names)}"
+        )
+    layers = config.num_hidden_layers
+    ends = sum(m.in_features + m.out_features for m in adapted)
+    return Shape(
+        parameters=sum(p.numel() for p in model.parameters()),
+        projections=sum(m.weight.numel() for m in adapted),
+        adapter=recipe.adapter.rank * ends,
+        layers=layers,
+        width=config.hidden_size,
+        flow=ends // layers,
+        vocabulary=config.vocab_size,
+    )
+
+
+def estimate(
+    shape: Shape, recipe: LoraRecipe, way: MemoryStrategy, bytes_per_weight: int = 2
+) -> int:
+    """Return the bytes that a fine-tuning takes at its peak.
+
+    Args:
+        shape: Of the base and its adapters.
+        recipe: For how logits are computed.
+        way: How memory is used.
+        bytes_per_weight: 2 for bfloat16, 4 for float32.
+    """
+    tokens = way.tokens_at_once
+    rest = (shape.parameters - shape.projections) * bytes_per_weight
+    projections = shape.projections * (_NF4_BYTES if way.base_4bit else bytes_per_weight)
+    learning = shape.adapter * (4 + 4 + (2 if way.optimizer_8bit else 8))
+    kept = shape.layers * _KEPT_PER_ELEMENT * shape.flow
+    if way.checkpointing:
+        kept = shape.layers * 2 * shape.width + _RECOMPUTED_PER_ELEMENT * shape.flow
+    logits = tokens * shape.vocabulary * _PER_LOGIT
+    if recipe.logits == "tiled":
+        logits = min(_TILE_BYTES, logits)
+    return int(rest + projections + learning + tokens * kept * bytes_per_weight / 2 + logits)
+
+
+def plan_memory(
+    shape: Shape,
+    recipe: LoraRecipe,
+    longest: int,
+    *,
+    profile: Profile | None = None,
+    devices: int = 1,
+) -> MemoryPlan:
+    """Choose how to fit a fine-tuning into the memory there is, the fastest way first.
+
+    Args:
+        shape: Of the base and its adapters.
+        recipe: What is trained.
+        longest: Tokens of the longest row, which has to fit.
+        profile: A kind of card whose budget is to be kept, also where more is there.
+        devices: Processes that share this machine's main memory, where there is no GPU.
+
+    Raises:
+        InputError: Nothing fits; the message says what is missing and what would help.
+    """
+    cuda = torch.cuda.is_available()
+    free = torch.cuda.mem_get_info()[0] if cuda else usable_memory() // devices
+    budget = int(free * _FREE_SHARE)
+    if profile is not None:
+        budget = min(budget, int(BUDGETS[profile]))
+    plans = [
+        MemoryPlan(way, estimate(shape, recipe, way, 2 if cuda else 4))
+        for way in _ways(longest, four_bit=cuda and has_bitsandbytes())
+    ]
+    fitting = next((plan for plan in plans if plan.estimate <= budget), None)
+    if fitting is None:
+        least = min(plan.estimate for plan in plans)
+        raise InputError(_too_little(recipe, budget, least, longest, cuda))
+    return fitting
+
+
+def has_bitsandbytes() -> bool:
+    """Whether the package for 4-bit weights and 8-bit moments is installed."""
+    return importlib.util.find_spec("bitsandbytes") is not None
+
+
+def _ways(longest: int, *, four_bit: bool) -> Iterator[MemoryStrategy]:
+    """Yield ways, what changes least and computes fastest first."""
+    sizes = [longest]
+    size = _LARGEST_PART
+    while size > longest:
+        sizes.append(size)
+        size //= 2
+    sizes.sort(reverse=True)
+    fast = [size for size in sizes if size >= min(_SMALLEST_FAST_PART, sizes[0])]
+    smaller = ((False, False), (False, True), (True, True)) if four_bit else ((False, False),)
+    for base_4bit, optimizer_8bit in smaller:
+        yield from (MemoryStrategy(tokens, False, base_4bit, optimizer_8bit) for tokens in fast)
+        yield from (MemoryStrategy(tokens, True, base_4bit, optimizer_8bit) for tokens in sizes)
+
+
+def _too_little(recipe: LoraRecipe, budget: int, smallest: int, longest: int, cuda: bool) -> str:
+    ways = ["a smaller base", "a lower adapter.rank"]
+    if longest > 1024:
+        ways.append(f"a lower max_tokens (the longest row has {longest:,})")
+    if recipe.logits == "whole":
+        ways.append("logits: tiled")
+    if cuda and not has_bitsandbytes():
+        ways.append("pip install bitsandbytes, for a base in 4 bits")
+    return (
+        f"{recipe.base}: too little memory: training takes about {smallest / GIB:.1f} GiB at the "
+        f"least, and {budget / GIB:.1f} GiB may be used; what helps: {'; '.join(ways)}"
+    )

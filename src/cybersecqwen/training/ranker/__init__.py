@@ -1,0 +1,1 @@
+"""Training of the option ranker for open-book multiple choice."""

@@ -1,0 +1,124 @@
+"""One run of the reader's training: read, fit, calibrate, try, write."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.files import read_rows
+from cybersecqwen.training.ranker.fit import (
+    RankerMetrics,
+    RankerRecipe,
+    Score,
+    calibrated,
+    fit_ranker,
+    score_by,
+    score_ranker,
+)
+
+_SENTENCE_WORDS = 6
+"""From how many words on an option is a sentence, which can be told in other words."""
+
+
+class QuizQuestion(msgspec.Struct, frozen=True):
+    """What training reads of a line of a quiz (``corpus quiz`` makes them)."""
+
+    id: str
+    kind: str
+    wording: str
+    thinned: int
+    question: str
+    choices: tuple[str, ...]
+    answer: int
+
+
+class RankerResults(msgspec.Struct, frozen=True):
+    """What a run reached on pages that it did not train on.
+
+    Attributes:
+        temperature: Of the probabilities.
+        scores: All validation questions; those of the wording held out; by how far they were
+            thinned; by kind.
+    """
+
+    temperature: float
+    scores: dict[str, Score]
+
+
+def read_quiz(path: Path, seed: int, most: int = 0) -> list[QuizQuestion]:
+    """Read a quiz's file, in an order drawn from a seed, so many questions at most; 0 for all.
+
+    Raises:
+        InputError: The file is missing or a line is no question; the message names the line.
+    """
+    rows = []
+    for number, row in read_rows(path, QuizQuestion, "no question of a quiz"):
+        if not 0 <= row.answer < len(row.choices) >= 2:
+            raise InputError(f"{path}:{number}: {row.id}: the answer is no place of an option")
+        rows.append(row)
+    random.Random(seed).shuffle(rows)
+    return rows[:most] if most else rows
+
+
+def blur(
+    row: QuizQuestion, words: Sequence[str], recipe: RankerRecipe
+) -> tuple[str, tuple[str, ...]]:
+    """Return a row's question and options as if somebody had told them from memory.
+
+    Questions made from sentences share far more words with their passage than those that people
+    and language models write. So a share of the words, drawn anew for each question from none to
+    ``recipe.blurred``, is lost: half of it left out, half of it replaced by other questions'
+    words. Names and ids stay: words that are not in small letters, and short options.
+
+    Args:
+        row: The question.
+        words: Words that may take others' places.
+        recipe: Whose seed and share hold.
+    """
+    draw = random.Random(f"{recipe.seed} {row.id}")
+    share = draw.uniform(0, recipe.blurred)
+
+    def told(text: str) -> str:
+        kept = []
+        for word in text.split():
+            if not word.islower() or draw.random() >= share:  # names, ids and NOT stay
+                kept.append(word)
+            elif draw.random() < 0.5:
+                kept.append(draw.choice(words))
+        return " ".join(kept) or text
+
+    choices = tuple(told(c) if len(c.split()) >= _SENTENCE_WORDS else c for c in row.choices)
+    return told(row.question), choices
+
+
+def train_ranker(
+    train: Sequence[RankerMetrics],
+    validation: Sequence[RankerMetrics],
+    names: tuple[str, ...],
+    recipe: RankerRecipe,
+    out: Path,
+) -> RankerResults:
+    """Fit a reader and write it.
+
+    The temperature is chosen on the validation questions, whose pages are not in training. The
+    wording held out takes part in neither.
+
+    Raises:
+        InputError: There is nothing to train on.
+    """
+    held = recipe.held_out_wording
+    seen = [q for q in validation if q.wording != held]
+    network = fit_ranker([q for q in train if q.wording != held], names, recipe)
+    network = calibrated(network, seen)
+    network.save(out)
+    scores = {"all": score_ranker(network, seen)}
+    if held:
+        unseen = [q for q in validation if q.wording == held]
+        scores[f"wording {held}, held out"] = score_ranker(network, unseen)
+    scores |= score_by(network, seen, lambda q: f"thinned {q.thinned}")
+    scores |= score_by(network, seen, lambda q: q.kind)
+    return RankerResults(network.temperature, scores)

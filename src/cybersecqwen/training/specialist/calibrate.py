@@ -1,0 +1,110 @@
+"""Temperature and threshold for each labeller, from validation rows alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cybersecqwen.core.calibration import (
+    accuracy_at_coverage,
+    expected_calibration_error,
+    fit_temperature,
+)
+from cybersecqwen.training.specialist.rows import NO_LABEL
+
+FEWEST_ROWS = 100
+"""Fewer validation rows than this fit nothing; such a labeller keeps temperature 1."""
+
+
+@dataclass(frozen=True)
+class LabellerResult:
+    """One labeller's calibration, and how well its validation rows are answered.
+
+    Attributes:
+        rows: Validation rows it labelled.
+        accuracy: Share of them whose likeliest id is the label, 0 to 1.
+        unfamiliar_rows: How many of them have no near-duplicate among the training rows.
+        unfamiliar_accuracy: The same share of those.
+        top5: Share whose label is among the five likeliest.
+        ece: Expected calibration error after scaling.
+        accuracy_at_70: Accuracy over the surest 70 %.
+        temperature: What to divide logits by.
+        threshold: Least confidence to answer with.
+        coverage: Share of rows at or above the threshold.
+    """
+
+    rows: int
+    accuracy: float
+    unfamiliar_rows: int
+    unfamiliar_accuracy: float
+    top5: float
+    ece: float
+    accuracy_at_70: float
+    temperature: float
+    threshold: float
+    coverage: float
+
+
+def calibrate(
+    logits: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    familiar: NDArray[np.bool_],
+    target_accuracy: float,
+) -> LabellerResult:
+    """Fit temperature and threshold on (N, C) logits and (N,) label numbers.
+
+    Args:
+        logits: Of the rows that the labeller labelled.
+        labels: Their labels, ``NO_LABEL`` where the model does not know the id: always wrong.
+        familiar: (N,), whether a training row is near.
+        target_accuracy: What the answered rows must reach.
+    """
+    known = labels != NO_LABEL
+    total = len(labels)
+    if known.sum() < FEWEST_ROWS:
+        return LabellerResult(
+            rows=total,
+            accuracy=0.0,
+            unfamiliar_rows=int((~familiar).sum()),
+            unfamiliar_accuracy=0.0,
+            top5=0.0,
+            ece=0.0,
+            accuracy_at_70=0.0,
+            temperature=1.0,
+            threshold=1.0,
+            coverage=0.0,
+        )
+    temperature = fit_temperature(logits[known], labels[known])
+    scaled = logits.astype(np.float64) / temperature
+    scaled -= scaled.max(-1, keepdims=True)
+    probabilities = np.exp(scaled)
+    probabilities /= probabilities.sum(-1, keepdims=True)
+    confidence = probabilities.max(-1)
+    right = probabilities.argmax(-1) == labels
+    likeliest = np.argsort(-probabilities, axis=-1)[:, :5]
+    top5 = (likeliest == labels[:, None]).any(-1)
+    threshold = _threshold(confidence, right, target_accuracy)
+    return LabellerResult(
+        rows=total,
+        accuracy=float(right.mean()),
+        unfamiliar_rows=int((~familiar).sum()),
+        unfamiliar_accuracy=float(right[~familiar].mean()) if (~familiar).any() else 0.0,
+        top5=float(top5.mean()),
+        ece=expected_calibration_error(confidence, right),
+        accuracy_at_70=accuracy_at_coverage(confidence, right, 0.7),
+        temperature=temperature,
+        threshold=threshold,
+        coverage=float((confidence >= threshold).mean()),
+    )
+
+
+def _threshold(
+    confidence: NDArray[np.float64], right: NDArray[np.bool_], target_accuracy: float
+) -> float:
+    """Return the least confidence at and above which accuracy reaches the target, else 1."""
+    order = np.argsort(-confidence, kind="stable")
+    accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    good = np.flatnonzero(accuracy >= target_accuracy)
+    return float(round(confidence[order[good[-1]]], 4)) if len(good) else 1.0

@@ -1,0 +1,58 @@
+"""A specialist's model card, written from its run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cybersecqwen.core.model_folder import SpecialistConfig
+from cybersecqwen.training.specialist.recipe import SpecialistRecipe
+
+
+def write_card(config: SpecialistConfig, recipe: SpecialistRecipe, results: dict[str, Any]) -> str:
+    """Return the card as Markdown: what it is, how good, how made, what it is not for."""
+    rows = "\n".join(
+        f"| {name} | {int8['rows']:,} | {int8['accuracy']:.3f} | {plain['accuracy']:.3f} "
+        f"| {int8['unfamiliar_accuracy']:.3f} of {int8['unfamiliar_rows']:,} "
+        f"| {int8['top5']:.3f} | {int8['ece']:.3f} | {int8['accuracy_at_70']:.3f} "
+        f"| {int8['threshold']:.2f} | {int8['coverage']:.0%} |"
+        for (name, int8), plain in zip(
+            results["int8"].items(), results["float32"].values(), strict=True
+        )
+    )
+    facts = "\n".join(f"- {name}: `{value}`" for name, value in config.provenance.items())
+    minutes = ", ".join(f"{name} {value:.1f}" for name, value in results["minutes"].items())
+    kept = "all" if recipe.layers is None else ", ".join(map(str, recipe.layers))
+    return f"""# {config.name} {config.version}
+
+Maps the English description of a vulnerability to one of {len(config.labels)} CWE ids (CWE
+{config.taxonomy_version}), as the chosen labeller would: {", ".join(config.labellers)}. Runs on a
+CPU through ONNX Runtime, {results["model_bytes"] / 1e6:.1f} MB.
+
+## Measured on validation rows
+
+Held-out weeks. Strict top-1 on the labeller's first id; an id that the model was never taught
+counts as wrong. Unfamiliar rows have no near-duplicate among the training rows.
+Temperature and threshold were fitted on these same rows, so calibration elsewhere will be a
+little worse.
+
+| labeller | rows | int8 | float32 | unfamiliar | top-5 | ECE | at 70 % | threshold | answers |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+{rows}
+
+## How it was made
+
+{facts}
+- layers of the base: {kept}
+- seed: {recipe.seed}
+- minutes: {minutes}
+
+Temperature scaling per labeller; weights int8 per channel (7 bits used), activations quantised as
+they come. The recipe and the numbers are in `training.json`.
+
+## What it is not for
+
+- It names the weakness that a labeller would write for a description; it does not read code, and
+  it cannot know what the description leaves out.
+- Where it abstains, a person should look; the back-off is a hint, not an answer.
+- NVD's and the CNAs' conventions drift. Measure again on newer records before relying on it.
+"""

@@ -1,0 +1,192 @@
+"""A pretrained encoder with one head per labeller."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
+
+from cybersecqwen.core.errors import ModelError
+from cybersecqwen.training.specialist.recipe import Supervision
+from cybersecqwen.training.specialist.rows import NO_LABEL
+
+
+class CweEncoder(nn.Module):
+    """Encoder, its first token's state, and a linear head over C ids for each of L labellers.
+
+    A labeller's head is a shared matrix plus its own: conventions differ in a few places, and
+    where a labeller has few rows of an id the shared part carries it.
+
+    Args:
+        encoder: Any Hugging Face encoder that returns ``last_hidden_state`` (B, T, D).
+        hidden: D.
+        labellers: L.
+        labels: C.
+        supervision: How labels and teachers are weighed in the loss.
+        dropout: On the pooled state, 0 to 1.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        hidden: int,
+        labellers: int,
+        labels: int,
+        supervision: Supervision,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.shared = nn.Linear(hidden, labels)
+        self.own = nn.Linear(hidden, labellers * labels)
+        # The heads start equal, so that a labeller's own part learns only what differs.
+        nn.init.zeros_(self.own.weight)
+        nn.init.zeros_(self.own.bias)
+        self.labellers = labellers
+        self.soft_share = supervision.soft
+        self.label_smoothing = supervision.label_smoothing
+
+    def logits(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return (B, L, C) logits for (B, T) token ids and their (B, T) mask."""
+        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
+        return self.head(states.last_hidden_state[:, 0])
+
+    def head(self, pooled: Tensor) -> Tensor:
+        """Return (B, L, C) logits for (B, D) states of the first token."""
+        pooled = self.dropout(pooled)
+        own = self.own(pooled).unflatten(-1, (self.labellers, -1))  # (B, L, C)
+        return self.shared(pooled).unsqueeze(1) + own
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        labels: Tensor,
+        weight: Tensor,
+        soft_ids: Tensor | None = None,
+        soft_probabilities: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Return the loss, and the (B, L, C) logits.
+
+        Args:
+            input_ids: (B, T).
+            attention_mask: (B, T).
+            labels: (B, L), ``NO_LABEL`` where a labeller gave none.
+            weight: (B,), of the rows' own labels.
+            soft_ids: (B, L, K), the ids to which the teachers give most.
+            soft_probabilities: (B, L, K), what they give.
+        """
+        logits = self.logits(input_ids, attention_mask).float()
+        given = labels != NO_LABEL  # (B, L)
+        hard = functional.cross_entropy(
+            logits.transpose(1, 2),
+            labels,
+            ignore_index=NO_LABEL,
+            reduction="none",
+            label_smoothing=self.label_smoothing,
+        )  # (B, L)
+        scale = weight.unsqueeze(1) * given
+        if soft_ids is None or soft_probabilities is None:
+            return {"loss": (hard * scale).sum() / scale.sum().clamp(min=1e-6), "logits": logits}
+        chosen = logits.log_softmax(-1).gather(-1, soft_ids)  # (B, L, K)
+        soft = -(soft_probabilities * chosen).sum(-1)  # (B, L)
+        # A labeller's own label and the teachers' view of it share one unit of loss.
+        mixed = torch.where(
+            given, (1 - self.soft_share) * hard * weight.unsqueeze(1) + self.soft_share * soft, soft
+        )
+        return {"loss": mixed.mean(), "logits": logits}
+
+
+@dataclass(frozen=True)
+class PretrainedEncoder:
+    """A pretrained encoder, the width of its states, and its tokenizer."""
+
+    encoder: nn.Module
+    hidden: int
+    tokenizer: PreTrainedTokenizerFast
+
+
+def load_base(base: str) -> PretrainedEncoder:
+    """Load a pretrained encoder from the hub or from a folder.
+
+    Raises:
+        ModelError: It is not there, or is no encoder.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base)
+        encoder = AutoModel.from_pretrained(base, dtype=torch.float32)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{base}: cannot load this base encoder (offline? give a folder): {error}"
+        ) from error
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None  # unused here, and training on several devices refuses idle weights
+    return PretrainedEncoder(encoder, int(encoder.config.hidden_size), tokenizer)
+
+
+def keep_layers(encoder: nn.Module, layers: Sequence[int]) -> None:
+    """Cut an encoder down to some of its layers, counted from 0, in place.
+
+    Raises:
+        ModelError: The encoder has no list of layers where BERT's relatives have theirs, or not
+            that many.
+    """
+    owner, stack, name = _layers(encoder)
+    if not layers or max(layers) >= len(stack) or min(layers) < 0:
+        raise ModelError(f"layers {list(layers)}: the base has layers 0 to {len(stack) - 1}")
+    setattr(owner, name, nn.ModuleList(stack[index] for index in layers))
+    encoder.config.num_hidden_layers = len(layers)
+
+
+def narrow_feed_forward(encoder: nn.Module, width: int) -> None:
+    """Keep the ``width`` neurons of each feed-forward part whose weights are largest, in place.
+
+    A neuron's size is the product of the norms of what it reads and what it writes; pruning by
+    magnitude after Han et al., 2015, whole neurons at a time.
+
+    Raises:
+        ModelError: The encoder's layers are not built like BERT's, or have fewer neurons.
+    """
+    for layer in _layers(encoder)[1]:
+        try:
+            inner, outer = layer.intermediate.dense, layer.output.dense  # (F, D) and (D, F)
+        except AttributeError as error:
+            raise ModelError(
+                f"{type(encoder).__name__}: cannot tell where its feed-forward parts are"
+            ) from error
+        if width > inner.out_features:
+            raise ModelError(f"intermediate {width}: the base has {inner.out_features} neurons")
+        size = inner.weight.norm(dim=1) * outer.weight.norm(dim=0)  # (F,)
+        kept = size.topk(width).indices.sort().values
+        inner.weight = nn.Parameter(inner.weight.detach()[kept].clone())
+        inner.bias = nn.Parameter(inner.bias.detach()[kept].clone())
+        outer.weight = nn.Parameter(outer.weight.detach()[:, kept].clone())
+        inner.out_features = outer.in_features = width
+    encoder.config.intermediate_size = width
+
+
+def _layers(encoder: nn.Module) -> tuple[nn.Module, nn.ModuleList, str]:
+    """Return an encoder's list of layers, with its owner and its name there."""
+    owner = getattr(encoder, "encoder", encoder)
+    for name in ("layer", "layers"):
+        stack = getattr(owner, name, None)
+        if isinstance(stack, nn.ModuleList):
+            return owner, stack, name
+    raise ModelError(f"{type(encoder).__name__}: cannot tell where its layers are")
+
+
+def shrink_embeddings(encoder: nn.Module, old_ids: NDArray[np.int64]) -> None:
+    """Keep only the rows of the input embeddings that a pruned vocabulary uses, in place."""
+    table = encoder.get_input_embeddings()
+    kept = nn.Embedding(len(old_ids), table.embedding_dim)
+    with torch.no_grad():
+        kept.weight.copy_(table.weight[torch.from_numpy(old_ids)])
+    encoder.set_input_embeddings(kept)
+    encoder.config.vocab_size = len(old_ids)

@@ -1,0 +1,135 @@
+"""A fitted encoder becomes a model folder: exported, calibrated, measured and described."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from cybersecqwen import __version__
+from cybersecqwen.core.files import sha256_file, write_json, write_text
+from cybersecqwen.core.model_folder import (
+    CARD_FILE,
+    CONFIG_FILE,
+    FORMAT_VERSION,
+    GRAPH_FILE,
+    TOKENIZER_FILE,
+    SpecialistConfig,
+)
+from cybersecqwen.core.taxonomy import shipped_taxonomy
+from cybersecqwen.training.specialist.calibrate import LabellerResult, calibrate
+from cybersecqwen.training.specialist.card import write_card
+from cybersecqwen.training.specialist.encoder import CweEncoder
+from cybersecqwen.training.specialist.export_onnx import export_onnx, predict_onnx
+from cybersecqwen.training.specialist.fit import Corpus
+from cybersecqwen.training.specialist.recipe import SpecialistRecipe
+from cybersecqwen.training.specialist.rows import TrainingRow, encode, label_numbers
+
+RESULTS_FILE = "training.json"
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run reports beside its model.
+
+    Attributes:
+        int8: Per labeller, the shipped graph on validation rows.
+        float32: The same before quantisation.
+        model_bytes: Size of the shipped graph.
+        minutes: Of each stage.
+    """
+
+    int8: dict[str, LabellerResult]
+    float32: dict[str, LabellerResult]
+    model_bytes: int
+    minutes: dict[str, float]
+
+
+def pack(
+    model: CweEncoder,
+    recipe: SpecialistRecipe,
+    corpus: Corpus,
+    work: Path,
+    out: Path,
+    minutes: dict[str, float],
+) -> None:
+    """Write the model folder ``out`` from a fitted encoder and the stages' folder ``work``."""
+    tokenizer = Tokenizer.from_file(str(work / "student" / TOKENIZER_FILE))
+    float_path, int8_path = work / "float32.onnx", work / "int8.onnx"
+    export_onnx(model, float_path, int8_path)
+    texts = encode(tokenizer, [row.text for row in corpus.validation], recipe.fit.max_tokens)
+    measured = {
+        path: _by_labeller(predict_onnx(path, texts), recipe, corpus)
+        for path in (float_path, int8_path)
+    }
+    results = Results(measured[int8_path], measured[float_path], int8_path.stat().st_size, minutes)
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(int8_path, out / GRAPH_FILE)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    write_text(out / TOKENIZER_FILE, tokenizer.to_str())
+    config = SpecialistConfig(
+        format_version=FORMAT_VERSION,
+        name=recipe.name,
+        version=recipe.version,
+        labels=tuple(corpus.labels),
+        labellers=recipe.labellers,
+        max_tokens=recipe.fit.max_tokens,
+        temperature={name: round(r.temperature, 4) for name, r in results.int8.items()},
+        threshold={name: r.threshold for name, r in results.int8.items()},
+        sha256={name: sha256_file(out / name) for name in (GRAPH_FILE, TOKENIZER_FILE)},
+        taxonomy_version=shipped_taxonomy().version,
+        provenance={
+            "base": recipe.base,
+            "teachers": ", ".join(teacher.base for teacher in recipe.teachers) or "none",
+            "cybersecqwen": __version__,
+            **{f"sha256 of {name}": digest for name, digest in corpus.hashes.items()},
+        },
+    )
+    curves = {
+        place.parent.relative_to(work).as_posix(): msgspec.json.decode(place.read_bytes())
+        for place in sorted(work.rglob("curve.json"))
+    }
+    write_json(out / RESULTS_FILE, {"recipe": recipe, "results": asdict(results), "curves": curves})
+    write_text(out / CARD_FILE, write_card(config, recipe, asdict(results)))
+    write_json(out / CONFIG_FILE, config)
+
+
+def read_results(folder: Path) -> Results:
+    """Return what the run that made a model folder measured."""
+    saved = msgspec.json.decode((folder / RESULTS_FILE).read_bytes())
+    return msgspec.convert(saved["results"], Results)
+
+
+def _by_labeller(
+    logits: NDArray[np.float32], recipe: SpecialistRecipe, corpus: Corpus
+) -> dict[str, LabellerResult]:
+    numbers = _first_labels(corpus.validation, corpus.labels, recipe.labellers)
+    familiar = np.array([row.familiar for row in corpus.validation])
+    found = {}
+    for column, labeller in enumerate(recipe.labellers):
+        given = np.array([bool(row.labels.get(labeller)) for row in corpus.validation])
+        found[labeller] = calibrate(
+            logits[given, column],
+            numbers[given, column],
+            familiar[given],
+            recipe.calibration.target_accuracy,
+        )
+    return found
+
+
+def _first_labels(
+    rows: Sequence[TrainingRow], labels: Sequence[str], labellers: Sequence[str]
+) -> NDArray[np.int64]:
+    """Return (N, L) numbers of first labels alone: a first id that was not learnt is a miss."""
+    first = [
+        msgspec.structs.replace(row, labels={k: v[:1] for k, v in row.labels.items()})
+        for row in rows
+    ]
+    return label_numbers(first, labels, labellers)

@@ -1,0 +1,125 @@
+"""The recipe of a specialist: every choice that makes the model, with its unit."""
+
+from __future__ import annotations
+
+from cybersecqwen.core.config import Recipe
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+class Fit(Recipe, frozen=True):
+    """How long and how fast to learn.
+
+    Attributes:
+        epochs: Passes over the rows.
+        batch_size: Rows per optimizer step, over all devices.
+        learning_rate: Peak, reached after the warm-up, then decayed along a cosine to zero.
+        warmup: Share of the steps, 0 to 1.
+        weight_decay: Decoupled (AdamW).
+        max_tokens: A text's tokens beyond this are dropped.
+    """
+
+    epochs: float
+    batch_size: int
+    learning_rate: float
+    warmup: float = 0.06
+    weight_decay: float = 0.01
+    max_tokens: int = 128
+
+
+class Supervision(Recipe, frozen=True):
+    """What counts as right, and how much.
+
+    Attributes:
+        label_smoothing: Probability mass spread over all ids, 0 to 1.
+        half_life_years: Age at which a label counts half, against the newest row. Conventions
+            drift; old texts still teach the language.
+        floor: Least weight of an old label, 0 to 1.
+        soft: Share of the loss that the teachers' probabilities get where a row also has a label,
+            0 to 1; rows without a label learn from the teachers alone.
+    """
+
+    label_smoothing: float = 0.0
+    half_life_years: float = 4.0
+    floor: float = 0.1
+    soft: float = 0.0
+
+
+class Pretrain(Recipe, frozen=True):
+    """Masked-language modelling on every description before any label is seen.
+
+    Domain-adaptive pretraining after Gururangan et al., 2020.
+
+    Attributes:
+        fit: Schedule.
+        mask: Share of tokens hidden, 0 to 1.
+    """
+
+    fit: Fit
+    mask: float = 0.2
+
+
+class SpecialistTeacher(Recipe, frozen=True):
+    """A larger encoder whose probabilities the specialist learns (Hinton et al., 2015).
+
+    Attributes:
+        base: Hugging Face id, or a folder.
+        fit: Schedule.
+        seed: Its own, so that several teachers differ.
+        supervision: Its labels' weights.
+        pretrain: Its own domain-adaptive pretraining.
+    """
+
+    base: str
+    fit: Fit
+    seed: int = 42
+    supervision: Supervision = Supervision()
+    pretrain: Pretrain | None = None
+
+
+class Calibration(Recipe, frozen=True):
+    """When the specialist may answer.
+
+    Attributes:
+        target_accuracy: The threshold is the lowest confidence above which validation accuracy
+            reaches this, 0 to 1.
+    """
+
+    target_accuracy: float = 0.95
+
+
+class SpecialistRecipe(Recipe, frozen=True):
+    """A specialist from its base encoder to its shipped folder.
+
+    Attributes:
+        name: Of the model, as its answers quote it.
+        version: Likewise.
+        base: Hugging Face id, or a folder.
+        layers: Encoder layers of the base to keep, counted from 0; all when left out.
+        intermediate: Neurons of each layer's feed-forward part to keep; all when left out.
+        fit: Schedule of the supervised stage.
+        seed: Of everything random.
+        labellers: Whose labels are learnt, each with its own head.
+        min_count: Rows that an id needs, over all labellers, to be learnt.
+        min_piece_count: Rows of the corpus that a word piece needs to stay in the vocabulary; 0
+            keeps the whole vocabulary.
+        supervision: Labels' weights.
+        pretrain: Domain-adaptive pretraining of the base.
+        teachers: Models to learn from; their probabilities are averaged.
+        calibration: When to answer.
+    """
+
+    name: str
+    fit: Fit
+    version: str = "1"
+    base: str = MINILM
+    layers: tuple[int, ...] | None = None
+    intermediate: int | None = None
+    seed: int = 42
+    labellers: tuple[str, ...] = ("nvd", "cna", "adp")
+    min_count: int = 5
+    min_piece_count: int = 3
+    supervision: Supervision = Supervision()
+    pretrain: Pretrain | None = None
+    teachers: tuple[SpecialistTeacher, ...] = ()
+    calibration: Calibration = Calibration()

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cybersecqwen.core.ensemble import mixed
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.interfaces import Message
+from cybersecqwen.core.records import Answer, ChoiceAnswer, Passage
+from cybersecqwen.llm.backends.mock import MockBackend
+from cybersecqwen.llm.excerpts import excerpts
+from cybersecqwen.llm.multiple_choice import (
+    Choice,
+    MultipleChoiceConfig,
+    evidence,
+    letter_shares,
+    reading_of,
+)
+
+SHELF = [Passage(f"T{n}", f"Lamp {n}", "description", f"Lamp {n} burns oil.") for n in range(9)]
+
+
+@dataclass
+class Shelf:
+    """Finds passages by the words asked: all in order for the question, reversed with options."""
+
+    def search(self, query: str, limit: int = 8) -> list[tuple[Passage, float]]:
+        order = SHELF[::-1] if "red" in query else SHELF
+        return [(passage, 1.0) for passage in order[:limit]]
+
+    def page(self, name: str) -> list[Passage]:
+        return []
+
+    def answer(self, question: str) -> Answer:
+        return Answer("Not in the knowledge base.", found=False)
+
+    def choose(self, question: str, choices: Sequence[str]) -> ChoiceAnswer:
+        return ChoiceAnswer(0, (0.5, 0.5), (SHELF[4], None))
+
+
+def shown(options: Sequence[str], passages: int) -> list[str]:
+    book = Shelf()
+    found = book.choose("Which?", options)
+    reading = MultipleChoiceConfig(passages=passages)
+    return [p.id for p in evidence(book, "Which?", options, found, reading)]
+
+
+def test_what_supports_an_option_stands_last_and_the_best_found_next_to_it() -> None:
+    assert shown(["red", "blue"], 5) == ["T1", "T7", "T0", "T8", "T4"]
+    assert shown(["red", "blue"], 1) == ["T4"]
+    assert shown(["blue", "red"], 5) == shown(["red", "blue"], 5)
+
+
+def test_a_long_passage_is_cut_to_what_is_asked() -> None:
+    text = (
+        "Lanterns give light. They hang in halls of stone and on the masts of ships at sea. "
+        "Oil is drained by thieves at night. Wicks are trimmed by the keeper every morning at six."
+    )
+    passage = Passage("T1", "Lanterns", "description", text)
+    (cut,) = excerpts([passage], "Who drains the oil?", 14)
+    assert cut.text == "Lanterns give light. ... Oil is drained by thieves at night. ..."
+    assert (cut.id, cut.title) == ("T1", "Lanterns")
+    assert excerpts([passage], "Who drains the oil?", 60) == [passage]
+
+
+def test_items_of_a_list_keep_its_heading() -> None:
+    text = "Tactics: Halls (TA1). Used by: Owl (G1); Grey Moth (G2); Bat (G3); Fox (G4); Hen (G5)."
+    passage = Passage("T1#relation-1", "Lanterns", "relation", text)
+    (cut,) = excerpts([passage], "Does the moth use it?", 9)
+    assert cut.text == "Tactics: Halls (TA1). ... Used by: Grey Moth (G2). ..."
+
+
+def test_a_mix_weighs_the_readers_opinion() -> None:
+    assert mixed([0.6, 0.4], [0.1, 0.9], 0.0) == pytest.approx([0.6, 0.4])
+    assert mixed([0.6, 0.4], [0.1, 0.9], 1.0) == pytest.approx([0.06 / 0.42, 0.36 / 0.42])
+    one = mixed([1.0, 0.0], [0.0, 1.0], 2.0)
+    assert one[1] > one[0], "the twice counted opinion prevails"
+    assert sum(one) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"passages": 0}, {"words": 0}, {"rotations": 0}, {"reader_weight": -1}, {"reader_wait": 1}],
+)
+def test_a_wrong_reading_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        reading_of(wrong)
+
+
+def test_all_rotations_are_the_default() -> None:
+    assert reading_of({"rotations": "all"}) == MultipleChoiceConfig()
+
+
+def test_groups_go_together_to_a_model_that_takes_them(tmp_path: Path) -> None:
+    sizes: list[tuple[int, int]] = []
+
+    class Grouping(MockBackend):
+        def score_groups(
+            self, groups: Iterable[tuple[Sequence[Sequence[Message]], Sequence[str]]]
+        ) -> Iterator[list[tuple[float, ...]]]:
+            for conversations, letters in list(groups):
+                sizes.append((len(conversations), len(letters)))
+                yield [self.score(c, letters) for c in conversations]
+
+    script = tmp_path / "script.jsonl"
+    script.write_text('{"scores": {"A": -0.1, "B": -3, "C": -3}}', "utf-8")
+    asked = [Choice("Which?", ("x", "y")), Choice("Which?", ("x", "y", "z"))]
+    alone = list(letter_shares(MockBackend(str(script)), asked, None))
+    assert list(letter_shares(Grouping(str(script)), asked, None)) == alone
+    assert sizes == [(2, 2), (3, 3)]
+    assert alone[1] == pytest.approx([1 / 3] * 3)

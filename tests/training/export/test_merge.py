@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+peft = pytest.importorskip("peft")
+transformers = pytest.importorskip("transformers")
+pytestmark = pytest.mark.torch
+
+from cybersecqwen.core.errors import InputError  # noqa: E402
+from cybersecqwen.training.export.merge import adapter_base, export_adapter, merge  # noqa: E402
+from tiny_chat import write_base  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_base(tmp_path_factory.mktemp("merge-base"))
+
+
+@pytest.fixture(scope="module")
+def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(3)
+    model = transformers.AutoModelForCausalLM.from_pretrained(base)
+    config = peft.LoraConfig(r=4, target_modules=["q_proj", "down_proj"], task_type="CAUSAL_LM")
+    adapted = peft.get_peft_model(model, config)
+    for name, weights in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weights, std=0.3)
+    folder = tmp_path_factory.mktemp("merge") / "adapter"
+    adapted.save_pretrained(folder)
+    (folder / "README.md").write_text("# card\n")
+    return folder
+
+
+def logits(model: Any) -> Any:
+    with torch.no_grad():
+        return model(torch.arange(5, 25)[None]).logits
+
+
+def adapted(base: Path, folder: Path) -> Any:
+    plain = transformers.AutoModelForCausalLM.from_pretrained(base)
+    return peft.PeftModel.from_pretrained(plain, str(folder)).eval()
+
+
+def test_merged_it_computes_what_base_and_adapter_do(
+    base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    merge(adapter, tmp_path / "merged")
+    whole = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
+    assert torch.allclose(logits(whole), logits(adapted(base, adapter)), atol=1e-4)
+    plain = transformers.AutoModelForCausalLM.from_pretrained(base)
+    assert not torch.allclose(logits(whole), logits(plain), atol=1e-2)
+    assert transformers.AutoTokenizer.from_pretrained(tmp_path / "merged").chat_template
+    assert (tmp_path / "merged" / "README.md").read_text() == "# card\n"
+    assert json.loads((tmp_path / "merged" / "merge.json").read_text())["base"] == str(base)
+
+
+def test_a_base_that_has_moved_is_named(base: Path, adapter: Path, tmp_path: Path) -> None:
+    export_adapter(adapter, tmp_path / "moved", "f32", base="/nowhere/base")
+    assert adapter_base(tmp_path / "moved") == "/nowhere/base"
+    with pytest.raises(InputError, match="--base"):
+        merge(tmp_path / "moved", tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()
+    merge(tmp_path / "moved", tmp_path / "merged", base=str(base))
+
+
+def test_half_as_large_the_adapter_is_nearly_the_same(
+    base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    export_adapter(adapter, tmp_path / "half", "bf16")
+    name = "adapter_model.safetensors"
+    assert (tmp_path / "half" / name).stat().st_size < 0.6 * (adapter / name).stat().st_size
+    close = logits(adapted(base, tmp_path / "half"))
+    assert torch.allclose(close, logits(adapted(base, adapter)), atol=0.3)
+
+
+def test_taken_folders_and_missing_adapters_are_refused(
+    base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(InputError, match="is there already"):
+        merge(adapter, tmp_path / "taken")
+    with pytest.raises(InputError, match="no adapter"):
+        merge(base, tmp_path / "merged")
+    other = write_base(tmp_path / "wider", width=64)
+    with pytest.raises(InputError, match="does not fit"):
+        merge(adapter, tmp_path / "merged", base=str(other))

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("accelerate")
+pytestmark = pytest.mark.torch
+
+from cybersecqwen.core.config import load_recipe  # noqa: E402
+from cybersecqwen.core.errors import InputError  # noqa: E402
+from cybersecqwen.core.files import sha256_file  # noqa: E402
+from cybersecqwen.training.specialist.recipe import SpecialistRecipe  # noqa: E402
+from cybersecqwen.training.specialist.run import train_specialist  # noqa: E402
+
+RECIPE = """
+name: tiny
+base: {base}
+layers: [0]
+labellers: [nvd, cna]
+min_piece_count: 1
+fit: {{epochs: 6, batch_size: 16, learning_rate: 5e-3}}
+pretrain: {{fit: {{epochs: 1, batch_size: 32, learning_rate: 1e-3}}}}
+supervision: {{soft: 0.5}}
+teachers:
+  - base: {base}
+    fit: {{epochs: 4, batch_size: 16, learning_rate: 5e-3}}
+"""
+
+
+@pytest.fixture(scope="module")
+def recipe_file(base_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
+    path.write_text(RECIPE.format(base=base_folder))
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(
+    recipe_file: Path, corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    out = tmp_path_factory.mktemp("models") / "tiny"
+    recipe = load_recipe(recipe_file, SpecialistRecipe)
+    results = train_specialist(recipe, corpus_folder, out, resume=False, report=lambda *_: None)
+    assert results is not None
+    assert results.int8["nvd"].accuracy > 0.9
+    assert results.int8["cna"].accuracy > 0.9
+    assert abs(results.int8["nvd"].accuracy - results.float32["nvd"].accuracy) < 0.05
+    return out
+
+
+def test_the_folder_answers_through_the_runtime(trained: Path) -> None:
+    from cybersecqwen.specialists import CweMapper
+
+    mapper = CweMapper.load(trained)
+    assert mapper.map("a flaw in query database table select").cwe == "CWE-89"
+    assert (
+        mapper.map("a heap buffer memory write bounds flaw in product", labeller="cna").cwe
+        == "CWE-787"
+    )
+
+
+def test_the_card_and_curves_come_from_the_run(trained: Path) -> None:
+    assert "4 CWE ids" in (trained / "README.md").read_text()
+    assert '"loss"' in (trained / "training.json").read_text()
+    assert not trained.with_name("tiny.work").exists()
+
+
+def test_a_taken_folder_or_another_runs_work_is_refused(
+    trained: Path, recipe_file: Path, corpus_folder: Path, tmp_path: Path
+) -> None:
+    recipe = load_recipe(recipe_file, SpecialistRecipe)
+    with pytest.raises(InputError, match="is there already"):
+        train_specialist(recipe, corpus_folder, trained, resume=True, report=lambda *_: None)
+    work = tmp_path / "new.work"
+    work.mkdir()
+    (work / "run.txt").write_text("something else")
+    with pytest.raises(InputError, match="another recipe or corpus"):
+        train_specialist(
+            recipe, corpus_folder, tmp_path / "new", resume=True, report=lambda *_: None
+        )
+
+
+def test_killed_and_resumed_it_makes_the_same_model(
+    trained: Path, recipe_file: Path, corpus_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "tiny"
+    work = tmp_path / "tiny.work"
+    command = [sys.executable, "-m", "cybersecqwen", "train", "specialist", str(recipe_file)]
+    command += ["--corpus", str(corpus_folder), "--out", str(out), "--resume"]
+    # Killed between stages, where a run has most to remember.
+    for reached in ("teacher-0/model.safetensors", "student/pretrain/model.safetensors"):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while not (work / reached).exists():
+            assert process.poll() is None, "it ended before it could be killed"
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(command, check=True, capture_output=True)
+    assert sha256_file(out / "model.onnx") == sha256_file(trained / "model.onnx")
+    assert not work.exists()
