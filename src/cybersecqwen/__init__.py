@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cybersecqwen.core import telemetry
+
 if TYPE_CHECKING:
     from cybersecqwen.specialists import CweMapper
+
+# Before anything of ours imports a dependency that would report its use.
+telemetry.switch_off()
 
 __version__ = "0.1.0"
 __all__ = ["CweMapper", "__version__"]
