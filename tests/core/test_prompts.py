@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from cybersecqwen.core import prompts
-from cybersecqwen.core.interfaces import Message
+from cybersecqwen.core.chat import Message
 from cybersecqwen.core.records import Passage, Question
 
 QUESTION = Question(

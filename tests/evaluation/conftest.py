@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cybersecqwen.core.interfaces import Generation, Message, Sampling
+from cybersecqwen.core.chat import Generation, Message, Sampling
 from cybersecqwen.core.records import Candidate, CwePrediction, Labeller
 from cybersecqwen.evaluation.log import Header, LogRow, RunLog, write_log
 
@@ -36,7 +36,7 @@ class FakeBackend:
     """Answers with the last word of the question and the place it was asked at."""
 
     name = "fake:model"
-    abilities = frozenset({"generate", "score"})
+    capabilities = frozenset({"generate", "score"})
 
     def __init__(self, fail_at: int | None = None, batch_size: int = 1) -> None:
         self.batch_size = batch_size

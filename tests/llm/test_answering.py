@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from cybersecqwen.core.chat import Message
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.interfaces import Message
 from cybersecqwen.core.records import Answer, Candidate, ChoiceAnswer, CwePrediction, Passage
 from cybersecqwen.llm.answering import NOT_HELD, Answerer
 from cybersecqwen.llm.backends.mock import MockBackend

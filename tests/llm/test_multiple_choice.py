@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from cybersecqwen.core.chat import Message
 from cybersecqwen.core.ensemble import mixed
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.interfaces import Message
 from cybersecqwen.core.records import Answer, ChoiceAnswer, Passage
 from cybersecqwen.llm.backends.mock import MockBackend
 from cybersecqwen.llm.excerpts import excerpts

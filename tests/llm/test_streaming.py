@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from cybersecqwen.core.chat import Generation, Message, Sampling
 from cybersecqwen.core.errors import ModelError
-from cybersecqwen.core.interfaces import Backend, Generation, Message, Sampling
+from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.llm import open_backend
 from cybersecqwen.llm.backends.common import StopCutter, cut_at_stop
 from llm_server import serving

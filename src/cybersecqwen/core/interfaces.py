@@ -4,67 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+from cybersecqwen.core.chat import Generation, Message, Sampling
 from cybersecqwen.core.records import Answer, ChoiceAnswer, CwePrediction, Labeller, Passage
 
 Capability = Literal["generate", "score"]
 """``generate`` writes text; ``score`` gives log-probabilities of given continuations."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a conversation."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How to draw an answer.
-
-    Attributes:
-        temperature: 0 is greedy.
-        top_p: Nucleus mass, 0 to 1.
-        max_tokens: New tokens at most.
-        seed: Of the first answer; a batch's later answers derive theirs from it and their place.
-        stop: Texts that end an answer.
-        first_index: Place of the batch's first conversation in its run, so that a resumed run
-            draws what an unbroken one would have drawn.
-        raw: Let the model continue the turns' bare text, without its chat template.
-    """
-
-    temperature: float = 0.0
-    top_p: float = 1.0
-    max_tokens: int = 512
-    seed: int = 42
-    stop: tuple[str, ...] = ()
-    first_index: int = 0
-    raw: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """A written answer.
-
-    Attributes:
-        text: What the model wrote.
-        finish: ``stop`` at an end token or stop text, ``length`` at the limit, ``error`` when the
-            backend gave up on it.
-        seconds: Wall time, shared out evenly inside a batch.
-        new_tokens: Tokens written, or None where the backend does not say.
-        error: Why, when ``finish`` is ``error``.
-        prompt_tokens: Tokens read, or None where the backend does not say.
-    """
-
-    text: str
-    finish: Literal["stop", "length", "error"]
-    seconds: float
-    new_tokens: int | None = None
-    error: str = ""
-    prompt_tokens: int | None = None
 
 
 class Backend(Protocol):
@@ -76,7 +22,7 @@ class Backend(Protocol):
         ...
 
     @property
-    def abilities(self) -> frozenset[Capability]:
+    def capabilities(self) -> frozenset[Capability]:
         """What it can do; calling for anything else raises ``ModelError``."""
         ...
 
@@ -136,23 +82,8 @@ class GroupScorer(Protocol):
         ...
 
 
-class Specialist(Protocol):
-    """An embedded CWE classifier."""
-
-    @property
-    def name(self) -> str:
-        """The model's name and version."""
-        ...
-
-    def map_many(
-        self, texts: Iterable[str], *, labeller: Labeller = "nvd", top_k: int = 5
-    ) -> Iterator[CwePrediction]:
-        """Classify texts, in order, streaming."""
-        ...
-
-
 class CweClassifier(Protocol):
-    """Anything that ``map`` can ask: a specialist, or a language model with one's shortlist.
+    """A CWE classifier: an embedded specialist, or a language model that re-ranks its candidates.
 
     Attributes:
         window: Texts that are answered together; a resumed run starts again at a multiple of it.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cybersecqwen.core.interfaces import Message
+from cybersecqwen.core.chat import Message
 from cybersecqwen.core.records import Labeller, Passage, Question
 
 LETTERS = "ABCDEFGHIJ"

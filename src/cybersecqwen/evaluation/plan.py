@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from cybersecqwen.core.chat import Sampling
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.interfaces import Backend, Sampling, Specialist
+from cybersecqwen.core.interfaces import Backend, CweClassifier
 from cybersecqwen.core.records import Labeller, Passage, Question
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.evaluation.actors import ActorTable, load_actors
@@ -280,7 +281,7 @@ def _baseline(
 # weight, and scoring a log needs none of them.
 
 
-def _specialist(spec: str) -> Specialist:
+def _specialist(spec: str) -> CweClassifier:
     from cybersecqwen.specialists import CweMapper  # noqa: PLC0415
 
     return CweMapper.load(spec.partition(":")[2] or None)

@@ -13,9 +13,10 @@ import msgspec
 import numpy as np
 
 from cybersecqwen.core.answer_parsing import AnswerParser
+from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.files import sha256_file
-from cybersecqwen.core.interfaces import Message, Retriever, Sampling
+from cybersecqwen.core.interfaces import Retriever
 from cybersecqwen.core.prompts import render_question
 from cybersecqwen.core.records import Passage, Question
 from cybersecqwen.evaluation.log import (

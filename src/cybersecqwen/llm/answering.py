@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from cybersecqwen.core.chat import Sampling
 from cybersecqwen.core.ensemble import mixed
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.interfaces import Backend, KnowledgeBaseLike, Sampling, Specialist
+from cybersecqwen.core.interfaces import Backend, CweClassifier, KnowledgeBaseLike
 from cybersecqwen.core.prompts import LETTERS, escape_special_tokens, grounded_conversation
 from cybersecqwen.core.question_intent import is_vulnerability_description
 from cybersecqwen.core.records import Answer, ChoiceAnswer, CwePrediction, Passage
 from cybersecqwen.core.text.clean import clean
-from cybersecqwen.llm.backends.common import require_ability
+from cybersecqwen.llm.backends.common import require_capability
 from cybersecqwen.llm.grounding import Claim, claims_of
 from cybersecqwen.llm.multiple_choice import Choice, MultipleChoiceConfig, evidence, letter_shares
 
@@ -40,7 +41,7 @@ class Answerer:
         retriever: KnowledgeBaseLike,
         *,
         backend: Backend | None = None,
-        specialist: Specialist | None = None,
+        specialist: CweClassifier | None = None,
         reading: MultipleChoiceConfig | None = None,
         sampling: Sampling | None = None,
     ) -> None:
@@ -105,7 +106,7 @@ class Answerer:
         found = self._book.choose(question, choices)
         if self._backend is None:
             return found
-        require_ability(self._backend.name, self._backend.abilities, "score")
+        require_capability(self._backend.name, self._backend.capabilities, "score")
         passages = evidence(self._book, question, choices, found, self._reading)
         choice = Choice(question, tuple(choices), passages)
         (shares,) = letter_shares(self._backend, [choice], self._reading.rotations)

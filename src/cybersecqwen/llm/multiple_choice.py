@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import msgspec
 
+from cybersecqwen.core.chat import Message
 from cybersecqwen.core.config import Recipe
 from cybersecqwen.core.ensemble import checked_weight, softmax
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.interfaces import Backend, GroupScorer, KnowledgeBaseLike, Message
+from cybersecqwen.core.interfaces import Backend, GroupScorer, KnowledgeBaseLike
 from cybersecqwen.core.prompts import CHOICE_LETTER, LETTERS, escape_special_tokens, render_question
 from cybersecqwen.core.records import ChoiceAnswer, Passage, Question
 from cybersecqwen.llm.excerpts import excerpts

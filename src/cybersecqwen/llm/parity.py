@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.errors import ModelError
-from cybersecqwen.core.interfaces import Backend, Message, Sampling
+from cybersecqwen.core.interfaces import Backend
 
 PROBES = (
     ("A web form puts the user's name into an SQL statement. Which weakness is it?", "CWE-89"),

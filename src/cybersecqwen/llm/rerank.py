@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import tee
 
+from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.ensemble import checked_weight, log_opinion, softmax
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.interfaces import Backend, Message, Sampling, Specialist
+from cybersecqwen.core.interfaces import Backend, CweClassifier
 from cybersecqwen.core.prompts import CWE_ID_BY, render_question
 from cybersecqwen.core.records import Candidate, CwePrediction, Labeller, Question
 from cybersecqwen.core.text.clean import clean
@@ -57,7 +58,7 @@ class LlmReranker:
     def __init__(
         self,
         backend: Backend,
-        specialist: Specialist,
+        specialist: CweClassifier,
         *,
         shortlist: int = SHORTLIST,
         weight: float = SHORTLIST_WEIGHT,
@@ -66,7 +67,7 @@ class LlmReranker:
         if shortlist < 1:
             raise InputError(f"a shortlist has at least 1 id, not {shortlist}")
         needed = {"score", "generate"} if explain else {"score"}
-        if missing := needed - backend.abilities:
+        if missing := needed - backend.capabilities:
             raise ModelError(f"{backend.name} cannot {' or '.join(sorted(missing))}")
         self._backend = backend
         self._specialist = specialist

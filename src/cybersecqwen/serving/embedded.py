@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import AsyncGenerator, Iterable
 
-from cybersecqwen.core.interfaces import Generation, Message, Sampling
+from cybersecqwen.core.chat import Generation, Message, Sampling
 from cybersecqwen.core.records import Answer, CwePrediction
 from cybersecqwen.llm.backends.common import StopCutter
 from cybersecqwen.serving.batching import readable

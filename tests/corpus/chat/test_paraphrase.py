@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cybersecqwen.core.interfaces import Generation, Message, Sampling
+from cybersecqwen.core.chat import Generation, Message, Sampling
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.corpus.chat.draft import DraftExample
 from cybersecqwen.corpus.chat.paraphrase import Journal, phrase
@@ -20,7 +20,7 @@ class Script:
     """A teacher that says what it is told to, and counts how often it is asked."""
 
     name = "script"
-    abilities = frozenset({"generate"})
+    capabilities = frozenset({"generate"})
 
     def __init__(self, *answers: Generation) -> None:
         self.answers = list(answers)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.interfaces import Message, Sampling
 from cybersecqwen.core.records import Question
 from cybersecqwen.evaluation.systems.baselines import (
     LabelledTexts,

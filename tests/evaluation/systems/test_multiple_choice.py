@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from cybersecqwen.cli.main import main
+from cybersecqwen.core.chat import Sampling
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.interfaces import Sampling
 from cybersecqwen.core.records import Answer, ChoiceAnswer, Passage, Question
 from cybersecqwen.evaluation.ensemble_weight import fit_mix, write_mixed
 from cybersecqwen.evaluation.log import Header, LogRow, RunLog, read_log

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.interfaces import Message, Sampling
 from cybersecqwen.core.records import Candidate, CwePrediction, Question
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.evaluation.systems.systems import (
@@ -97,10 +97,10 @@ def test_a_cwe_is_chosen_among_a_specialists_likeliest(make_backend: MakeBackend
 
 def test_a_backend_that_cannot_score_says_so(make_backend: MakeBackend) -> None:
     backend = make_backend()
-    backend.abilities = frozenset({"generate"})
+    backend.capabilities = frozenset({"generate"})
     with pytest.raises(ModelError, match="gives no log-probabilities"):
         ChoosingSystem(backend, shipped_taxonomy())
-    backend.abilities = frozenset({"score"})
+    backend.capabilities = frozenset({"score"})
     with pytest.raises(ModelError, match="cannot write"):
         WritingSystem(backend)
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from cybersecqwen.core.chat import Message
 from cybersecqwen.core.concurrency import in_order
-from cybersecqwen.core.interfaces import Message
 from cybersecqwen.core.prompts import escape_special_tokens
 from cybersecqwen.llm.backends.common import cut_at_stop, item_seed, plain_prompt
 

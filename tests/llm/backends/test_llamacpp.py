@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.errors import ModelError
-from cybersecqwen.core.interfaces import Message, Sampling
 from cybersecqwen.llm import open_backend
 
 pytest.importorskip("xllamacpp")

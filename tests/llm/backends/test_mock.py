@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.interfaces import Message, Sampling
 from cybersecqwen.llm import open_backend
 
 
@@ -43,7 +43,7 @@ def test_the_first_rule_that_applies_answers(tmp_path: Path) -> None:
 def test_scores_come_from_the_script(tmp_path: Path) -> None:
     file = script(tmp_path, {"match": "Q1", "scores": {"A": -0.1, "B": -2.0}}, {"reply": "A"})
     backend = open_backend(f"mock:{file}")
-    assert backend.abilities == {"generate", "score"}
+    assert backend.capabilities == {"generate", "score"}
     assert backend.score(ask("Q1")[0], ["B", "A"]) == (-2.0, -0.1)
     with pytest.raises(ModelError, match="'C'"):
         backend.score(ask("Q1")[0], ["A", "C"])
@@ -51,7 +51,7 @@ def test_scores_come_from_the_script(tmp_path: Path) -> None:
 
 def test_a_script_without_scores_says_that_it_cannot_score(tmp_path: Path) -> None:
     backend = open_backend(f"mock:{script(tmp_path, {'reply': 'A'})}")
-    assert backend.abilities == {"generate"}
+    assert backend.capabilities == {"generate"}
     with pytest.raises(ModelError, match="cannot score"):
         backend.score(ask("Q1")[0], ["A"])
 

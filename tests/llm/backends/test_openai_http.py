@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from cybersecqwen.core.chat import Generation, Message, Sampling
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.interfaces import Generation, Message, Sampling
 
 pytest.importorskip("httpx")
 from cybersecqwen.llm import open_backend
@@ -246,7 +246,7 @@ def listing(**tokens: float) -> Behaviour:
 def test_scores_are_read_from_the_listed_tokens() -> None:
     with serving(listing(A=-0.2, C=-2.0, x=-3.0)) as server:
         backend = open_backend(f"openai:{server.url}#tiny")
-        assert backend.abilities == {"generate", "score"}
+        assert backend.capabilities == {"generate", "score"}
         scores = backend.score(ask("?")[0], ["A", "B", "C"])
         assert scores == (-0.2, float("-inf"), -2.0)
         assert len(server.requests) == 2, "the server is probed once"
@@ -266,7 +266,7 @@ def test_scores_that_would_be_guesses_are_refused() -> None:
 def test_a_server_without_logprobs_says_so(behave: Behaviour) -> None:
     with serving(behave) as server:
         backend = open_backend(f"openai:{server.url}#tiny")
-        assert backend.abilities == {"generate"}
+        assert backend.capabilities == {"generate"}
         with pytest.raises(ModelError, match="cannot score; it can: generate"):
             backend.score(ask("?")[0], ["A"])
 

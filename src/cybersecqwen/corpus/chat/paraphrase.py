@@ -13,8 +13,9 @@ from typing import Literal
 
 import msgspec
 
+from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.interfaces import Backend, Message, Sampling
+from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.corpus.chat.draft import DraftExample
 from cybersecqwen.corpus.chat.recipe import ParaphraseTeacher
 from cybersecqwen.corpus.chat.validate import ID_REGEX, Verifier

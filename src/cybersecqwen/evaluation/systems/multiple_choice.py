@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from cybersecqwen.core.chat import Sampling
 from cybersecqwen.core.ensemble import mixed
-from cybersecqwen.core.interfaces import Backend, KnowledgeBaseLike, Sampling
+from cybersecqwen.core.interfaces import Backend, KnowledgeBaseLike
 from cybersecqwen.core.records import ChoiceAnswer, Passage, Question
 from cybersecqwen.evaluation.systems.systems import Asked, Response, batch_size
-from cybersecqwen.llm.backends.common import require_ability
+from cybersecqwen.llm.backends.common import require_capability
 from cybersecqwen.llm.multiple_choice import (
     MIXED_WITH,
     Choice,
@@ -68,7 +69,7 @@ class RotatingSystem:
         reading: MultipleChoiceConfig,
         reader: Callable[[Question], ChoiceAnswer] | None = None,
     ) -> None:
-        require_ability(backend.name, backend.abilities, "score")
+        require_capability(backend.name, backend.capabilities, "score")
         if reader is None and reading.reader_weight:
             reading = msgspec.structs.replace(reading, reader_weight=0.0)
         self._backend = backend

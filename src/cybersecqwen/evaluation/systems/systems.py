@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from cybersecqwen.core.answer_parsing import AnswerKind
+from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.ensemble import checked_weight, log_opinion, softmax
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.interfaces import Backend, Message, Sampling, Specialist
+from cybersecqwen.core.interfaces import Backend, CweClassifier
 from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.records import Labeller, Passage, Question
 from cybersecqwen.core.taxonomy import Taxonomy
@@ -100,7 +101,7 @@ class SpecialistSystem:
     open_book = False
     align = _WINDOW
 
-    def __init__(self, specialist: Specialist, labeller: Labeller) -> None:
+    def __init__(self, specialist: CweClassifier, labeller: Labeller) -> None:
         self._specialist = specialist
         self._labeller = labeller
         self.identity = {"name": specialist.name, "labeller": labeller}
@@ -135,7 +136,7 @@ class WritingSystem:
     open_book = False
 
     def __init__(self, backend: Backend) -> None:
-        if "generate" not in backend.abilities:
+        if "generate" not in backend.capabilities:
             raise ModelError(f"{backend.name} cannot write answers; use --protocol constrained")
         self._backend = backend
         self.align = batch_size(backend)
@@ -168,7 +169,7 @@ class Shortlist:
         InputError: The weight is no exponent.
     """
 
-    specialist: Specialist
+    specialist: CweClassifier
     size: int
     labeller: Labeller
     weight: float = 0.0
@@ -196,7 +197,7 @@ class ChoosingSystem:
     def __init__(
         self, backend: Backend, taxonomy: Taxonomy, shortlist: Shortlist | None = None
     ) -> None:
-        if "score" not in backend.abilities:
+        if "score" not in backend.capabilities:
             raise ModelError(
                 f"{backend.name} gives no log-probabilities of set answers, which protocol "
                 "constrained needs; use another protocol"

@@ -1,4 +1,4 @@
-"""What every backend shares: seeds of a batch's items, abilities, stop texts, a plain template."""
+"""What every backend shares: seeds of a batch, capabilities, stop texts, a plain template."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
+from cybersecqwen.core.chat import Message
 from cybersecqwen.core.errors import ModelError
-from cybersecqwen.core.interfaces import Capability, Message
+from cybersecqwen.core.interfaces import Capability
 
 ItemT = TypeVar("ItemT")
 
@@ -27,14 +28,14 @@ def item_seed(seed: int, index: int) -> int:
     return int.from_bytes(digest, "big") % _SEEDS
 
 
-def require_ability(name: str, abilities: frozenset[Capability], wanted: Capability) -> None:
+def require_capability(name: str, capabilities: frozenset[Capability], wanted: Capability) -> None:
     """Refuse a call that a backend cannot answer.
 
     Raises:
-        ModelError: ``wanted`` is not among the backend's abilities.
+        ModelError: ``wanted`` is not among the backend's capabilities.
     """
-    if wanted not in abilities:
-        able = ", ".join(sorted(abilities)) or "nothing"
+    if wanted not in capabilities:
+        able = ", ".join(sorted(capabilities)) or "nothing"
         raise ModelError(f"{name} cannot {wanted}; it can: {able}")
 
 

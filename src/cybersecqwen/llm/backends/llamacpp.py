@@ -16,9 +16,10 @@ import xllamacpp
 from msgspec import DecodeError
 from msgspec.json import decode, encode
 
+from cybersecqwen.core.chat import Generation, Message, Sampling
 from cybersecqwen.core.concurrency import in_order
 from cybersecqwen.core.errors import ModelError
-from cybersecqwen.core.interfaces import Capability, Generation, Message, Sampling
+from cybersecqwen.core.interfaces import Capability
 from cybersecqwen.core.prompts import escape_special_tokens
 from cybersecqwen.llm.backends.common import StopCutter, cut_at_stop, item_seed, raw_prompt
 from cybersecqwen.llm.backends.http_retry import RefusedError, TransientError, events, open_stream
@@ -90,7 +91,7 @@ class LlamaCppBackend:
         return self._name
 
     @property
-    def abilities(self) -> frozenset[Capability]:
+    def capabilities(self) -> frozenset[Capability]:
         """It writes and it scores."""
         return frozenset({"generate", "score"})
 

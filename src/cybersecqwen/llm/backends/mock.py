@@ -10,9 +10,10 @@ from pathlib import Path
 
 import msgspec
 
+from cybersecqwen.core.chat import Generation, Message, Sampling
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.interfaces import Capability, Generation, Message, Sampling
-from cybersecqwen.llm.backends.common import require_ability
+from cybersecqwen.core.interfaces import Capability
+from cybersecqwen.llm.backends.common import require_capability
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,7 +62,7 @@ class MockBackend:
         return self._name
 
     @property
-    def abilities(self) -> frozenset[Capability]:
+    def capabilities(self) -> frozenset[Capability]:
         """It scores only when the script has scores."""
         scores = any(rule.scores for rule in self._rules)
         return frozenset({"generate", "score"} if scores else {"generate"})
@@ -118,7 +119,7 @@ class MockBackend:
         Raises:
             ModelError: The script scores nothing, or lacks one of the continuations.
         """
-        require_ability(self.name, self.abilities, "score")
+        require_capability(self.name, self.capabilities, "score")
         scores = self._rule(conversation).scores
         missing = [text for text in continuations if text not in scores]
         if missing:

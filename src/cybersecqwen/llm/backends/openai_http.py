@@ -16,11 +16,12 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from cybersecqwen.core.chat import Generation, Message, Sampling
 from cybersecqwen.core.concurrency import in_order
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.interfaces import Capability, Generation, Message, Sampling
+from cybersecqwen.core.interfaces import Capability
 from cybersecqwen.core.prompts import escape_special_tokens
-from cybersecqwen.llm.backends.common import StopCutter, cut_at_stop, item_seed, require_ability
+from cybersecqwen.llm.backends.common import StopCutter, cut_at_stop, item_seed, require_capability
 from cybersecqwen.llm.backends.http_retry import (
     Pacer,
     RefusedError,
@@ -146,7 +147,7 @@ class OpenAiBackend:
         return self._name
 
     @property
-    def abilities(self) -> frozenset[Capability]:
+    def capabilities(self) -> frozenset[Capability]:
         """It scores when the server lists log-probabilities, which one request finds out."""
         with self._probing:
             return frozenset({"generate", "score"} if self._lists_logprobs else {"generate"})
@@ -235,7 +236,7 @@ class OpenAiBackend:
             ModelError: The server lists no log-probabilities, or none of the continuations, or
                 one of them takes several tokens, as every whole answer does with its end.
         """
-        require_ability(self._name, self.abilities, "score")
+        require_capability(self._name, self.capabilities, "score")
         if whole:
             raise ModelError(f"{self._name}: can score one-token continuations, not their end")
         try:

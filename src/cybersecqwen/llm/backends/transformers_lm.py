@@ -18,8 +18,9 @@ from transformers import (
     LogitsProcessorList,
 )
 
+from cybersecqwen.core.chat import Generation, Message, Sampling
 from cybersecqwen.core.errors import ModelError
-from cybersecqwen.core.interfaces import Capability, Generation, Message, Sampling
+from cybersecqwen.core.interfaces import Capability
 from cybersecqwen.core.prompts import escape_special_tokens
 from cybersecqwen.llm.backends.common import (
     StopCutter,
@@ -104,7 +105,7 @@ class TransformersBackend:
         return self._name
 
     @property
-    def abilities(self) -> frozenset[Capability]:
+    def capabilities(self) -> frozenset[Capability]:
         """It writes and it scores."""
         return frozenset({"generate", "score"})
 

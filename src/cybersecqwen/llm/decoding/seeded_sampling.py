@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from transformers import LogitsProcessor
 
-from cybersecqwen.core.interfaces import Sampling
+from cybersecqwen.core.chat import Sampling
 
 
 class SeededSampling(LogitsProcessor):

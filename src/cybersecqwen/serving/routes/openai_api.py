@@ -13,7 +13,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request
 from starlette.responses import JSONResponse, Response
 
-from cybersecqwen.core.interfaces import Backend, Generation, Message, Sampling
+from cybersecqwen.core.chat import Generation, Message, Sampling
+from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.serving.embedded import embedded_reply
 from cybersecqwen.serving.errors import ApiError
 from cybersecqwen.serving.names import EMBEDDED, model_name

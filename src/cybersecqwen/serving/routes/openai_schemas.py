@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from cybersecqwen.core.interfaces import Message, Sampling
+from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.serving.errors import ApiError
 
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}

@@ -228,7 +228,7 @@ def _chooser(service: Service) -> Answerer:
 
     Asking a model what it can do may take a request; call this in a thread.
     """
-    scores = service.backend is not None and "score" in service.backend.abilities
+    scores = service.backend is not None and "score" in service.backend.capabilities
     return service.answerer(with_model=scores)
 
 

@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from cybersecqwen.core.chat import Message
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.files import read_rows, sha256_file
-from cybersecqwen.core.interfaces import Message
 from cybersecqwen.core.prompts import escape_special_tokens
 from cybersecqwen.core.records import ChatExample
 

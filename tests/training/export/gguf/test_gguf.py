@@ -15,8 +15,8 @@ pytestmark = pytest.mark.torch
 
 from gguf import GGMLQuantizationType as Type  # noqa: E402
 
+from cybersecqwen.core.chat import Message  # noqa: E402
 from cybersecqwen.core.errors import InputError, ModelError  # noqa: E402
-from cybersecqwen.core.interfaces import Message  # noqa: E402
 from cybersecqwen.llm import open_backend  # noqa: E402
 from cybersecqwen.llm.parity import compare_backends  # noqa: E402
 from cybersecqwen.training.export.gguf.importance import measure, read_texts  # noqa: E402
