@@ -236,7 +236,7 @@ def test_rejected_cve5() -> None:
     record = cve5()
     record["cveMetadata"]["state"] = "REJECTED"  # type: ignore[index]
     assert read(jsonl(record)) == [
-        RecordProblem("standard input:1", "CVE-2024-0001", "rejected by its CNA")
+        RecordProblem("standard input:1", "CVE-2024-0001", "rejected by its CNA", "rejected")
     ]
 
 

@@ -66,7 +66,13 @@ def _fetch(arguments: argparse.Namespace) -> int:
                 print(f"{item.outcome:9} {item.path}")
     if arguments.json:
         files = [{"path": str(f.path), "url": f.url, "outcome": f.outcome} for f in done]
-        print_json({"feed": arguments.feed, "files": files, "problems": problems})
+        print_json(
+            {
+                "feed": arguments.feed,
+                "files": files,
+                "problems": [problem.row() for problem in problems],
+            }
+        )
     if problems:
         return EXIT_SOME_FAILED if done else EXIT_UNUSABLE
     return EXIT_DONE

@@ -116,6 +116,9 @@ class _Problems:
         line = printable(str(problem))
         warn(f"\r\x1b[K{line}" if sys.stderr.isatty() else line)
 
+    def rows(self) -> list[dict[str, str]]:
+        return [problem.row() for problem in self.kept or ()]
+
     @property
     def exit_code(self) -> int:
         return EXIT_SOME_FAILED if self.count else EXIT_DONE
@@ -266,7 +269,7 @@ def _map_file(
                 {
                     "output": str(arguments.output),
                     "rows": written,
-                    "problems": problems.kept,
+                    "problems": problems.rows(),
                     "model": mapper.name,
                 }
             )
@@ -325,7 +328,7 @@ def _print_object(rows: Iterator[MapRow], model: str, problems: _Problems) -> No
     out.write(b'{"model":' + encode(model) + b',"items":[')
     for number, row in enumerate(rows):
         out.write((b",\n" if number else b"\n") + encode(row))
-    out.write(b'],"problems":' + encode(problems.kept) + b"}\n")
+    out.write(b'],"problems":' + encode(problems.rows()) + b"}\n")
 
 
 def _print_rows(arguments: argparse.Namespace, rows: Iterator[MapRow]) -> None:

@@ -6,14 +6,29 @@ dataclasses; no room hands another a bare dictionary.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import Literal
 
-LabelSource = Literal["nvd", "cna", "adp"]
-"""Who assigned a label: NVD's analysts, the CVE's own CNA, or CISA as authorised data publisher."""
+_NUMBER_IN_FILE = re.compile(r"(?::\d+|: (?:record|line) \d+.*)$")
+
+LabelSource = Literal["nvd", "cna", "adp", "other"]
+"""Who assigned a label or a score: NVD's analysts, the CVE's own CNA, CISA as authorised data
+publisher, or anyone else (a database, a scanner, a table that does not say)."""
 
 Labeller = Literal["nvd", "cna"]
 """Whose labelling convention a prediction should follow."""
+
+
+AdvisoryState = Literal["published", "reserved", "rejected", "withdrawn"]
+"""What its publisher says of a record: it counts, it has no content yet, its CNA rejected it, its
+database took it back."""
+
+ProblemKind = Literal["failed", "no_description", "rejected", "reserved", "withdrawn", "note"]
+"""Why a record is not answered. ``failed`` and ``no_description`` are failures; the three states
+are counted and no failure; a ``note`` says something of the input and stands for no record."""
+
+ColumnValue = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +38,13 @@ class CweLabel:
     Attributes:
         cwe: Canonical id such as ``CWE-79``.
         source: Who assigned it.
+        assigner: Their name as the input gives it, such as ``nvd@nist.gov`` or ``GitHub``; empty
+            where it gives none.
     """
 
     cwe: str
     source: LabelSource
+    assigner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +55,13 @@ class CvssVector:
         vector: The vector as published, such as ``CVSS:3.1/AV:N/AC:L/...``.
         version: ``2.0``, ``3.0``, ``3.1`` or ``4.0``.
         source: Who scored it.
+        assigner: Their name as the input gives it; empty where it gives none.
     """
 
     vector: str
     version: str
     source: LabelSource
+    assigner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +70,21 @@ class Advisory:
 
     Attributes:
         id: CVE id, or the id the input gave its row.
-        description: English description, exactly as published.
+        description: English description, in full, exactly as published.
         labels: Weakness labels in the order their source gives them.
         cvss: CVSS vectors, likewise.
         published: Publication date as ``YYYY-MM-DD``, or an empty string when unknown.
         references: Reference URLs.
+        title: Headline, or an empty string.
+        aliases: Other ids of the same vulnerability, such as the CVE of a GHSA.
+        assigner: Who assigned the id or wrote the record, as the input names them.
+        affected: Pairs of vendor (or ecosystem) and product; either may be empty.
+        modified: When it was last changed, as its source writes it (ISO 8601), or empty.
+        state: What its publisher says of it.
+        where: File and line, or file and record number, for messages.
+        line: Line of the file where the record stands, from 1; 0 where that is not known.
+        columns: What the input has beside, by its own names and in its order, to be carried
+            through to outputs; nested values as JSON text.
     """
 
     id: str
@@ -63,10 +93,24 @@ class Advisory:
     cvss: tuple[CvssVector, ...] = ()
     published: str = ""
     references: tuple[str, ...] = ()
+    title: str = ""
+    aliases: tuple[str, ...] = ()
+    assigner: str = ""
+    affected: tuple[tuple[str, str], ...] = ()
+    modified: str = ""
+    state: AdvisoryState = "published"
+    where: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
+    columns: tuple[tuple[str, ColumnValue], ...] = field(default=(), compare=False)
 
     def cwes(self, source: LabelSource) -> tuple[str, ...]:
-        """Return the ids that ``source`` assigned, in its own order."""
-        return tuple(label.cwe for label in self.labels if label.source == source)
+        """Return the ids that ``source`` assigned, in its own order, each once."""
+        return tuple(dict.fromkeys(lab.cwe for lab in self.labels if lab.source == source))
+
+    @property
+    def file(self) -> str:
+        """The file it stands in: ``where`` without the line or the record's number."""
+        return _NUMBER_IN_FILE.sub("", self.where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +124,24 @@ class RecordProblem:
         where: File and line, or file and record number, counted from 1.
         id: The record's id if it could be read, else an empty string.
         reason: What is wrong, in a sentence a user can act on.
+        kind: Whether it is a failure, the state of a record that needs no answer, or a note.
+        advisory: What could be read of the record all the same, for a store that keeps states.
     """
 
     where: str
     id: str
     reason: str
+    kind: ProblemKind = "failed"
+    advisory: Advisory | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the record should have been answered and could not be."""
+        return self.kind in {"failed", "no_description"}
+
+    def row(self) -> dict[str, str]:
+        """Return it as outputs write it: ``where``, ``id``, ``reason`` and ``kind``."""
+        return {"where": self.where, "id": self.id, "reason": self.reason, "kind": self.kind}
 
     def __str__(self) -> str:
         name = f" ({self.id})" if self.id else ""

@@ -3,7 +3,6 @@ from __future__ import annotations
 from cybersecqwen.core.records import Advisory, CweLabel, RecordProblem
 from cybersecqwen.corpus.cleaning.merge import Merger
 from cybersecqwen.corpus.records.rows import Labels
-from cybersecqwen.sources.advisories.advisory_fields import REJECTED
 
 
 def test_the_first_description_stays_and_labels_add_up_in_source_order() -> None:
@@ -51,7 +50,7 @@ def test_problems_and_texts_without_words_are_listed_with_their_place() -> None:
     counts = merger.add(
         [
             RecordProblem("f:1", "", "broken"),
-            RecordProblem("f:2", "CVE-2020-0001", REJECTED),
+            RecordProblem("f:2", "CVE-2020-0001", "rejected by its CNA", "rejected"),
             Advisory("CVE-2020-0002", "…"),
         ]
     )

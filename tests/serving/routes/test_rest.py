@@ -64,7 +64,7 @@ def test_a_batch_names_what_it_cannot_use(client: TestClient) -> None:
         ("item-3", "CWE-125"),
     ]
     assert found["problems"] == [
-        {"where": "item 2", "id": "item-2", "reason": "text has nothing to read"}
+        {"where": "item 2", "id": "item-2", "reason": "text has nothing to read", "kind": "failed"}
     ]
     streamed = client.post("/api/map", json=asked, headers=NDJSON)
     assert streamed.headers["content-type"].startswith("application/x-ndjson")

@@ -122,7 +122,8 @@ def rating(score: float) -> str:
 def severity_of(vectors: Iterable[CvssVector]) -> Severity | None:
     """Return the first complete v3 base vector, NVD's before the CNA's before CISA's."""
     order: dict[str, int] = {"nvd": 0, "cna": 1, "adp": 2}
-    for vector in sorted(vectors, key=lambda v: order[v.source]):
+    known = [vector for vector in vectors if vector.source in order]
+    for vector in sorted(known, key=lambda v: order[v.source]):
         if vector.version.startswith("3") and (whole := canonical_vector(vector.vector)):
             return Severity(whole, vector.source)
     return None

@@ -17,7 +17,6 @@ from cybersecqwen.corpus.records.rows import (
     Stage,
     id_order,
 )
-from cybersecqwen.sources.advisories.advisory_fields import REJECTED
 
 
 @dataclass(slots=True)
@@ -71,7 +70,9 @@ class Merger:
         return counts
 
     def _note(self, problem: RecordProblem, counts: SourceCounts) -> None:
-        rejected = problem.reason == REJECTED
+        if problem.kind == "note":
+            return
+        rejected = problem.kind in {"rejected", "withdrawn"}
         counts.rejected += rejected
         counts.unreadable += not rejected
         reason = f"{problem.where}: {problem.reason}"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -19,7 +19,7 @@ LineT = TypeVar("LineT")
 PARTS = ("train", "validation", "unlabelled")
 """Names of a corpus's files of rows, without their ``.jsonl``."""
 
-LABELLERS: tuple[LabelSource, ...] = get_args(LabelSource)
+LABELLERS: tuple[LabelSource, ...] = ("nvd", "cna", "adp")
 
 CVE_ID = re.compile(r"CVE-(\d{4})-(\d{4,})", re.IGNORECASE)
 

@@ -7,6 +7,7 @@ import errno
 import tempfile
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import IO, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -115,7 +116,7 @@ def _named(
     """Call the input by its own name where a parser calls it standard input."""
     for record in records:
         if isinstance(record, RecordProblem):
-            yield RecordProblem(record.where.replace(_STDIN, name, 1), record.id, record.reason)
+            yield replace(record, where=record.where.replace(_STDIN, name, 1))
         else:
             yield record
 

@@ -136,7 +136,7 @@ async def map_texts(request: Request, asked: Annotated[schemas.MapRequest, Body(
             {
                 "model": service.mapper.name,
                 "items": [line for line in lines if isinstance(line, MapRow)],
-                "problems": [line for line in lines if isinstance(line, RecordProblem)],
+                "problems": [line.row() for line in lines if isinstance(line, RecordProblem)],
             }
         ),
         media_type="application/json",
@@ -173,7 +173,7 @@ async def ndjson(service: Service, windows: AsyncGenerator[list[Line]]) -> Async
 
 def line_json(line: Line) -> bytes:
     """Return a line of NDJSON: a row, or ``{"problem": ...}``."""
-    value = {"problem": line} if isinstance(line, RecordProblem) else line
+    value = {"problem": line.row()} if isinstance(line, RecordProblem) else line
     return msgspec.json.encode(value) + b"\n"
 
 

@@ -128,6 +128,7 @@ class Problem(BaseModel):
     where: str
     id: str
     reason: str
+    kind: str
 
 
 class Batch(BaseModel):

@@ -79,7 +79,7 @@ def finish(
     if not description.strip():
         return RecordProblem(where, name, "the description is empty")
     if _REJECTED.match(description):
-        return RecordProblem(where, name, REJECTED)
+        return RecordProblem(where, name, REJECTED, "rejected")
     return Advisory(
         id=name,
         description=description,

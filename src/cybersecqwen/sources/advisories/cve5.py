@@ -101,7 +101,7 @@ def parse_cve5(content: bytes | msgspec.Raw, where: str) -> Advisory | RecordPro
         return decode_problem(where, bytes(content), error)
     name = record.cve_metadata.cve_id
     if record.cve_metadata.state.upper() == "REJECTED":
-        return RecordProblem(where, name, REJECTED)
+        return RecordProblem(where, name, REJECTED, "rejected")
     cna = record.containers.cna
     labels = list(_labels(cna, "cna"))
     cvss = list(_cvss(cna, "cna"))

@@ -133,7 +133,7 @@ def parse_nvd(content: bytes | msgspec.Raw, where: str) -> Advisory | RecordProb
 
 def _new(cve: _Cve, where: str) -> Advisory | RecordProblem:
     if cve.vuln_status.lower() == "rejected":
-        return RecordProblem(where, cve.id, REJECTED)
+        return RecordProblem(where, cve.id, REJECTED, "rejected")
     labels = [
         label
         for weakness in cve.weaknesses
