@@ -113,4 +113,5 @@ def test_any_text_gives_a_canonical_answer_or_none(text: str) -> None:
 def test_long_hostile_text_is_read_quickly() -> None:
     text = "AV:N/" * 20_000 + "answer " * 20_000 + "(" * 20_000
     for reader in ALL:
-        assert reader.read(text) is None
+        expected = text if reader.kind == "text" else None
+        assert reader.read(text) == expected

@@ -72,7 +72,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _configure_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", metavar="TASK", help="cti-rcm, cti-mcq, cti-vsp, cti-ate, ...")
-    parser.add_argument("--data", type=Path, metavar="FILE", required=True, help="the questions")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FILE",
+        help="the questions (of a task of ours: the shipped ones)",
+    )
     parser.add_argument(
         "--model",
         metavar="SPEC",

@@ -14,8 +14,9 @@ from typing import Literal
 from cybersecqwen.core.cvss import VECTOR_REGEX, canonical_vector
 from cybersecqwen.core.taxonomy import canonical_cwe
 
-AnswerKind = Literal["cwe", "choice", "cvss", "techniques", "actor"]
-"""What an answer is: a CWE id, an option's letter, a CVSS vector, ATT&CK ids, a group's name."""
+AnswerKind = Literal["cwe", "choice", "cvss", "techniques", "actor", "text"]
+"""What an answer is: a CWE id, an option's letter, a CVSS vector, ATT&CK ids, a group's name, or
+free text that a program checks."""
 
 Pick = Literal["first", "last", "unique", "all"]
 """Which match counts. ``unique``: all matches must agree."""
@@ -109,6 +110,8 @@ def canonical_answer(kind: AnswerKind, text: str) -> str | None:
     if kind == "techniques":
         ids = {match[1].upper() for match in re.finditer(TECHNIQUE_REGEX, text)}
         return ",".join(sorted(ids)) or None
+    if kind == "text":
+        return text.strip() or None
     name = " ".join(text.split()).strip(" *_`\"'.:;[]<>")
     return name if 0 < len(name) <= _MAX_ACTOR_CHARACTERS else None
 
@@ -192,3 +195,6 @@ ACTOR_LINE = AnswerParser(
 
 ACTOR_EXACT = AnswerParser("actor", (Pattern(r"^\s*([^\n]+?)\s*$"),))
 ACTOR_STRICT = AnswerParser("actor", (Pattern(_ACTOR_LINE, "unique"),))
+
+TEXT_WHOLE = AnswerParser("text", (Pattern(r"(?s)(.+)"),))
+"""The whole answer."""

@@ -48,7 +48,7 @@ class RunOptions:
 
     Attributes:
         task: Task name.
-        data: Question file.
+        data: Question file; None for the one that the package ships for a task of our own.
         model: SPEC of the system: ``embedded``, ``embedded:DIR``, ``hf:``, ``gguf:``, ``openai:``,
             ``mock:``, ``baseline:majority``, ``baseline:svm`` or ``baseline:retrieval``.
         protocol: Protocol name; None for ``ref`` where a model writes, else ``constrained``.
@@ -75,7 +75,7 @@ class RunOptions:
     """
 
     task: str
-    data: Path
+    data: Path | None = None
     model: str = "embedded"
     protocol: str | None = None
     knowledge: Path | None = None
@@ -140,7 +140,10 @@ def prepare(options: RunOptions) -> RunPlan:
     if options.max_tokens is not None:
         protocol = with_max_tokens(protocol, options.max_tokens)
     wanted = LoadOptions(options.gold, options.labeller, options.since, options.unfamiliar)
-    loaded = task.load(options.data, wanted)
+    data = options.data or task.shipped
+    if data is None:
+        raise InputError(f"{task.name} needs its questions: --data FILE")
+    loaded = task.load(data, wanted)
     questions = select_questions(loaded, task, protocol, options.limit)
     knowledge = _knowledge(options.knowledge) if writes and options.knowledge is not None else None
     rotates = protocol.constrained and task.kind == "choice" and writes
@@ -165,7 +168,7 @@ def prepare(options: RunOptions) -> RunPlan:
         protocol=protocol,
         system=system,
         model=options.model,
-        data=options.data,
+        data=data,
         seeds=range(options.seed, options.seed + trials),
         base_model=options.base_model,
         evidence=evidence,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cybersecqwen.core.answer_parsing import AnswerKind
 from cybersecqwen.core.cvss import base_score
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.evaluation import general_check
 from cybersecqwen.evaluation.actors import ActorTable, load_actors
 from cybersecqwen.evaluation.log import LogRow, RunLog
 from cybersecqwen.evaluation.protocols import PROTOCOLS, Protocol
@@ -56,6 +57,8 @@ def is_correct(kind: AnswerKind, reading: str | None, gold: str, actors: ActorTa
         return abs(base_score(reading) - base_score(gold)) < 0.05
     if kind == "actor":
         return actors.same(reading, gold)
+    if kind == "text":
+        return general_check.holds(gold, reading)
     return reading == gold
 
 

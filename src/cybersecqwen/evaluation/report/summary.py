@@ -14,6 +14,7 @@ from cybersecqwen.core.answer_parsing import AnswerKind
 from cybersecqwen.core.cvss import MAX_DEVIATION, base_score
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.evaluation.actors import ActorTable, load_actors
+from cybersecqwen.evaluation.general_check import kind_of
 from cybersecqwen.evaluation.hierarchy import Hierarchy, judge
 from cybersecqwen.evaluation.scoring import Scored
 from cybersecqwen.evaluation.statistics import (
@@ -121,6 +122,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         per_class_f1: Mean F1 over the ids that are expected at all, each counting alike.
         by_source: Multiple choice by the source of the page that each question is from: ATT&CK,
             CWE, CAPEC, other. Pages stay together in the intervals.
+        by_kind: The general check by kind of prompt.
         confusions: The commonest mistakes.
         protocol_sha256: Hash of the protocol it was run under.
         digest: Hash of the log without the clock.
@@ -162,6 +164,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     per_class: list[ClassScore] = []
     per_class_f1: float | None = None
     by_source: dict[str, SourceScore] = {}
+    by_kind: dict[str, SourceScore] = {}
     confusions: list[Confusion] = []
     protocol_sha256: str = ""
     digest: str = ""
@@ -281,12 +284,23 @@ def _cwe(scored: Scored, _: ActorTable) -> dict[str, Any]:
     }
 
 
+def _text(scored: Scored, _: ActorTable) -> dict[str, Any]:
+    kinds = np.array([kind_of(row.id) for row in scored.items()])
+    right = scored.matrix().mean(axis=1)
+    found = {}
+    for kind in dict.fromkeys(kinds.tolist()):
+        own = right[kinds == kind]
+        found[kind] = SourceScore(len(own), float(own.mean()), bootstrap_interval(own))
+    return {"by_kind": found}
+
+
 _EXTRAS: dict[AnswerKind, Callable[[Scored, ActorTable], dict[str, Any]]] = {
     "cwe": _cwe,
     "choice": _choice,
     "cvss": _cvss,
     "techniques": _techniques,
     "actor": _actor,
+    "text": _text,
 }
 
 
@@ -359,6 +373,6 @@ def _confusions(scored: Scored) -> list[Confusion]:
         for row, reading, right in zip(scored.rows, scored.readings, scored.correct, strict=True)
         if not right
     )
-    if scored.kind in ("techniques", "cvss"):
-        return []  # sets and vectors hardly repeat
+    if scored.kind in ("techniques", "cvss", "text"):
+        return []  # sets, vectors and texts hardly repeat
     return [Confusion(gold, said, n) for (gold, said), n in wrong.most_common(_CONFUSIONS)]

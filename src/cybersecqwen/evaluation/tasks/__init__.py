@@ -15,6 +15,7 @@ from cybersecqwen.evaluation.tasks import (
     cti_taa,
     cti_vsp,
     cwe_holdout,
+    general,
     quiz,
 )
 from cybersecqwen.evaluation.tasks.base import LoadOptions, Task
@@ -32,6 +33,7 @@ REGISTRY = (
     athena_taa.TASK,
     cwe_holdout.TASK,
     quiz.TASK,
+    general.TASK,
 )
 TASKS = {task.name: task for task in REGISTRY}
 

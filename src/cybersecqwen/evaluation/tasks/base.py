@@ -36,6 +36,8 @@ class Task:
         title: What a report says.
         kind: What its answers are; decides the readers and the scores.
         load: Reads its questions; raises ``InputError`` where the file cannot be used.
+        shipped: The question file that is in the package, for a task of our own; read where no
+            other is named.
         duplicates: Ids of questions that repeat another; a protocol may drop them.
     """
 
@@ -44,3 +46,4 @@ class Task:
     kind: AnswerKind
     load: Callable[[Path, LoadOptions], list[Question]]
     duplicates: frozenset[str] = frozenset()
+    shipped: Path | None = None
