@@ -49,6 +49,10 @@ class Taxonomy:
         self.version = version
         self.date = date
         self._by_id: Mapping[str, Weakness] = {entry.id: entry for entry in entries}
+        self._children: dict[str, list[str]] = {}
+        for entry in self._by_id.values():
+            for parent in entry.parents:
+                self._children.setdefault(parent, []).append(entry.id)
 
     def __contains__(self, cwe: str) -> bool:
         return cwe in self._by_id
@@ -88,6 +92,10 @@ class Taxonomy:
                     found.add(parent)
                     queue.append(parent)
         return frozenset(found)
+
+    def children(self, cwe: str) -> tuple[str, ...]:
+        """Return the ids right below an id in the research view (CWE-1000)."""
+        return tuple(self._children.get(cwe, ()))
 
     def depth(self, cwe: str) -> int:
         """Return the length of the longest path from a pillar down to an id; a pillar has 0."""

@@ -104,6 +104,8 @@ def _serve_page(app: FastAPI) -> None:
     async def page() -> FileResponse:
         return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
 
+    # What the page shares with reports; the longer path comes first.
+    app.mount("/static/view", StaticFiles(packages=[("cybersecqwen.apps.report", "view")]))
     app.mount("/static", StaticFiles(directory=PAGE), name="static")
 
 

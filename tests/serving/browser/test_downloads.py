@@ -36,6 +36,8 @@ def rows() -> list[MapRow]:
             abstained=place % 2 == 0,
             backoff=NamedCwe("CWE-74", name, NUMBERS[-place % len(NUMBERS)]) if place % 3 else None,
             model=name,
+            usage="allowed",
+            catalogue="4.19.1",
         )
         for place, name in enumerate(NAMES)
     ]
@@ -45,7 +47,7 @@ def test_csv_is_the_same_to_the_byte(page) -> None:
     lines = [msgspec.json.encode(row).decode() for row in rows()]
     made = page.evaluate(
         """async (lines) => {
-            const { Rows } = await import("/static/rows.js");
+            const { Rows } = await import("/static/lib/rows.js");
             const rows = new Rows();
             for (const line of lines) rows.addRow(JSON.parse(line), line);
             return [await (await rows.csv()).text(), await rows.jsonl().text()];
@@ -70,7 +72,7 @@ def test_csv_is_the_same_to_the_byte(page) -> None:
 )
 def test_the_number_of_records_is_guessed(page, content: str, kind: str, total: int) -> None:
     guess = """async ([content, format, zipped]) => {
-        const { estimate } = await import("/static/totals.js");
+        const { estimate } = await import("/static/lib/totals.js");
         let file = new Blob([content]);
         if (zipped) {
             const packed = file.stream().pipeThrough(new CompressionStream("gzip"));

@@ -1,10 +1,14 @@
-"""The row of output that a prediction becomes."""
+"""The row of output that a prediction becomes, alone or beside the record it is about."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
-from cybersecqwen.core.records import Candidate, CwePrediction
+from cybersecqwen.apps.outputs.mapping_usage import is_allowed, nearest_allowed
+from cybersecqwen.apps.outputs.record_facts import RecordFacts, agreement
+from cybersecqwen.core.records import Advisory, Candidate, CwePrediction, Labeller
 from cybersecqwen.core.taxonomy import Taxonomy
 
 _DIGITS = 6
@@ -12,15 +16,16 @@ _DIGITS = 6
 
 
 class NamedCwe(msgspec.Struct, frozen=True):
-    """An id, MITRE's name for it and its probability (0 to 1)."""
+    """An id, MITRE's name for it, its probability (0 to 1) and MITRE's mapping usage."""
 
     cwe: str
     name: str
     probability: float
+    usage: str = ""
 
 
-class MapRow(msgspec.Struct, frozen=True):
-    """What ``map`` writes of one record.
+class MapRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What ``map`` writes of one text.
 
     Attributes:
         id: The record's id.
@@ -31,6 +36,11 @@ class MapRow(msgspec.Struct, frozen=True):
         abstained: Whether ``confidence`` is under the threshold.
         backoff: On abstention, the most specific ancestor that is sure enough, if there is one.
         model: Name and version of the model.
+        usage: MITRE's mapping usage of ``cwe``: ``allowed``, ``allowed-with-review``,
+            ``discouraged`` or ``prohibited``.
+        catalogue: Version of the CWE catalogue that names and usage come from.
+        instead_of: The model's own answer, where ``cwe`` is the nearest id that MITRE allows.
+        reason: Why, in a language model's words, where it was asked for them.
     """
 
     id: str
@@ -41,42 +51,142 @@ class MapRow(msgspec.Struct, frozen=True):
     abstained: bool
     backoff: NamedCwe | None
     model: str
-
-
-class ExplainedRow(MapRow, frozen=True):
-    """A row with why, in a language model's words."""
-
+    usage: str
+    catalogue: str
+    instead_of: NamedCwe | None = None
     reason: str = ""
+
+
+class RecordRow(MapRow, frozen=True, kw_only=True, omit_defaults=True):
+    """A row of a file of records: the answer, and what the record itself says.
+
+    Attributes:
+        title: The record's title, where it has one.
+        description: Its text.
+        nvd_cwe: Ids that NVD's analysts assigned.
+        cna_cwe: Ids that the record's own CNA or publisher assigned, or CISA where those did not.
+        agrees: Whether ``cwe`` is among the record's own ids; None where it has none.
+        cvss: Its CVSS vector of the newest version.
+        cvss_score: Base score of that vector, 0 to 10; None without a vector that can be scored.
+        cvss_severity: ``none``, ``low``, ``medium``, ``high`` or ``critical``; empty without a
+            score.
+        published: ``YYYY-MM-DD``, or an empty string.
+        url: A page about the record.
+        file: The input file's name, relative to where it was read.
+        line: Line of that file, from 1; 0 where it is not known.
+        columns: The input's own columns, as they were.
+    """
+
+    title: str = ""
+    description: str
+    nvd_cwe: tuple[str, ...]
+    cna_cwe: tuple[str, ...]
+    agrees: bool | None
+    cvss: str
+    cvss_score: float | None
+    cvss_severity: str
+    published: str
+    url: str
+    file: str = ""
+    line: int = 0
+    columns: dict[str, Any] = {}
 
 
 class RowMaker:
     """Turns predictions into rows.
 
     Args:
-        taxonomy: Where names come from.
+        taxonomy: Where names, usage and parents come from.
         model: Name and version of the model.
+        allowed_only: Whether an id that MITRE discourages or prohibits for mapping is replaced by
+            the nearest one that it allows.
+        labeller: Whose labels a prediction is compared with first.
     """
 
-    def __init__(self, taxonomy: Taxonomy, model: str) -> None:
+    def __init__(
+        self,
+        taxonomy: Taxonomy,
+        model: str,
+        *,
+        allowed_only: bool = False,
+        labeller: Labeller = "nvd",
+    ) -> None:
         self._taxonomy = taxonomy
         self._model = model
+        self._allowed_only = allowed_only
+        self._labeller = labeller
 
     def row(self, record_id: str, prediction: CwePrediction) -> MapRow:
-        """Return the row of one record; a surrogate in its id, which no UTF-8 has, is spelt out."""
-        row = MapRow(
-            id=record_id.encode("utf-8", "backslashreplace").decode("utf-8"),
-            cwe=prediction.cwe,
-            name=self._taxonomy.name(prediction.cwe),
-            confidence=round(prediction.confidence, _DIGITS),
-            candidates=tuple(map(self._named, prediction.candidates)),
-            abstained=prediction.abstained,
-            backoff=self._named(prediction.backoff) if prediction.backoff else None,
-            model=self._model,
+        """Return the row of a text; a surrogate in its id, which no UTF-8 has, is spelt out."""
+        return MapRow(**self._answer(record_id, prediction))
+
+    def record_row(self, record: Advisory, prediction: CwePrediction) -> RecordRow:
+        """Return the row of a record, with what the record says beside the answer."""
+        answer = self._answer(record.id, prediction)
+        facts = RecordFacts.of(record)
+        return RecordRow(
+            **answer,
+            title=_writable(facts.title),
+            description=_writable(record.description),
+            nvd_cwe=facts.nvd_cwe,
+            cna_cwe=facts.cna_cwe,
+            agrees=agreement(answer["cwe"], facts, self._labeller),
+            cvss=facts.cvss,
+            cvss_score=facts.score,
+            cvss_severity=facts.severity,
+            published=facts.published,
+            url=_writable(facts.url),
+            file=_writable(facts.file),
+            line=facts.line,
+            columns={_writable(name): _writable_value(v) for name, v in facts.columns.items()},
         )
-        if not prediction.reason:
-            return row
-        return ExplainedRow(**msgspec.structs.asdict(row), reason=prediction.reason)
+
+    def _answer(self, record_id: str, prediction: CwePrediction) -> dict[str, Any]:
+        named = self._named
+        own = named(Candidate(prediction.cwe, prediction.confidence))
+        answer, candidates, backoff = own, prediction.candidates, prediction.backoff
+        if self._allowed_only:
+            taxonomy = self._taxonomy
+            answer = named(nearest_allowed(taxonomy, prediction))
+            candidates = tuple(c for c in candidates if is_allowed(taxonomy, c.cwe))
+            backoff = backoff if backoff and is_allowed(taxonomy, backoff.cwe) else None
+        replaced = answer.cwe != own.cwe
+        return {
+            "id": _writable(record_id),
+            "cwe": answer.cwe,
+            "name": answer.name,
+            "confidence": answer.probability,
+            "candidates": tuple(map(named, candidates)),
+            # The threshold was met by the id that is not proposed.
+            "abstained": prediction.abstained or replaced,
+            "backoff": named(backoff) if backoff else None,
+            "model": self._model,
+            "usage": answer.usage,
+            "catalogue": self._taxonomy.version,
+            "instead_of": own if replaced else None,
+            "reason": prediction.reason,
+        }
 
     def _named(self, candidate: Candidate) -> NamedCwe:
-        name = self._taxonomy.name(candidate.cwe)
-        return NamedCwe(candidate.cwe, name, round(candidate.probability, _DIGITS))
+        entry = self._taxonomy.get(candidate.cwe)
+        return NamedCwe(
+            candidate.cwe,
+            entry.name if entry else "",
+            round(candidate.probability, _DIGITS),
+            entry.usage if entry else "",
+        )
+
+
+def _writable(text: str) -> str:
+    """Spell lone surrogates out, which no UTF-8 has."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _writable_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return _writable(value)
+    if isinstance(value, dict):
+        return {_writable(str(key)): _writable_value(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_writable_value(inner) for inner in value]
+    return value

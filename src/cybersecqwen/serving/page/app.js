@@ -1,12 +1,12 @@
 // The page's frame: sections, the server's state, and what ties the features together.
 
-import { startAsk, tellAsk } from "./ask.js";
-import { chooseFile, startBatch } from "./batch.js";
-import { startCorrections } from "./corrections.js";
-import { byId, count } from "./dom.js";
-import { errorBox } from "./errors.js";
-import { mapThis, startMap, tellMap } from "./map.js";
-import { loadInfo } from "./server.js";
+import { startAsk, tellAsk } from "./views/ask.js";
+import { chooseFile, startBatch } from "./views/batch.js";
+import { startCorrections } from "./views/corrections.js";
+import { byId, count } from "./view/dom.js";
+import { errorBox } from "./lib/errors.js";
+import { mapThis, startMap, tellMap } from "./views/map.js";
+import { loadInfo } from "./lib/server.js";
 
 const VIEWS = ["map", "ask", "batch", "corrections"];
 

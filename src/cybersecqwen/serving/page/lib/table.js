@@ -1,6 +1,6 @@
 // The table of a batch: one page of rows at a time, however many there are.
 
-import { count, el, foreign, percent, plural } from "./dom.js";
+import { count, el, foreign, percent, plural } from "../view/dom.js";
 
 const PAGE = 100;
 const TESTS = {

@@ -1,7 +1,7 @@
 // The rows of a batch: all of them for the downloads, a short form of each for the table.
 
 import { csvLine, CSV_HEAD } from "./exports.js";
-import { pause } from "./dom.js";
+import { pause } from "../view/dom.js";
 
 const LINES_A_PART = 1000;
 

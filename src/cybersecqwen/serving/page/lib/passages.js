@@ -1,6 +1,6 @@
 // Passages of the knowledge base, and what to say where there is none.
 
-import { el, foreign, notice, plural } from "./dom.js";
+import { el, foreign, notice, plural } from "../view/dom.js";
 
 const KINDS = {
   description: "Description",

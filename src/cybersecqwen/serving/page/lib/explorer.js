@@ -1,7 +1,7 @@
 // A weakness beside the answer: its place in the CWE tree, and the passages that explain it.
 
 import { postJson } from "./api.js";
-import { el, foreign, percent } from "./dom.js";
+import { el, foreign, percent } from "../view/dom.js";
 import { errorBox } from "./errors.js";
 import { booklessNotice, foldedByKind, foldedPassage, pageOf } from "./passages.js";
 import { bookless, getCwe } from "./server.js";

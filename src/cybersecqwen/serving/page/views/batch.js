@@ -1,6 +1,6 @@
 // Batch: a file to the server, rows back as a stream, gone on with after a lost connection.
 
-import { ApiError, aborted, lines, request, streamedError } from "./api.js";
+import { ApiError, aborted, lines, request, streamedError } from "../lib/api.js";
 import {
   announce,
   bar,
@@ -14,11 +14,11 @@ import {
   plural,
   takeDrops,
   visible,
-} from "./dom.js";
-import { errorBox } from "./errors.js";
-import { Rows } from "./rows.js";
-import { RowTable } from "./table.js";
-import { estimate } from "./totals.js";
+} from "../view/dom.js";
+import { errorBox } from "../lib/errors.js";
+import { Rows } from "../lib/rows.js";
+import { RowTable } from "../lib/table.js";
+import { estimate } from "../lib/totals.js";
 
 const DRAW_MS = 250;
 const SLICE_MS = 25; // of parsing before the page may breathe

@@ -1,8 +1,8 @@
 // The list of corrections, and their export.
 
-import { byId, count, download, el, foreign, notice, percent, plural } from "./dom.js";
-import { LABELLER } from "./server.js";
-import { forget, kept, onChange, trainingRows } from "./store.js";
+import { byId, count, download, el, foreign, notice, percent, plural } from "../view/dom.js";
+import { LABELLER } from "../lib/server.js";
+import { forget, kept, onChange, trainingRows } from "../lib/store.js";
 
 const MOST_SHOWN = 200;
 

@@ -1,10 +1,10 @@
 // Ask: a question, and an answer whose every citation opens the passage beside it.
 
-import { ApiError, aborted, events, jsonBody, request, streamedError } from "./api.js";
-import { announce, bar, byId, el, foreign, notice, percent, submitByKeys, visible } from "./dom.js";
-import { errorBox } from "./errors.js";
-import { booklessNotice, passageCount, passageView } from "./passages.js";
-import { bookless, wordless } from "./server.js";
+import { ApiError, aborted, events, jsonBody, request, streamedError } from "../lib/api.js";
+import { announce, bar, byId, el, foreign, notice, percent, submitByKeys, visible } from "../view/dom.js";
+import { errorBox } from "../lib/errors.js";
+import { booklessNotice, passageCount, passageView } from "../lib/passages.js";
+import { bookless, wordless } from "../lib/server.js";
 
 const EXAMPLES = [
   "How can password spraying be detected?",

@@ -10,7 +10,19 @@ const COLUMNS = [
   "backoff_name",
   "backoff_probability",
   "candidates",
+  "usage",
+  "catalogue",
   "model",
+  "agrees",
+  "title",
+  "description",
+  "nvd_cwe",
+  "cna_cwe",
+  "cvss",
+  "cvss_score",
+  "cvss_severity",
+  "published",
+  "url",
 ];
 
 export const CSV_HEAD = `${COLUMNS.join(",")}\r\n`;
@@ -31,12 +43,27 @@ export function csvLine(row) {
     inert(backoff?.name ?? ""),
     backoff ? decimal(backoff.probability) : "",
     inert(row.candidates.map(({ cwe, probability }) => `${cwe} ${general(probability)}`).join("|")),
+    inert(row.usage),
+    inert(row.catalogue),
     inert(row.model),
+    row.agrees === true ? "true" : row.agrees === false ? "false" : "",
+    inert(row.title ?? ""),
+    inert(row.description ?? ""),
+    (row.nvd_cwe ?? []).join("|"),
+    (row.cna_cwe ?? []).join("|"),
+    inert(row.cvss ?? ""),
+    typeof row.cvss_score === "number" ? decimal(row.cvss_score) : "",
+    row.cvss_severity ?? "",
+    inert(row.published ?? ""),
+    inert(row.url ?? ""),
   ];
   return `${cells.map(quoted).join(",")}\r\n`;
 }
 
-const inert = (cell) => (/^[=+\-@\t\r\n]/.test(cell) ? `'${cell}` : cell);
+const FORMULA = /^(\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])/;
+
+const inert = (cell) =>
+  FORMULA.test(cell) && !/^[+-]?\d+(\.\d+)?$/.test(cell) ? `'${cell}` : cell;
 
 const quoted = (cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
 

@@ -1,6 +1,6 @@
 // What each failure means to the person in front of the page, and what to do about it.
 
-import { el, announce, notice } from "./dom.js";
+import { el, announce, notice } from "../view/dom.js";
 import { setToken } from "./api.js";
 
 /** Return {title, advice} for an error; `subject` is what was sent: "text", "file", "question". */

@@ -1,6 +1,6 @@
 // What the model is unsure about, in plain words.
 
-import { percent } from "./dom.js";
+import { percent } from "../view/dom.js";
 import { getCwe } from "./server.js";
 
 const CLOSE = 0.5; // a runner-up with at least this share of the answer's probability is close

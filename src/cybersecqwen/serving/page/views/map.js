@@ -1,7 +1,7 @@
 // Map: one description to its weakness, in both conventions.
 
-import { aborted, jsonBody, request } from "./api.js";
-import { correctionForm } from "./correct.js";
+import { aborted, jsonBody, request } from "../lib/api.js";
+import { correctionForm } from "../lib/correct.js";
 import {
   announce,
   bar,
@@ -13,12 +13,12 @@ import {
   percent,
   submitByKeys,
   takeDrops,
-} from "./dom.js";
-import { doubts, relation } from "./doubts.js";
-import { errorBox } from "./errors.js";
-import { Explorer } from "./explorer.js";
-import { describedIn } from "./records.js";
-import { LABELLER, labelCount, labellers } from "./server.js";
+} from "../view/dom.js";
+import { doubts, relation } from "../lib/doubts.js";
+import { errorBox } from "../lib/errors.js";
+import { Explorer } from "../lib/explorer.js";
+import { describedIn } from "../lib/records.js";
+import { LABELLER, labelCount, labellers } from "../lib/server.js";
 
 const MOST_FILE_BYTES = 1 << 20; // of a dropped file that may be one record
 const TOP = 5;

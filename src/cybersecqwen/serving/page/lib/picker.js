@@ -1,7 +1,7 @@
 // A field that finds a CWE by id or by words, after the ARIA combobox pattern.
 
 import { postJson } from "./api.js";
-import { el, foreign } from "./dom.js";
+import { el, foreign } from "../view/dom.js";
 import { pageOf } from "./passages.js";
 import { bookless, getCwe } from "./server.js";
 

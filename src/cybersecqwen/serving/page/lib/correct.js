@@ -1,6 +1,6 @@
 // Correct or confirm an answer, under the answer itself.
 
-import { announce, el, notice } from "./dom.js";
+import { announce, el, notice } from "../view/dom.js";
 import { CwePicker } from "./picker.js";
 import { getCwe, LABELLER } from "./server.js";
 import { idOf, keep, StorageError } from "./store.js";

@@ -1,0 +1,83 @@
+"""Rows kept on disk while a writer looks at all of them before it writes the first."""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import IO
+
+import msgspec
+
+from cybersecqwen.apps.outputs.rows import MapRow, RecordRow
+
+_IN_MEMORY = 8 << 20
+_LENGTH = struct.Struct("<I")
+
+
+class RowSpool:
+    """Rows that can be read more than once, in bounded memory.
+
+    Args:
+        rows: The rows; all of them are drawn at once.
+
+    Attributes:
+        columns: Names of the input's own columns, in the order in which they first occur.
+        own_id: Whether an input column called ``id`` ever says something else than the row's id.
+        explained: Whether a row has a reason.
+        replaced: Whether a row has an id in place of the model's own.
+    """
+
+    def __init__(self, rows: Iterable[MapRow]) -> None:
+        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed by close()
+        self._count = 0
+        columns: dict[str, None] = {}
+        self.own_id = self.explained = self.replaced = False
+        encode = msgspec.msgpack.Encoder().encode
+        for row in rows:
+            record = row if isinstance(row, RecordRow) else _as_record(row)
+            columns.update(dict.fromkeys(record.columns))
+            self.own_id |= str(record.columns.get("id", record.id)) != record.id
+            self.explained |= bool(record.reason)
+            self.replaced |= record.instead_of is not None
+            packed = encode(record)
+            self._file.write(_LENGTH.pack(len(packed)) + packed)
+            self._count += 1
+        self.columns = tuple(columns)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[RecordRow]:
+        decode = msgspec.msgpack.Decoder(RecordRow).decode
+        self._file.seek(0)
+        while head := self._file.read(_LENGTH.size):
+            yield decode(self._file.read(_LENGTH.unpack(head)[0]))
+
+    def __enter__(self) -> RowSpool:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+
+def _as_record(row: MapRow) -> RecordRow:
+    """Return the row of a bare text as the row of a record that says nothing."""
+    return RecordRow(
+        **{name: getattr(row, name) for name in row.__struct_fields__},
+        description="",
+        nvd_cwe=(),
+        cna_cwe=(),
+        agrees=None,
+        cvss="",
+        cvss_score=None,
+        cvss_severity="",
+        published="",
+        url="",
+    )

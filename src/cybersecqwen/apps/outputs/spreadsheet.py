@@ -1,0 +1,125 @@
+"""The columns of spreadsheets, and cells that no spreadsheet takes for formulas."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from cybersecqwen.apps.outputs.rows import RecordRow
+from cybersecqwen.apps.outputs.spool import RowSpool
+
+Cell = str | float | bool | None
+
+ANSWER_COLUMNS = (
+    "id", "cwe", "name", "confidence", "abstained", "backoff_cwe", "backoff_name",
+    "backoff_probability", "candidates", "usage", "catalogue", "model", "agrees",
+)  # fmt: skip
+"""Columns about the answer."""
+
+RECORD_COLUMNS = (
+    "title", "description", "nvd_cwe", "cna_cwe", "cvss", "cvss_score", "cvss_severity",
+    "published", "url",
+)  # fmt: skip
+"""Columns about the record; an input column of the same name stands in their place."""
+
+_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+
+
+def is_formula(cell: str) -> bool:
+    """Whether a spreadsheet may take a cell for a formula (OWASP, CSV Injection).
+
+    The full-width forms count, since some spreadsheets read them as the plain ones; a plain
+    number with a sign is what it looks like.
+    """
+    return _FORMULA.match(cell) is not None and _NUMBER.fullmatch(cell) is None
+
+
+class SheetColumns:
+    """The columns of one output, and each row's cells in their order.
+
+    Args:
+        spool: All rows.
+
+    Attributes:
+        names: The header. An input column that is called like one about the answer is carried
+            through as ``input_NAME``.
+    """
+
+    def __init__(self, spool: RowSpool) -> None:
+        answer = [*ANSWER_COLUMNS]
+        if spool.replaced:
+            answer.append("instead_of")
+        if spool.explained:
+            answer.append("reason")
+        own = [name for name in spool.columns if name != "id" or spool.own_id]
+        self._record = [name for name in RECORD_COLUMNS if name not in own]
+        self._own = own
+        taken = {*answer, *self._record}
+        header = []
+        for name in own:
+            free = name
+            while free in taken:
+                free = f"input_{free}"
+            taken.add(free)
+            header.append(free)
+        self._answer = answer
+        self.names = (*answer, *self._record, *header)
+
+    def cells(self, row: RecordRow) -> Iterator[Cell]:
+        """Return a row's cells, a number or truth value where it is one."""
+        answer = _answer_cells(row)
+        record = _record_cells(row)
+        yield from (answer[name] for name in self._answer)
+        yield from (record[name] for name in self._record)
+        yield from (_plain(row.columns.get(name)) for name in self._own)
+
+
+def _answer_cells(row: RecordRow) -> dict[str, Cell]:
+    backoff, instead_of = row.backoff, row.instead_of
+    return {
+        "id": row.id,
+        "cwe": row.cwe,
+        "name": row.name,
+        "confidence": row.confidence,
+        "abstained": row.abstained,
+        "backoff_cwe": backoff.cwe if backoff else None,
+        "backoff_name": backoff.name if backoff else None,
+        "backoff_probability": backoff.probability if backoff else None,
+        "candidates": "|".join(f"{c.cwe} {c.probability:g}" for c in row.candidates),
+        "usage": row.usage,
+        "catalogue": row.catalogue,
+        "model": row.model,
+        "agrees": row.agrees,
+        "instead_of": instead_of.cwe if instead_of else None,
+        "reason": row.reason,
+    }
+
+
+def _record_cells(row: RecordRow) -> dict[str, Cell]:
+    return {
+        "title": row.title,
+        "description": row.description,
+        "nvd_cwe": _joined(row.nvd_cwe),
+        "cna_cwe": _joined(row.cna_cwe),
+        "cvss": row.cvss,
+        "cvss_score": row.cvss_score,
+        "cvss_severity": row.cvss_severity,
+        "published": row.published,
+        "url": row.url,
+    }
+
+
+def _joined(ids: Iterable[str]) -> str:
+    return "|".join(ids)
+
+
+def _plain(value: object) -> Cell:
+    """Return a value of the input as a cell: nested ones as JSON."""
+    if value is None or isinstance(value, (str, bool, float)):
+        return value
+    if isinstance(value, int):
+        return str(value)  # as it was: a spreadsheet rounds a number of more than 15 digits
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,93 @@
+"""The report as one HTML file that loads nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
+
+from cybersecqwen.apps.outputs.rows import MapRow
+from cybersecqwen.apps.report.bundle import report_script, report_style
+from cybersecqwen.apps.report.markdown import figures_of
+from cybersecqwen.apps.report.payload import packed_parts, tree_of
+from cybersecqwen.apps.report.summary import ReportSummary
+from cybersecqwen.core.taxonomy import Taxonomy
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("cybersecqwen.apps.report", "templates"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2")
+
+
+class HtmlReportWriter:
+    """A self-contained page: figures, charts, what to look at first, and every row with its text.
+
+    Its policy (CSP) lets its own script and style run and nothing be loaded or sent. Without a
+    script the figures are there as tables.
+
+    Args:
+        taxonomy: The catalogue, for names and the tree.
+        version: Version of this package.
+        title: What was mapped: a file's name.
+    """
+
+    def __init__(self, taxonomy: Taxonomy, version: str, title: str) -> None:
+        self._taxonomy = taxonomy
+        self._version = version
+        self._title = title
+
+    def __call__(self, rows: Iterable[MapRow]) -> Iterator[bytes]:
+        """Return the page; the packed rows are held until the last one is there."""
+        summary = ReportSummary()
+
+        def counted() -> Iterator[MapRow]:
+            for row in rows:
+                summary.add(row)
+                yield row
+
+        parts = list(packed_parts(counted()))
+        used = {*summary.cwes, *(said for said, _ in summary.pairs)}
+        candidates = {cwe.id for cwe in self._taxonomy}
+        facts = {
+            "tree": tree_of(sorted(used | candidates), self._taxonomy),
+            "title": self._title,
+        }
+        script, style = report_script(), report_style()
+        page = _template().stream(
+            title=self._title or "mapped records",
+            version=self._version,
+            catalogue=self._taxonomy.version,
+            summary=summary,
+            figures=figures_of(summary, self._taxonomy),
+            script=script,
+            style=style,
+            script_hash=_hash(script),
+            style_hash=_hash(style),
+            facts=_embedded(facts),
+            parts=parts,
+        )
+        page.enable_buffering(64)
+        for piece in page:
+            yield piece.encode("utf-8")
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
+
+
+def _embedded(value: object) -> str:
+    """Return JSON that can stand inside a script element."""
+    text = msgspec.json.encode(value).decode("utf-8")
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
