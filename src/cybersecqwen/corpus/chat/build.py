@@ -28,8 +28,9 @@ from cybersecqwen.corpus.chat.draft import DraftExample, GenerationContext
 from cybersecqwen.corpus.chat.from_quiz import quiz_drafts
 from cybersecqwen.corpus.chat.generate import ExampleGenerator, main_label
 from cybersecqwen.corpus.chat.keyphrases import KeyphraseModel, telling_words, vocabulary
+from cybersecqwen.corpus.chat.knowledge_statements import knowledge_drafts
 from cybersecqwen.corpus.chat.paraphrase import Journal, phrase
-from cybersecqwen.corpus.chat.recipe import ChatRecipe
+from cybersecqwen.corpus.chat.recipe import ChatRecipe, Statements
 from cybersecqwen.corpus.chat.report import PAGE, REPORT, ChatReport
 from cybersecqwen.corpus.chat.sampling import fraction
 from cybersecqwen.corpus.chat.validate import Verifier
@@ -126,6 +127,7 @@ def build_chat(
         shelf = _shelve(recipe, library, parts)
         rows = recipe.mapping.rows + recipe.analyst.rows + recipe.validation
         rows += recipe.quiz.rows if recipe.quiz else 0
+        rows += recipe.statements.rows if recipe.statements else 0
         verifier = Verifier(recipe.limits, shipped_taxonomy(), rows)
         asker = ExampleGenerator(recipe, shelf, vectors, verifier, benchmarks)
         made = _make(recipe, parts, library, asker, observe)
@@ -196,7 +198,19 @@ def _make(
         )
         validation += asker.accept(found["validation"], round(share * quiz_rows))
         train += asker.accept(found["train"], quiz_rows)
+    if recipe.statements:
+        observe("making statements of the catalogues")
+        train += asker.accept(
+            _statements(recipe, recipe.statements, library), recipe.statements.rows
+        )
     return _Made(train, validation, Counter())
+
+
+def _statements(recipe: ChatRecipe, wanted: Statements, library: _Library) -> list[DraftExample]:
+    """Return what the catalogues say in an order in which any first part is a sample of all."""
+    return _mixed(
+        list(knowledge_drafts(library.entries, views=wanted.views, seed=recipe.seed)), recipe.seed
+    )
 
 
 def _labelled(rows: Sequence[CorpusRow]) -> list[CorpusRow]:

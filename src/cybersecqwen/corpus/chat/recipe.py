@@ -113,6 +113,18 @@ class Quiz(Recipe, frozen=True):
     validation_every: Annotated[int, Meta(ge=2)] = 6
 
 
+class Statements(Recipe, frozen=True):
+    """What the catalogues say, to be learnt by heart.
+
+    Attributes:
+        rows: How many to train on; pages and kinds come as often as the catalogues have them.
+        views: Wordings of one statement, at most.
+    """
+
+    rows: Count
+    views: Annotated[int, Meta(ge=1)] = 2
+
+
 class Limits(Recipe, frozen=True):
     """What a row may be.
 
@@ -153,6 +165,7 @@ class ChatRecipe(RecordsRecipe, frozen=True, kw_only=True):
         mapping: Descriptions to be mapped.
         analyst: Questions about records.
         quiz: Questions about the catalogues.
+        statements: What the catalogues say, with the book closed.
         validation: Rows to validate on, from records held out, in the mixture's proportions.
         limits: What a row may be.
         teacher: For builds with a teacher.
@@ -164,6 +177,7 @@ class ChatRecipe(RecordsRecipe, frozen=True, kw_only=True):
     mapping: Mapping
     analyst: Analyst
     quiz: Quiz | None = None
+    statements: Statements | None = None
     validation: Count = 0
     limits: Limits = Limits()
     teacher: ParaphraseTeacher = ParaphraseTeacher()
