@@ -11,12 +11,14 @@ import pytest
 # other. Set before anything loads PyTorch, and passed on to the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# The real data folder is for tests that ask for it; recipes of other tests name files of their own.
+_DATA = os.environ.pop("CYBERSECQWEN_DATA", None)
+
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of real public data: ``CYBERSECQWEN_DATA``, else ``../shared/data``."""
-    named = os.environ.get("CYBERSECQWEN_DATA")
-    folder = Path(named) if named else Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(_DATA) if _DATA else Path(__file__).parents[2] / "shared" / "data"
     if not folder.is_dir():
         pytest.skip(f"no data folder at {folder}; set CYBERSECQWEN_DATA to one")
     return folder

@@ -25,7 +25,7 @@ WORDS = {
 
 
 def chat_rows(count: int, seed: int) -> list[dict[str, str]]:
-    """Rows of core's ``ChatExample``: a few words, and an answer that ends in an id."""
+    """Rows of core's ``ChatRow``: a few words, and an answer that ends in an id."""
     draw = random.Random(seed)
     rows = []
     for number in range(count):

@@ -183,12 +183,11 @@ def _stage(stage: str) -> None:
 
 
 def _name_unreadable(path: Path, count: int) -> None:
-    import msgspec
+    from cybersecqwen.core.jsonl import read_rows
+    from cybersecqwen.corpus.records.rows import Removal
 
-    from cybersecqwen.corpus.records.rows import Removal, read_lines
-
-    decode = msgspec.json.Decoder(Removal).decode
-    removals = (r for _, r in read_lines(path, decode) if r.stage == "unreadable")
+    found = read_rows(path, Removal, "no removal of a corpus build")
+    removals = (removal for _, removal in found if removal.stage == "unreadable")
     for removal, _ in zip(removals, range(_PROBLEMS_SHOWN), strict=False):
         warn(f"{removal.reason} ({removal.id})" if removal.id else removal.reason)
     if count > _PROBLEMS_SHOWN:

@@ -134,7 +134,7 @@ def _reader(arguments: argparse.Namespace) -> int:
                 row.answer,
                 row.kind,
                 row.wording,
-                row.thinned,
+                row.paraphrase_level,
             )
             for row in progress(rows, f"{name} questions")
         ]

@@ -8,15 +8,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 import msgspec
 
 from cybersecqwen.core.errors import InputError
 
 _CHUNK_BYTES = 1 << 20
-
-RowT = TypeVar("RowT")
 
 
 @contextmanager
@@ -96,27 +94,3 @@ def digest_of(path: Path) -> str:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     return hashlib.sha256(b"".join(lines)).hexdigest()
-
-
-def read_rows(path: Path, kind: type[RowT], what: str) -> Iterator[tuple[int, RowT]]:
-    """Yield each line of a JSONL file as a record, with its number from 1.
-
-    Args:
-        path: The file.
-        kind: The records' type, as msgspec decodes it.
-        what: What a line that is none of them is said not to be, such as ``not a corpus row``.
-
-    Raises:
-        InputError: The file cannot be read, or a line is no such record; the message names it.
-    """
-    decode = msgspec.json.Decoder(kind).decode
-    try:
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                try:
-                    row = decode(line)
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                    raise InputError(f"{path}:{number}: {what}: {error}") from error
-                yield number, row
-    except OSError as error:
-        raise InputError(f"{path}: cannot read: {error}") from error

@@ -279,23 +279,6 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class ChatExample:
-    """One supervised conversation turn.
-
-    Attributes:
-        prompt: User message.
-        response: Assistant message to learn.
-        source: Record or passage that the response stands on.
-        kind: Question kind, for the mixture report.
-    """
-
-    prompt: str
-    response: str
-    source: str
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
 class Candidate:
     """A possible weakness and its calibrated probability (0 to 1)."""
 

@@ -2,19 +2,19 @@ from __future__ import annotations
 
 from collections import Counter
 
+from cybersecqwen.core.rows import CorpusRow, labels_of
 from cybersecqwen.corpus.chat.recipe import Draw
 from cybersecqwen.corpus.chat.sampling import distinct, ordered
 from cybersecqwen.corpus.records.recipe import NearDuplicate
-from cybersecqwen.corpus.records.rows import CorpusRow, Labels
 
 
 def _row(number: int, cwe: str, year: int, text: str = "") -> CorpusRow:
     text = text or f"text of record {number}"
-    return CorpusRow(f"CVE-{year}-{number:04d}", text, f"{year}-05-05", Labels(nvd=(cwe,)))
+    return CorpusRow(f"CVE-{year}-{number:04d}", text, f"{year}-05-05", labels_of(nvd=(cwe,)))
 
 
 def _label(row: CorpusRow) -> str:
-    return row.labels.nvd[0]
+    return row.ids("nvd")[0]
 
 
 ROWS = [_row(n, "CWE-79" if n % 10 else "CWE-1236", 2015 + n % 10 // 5 * 9) for n in range(2000)]

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.rows import CorpusRow, labels_of
 from cybersecqwen.corpus.cleaning.benchmarks import read_benchmark
 from cybersecqwen.corpus.cleaning.decontaminate import BenchmarkFilter, decontaminate
 from cybersecqwen.corpus.records.recipe import NearDuplicate
-from cybersecqwen.corpus.records.rows import CorpusRow, Labels
 from small_corpus import BENCHMARK_TEXT, TEXTS
 
 OTHER_ITEM = "Psi Mailer hands the sender's name to the shell of the host before any check"
@@ -26,7 +26,7 @@ def benchmark(tmp_path: Path) -> Path:
 
 
 def _row(cve: str, text: str) -> CorpusRow:
-    return CorpusRow(cve, text, "", Labels())
+    return CorpusRow(cve, text, "", labels_of())
 
 
 def test_each_measure_takes_out_its_rows_and_names_item_and_score(benchmark: Path) -> None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from cybersecqwen.core.rows import CorpusRow, labels_of
 from cybersecqwen.corpus.cleaning.dedupe import conflicting, remove_duplicates, remove_known
 from cybersecqwen.corpus.cleaning.similarity import masked
-from cybersecqwen.corpus.records.rows import CorpusRow, Labels, Match, Removal
+from cybersecqwen.corpus.records.rows import Match, Removal
 
 
 def _row(record_id: str, text: str, published: str = "", **labels: tuple[str, ...]) -> CorpusRow:
-    return CorpusRow(record_id, text, published, Labels(**labels))
+    return CorpusRow(record_id, text, published, labels_of(**labels))
 
 
 def test_numbers_case_and_punctuation_do_not_tell_texts_apart() -> None:
@@ -23,7 +24,7 @@ def test_the_newest_stays_and_takes_over_only_labels_it_lacks() -> None:
     ]
     result = remove_duplicates(rows, "train")
     assert [row.id for row in result.kept] == ["CVE-2021-0001", "CVE-2018-0001"]
-    assert result.kept[0].labels == Labels(("CWE-89",), ("CWE-80",), ("CWE-77",))
+    assert result.kept[0].labels == labels_of(("CWE-89",), ("CWE-80",), ("CWE-77",))
     assert result.kept[0].text == "a bug in v1.1!"
     assert result.removed == [
         Removal("CVE-2019-0001", "duplicate", (Match("digits", "train", "CVE-2021-0001", 1.0),)),

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
+from cybersecqwen.core.rows import CorpusRow, labels_of
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.corpus.cleaning.labels import apply_policy
 from cybersecqwen.corpus.records.recipe import LabelPolicy
-from cybersecqwen.corpus.records.rows import CorpusRow, Labels
 
 
 def _row(number: int, **labels: tuple[str, ...]) -> CorpusRow:
-    return CorpusRow(f"CVE-2020-{number:04d}", "text", "", Labels(**labels))
+    return CorpusRow(f"CVE-2020-{number:04d}", "text", "", labels_of(**labels))
 
 
 def test_what_mitre_prohibits_is_dropped_and_what_it_discourages_is_kept() -> None:
@@ -18,9 +18,9 @@ def test_what_mitre_prohibits_is_dropped_and_what_it_discourages_is_kept() -> No
     ]
     kept, counts = apply_policy(rows, LabelPolicy(), shipped_taxonomy())
     assert [row.labels for row in kept] == [
-        Labels(nvd=("CWE-79",)),
-        Labels(nvd=("CWE-119",)),
-        Labels(),
+        labels_of(nvd=("CWE-79",)),
+        labels_of(nvd=("CWE-119",)),
+        labels_of(),
     ]
     assert counts.prohibited == {
         "nvd": {"CWE-264": 1},
@@ -39,8 +39,8 @@ def test_rare_ids_go_when_the_recipe_asks_whoever_assigned_them() -> None:
     ]
     kept, counts = apply_policy(rows, LabelPolicy(min_count=2), shipped_taxonomy())
     assert [row.labels for row in kept] == [
-        Labels(nvd=("CWE-79",)),
-        Labels(cna=("CWE-79",)),
-        Labels(),
+        labels_of(nvd=("CWE-79",)),
+        labels_of(cna=("CWE-79",)),
+        labels_of(),
     ]
     assert counts.rare == {"cna": {"CWE-89": 1, "CWE-416": 1}, "nvd": {"CWE-416": 1}}

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+from cybersecqwen.core.rows import CorpusRow, labels_of
 from cybersecqwen.corpus.cleaning.leakage import find_crossings
 from cybersecqwen.corpus.records.recipe import NearDuplicate
-from cybersecqwen.corpus.records.rows import CorpusRow, Labels
 from small_corpus import TEXTS
 
 
 def _rows(prefix: str, *texts: str) -> list[CorpusRow]:
     return [
-        CorpusRow(f"{prefix}-{n:04d}", t, "", Labels(nvd=("CWE-79",))) for n, t in enumerate(texts)
+        CorpusRow(f"{prefix}-{n:04d}", t, "", labels_of(nvd=("CWE-79",)))
+        for n, t in enumerate(texts)
     ]
 
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from cybersecqwen.core.records import Advisory, CweLabel, RecordProblem
+from cybersecqwen.core.rows import labels_of
 from cybersecqwen.corpus.cleaning.merge import Merger
-from cybersecqwen.corpus.records.rows import Labels
 
 
 def test_the_first_description_stays_and_labels_add_up_in_source_order() -> None:
@@ -26,7 +26,7 @@ def test_the_first_description_stays_and_labels_add_up_in_source_order() -> None
     assert [(r.id, r.text, r.published) for r in rows] == [
         ("CVE-2020-1010", "The text.", "2020-02-03")
     ]
-    assert rows[0].labels == Labels(nvd=("CWE-79", "CWE-80"), cna=("CWE-20",))
+    assert rows[0].labels == labels_of(nvd=("CWE-79", "CWE-80"), cna=("CWE-20",))
     assert removed == []
     assert (first.new, second.new, second.records, second.other_text) == (1, 0, 1, 1)
     assert second.by_year == {2020: 1}

@@ -3,16 +3,16 @@ from __future__ import annotations
 import datetime
 from itertools import pairwise
 
+from cybersecqwen.core.rows import CorpusRow, labels_of
 from cybersecqwen.corpus.cleaning.split import is_held_out, split_rows
 from cybersecqwen.corpus.records.recipe import Split
-from cybersecqwen.corpus.records.rows import CorpusRow, Labels
 from small_corpus import HELD_OUT_DAY, TRAINING_DAY
 
 SPLIT = Split(validation_since=datetime.date(2024, 1, 1), validation_every=5)
 
 
 def _row(published: str, record_id: str = "CVE-2024-0001") -> CorpusRow:
-    return CorpusRow(record_id, "text", published, Labels(nvd=("CWE-79",)))
+    return CorpusRow(record_id, "text", published, labels_of(nvd=("CWE-79",)))
 
 
 def test_whole_iso_weeks_are_held_out_one_in_five_across_years() -> None:
@@ -41,7 +41,7 @@ def test_a_record_without_a_date_goes_by_its_id() -> None:
 
 
 def test_rows_without_labels_are_a_part_of_their_own() -> None:
-    bare = CorpusRow("CVE-2024-0009", "text", HELD_OUT_DAY, Labels())
+    bare = CorpusRow("CVE-2024-0009", "text", HELD_OUT_DAY, labels_of())
     parts = split_rows([_row(HELD_OUT_DAY), _row(TRAINING_DAY), bare], SPLIT)
     assert [row.published for row in parts.validation] == [HELD_OUT_DAY]
     assert [row.published for row in parts.train] == [TRAINING_DAY]

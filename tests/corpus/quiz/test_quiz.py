@@ -10,13 +10,14 @@ import pytest
 from cybersecqwen.core.config import load_recipe
 from cybersecqwen.core.passages import passages_of
 from cybersecqwen.core.records import Entry, Section
+from cybersecqwen.core.rows import QuizRow
 from cybersecqwen.core.text.clean import normalised
 from cybersecqwen.corpus.quiz.build import build_quiz
 from cybersecqwen.corpus.quiz.catalogue_links import CatalogueLinks
 from cybersecqwen.corpus.quiz.generate import Origin, ask
 from cybersecqwen.corpus.quiz.kinds import CLAUSES, HALVES, LINKS, STATEMENTS, VALUES
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
-from cybersecqwen.corpus.quiz.rows import QuizRow, QuizTally
+from cybersecqwen.corpus.quiz.rows import QuizTally
 from cybersecqwen.corpus.quiz.wording import STYLES, halves, masked, reworded, sentences, wordings
 
 THINGS = ("lantern", "harbour", "orchard", "granary", "windmill", "quarry", "foundry", "brewery")

@@ -90,7 +90,7 @@ def test_the_guard_can_spare_validation_or_mark_it(tmp_path: Path) -> None:
     assert len(_lines(out / "validation.jsonl")) == 2
     assert "CVE-2024-0007" not in {r["id"] for r in _lines(out / "train.jsonl")}
     out = _build(tmp_path / "b", tmp_path / "out-b", **{"guard: validation": "guard: mark"})
-    kept = {r["id"]: r.get("familiar", False) for r in _lines(out / "validation.jsonl")}
+    kept = {r["id"]: r.get("near_train_duplicate", False) for r in _lines(out / "validation.jsonl")}
     assert sorted(kept.values()) == [False, True]
     assert kept["CVE-2024-0008"]
     assert "CVE-2024-0007" in {r["id"] for r in _lines(out / "train.jsonl")}

@@ -9,7 +9,7 @@ pytest.importorskip("trl")
 pytestmark = pytest.mark.torch
 
 from cybersecqwen.core.errors import InputError, ModelError  # noqa: E402
-from cybersecqwen.core.records import ChatExample  # noqa: E402
+from cybersecqwen.core.rows import ChatRow  # noqa: E402
 from cybersecqwen.training.lora.examples import encode_examples, read_chat_corpus  # noqa: E402
 from cybersecqwen.training.lora.model import find_base  # noqa: E402
 from tiny_chat import chat_rows, write_rows  # noqa: E402
@@ -47,7 +47,7 @@ def test_a_missing_corpus_is_named(tmp_path: Path) -> None:
 
 def test_the_answer_begins_where_inference_begins_to_write(chat_base: Path) -> None:
     tokenizer = find_base(str(chat_base)).tokenizer
-    row = ChatExample(**chat_rows(1, 5)[0])
+    row = ChatRow(**chat_rows(1, 5)[0])
     (encoded,) = encode_examples(tokenizer, [row])
     prompt = tokenizer.apply_chat_template(
         [{"role": "user", "content": row.prompt}], tokenize=False, add_generation_prompt=True
@@ -60,17 +60,17 @@ def test_the_answer_begins_where_inference_begins_to_write(chat_base: Path) -> N
 def test_the_final_answer_is_where_it_is_first_given_away(chat_base: Path) -> None:
     tokenizer = find_base(str(chat_base)).tokenizer
     said = "It maps to CWE-79, I think.\n\nCWE-79"
-    (encoded,) = encode_examples(tokenizer, [ChatExample("p", said, "", "")])
+    (encoded,) = encode_examples(tokenizer, [ChatRow("p", said, "", "")])
     assert tokenizer.decode(encoded.ids[encoded.final]).strip(" ,") == "CWE-79"
     assert encoded.final.max() < len(encoded) - 8
-    (prose,) = encode_examples(tokenizer, [ChatExample("p", "long " * 20, "", "")])
+    (prose,) = encode_examples(tokenizer, [ChatRow("p", "long " * 20, "", "")])
     assert not len(prose.final)
 
 
 def test_a_text_cannot_end_its_own_turn(chat_base: Path) -> None:
     tokenizer = find_base(str(chat_base)).tokenizer
     end = tokenizer.convert_tokens_to_ids("<|im_end|>")
-    (encoded,) = encode_examples(tokenizer, [ChatExample("a <|im_end|> b", "c", "", "")])
+    (encoded,) = encode_examples(tokenizer, [ChatRow("a <|im_end|> b", "c", "", "")])
     assert encoded.ids.tolist().count(end) == 2
 
 
@@ -78,7 +78,7 @@ def test_a_base_without_a_template_is_refused(chat_base: Path) -> None:
     tokenizer = find_base(str(chat_base)).tokenizer
     tokenizer.chat_template = None
     with pytest.raises(ModelError, match="instruction-tuned"):
-        encode_examples(tokenizer, [ChatExample("a", "b", "", "")])
+        encode_examples(tokenizer, [ChatRow("a", "b", "", "")])
 
 
 def test_a_template_that_rewrites_the_prompt_is_refused(chat_base: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_template_that_rewrites_the_prompt_is_refused(chat_base: Path) -> None
         "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}"
     )
     with pytest.raises(ModelError, match="another way"):
-        encode_examples(tokenizer, [ChatExample("a", "b", "", "")])
+        encode_examples(tokenizer, [ChatRow("a", "b", "", "")])
 
 
 def test_rows_of_a_corpus_that_carry_more_are_read(tmp_path: Path) -> None:

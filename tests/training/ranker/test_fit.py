@@ -12,6 +12,7 @@ pytestmark = pytest.mark.torch
 
 from cybersecqwen.core.errors import InputError, ModelError  # noqa: E402
 from cybersecqwen.core.option_ranker import OptionRanker  # noqa: E402
+from cybersecqwen.core.rows import QuizRow  # noqa: E402
 from cybersecqwen.training.ranker.fit import (  # noqa: E402
     RankerMetrics,
     RankerRecipe,
@@ -19,7 +20,7 @@ from cybersecqwen.training.ranker.fit import (  # noqa: E402
     fit_ranker,
     score_ranker,
 )
-from cybersecqwen.training.ranker.run import QuizQuestion, blur, read_quiz, train_ranker  # noqa: E402
+from cybersecqwen.training.ranker.run import blur, read_quiz, train_ranker  # noqa: E402
 
 NAMES = ("support", "hint", "noise", "negated")
 RECIPE = RankerRecipe(name="r", hidden=8, epochs=30, batch_size=32, learning_rate=1e-2)
@@ -85,7 +86,7 @@ def test_a_wording_can_be_held_out(tmp_path: Path) -> None:
 
 def test_bad_quizzes_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
-    with pytest.raises(InputError, match="cannot read"):
+    with pytest.raises(InputError, match="cannot be read"):
         read_quiz(path, 1)
     row = {"id": "q", "kind": "k", "wording": "plain", "thinned": 0, "question": "?"}
     path.write_text(json.dumps(row | {"choices": ["a", "b"], "answer": 2}))
@@ -98,15 +99,19 @@ def test_bad_quizzes_are_refused(tmp_path: Path) -> None:
         fit_ranker([], NAMES, RECIPE)
 
 
+def _asked(name: str, question: str, choices: tuple[str, ...]) -> QuizRow:
+    return QuizRow(name, "k", "plain", 0, question, choices, 0, "", "", "", "", "")
+
+
 def test_words_are_lost_but_names_and_short_options_stay() -> None:
     question = "Which technique of APT29 is NOT one that hides the origin of its traffic?"
     sentence = "Route the traffic through several proxies of other people"
-    row = QuizQuestion("q", "k", "plain", 0, question, ("Proxy", sentence), 0)
+    row = _asked("q", question, ("Proxy", sentence))
     told, choices = blur(row, ["zebra"], RECIPE)
     assert (told, choices) == blur(row, ["zebra"], RECIPE)
     assert {"Which", "APT29", "NOT"} <= set(told.split())
     assert choices[0] == "Proxy"
-    others = [QuizQuestion(str(n), "k", "plain", 0, question, row.choices, 0) for n in range(9)]
+    others = [_asked(str(n), question, row.choices) for n in range(9)]
     assert any(blur(other, ["zebra"], RECIPE)[1][1] != sentence for other in others)
     exact = RankerRecipe(name="r", blurred=0)
     assert blur(row, ["zebra"], exact) == (question, row.choices)

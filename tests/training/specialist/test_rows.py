@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -9,20 +7,20 @@ pytest.importorskip("torch")
 pytest.importorskip("accelerate")
 pytestmark = pytest.mark.torch
 
-from cybersecqwen.core.errors import InputError  # noqa: E402
+from cybersecqwen.core.rows import CorpusRow, labels_of  # noqa: E402
 from cybersecqwen.training.specialist.rows import (  # noqa: E402
     NO_LABEL,
-    TrainingRow,
     age_weights,
     choose_labels,
     label_numbers,
-    read_rows,
 )
 
 ROWS = [
-    TrainingRow("CVE-2024-1", "x", "2024-01-01", {"nvd": ["CWE-79"], "cna": ["CWE-80", "CWE-79"]}),
-    TrainingRow("CVE-2020-2", "y", "2020-01-01", {"nvd": ["CWE-20", "CWE-79"]}),
-    TrainingRow("CVE-2024-3", "z", "", {"cna": ["CWE-79"]}),
+    CorpusRow(
+        "CVE-2024-1", "x", "2024-01-01", labels_of(nvd=("CWE-79",), cna=("CWE-80", "CWE-79"))
+    ),
+    CorpusRow("CVE-2020-2", "y", "2020-01-01", labels_of(nvd=("CWE-20", "CWE-79"))),
+    CorpusRow("CVE-2024-3", "z", "", labels_of(cna=("CWE-79",))),
 ]
 
 
@@ -42,10 +40,3 @@ def test_age_halves_a_label_down_to_the_floor() -> None:
     assert weights[0] == pytest.approx(0.5 ** (0.5 / 2), abs=0.01)
     assert weights[1] == pytest.approx(0.3)
     assert weights.dtype == np.float32
-
-
-def test_a_damaged_line_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "train.jsonl"
-    path.write_text('{"id": "CVE-2024-1", "text": "x"}\n{"id": 7}\n')
-    with pytest.raises(InputError, match=r"train\.jsonl:2"):
-        read_rows(path)

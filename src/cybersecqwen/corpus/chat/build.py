@@ -11,16 +11,11 @@ import msgspec
 
 from cybersecqwen import __version__
 from cybersecqwen.core.atomic_folder import atomic_folder
-from cybersecqwen.core.files import atomic_write, sha256_file, write_json, write_text
+from cybersecqwen.core.files import sha256_file, write_json, write_text
 from cybersecqwen.core.interfaces import Backend
-from cybersecqwen.core.records import (
-    Advisory,
-    Catalogue,
-    ChatExample,
-    CvssVector,
-    Entry,
-    Passage,
-)
+from cybersecqwen.core.jsonl import write_rows
+from cybersecqwen.core.records import Advisory, Catalogue, CvssVector, Entry, Passage
+from cybersecqwen.core.rows import ChatRow, CorpusRow
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.corpus.chat import report as reporting
 from cybersecqwen.corpus.chat.catalogue_graph import CatalogueGraph, ConfusionNeighbours
@@ -38,7 +33,6 @@ from cybersecqwen.corpus.cleaning.check import check_corpus
 from cybersecqwen.corpus.cleaning.pipeline import Observer, hash_inputs, prepare
 from cybersecqwen.corpus.cleaning.split import Parts
 from cybersecqwen.corpus.records.build import MANIFEST, REMOVED
-from cybersecqwen.corpus.records.rows import CorpusRow, write_lines
 from cybersecqwen.sources.catalogues.cwe_text import read_cwe_text
 from cybersecqwen.sources.catalogues.stix import read_stix
 
@@ -136,8 +130,10 @@ def build_chat(
             made = _phrased(made, recipe, teacher, verifier, journal)
         observe("writing, and checking what was written")
         for name in ("train", "validation"):
-            _write(part / f"{name}.jsonl", _mixed(getattr(made, name), recipe.seed))
-        write_lines(part / REMOVED, work.removed)
+            write_rows(
+                part / f"{name}.jsonl", map(example, _mixed(getattr(made, name), recipe.seed))
+            )
+        write_rows(part / REMOVED, work.removed)
         after = check_corpus(part, benchmarks, recipe.near_duplicate) if made.train else None
         report = reporting.describe(recipe, work, asker, made.train, made.validation, after)
         report = msgspec.structs.replace(report, phrasing=dict(made.phrasing))
@@ -173,9 +169,9 @@ def _shelve(recipe: ChatRecipe, library: _Library, parts: Parts) -> GenerationCo
     labelled = sorted(parts.train, key=lambda row: fraction(f"{recipe.seed} learn {row.id}"))
     evidence.learn([(row.text, main_label(row)) for row in labelled[:_LEARNT_FROM]])
     both = [
-        (row.labels.nvd[0], row.labels.cna[0])
+        (row.ids("nvd")[0], row.ids("cna")[0])
         for row in parts.train
-        if row.labels.nvd and row.labels.cna
+        if row.ids("nvd") and row.ids("cna")
     ]
     counts = Counter(main_label(row) for row in parts.train)
     return GenerationContext(books, evidence, ConfusionNeighbours(both, counts, books))
@@ -214,7 +210,7 @@ def _statements(recipe: ChatRecipe, wanted: Statements, library: _Library) -> li
 
 
 def _labelled(rows: Sequence[CorpusRow]) -> list[CorpusRow]:
-    return [row for row in rows if main_label(row) and not row.familiar]
+    return [row for row in rows if main_label(row) and not row.near_train_duplicate]
 
 
 def _phrased(
@@ -230,18 +226,11 @@ def _mixed(drafts: Sequence[DraftExample], seed: int) -> list[DraftExample]:
     return sorted(drafts, key=lambda draft: fraction(f"{seed} mix {draft.kind} {draft.prompt}"))
 
 
-def example(draft: DraftExample) -> ChatExample:
+def example(draft: DraftExample) -> ChatRow:
     """Return a draft as training data; its source names the record, then the passages."""
     names = [draft.record, *(passage.id for passage in draft.passages)]
     source = " ".join(dict.fromkeys(name for name in names if name))
-    return ChatExample(draft.prompt, draft.response, source, draft.kind)
-
-
-def _write(path: Path, drafts: Iterable[DraftExample]) -> None:
-    encoder = msgspec.json.Encoder()
-    with atomic_write(path) as stream:
-        for draft in drafts:
-            stream.write(encoder.encode(example(draft)) + b"\n")
+    return ChatRow(draft.prompt, draft.response, source, draft.kind)
 
 
 def _write_manifest(

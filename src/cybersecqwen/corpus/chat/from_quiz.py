@@ -8,6 +8,7 @@ from random import Random
 
 from cybersecqwen.core.prompts import LETTERS, render_question
 from cybersecqwen.core.records import Catalogue, Entry, Passage, Question
+from cybersecqwen.core.rows import QuizRow
 from cybersecqwen.corpus.chat.draft import DraftExample, cite, shuffled
 from cybersecqwen.corpus.chat.recipe import ChatRecipe, Quiz
 from cybersecqwen.corpus.chat.sampling import fraction
@@ -16,7 +17,7 @@ from cybersecqwen.corpus.quiz.build import split
 from cybersecqwen.corpus.quiz.catalogue_links import CatalogueLinks
 from cybersecqwen.corpus.quiz.generate import Origin, ask
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
-from cybersecqwen.corpus.quiz.rows import QuizRow, QuizTally
+from cybersecqwen.corpus.quiz.rows import QuizTally
 
 _NEGATED = re.compile(r"\b(?:NOT|EXCEPT|not|except)\b")
 _OTHERS = 3

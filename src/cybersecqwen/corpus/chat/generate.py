@@ -10,6 +10,7 @@ from random import Random
 from typing import Generic, TypeVar
 
 from cybersecqwen.core.records import CvssVector, Labeller
+from cybersecqwen.core.rows import CorpusRow
 from cybersecqwen.core.text.clean import clean
 from cybersecqwen.corpus.chat.description_facts import read_facts
 from cybersecqwen.corpus.chat.draft import DraftExample, GenerationContext, LabelledRecord
@@ -27,7 +28,6 @@ from cybersecqwen.corpus.chat.templates import (
 )
 from cybersecqwen.corpus.chat.validate import Verifier
 from cybersecqwen.corpus.cleaning.decontaminate import BenchmarkFilter, Overlap
-from cybersecqwen.corpus.records.rows import CorpusRow
 
 KindT = TypeVar("KindT", bound=str)
 SourceT = TypeVar("SourceT")
@@ -177,7 +177,7 @@ class ExampleGenerator:
         quotas = Quotas(wanted, self._recipe.analyst.kinds)
 
         def make(row: CorpusRow) -> DraftExample | None:
-            case = self._case(row, "nvd" if row.labels.nvd else "cna")
+            case = self._case(row, "nvd" if row.ids("nvd") else "cna")
             for kind in quotas.neediest():
                 if draft := self._draft(case, kind, ANALYST[kind]):
                     quotas.took(kind)
@@ -192,7 +192,7 @@ class ExampleGenerator:
 
         def make(row: CorpusRow) -> DraftExample | None:
             for who in whose.neediest():
-                if not row.labels.of(who):
+                if not row.ids(who):
                     continue
                 case = self._case(row, who)
                 for kind in kinds.neediest():
@@ -207,7 +207,7 @@ class ExampleGenerator:
         return self._accepted(rows, make, wanted)
 
     def _case(self, row: CorpusRow, who: Labeller) -> LabelledRecord:
-        text, cwe = clean(row.text), row.labels.of(who)[0]
+        text, cwe = clean(row.text), row.ids(who)[0]
         return LabelledRecord(
             record=row.id,
             text=text,
@@ -276,7 +276,7 @@ class ExampleGenerator:
 
 def main_label(row: CorpusRow) -> str:
     """Return the weakness that a row is about: NVD's before the CNA's, or an empty string."""
-    labels = row.labels.nvd or row.labels.cna
+    labels = row.ids("nvd") or row.ids("cna")
     return labels[0] if labels else ""
 
 

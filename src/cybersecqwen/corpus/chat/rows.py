@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from cybersecqwen.corpus.records.rows import CVE_ID, Labels
+from cybersecqwen.core.rows import CVE_ID
 
 _MARKERS = ("CVE Description:", "**Text:**", "**Question:**")
 
@@ -37,7 +37,7 @@ class _SubjectLine(msgspec.Struct):
     prompt: str = ""
     response: str = ""
     messages: list[dict[str, str]] = []
-    labels: Labels | None = None
+    labels: dict[str, tuple[str, ...]] | None = None
     kind: str = ""
 
 

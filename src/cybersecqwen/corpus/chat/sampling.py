@@ -7,11 +7,11 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from cybersecqwen.core.rows import CorpusRow
 from cybersecqwen.core.text.clean import clean
 from cybersecqwen.corpus.chat.recipe import Draw
 from cybersecqwen.corpus.cleaning.similarity import SimilarityIndex, prepare
 from cybersecqwen.corpus.records.recipe import NearDuplicate
-from cybersecqwen.corpus.records.rows import CorpusRow
 
 _ROWS_AT_ONCE = 4096
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.rows import CVE_ID
 from cybersecqwen.corpus.chat.rows import subject
-from cybersecqwen.corpus.records.rows import CVE_ID
 
 # Lower-cased names. A question's options and answer are too short to be anybody's alone.
 _TEXT_COLUMNS = ("description", "text", "question")

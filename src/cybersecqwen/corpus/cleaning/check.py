@@ -10,11 +10,12 @@ from pathlib import Path
 import msgspec
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.jsonl import read_lines
 from cybersecqwen.core.text.clean import normalised
 from cybersecqwen.corpus.chat.rows import Example, read_example
 from cybersecqwen.corpus.cleaning.decontaminate import BenchmarkFilter, Overlap
 from cybersecqwen.corpus.records.recipe import NearDuplicate
-from cybersecqwen.corpus.records.rows import PARTS, read_lines
+from cybersecqwen.corpus.records.rows import PARTS
 
 
 class CheckReport(msgspec.Struct, frozen=True):
@@ -114,7 +115,7 @@ def _examples(
 ) -> Iterator[tuple[str, str, str]]:
     """Yield every text of every row, and note whose it is: a row may have several."""
     for file in files:
-        for number, example in read_lines(file, read_example):
+        for number, example in read_lines(file, read_example, "not a row of a corpus"):
             duplicates.add(example)
             for text in (example.text, *example.also):
                 owners.append(duplicates.total)

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import msgspec
 
+from cybersecqwen.core.rows import CorpusRow
 from cybersecqwen.corpus.cleaning.benchmarks import Benchmark, read_benchmark
 from cybersecqwen.corpus.cleaning.similarity import Pairs, SimilarityIndex, prepare
 from cybersecqwen.corpus.records.recipe import NearDuplicate
-from cybersecqwen.corpus.records.rows import CorpusRow, Filtered, Match, Measure, Removal
+from cybersecqwen.corpus.records.rows import Filtered, Match, Measure, Removal
 
 MEASURES: tuple[Measure, ...] = ("id", "text", "excerpt", "digits", "ngram", "cosine", "words")
 

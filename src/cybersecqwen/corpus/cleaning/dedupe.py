@@ -6,17 +6,10 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
+from cybersecqwen.core.rows import CorpusRow
 from cybersecqwen.core.text.clean import normalised
 from cybersecqwen.corpus.cleaning.similarity import masked
-from cybersecqwen.corpus.records.rows import (
-    LABELLERS,
-    CorpusRow,
-    Filtered,
-    Labels,
-    Match,
-    Removal,
-    age_order,
-)
+from cybersecqwen.corpus.records.rows import LABELLERS, Filtered, Match, Removal, age_order
 
 
 def remove_duplicates(rows: Sequence[CorpusRow], part: str) -> Filtered:
@@ -74,25 +67,22 @@ def conflicting(rows: Sequence[CorpusRow], removed: Collection[Removal]) -> int:
         rows: The rows before the filter.
         removed: What the filter took out of them.
     """
-    by_id = {row.id: row.labels for row in rows}
+    by_id = {row.id: row for row in rows}
     count = 0
     for removal in removed:
         mine, theirs = by_id[removal.id], by_id[removal.matches[0].item]
         count += any(
-            mine.of(who)[0] != theirs.of(who)[0]
+            mine.ids(who)[0] != theirs.ids(who)[0]
             for who in LABELLERS
-            if mine.of(who) and theirs.of(who)
+            if mine.ids(who) and theirs.ids(who)
         )
     return count
 
 
 def _union(newest_first: Sequence[CorpusRow]) -> CorpusRow:
-    labels = Labels(
-        *(
-            next((row.labels.of(who) for row in newest_first if row.labels.of(who)), ())
-            for who in LABELLERS
-        )
-    )
+    labels = {
+        who: next((row.ids(who) for row in newest_first if row.ids(who)), ()) for who in LABELLERS
+    }
     return msgspec.structs.replace(newest_first[0], labels=labels)
 
 

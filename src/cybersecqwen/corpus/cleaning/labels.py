@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from cybersecqwen.core.records import LabelSource
+from cybersecqwen.core.rows import CorpusRow
 from cybersecqwen.core.taxonomy import Taxonomy
 from cybersecqwen.corpus.records.recipe import LabelPolicy
-from cybersecqwen.corpus.records.rows import LABELLERS, CorpusRow, Labels
+from cybersecqwen.corpus.records.rows import LABELLERS
 
 
 @dataclass(slots=True)
@@ -42,13 +43,13 @@ def apply_policy(
     counts = LabelCounts()
     taught = [_relabel(row, taxonomy, counts) for row in rows]
     carriers = Counter(
-        cwe for row in taught for cwe in {c for who in LABELLERS for c in row.labels.of(who)}
+        cwe for row in taught for cwe in {c for who in LABELLERS for c in row.ids(who)}
     )
     if policy.min_count > 1:
         taught = [_without_rare(row, carriers, policy.min_count, counts) for row in taught]
     for row in taught:
         for who in LABELLERS:
-            for cwe in row.labels.of(who):
+            for cwe in row.ids(who):
                 entry = taxonomy.get(cwe)
                 if entry and entry.usage == "discouraged":
                     _count(counts.discouraged, who, cwe)
@@ -57,7 +58,7 @@ def apply_policy(
 
 def _relabel(row: CorpusRow, taxonomy: Taxonomy, counts: LabelCounts) -> CorpusRow:
     for who in LABELLERS:
-        for cwe in row.labels.of(who):
+        for cwe in row.ids(who):
             if not taxonomy.is_mappable(cwe):
                 _count(counts.prohibited if cwe in taxonomy else counts.unknown, who, cwe)
     return _keep(row, taxonomy.is_mappable)
@@ -67,14 +68,14 @@ def _without_rare(
     row: CorpusRow, carriers: Counter[str], least: int, counts: LabelCounts
 ) -> CorpusRow:
     for who in LABELLERS:
-        for cwe in row.labels.of(who):
+        for cwe in row.ids(who):
             if carriers[cwe] < least:
                 _count(counts.rare, who, cwe)
     return _keep(row, lambda cwe: carriers[cwe] >= least)
 
 
 def _keep(row: CorpusRow, wanted: Callable[[str], bool]) -> CorpusRow:
-    labels = Labels(*(tuple(filter(wanted, row.labels.of(who))) for who in LABELLERS))
+    labels = {who: tuple(filter(wanted, row.ids(who))) for who in LABELLERS}
     return row if labels == row.labels else msgspec.structs.replace(row, labels=labels)
 
 

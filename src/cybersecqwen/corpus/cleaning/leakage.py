@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cybersecqwen.core.rows import CorpusRow
 from cybersecqwen.corpus.cleaning.similarity import SimilarityIndex, prepare
 from cybersecqwen.corpus.records.recipe import NearDuplicate
-from cybersecqwen.corpus.records.rows import CorpusRow, Match, Measure, Removal
+from cybersecqwen.corpus.records.rows import Match, Measure, Removal
 
 _ROWS_AT_ONCE = 4096
 

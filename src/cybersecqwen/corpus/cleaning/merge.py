@@ -7,16 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from cybersecqwen.core.records import Advisory, LabelSource, RecordProblem
+from cybersecqwen.core.rows import CVE_ID, CorpusRow, labels_of
 from cybersecqwen.core.text.clean import normalised
-from cybersecqwen.corpus.records.rows import (
-    CVE_ID,
-    LABELLERS,
-    CorpusRow,
-    Labels,
-    Removal,
-    Stage,
-    id_order,
-)
+from cybersecqwen.corpus.records.rows import LABELLERS, Removal, Stage, id_order
 
 
 @dataclass(slots=True)
@@ -82,7 +75,7 @@ class Merger:
     def _take(self, record: Advisory, counts: SourceCounts) -> None:
         key = record.id.upper() if CVE_ID.fullmatch(record.id) else record.id
         counts.records += 1
-        if year := CorpusRow(key, "", record.published, Labels()).year:
+        if year := CorpusRow(key, "", record.published, {}).year:
             counts.by_year[year] += 1
         entry = self._entries.get(key)
         if entry is None:
@@ -108,6 +101,6 @@ class Merger:
                 reason = "the description has no word in Latin letters or digits"
                 self._removed.append(Removal(key, "unreadable", reason=reason))
                 continue
-            labels = Labels(*(tuple(entry.labels.get(who, ())) for who in LABELLERS))
+            labels = labels_of(*(tuple(entry.labels.get(who, ())) for who in LABELLERS))
             rows.append(CorpusRow(key, entry.text, entry.published, labels))
         return rows, self._removed

@@ -11,6 +11,7 @@ import msgspec
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file
 from cybersecqwen.core.records import Advisory, RecordProblem
+from cybersecqwen.core.rows import CorpusRow
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.corpus.cleaning.decontaminate import Overlap, decontaminate
 from cybersecqwen.corpus.cleaning.dedupe import conflicting, remove_duplicates, remove_known
@@ -21,7 +22,7 @@ from cybersecqwen.corpus.cleaning.split import Parts, split_rows
 from cybersecqwen.corpus.records import report as reporting
 from cybersecqwen.corpus.records.recipe import RecordsRecipe
 from cybersecqwen.corpus.records.report import DuplicateReport, SourceReport
-from cybersecqwen.corpus.records.rows import PARTS, CorpusRow, Filtered, Measure, Removal
+from cybersecqwen.corpus.records.rows import PARTS, Filtered, Measure, Removal
 from cybersecqwen.sources import read_advisories
 
 Observer = Callable[[str], None]
@@ -164,7 +165,10 @@ def _guarded(work: CleaningState, parts: Parts, recipe: RecordsRecipe) -> Parts:
     if guard == "mark":
         removed = [r for r in removed if _REPEATS & {match.measure for match in r.matches}]
         near = {removal.id for removal in work.crossings.validation}
-        marked = [msgspec.structs.replace(row, familiar=row.id in near) for row in parts.validation]
+        marked = [
+            msgspec.structs.replace(row, near_train_duplicate=row.id in near)
+            for row in parts.validation
+        ]
         parts = replace(parts, validation=marked)
     gone = {removal.id for removal in removed}
     work.removed.extend(removed)

@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from cybersecqwen.core.rows import CorpusRow
 from cybersecqwen.corpus.records.recipe import Split
-from cybersecqwen.corpus.records.rows import CorpusRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def split_rows(rows: Iterable[CorpusRow], split: Split) -> Parts:
     """Deal rows out into train, validation and, where nobody labelled them, unlabelled."""
     parts = Parts()
     for row in rows:
-        if not row.labels:
+        if not row.labelled:
             parts.unlabelled.append(row)
         elif is_held_out(row, split):
             parts.validation.append(row)

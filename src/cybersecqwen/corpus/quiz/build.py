@@ -11,13 +11,15 @@ import msgspec
 from cybersecqwen import __version__
 from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.files import sha256_file, write_json, write_text
+from cybersecqwen.core.jsonl import write_rows
+from cybersecqwen.core.rows import QuizRow
 from cybersecqwen.corpus.cleaning.decontaminate import BenchmarkFilter, Overlap
 from cybersecqwen.corpus.quiz.catalogue_links import CatalogueLinks
 from cybersecqwen.corpus.quiz.generate import Origin, ask
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 from cybersecqwen.corpus.quiz.report import QuizReport, describe, render
-from cybersecqwen.corpus.quiz.rows import Discard, QuizRow, QuizTally
-from cybersecqwen.corpus.records.rows import Match, write_lines
+from cybersecqwen.corpus.quiz.rows import Discard, QuizTally
+from cybersecqwen.corpus.records.rows import Match
 
 MANIFEST = "manifest.json"
 PARTS = ("train", "validation")
@@ -73,8 +75,8 @@ def build_quiz(
         rows, before = _decontaminated(rows, benchmarks, recipe, tally)
         parts = split(rows, library, recipe)
         for name, lines in parts.items():
-            write_lines(part / f"{name}.jsonl", lines)
-        write_lines(part / "removed.jsonl", tally.discards)
+            write_rows(part / f"{name}.jsonl", lines)
+        write_rows(part / "removed.jsonl", tally.discards)
         observe("comparing what was kept with the benchmarks once more")
         _, after = _decontaminated(rows, benchmarks, recipe, QuizTally())
         report = describe(recipe.name, parts, tally, before, after)

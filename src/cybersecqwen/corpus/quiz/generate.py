@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cybersecqwen.core.records import Passage
+from cybersecqwen.core.rows import QuizRow
 from cybersecqwen.core.text.clean import normalised
 from cybersecqwen.corpus.quiz.catalogue_links import CatalogueLinks
 from cybersecqwen.corpus.quiz.drafting import Drafting
 from cybersecqwen.corpus.quiz.page_texts import telling
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
-from cybersecqwen.corpus.quiz.rows import Discard, DraftQuestion, QuizRow, QuizTally, Reason
+from cybersecqwen.corpus.quiz.rows import Discard, DraftQuestion, QuizTally, Reason
 from cybersecqwen.corpus.quiz.wording import STYLES, reworded, worded
 
-_THINNED = {0: 3, 1: 4, 2: 3}
+_LEVELS = {0: 3, 1: 4, 2: 3}
 """How many questions in ten stay verbatim, are shortened, are shortened and reworded."""
 
 _NEAR_SHARE = 0.7
@@ -43,7 +44,7 @@ class _Question:
     right: str
     wrong: tuple[str, ...]
     wording: str
-    thinned: int
+    level: int
     draw: random.Random
 
 
@@ -83,7 +84,7 @@ def _question(
     if passage is None:
         return "no passage"
     style = draw.choice(STYLES)
-    (level,) = draw.choices(list(_THINNED), list(_THINNED.values()))
+    (level,) = draw.choices(list(_LEVELS), list(_LEVELS.values()))
     size = draw.choice(recipe.options)
     slots = dict(draft.slots)
     for slot in ("statement", "first"):
@@ -176,7 +177,7 @@ def _lettered(
                 id=_id(one.draft, place),
                 kind=one.draft.kind,
                 wording=one.wording,
-                thinned=one.thinned,
+                paraphrase_level=one.level,
                 question=one.question,
                 choices=tuple(choices),
                 answer=answer,

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from cybersecqwen.core.rows import QuizRow
 from cybersecqwen.corpus.cleaning.decontaminate import Overlap
-from cybersecqwen.corpus.quiz.rows import QuizRow, QuizTally, letters
+from cybersecqwen.corpus.quiz.rows import QuizTally, letters
 
 
 class QuizPart(msgspec.Struct, frozen=True):
@@ -20,7 +21,7 @@ class QuizPart(msgspec.Struct, frozen=True):
         kinds: Questions by kind.
         sources: By source.
         wordings: By family of wording.
-        thinned: By how far they are from the source's text.
+        paraphrase_levels: By how far they are from the source's text.
         letters: Right answers by letter, for each number of options.
     """
 
@@ -29,7 +30,7 @@ class QuizPart(msgspec.Struct, frozen=True):
     kinds: dict[str, int]
     sources: dict[str, int]
     wordings: dict[str, int]
-    thinned: dict[int, int]
+    paraphrase_levels: dict[int, int]
     letters: dict[int, dict[str, int]]
 
 
@@ -78,7 +79,7 @@ def _part(rows: Sequence[QuizRow]) -> QuizPart:
         kinds=dict(sorted(Counter(row.kind for row in rows).items())),
         sources=dict(Counter(row.source for row in rows).most_common()),
         wordings=dict(sorted(Counter(row.wording for row in rows).items())),
-        thinned=dict(sorted(Counter(row.thinned for row in rows).items())),
+        paraphrase_levels=dict(sorted(Counter(row.paraphrase_level for row in rows).items())),
         letters=letters(rows),
     )
 
@@ -91,7 +92,7 @@ def render(report: QuizReport) -> str:
             f"## {name}: {part.rows:,} questions about {part.pages:,} pages",
             _table(["source", "questions"], part.sources.items()),
             _table(["wording", "questions"], part.wordings.items()),
-            _table(["thinned", "questions"], part.thinned.items()),
+            _table(["paraphrase level", "questions"], part.paraphrase_levels.items()),
             _table(
                 ["options", "right answers by letter"],
                 [

@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from cybersecqwen.core.rows import QuizRow
 from cybersecqwen.corpus.records.rows import Match
 
 Reason = Literal[
@@ -23,44 +24,6 @@ Reason = Literal[
 """Why a question was thrown away. ``no passage``: no passage holds what decides it.
 ``unsupported``: the passage holds too little of the right option's words. ``gives itself away``:
 the question spells the right option out."""
-
-
-class QuizRow(msgspec.Struct, frozen=True):
-    """A multiple-choice question with its evidence.
-
-    Attributes:
-        id: Unique within the quiz and stable for one recipe and one version of the sources.
-        kind: What is asked, such as ``technique-mitigation``.
-        wording: Family of the wording: ``plain``, ``exam``, ``analyst`` or ``terse``.
-        thinned: How far its texts are from the source's: 0 verbatim, 1 shortened, 2 shortened,
-            reworded and with words left out.
-        question: The question.
-        choices: Options, in order.
-        answer: Place of the right one, from 0.
-        page: Id of the page that decides.
-        passage: Citation id of the passage that decides.
-        evidence: That passage's text.
-        source: Name of the source it comes from.
-        version: That source's version.
-    """
-
-    id: str
-    kind: str
-    wording: str
-    thinned: int
-    question: str
-    choices: tuple[str, ...]
-    answer: int
-    page: str
-    passage: str
-    evidence: str
-    source: str
-    version: str
-
-    @property
-    def right(self) -> str:
-        """The right option."""
-        return self.choices[self.answer]
 
 
 class Discard(msgspec.Struct, frozen=True, omit_defaults=True):

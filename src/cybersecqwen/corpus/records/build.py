@@ -10,6 +10,7 @@ import msgspec
 from cybersecqwen import __version__
 from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.files import sha256_file, write_json, write_text
+from cybersecqwen.core.jsonl import write_rows
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.corpus.cleaning.check import check_corpus
 from cybersecqwen.corpus.cleaning.decontaminate import Overlap
@@ -18,7 +19,7 @@ from cybersecqwen.corpus.cleaning.split import Parts
 from cybersecqwen.corpus.records import report as reporting
 from cybersecqwen.corpus.records.recipe import CorpusRecipe
 from cybersecqwen.corpus.records.report import CorpusReport, CrossingReport
-from cybersecqwen.corpus.records.rows import PARTS, write_lines
+from cybersecqwen.corpus.records.rows import PARTS
 
 MANIFEST = "manifest.json"
 REMOVED = "removed.jsonl"
@@ -66,8 +67,8 @@ def build_corpus(
         work, parts = prepare(recipe, data, observe)
         observe("writing, and checking what was written")
         for name in PARTS:
-            write_lines(part / f"{name}.jsonl", getattr(parts, name))
-        write_lines(part / REMOVED, work.removed)
+            write_rows(part / f"{name}.jsonl", getattr(parts, name))
+        write_rows(part / REMOVED, work.removed)
         after = check_corpus(part, benchmarks, recipe.near_duplicate).overlaps
         report = _report(work, parts, recipe, after)
         write_json(part / reporting.REPORT, report)

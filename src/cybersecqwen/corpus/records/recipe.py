@@ -46,7 +46,8 @@ class Split(Recipe, frozen=True):
         guard: What to do about duplicates and near-duplicates on both sides of the split.
             ``validation`` takes them out there, which leaves only texts that are new to the
             model; ``train`` takes them out of training; ``mark`` takes repeated texts out of
-            validation and marks near ones ``familiar`` there, so that both can be counted.
+            validation and sets ``near_train_duplicate`` on near-duplicates there, so that both
+            can be counted.
     """
 
     validation_since: datetime.date = datetime.date(2024, 1, 1)

@@ -9,11 +9,12 @@ from pathlib import Path
 import msgspec
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.rows import CorpusRow
 from cybersecqwen.corpus.cleaning.decontaminate import Overlap
 from cybersecqwen.corpus.cleaning.labels import LabelCounts
 from cybersecqwen.corpus.cleaning.merge import SourceCounts
 from cybersecqwen.corpus.records.recipe import CorpusRecipe
-from cybersecqwen.corpus.records.rows import LABELLERS, CorpusRow, Removal
+from cybersecqwen.corpus.records.rows import LABELLERS, Removal
 
 REPORT = "report.json"
 PAGE = "report.md"
@@ -143,14 +144,12 @@ def describe_source(path: str, counts: SourceCounts) -> SourceReport:
 def describe_part(rows: Sequence[CorpusRow]) -> PartReport:
     """Count one part's rows by year, labeller and label."""
     years = Counter(row.year for row in rows if row.year is not None)
-    labelled: dict[str, int] = {
-        who: sum(bool(row.labels.of(who)) for row in rows) for who in LABELLERS
-    }
+    labelled: dict[str, int] = {who: sum(bool(row.ids(who)) for row in rows) for who in LABELLERS}
     every: dict[str, Counter[str]] = {
-        who: Counter(c for row in rows for c in row.labels.of(who)) for who in LABELLERS
+        who: Counter(c for row in rows for c in row.ids(who)) for who in LABELLERS
     }
     first: dict[str, Counter[str]] = {
-        who: Counter(c for r in rows for c in r.labels.of(who)[:1]) for who in LABELLERS
+        who: Counter(c for r in rows for c in r.ids(who)[:1]) for who in LABELLERS
     }
     return PartReport(
         len(rows), dict(sorted(years.items())), labelled, _by_count(every), _by_count(first)

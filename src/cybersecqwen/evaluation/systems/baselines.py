@@ -13,7 +13,7 @@ import msgspec
 from cybersecqwen.core.answer_parsing import CWE_LAST, canonical_answer
 from cybersecqwen.core.chat import Sampling
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.files import read_rows
+from cybersecqwen.core.jsonl import read_rows
 from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.records import Labeller, Question
 from cybersecqwen.evaluation.systems.systems import Asked, Response

@@ -4,32 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
-
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.files import read_rows
 from cybersecqwen.core.records import Question
+from cybersecqwen.core.rows import read_corpus_rows
 from cybersecqwen.evaluation.tasks.base import LoadOptions, Task
-
-
-class _HoldoutRow(msgspec.Struct, frozen=True):
-    id: str
-    text: str
-    published: str = ""
-    labels: dict[str, list[str]] = {}
-    familiar: bool = False
 
 
 def _load(path: Path, options: LoadOptions) -> list[Question]:
     questions = []
     seen: dict[str, int] = {}
-    for number, row in read_rows(path, _HoldoutRow, "not a corpus row"):
+    for number, row in read_corpus_rows(path):
         if seen.setdefault(row.id, number) != number:
             raise InputError(f"{path}:{number}: id {row.id} is that of line {seen[row.id]} too")
-        labels = row.labels.get(options.labeller)
+        labels = row.ids(options.labeller)
         if not labels or row.published < options.since:
             continue
-        if options.unfamiliar and row.familiar:
+        if options.unfamiliar and row.near_train_duplicate:
             continue
         questions.append(
             Question(

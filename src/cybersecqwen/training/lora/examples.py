@@ -7,28 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from cybersecqwen.core.chat import Message
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.files import read_rows, sha256_file
+from cybersecqwen.core.files import sha256_file
 from cybersecqwen.core.prompts import escape_special_tokens
-from cybersecqwen.core.records import ChatExample
+from cybersecqwen.core.rows import ChatRow, read_chat_rows
 
 TRAIN_FILE = "train.jsonl"
 VALIDATION_FILE = "validation.jsonl"
 
 _LONGEST_FINAL_ANSWER = 40
 """Characters of a last line that still counts as a short answer, such as an id or a letter."""
-
-
-class _ChatLine(msgspec.Struct, frozen=True):
-    prompt: str
-    response: str
-    source: str = ""
-    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,8 +33,8 @@ class ChatCorpus:
         hashes: SHA-256 of each file read, by its name.
     """
 
-    train: list[ChatExample]
-    validation: list[ChatExample]
+    train: list[ChatRow]
+    validation: list[ChatRow]
     hashes: dict[str, str]
 
 
@@ -66,7 +58,7 @@ class Encoded:
 
 
 def read_chat_corpus(path: Path) -> ChatCorpus:
-    """Read a JSONL file of ``ChatExample``, or a folder with ``train.jsonl`` of them.
+    """Read a JSONL file of ``ChatRow``, or a folder with ``train.jsonl`` of them.
 
     A folder's ``validation.jsonl`` is read too, if there is one.
 
@@ -74,24 +66,15 @@ def read_chat_corpus(path: Path) -> ChatCorpus:
         InputError: A file is missing or empty, or a line is no such row; the message names it.
     """
     files = [path / TRAIN_FILE, path / VALIDATION_FILE] if path.is_dir() else [path]
-    train = _read(files[0])
+    train = [row for _, row in read_chat_rows(files[0])]
     if not train:
         raise InputError(f"{files[0]}: no rows to train on")
     found = [file for file in files if file.is_file()]
-    validation = _read(files[1]) if len(found) > 1 else []
+    validation = [row for _, row in read_chat_rows(files[1])] if len(found) > 1 else []
     return ChatCorpus(train, validation, {file.name: sha256_file(file) for file in found})
 
 
-def _read(path: Path) -> list[ChatExample]:
-    rows = []
-    for number, row in read_rows(path, _ChatLine, "no prompt and response"):
-        if not row.prompt.strip() or not row.response.strip():
-            raise InputError(f"{path}:{number}: an empty prompt or response")
-        rows.append(ChatExample(row.prompt, row.response, row.source, row.kind))
-    return rows
-
-
-def encode_examples(tokenizer: Any, examples: Sequence[ChatExample]) -> list[Encoded]:
+def encode_examples(tokenizer: Any, examples: Sequence[ChatRow]) -> list[Encoded]:
     """Tokenise conversations as inference will meet them: the prompt by itself, then the answer.
 
     Raises:
@@ -113,7 +96,7 @@ def encode_examples(tokenizer: Any, examples: Sequence[ChatExample]) -> list[Enc
     return encoded
 
 
-def _render(tokenizer: Any, example: ChatExample) -> tuple[str, str]:
+def _render(tokenizer: Any, example: ChatRow) -> tuple[str, str]:
     """Return the text before the answer, and the answer with what ends its turn."""
     said = escape_special_tokens(
         [Message("user", example.prompt), Message("assistant", example.response)]

@@ -66,14 +66,14 @@ class RankerMetrics:
         answer: Place of the right option.
         kind: What is asked.
         wording: Family of its wording.
-        thinned: How far its texts are from the source's.
+        paraphrase_level: Distance of its texts from the source's, as in ``QuizRow``.
     """
 
     inputs: Floats
     answer: int
     kind: str
     wording: str
-    thinned: int
+    paraphrase_level: int
 
 
 class Score(msgspec.Struct, frozen=True):

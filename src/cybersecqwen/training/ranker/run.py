@@ -8,8 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.files import read_rows
+from cybersecqwen.core.rows import QuizRow, read_quiz_rows
 from cybersecqwen.training.ranker.fit import (
     RankerMetrics,
     RankerRecipe,
@@ -22,18 +21,6 @@ from cybersecqwen.training.ranker.fit import (
 
 _SENTENCE_WORDS = 6
 """From how many words on an option is a sentence, which can be told in other words."""
-
-
-class QuizQuestion(msgspec.Struct, frozen=True):
-    """What training reads of a line of a quiz (``corpus quiz`` makes them)."""
-
-    id: str
-    kind: str
-    wording: str
-    thinned: int
-    question: str
-    choices: tuple[str, ...]
-    answer: int
 
 
 class RankerResults(msgspec.Struct, frozen=True):
@@ -49,24 +36,18 @@ class RankerResults(msgspec.Struct, frozen=True):
     scores: dict[str, Score]
 
 
-def read_quiz(path: Path, seed: int, most: int = 0) -> list[QuizQuestion]:
+def read_quiz(path: Path, seed: int, most: int = 0) -> list[QuizRow]:
     """Read a quiz's file, in an order drawn from a seed, so many questions at most; 0 for all.
 
     Raises:
         InputError: The file is missing or a line is no question; the message names the line.
     """
-    rows = []
-    for number, row in read_rows(path, QuizQuestion, "no question of a quiz"):
-        if not 0 <= row.answer < len(row.choices) >= 2:
-            raise InputError(f"{path}:{number}: {row.id}: the answer is no place of an option")
-        rows.append(row)
+    rows = [row for _, row in read_quiz_rows(path)]
     random.Random(seed).shuffle(rows)
     return rows[:most] if most else rows
 
 
-def blur(
-    row: QuizQuestion, words: Sequence[str], recipe: RankerRecipe
-) -> tuple[str, tuple[str, ...]]:
+def blur(row: QuizRow, words: Sequence[str], recipe: RankerRecipe) -> tuple[str, tuple[str, ...]]:
     """Return a row's question and options as if somebody had told them from memory.
 
     Questions made from sentences share far more words with their passage than those that people
@@ -119,6 +100,6 @@ def train_ranker(
     if held:
         unseen = [q for q in validation if q.wording == held]
         scores[f"wording {held}, held out"] = score_ranker(network, unseen)
-    scores |= score_by(network, seen, lambda q: f"thinned {q.thinned}")
+    scores |= score_by(network, seen, lambda q: f"paraphrase level {q.paraphrase_level}")
     scores |= score_by(network, seen, lambda q: q.kind)
     return RankerResults(network.temperature, scores)

@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerFast, set_seed
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write, sha256_file, write_text
+from cybersecqwen.core.rows import CorpusRow, read_corpus_rows
 from cybersecqwen.core.text.clean import render
 from cybersecqwen.training.hf_trainer import processes
 from cybersecqwen.training.specialist.encoder import (
@@ -26,12 +27,10 @@ from cybersecqwen.training.specialist.encoder import (
 from cybersecqwen.training.specialist.pretraining import pretrain
 from cybersecqwen.training.specialist.recipe import SpecialistRecipe, SpecialistTeacher
 from cybersecqwen.training.specialist.rows import (
-    TrainingRow,
     age_weights,
     choose_labels,
     encode,
     label_numbers,
-    read_rows,
 )
 from cybersecqwen.training.specialist.supervision import (
     SoftLabels,
@@ -59,9 +58,9 @@ class Corpus:
         hashes: SHA-256 of each corpus file.
     """
 
-    taught: list[TrainingRow]
-    untaught: list[TrainingRow]
-    validation: list[TrainingRow]
+    taught: list[CorpusRow]
+    untaught: list[CorpusRow]
+    validation: list[CorpusRow]
     labels: list[str]
     hashes: dict[str, str]
 
@@ -73,7 +72,9 @@ def read_corpus(folder: Path, recipe: SpecialistRecipe) -> Corpus:
         InputError: A file is missing or damaged, or no id has enough rows.
     """
     names = ("train.jsonl", "unlabelled.jsonl", "validation.jsonl")
-    taught, untaught, validation = (read_rows(folder / name) for name in names)
+    taught, untaught, validation = (
+        [row for _, row in read_corpus_rows(folder / name)] for name in names
+    )
     labels = choose_labels(taught, recipe.labellers, recipe.min_count)
     if len(labels) < 2 or not validation:
         raise InputError(
@@ -126,7 +127,7 @@ def _teach(
     teacher: SpecialistTeacher,
     recipe: SpecialistRecipe,
     corpus: Corpus,
-    rows: list[TrainingRow],
+    rows: list[CorpusRow],
     texts: list[str],
     folder: Path,
 ) -> SoftLabels:
@@ -149,7 +150,7 @@ def _learn(
     plan: SpecialistTeacher,
     recipe: SpecialistRecipe,
     corpus: Corpus,
-    rows: list[TrainingRow],
+    rows: list[CorpusRow],
     texts: list[str],
     folder: Path,
     *,

@@ -22,6 +22,7 @@ from cybersecqwen.core.model_folder import (
     TOKENIZER_FILE,
     SpecialistConfig,
 )
+from cybersecqwen.core.rows import CorpusRow
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.training.specialist.calibrate import LabellerResult, calibrate
 from cybersecqwen.training.specialist.card import write_card
@@ -29,7 +30,7 @@ from cybersecqwen.training.specialist.encoder import CweEncoder
 from cybersecqwen.training.specialist.export_onnx import export_onnx, predict_onnx
 from cybersecqwen.training.specialist.fit import Corpus
 from cybersecqwen.training.specialist.recipe import SpecialistRecipe
-from cybersecqwen.training.specialist.rows import TrainingRow, encode, label_numbers
+from cybersecqwen.training.specialist.rows import encode, label_numbers
 
 RESULTS_FILE = "training.json"
 
@@ -111,21 +112,21 @@ def _by_labeller(
     logits: NDArray[np.float32], recipe: SpecialistRecipe, corpus: Corpus
 ) -> dict[str, LabellerResult]:
     numbers = _first_labels(corpus.validation, corpus.labels, recipe.labellers)
-    familiar = np.array([row.familiar for row in corpus.validation])
+    near_duplicate = np.array([row.near_train_duplicate for row in corpus.validation])
     found = {}
     for column, labeller in enumerate(recipe.labellers):
-        given = np.array([bool(row.labels.get(labeller)) for row in corpus.validation])
+        given = np.array([bool(row.ids(labeller)) for row in corpus.validation])
         found[labeller] = calibrate(
             logits[given, column],
             numbers[given, column],
-            familiar[given],
+            near_duplicate[given],
             recipe.calibration.target_accuracy,
         )
     return found
 
 
 def _first_labels(
-    rows: Sequence[TrainingRow], labels: Sequence[str], labellers: Sequence[str]
+    rows: Sequence[CorpusRow], labels: Sequence[str], labellers: Sequence[str]
 ) -> NDArray[np.int64]:
     """Return (N, L) numbers of first labels alone: a first id that was not learnt is a miss."""
     first = [

@@ -6,30 +6,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from cybersecqwen.core import files
+from cybersecqwen.core.rows import CorpusRow
 from cybersecqwen.core.text.clean import render
 
 NO_LABEL = -100
 """The label number that losses skip; PyTorch's own default."""
 
 _ENCODE_AT_ONCE = 4096
-
-
-class TrainingRow(msgspec.Struct, frozen=True):
-    """A line of a corpus file, as far as training reads it."""
-
-    id: str
-    text: str
-    published: str = ""
-    labels: dict[str, list[str]] = {}
-    familiar: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,34 +39,20 @@ class TokenisedTexts:
         return self.tokens[self.starts[index] : self.starts[index + 1]]
 
 
-def read_rows(path: Path) -> list[TrainingRow]:
-    """Read a corpus file.
-
-    Raises:
-        InputError: It is missing or a line is not a corpus row; the message names the line.
-    """
-    return [row for _, row in files.read_rows(path, TrainingRow, "not a corpus row")]
-
-
-def choose_labels(
-    rows: Sequence[TrainingRow], labellers: Sequence[str], min_count: int
-) -> list[str]:
+def choose_labels(rows: Sequence[CorpusRow], labellers: Sequence[str], min_count: int) -> list[str]:
     """Return the ids that are some labeller's first label at least ``min_count`` times in all.
 
     Sorted by number, so that the same corpus always gives the same order.
     """
     counts = Counter(
-        row.labels[labeller][0]
-        for row in rows
-        for labeller in labellers
-        if row.labels.get(labeller)
+        row.ids(labeller)[0] for row in rows for labeller in labellers if row.ids(labeller)
     )
     kept = [cwe for cwe, count in counts.items() if count >= min_count]
     return sorted(kept, key=lambda cwe: int(cwe.removeprefix("CWE-")))
 
 
 def label_numbers(
-    rows: Sequence[TrainingRow], labels: Sequence[str], labellers: Sequence[str]
+    rows: Sequence[CorpusRow], labels: Sequence[str], labellers: Sequence[str]
 ) -> NDArray[np.int64]:
     """Return each row's label per labeller, (N, L), ``NO_LABEL`` where there is none.
 
@@ -89,13 +63,13 @@ def label_numbers(
     table = np.full((len(rows), len(labellers)), NO_LABEL, dtype=np.int64)
     for row, record in enumerate(rows):
         for column, labeller in enumerate(labellers):
-            known = (number[c] for c in record.labels.get(labeller, ()) if c in number)
+            known = (number[c] for c in record.ids(labeller) if c in number)
             table[row, column] = next(known, NO_LABEL)
     return table
 
 
 def age_weights(
-    rows: Sequence[TrainingRow], half_life_years: float, floor: float
+    rows: Sequence[CorpusRow], half_life_years: float, floor: float
 ) -> NDArray[np.float32]:
     """Return each row's weight, (N,), halving with every ``half_life_years`` of age."""
     years = np.array([_year(row) for row in rows])
@@ -104,7 +78,7 @@ def age_weights(
     return weights.astype(np.float32)
 
 
-def _year(row: TrainingRow) -> float:
+def _year(row: CorpusRow) -> float:
     if row.published:
         day = date.fromisoformat(row.published)
         return day.year + day.timetuple().tm_yday / 366

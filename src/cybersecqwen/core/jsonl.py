@@ -1,0 +1,68 @@
+"""JSONL files of our own: one record a line, read with line numbers and written atomically."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.files import atomic_write
+
+RowT = TypeVar("RowT")
+
+
+def read_lines(
+    path: Path, decode: Callable[[bytes], RowT], what: str
+) -> Iterator[tuple[int, RowT]]:
+    """Yield what each line of a JSONL file decodes to, with its number, counted from 1.
+
+    Blank lines are skipped.
+
+    Args:
+        path: The file.
+        decode: Reads a line; raises ``msgspec.MsgspecError`` or ``ValueError`` where it cannot.
+        what: What such a line is called in the message, such as ``not a corpus row``.
+
+    Raises:
+        InputError: The file cannot be read, or a line cannot; the message names it.
+    """
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.strip():
+                    continue
+                try:
+                    yield number, decode(line)
+                except (msgspec.MsgspecError, ValueError) as error:  # Unicode's errors too
+                    raise InputError(f"{path}:{number}: {what}: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+
+
+def read_rows(path: Path, kind: type[RowT], what: str) -> Iterator[tuple[int, RowT]]:
+    """Yield each record of a JSONL file with its line number, counted from 1.
+
+    Args:
+        path: The file.
+        kind: The records' type, as msgspec decodes it.
+        what: What a line of another type is called in the message.
+
+    Raises:
+        InputError: The file cannot be read, or a line is no such record; the message names it.
+    """
+    return read_lines(path, msgspec.json.Decoder(kind).decode, what)
+
+
+def write_rows(path: Path, rows: Iterable[object]) -> None:
+    """Write records as a JSONL file, atomically.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    encoder = msgspec.json.Encoder()
+    with atomic_write(path) as stream:
+        for row in rows:
+            stream.write(encoder.encode(row) + b"\n")
