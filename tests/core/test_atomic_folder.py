@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from cybersecqwen.core.atomic_folder import atomic_folder
+from cybersecqwen.core import atomic_folder as module
+from cybersecqwen.core.atomic_folder import atomic_folder, recover
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.files import write_text
+from killing import kills
 
 
 def _make(path: Path, content: str) -> None:
@@ -61,3 +65,63 @@ def test_what_a_kill_leaves_is_put_right(tmp_path: Path) -> None:
     assert [f.name for f in tmp_path.iterdir()] == ["out"]
     _make(out, "two")
     assert (out / "marker").read_text() == "two"
+
+
+def test_without_a_marker_nothing_is_replaced(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "out") as part:
+        (part / "a").write_text("x")
+    with pytest.raises(InputError, match="is there already"), atomic_folder(tmp_path / "out"):
+        pass
+
+
+def _replaceable(folder: Path) -> str:
+    out = folder / "out"
+    recover(out)
+    return (out / "marker").read_text() + (out / "sub" / "more").read_text()
+
+
+def _replace(folder: Path, content: str) -> None:
+    with atomic_folder(folder / "out", "marker") as part:
+        write_text(part / "marker", content)
+        (part / "sub").mkdir()
+        write_text(part / "sub" / "more", content)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kill processes, not the machine: nothing needs to reach the disk."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("swaps", [True, False])
+def test_whenever_it_is_killed_the_old_or_the_new_is_there(
+    tmp_path: Path, swaps: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not swaps:
+        monkeypatch.setattr(module, "_swap", lambda *_: False)
+    _replace(tmp_path, "old")
+    found: set[str] = set()
+    steps = 0
+    for step in kills(lambda: _replace(tmp_path, "new")):
+        seen = _replaceable(tmp_path)
+        assert seen in {"oldold", "newnew"}, f"killed at step {step}"
+        found.add(seen)
+        # Whoever comes next clears what is left, and can write.
+        _replace(tmp_path, "old")
+        assert [f.name for f in tmp_path.iterdir()] == ["out"], f"killed at step {step}"
+        steps = step
+    assert found == {"oldold", "newnew"}
+    assert steps > 40
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_whenever_a_write_is_killed_the_file_holds_the_old_or_the_new(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    write_text(path, "old")
+    for step in kills(lambda: write_text(path, "new")):
+        assert path.read_text() in {"old", "new"}, f"killed at step {step}"
+        write_text(path, "old")
+        assert [f.name for f in tmp_path.iterdir()] == ["out"], f"killed at step {step}"

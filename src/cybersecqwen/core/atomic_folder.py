@@ -1,60 +1,139 @@
-"""A folder that is either whole or not there."""
+"""A folder that is either whole or not there, whenever the process or the machine dies.
+
+The new folder is made as ``.NAME.part`` beside the old. Where the system can swap two names in one
+step (Linux, macOS) there is no moment without a whole folder. Elsewhere the old one steps aside as
+``.NAME.old`` for an instant, and whoever comes next puts it back (``recover``).
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.files import flush_file, flush_folder
+from cybersecqwen.core.locks import exclusive
+
+_LITTLE_SPACE_BYTES = 1 << 20
 
 
 @contextmanager
-def atomic_folder(path: Path, marker: str) -> Iterator[Path]:
+def atomic_folder(path: Path, marker: str | None = None) -> Iterator[Path]:
     """Make a folder beside ``path`` that takes its place only when the block ends well.
 
-    A process killed inside the block leaves ``.NAME.part``, which the next call removes. Files
-    are to be flushed by whoever writes them (``core.files.atomic_write`` does).
+    The right to write ``path`` is held meanwhile. What a killed process left is cleared first.
 
     Args:
         path: The folder to appear. If it exists, it is replaced whole.
         marker: File that tells a folder of ours; one without it is not touched unless empty.
+            None: there must be none.
 
     Raises:
-        InputError: ``path`` is a file, or a folder that holds something else.
+        LockedError: Another process makes it.
+        InputError: ``path`` is a file, or a folder that holds something else; or the disk is full.
     """
-    part = path.with_name(f".{path.name}.part")
-    old = path.with_name(f".{path.name}.old")
-    if old.exists() and not path.exists():
-        old.rename(path)  # killed between the two renames below
-    shutil.rmtree(old, ignore_errors=True)
-    ours = not path.exists() or (path / marker).is_file() or _is_empty(path)
-    if not ours:
-        raise InputError(f"{path}: already there and no earlier output of this; choose another")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        yield part
-    except BaseException:
+    with exclusive(path):
+        _put_back(path)
+        _check(path, marker)
+        part = _part(path)
+        _clear(part)
+        _clear(_old(path))
+        try:
+            part.mkdir()
+            yield part
+            flush_tree(part)
+            _place(part, path)
+        except BaseException as error:
+            _put_back(path)
+            shutil.rmtree(part, ignore_errors=True)
+            if isinstance(error, OSError) and _is_full(error, path.parent):
+                raise InputError(f"{path}: cannot be written: the disk is full") from error
+            raise
+        # The old one, if there was one; all is done, so what cannot be removed now is left.
         shutil.rmtree(part, ignore_errors=True)
-        raise
-    _flush(part)
-    if path.exists():
-        path.rename(old)
-    part.rename(path)
-    _flush(path.parent)
-    shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(_old(path), ignore_errors=True)
 
 
-def _is_empty(path: Path) -> bool:
-    return path.is_dir() and not any(path.iterdir())
+def recover(path: Path) -> None:
+    """Put a folder back that a killed replacement left aside; for readers that find none.
+
+    Where that cannot be done, or another process is at it, nothing is changed.
+    """
+    if not path.exists() and _old(path).exists():
+        with suppress(InputError, OSError), exclusive(path):
+            _put_back(path)
 
 
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
+
+
+def _old(path: Path) -> Path:
+    return path.with_name(f".{path.name}.old")
+
+
+def _put_back(path: Path) -> None:
+    if _old(path).exists() and not path.exists():
+        _old(path).rename(path)
+
+
+def _check(path: Path, marker: str | None) -> None:
+    if not path.exists():
+        return
+    if marker is None:
+        raise InputError(f"{path}: is there already; give another folder, or remove it")
+    empty = path.is_dir() and not any(path.iterdir())
+    if not (empty or (path / marker).is_file()):
+        raise InputError(f"{path}: already there and no earlier output of this; choose another")
+
+
+def _clear(folder: Path) -> None:
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
+
+
+def _place(part: Path, path: Path) -> None:
+    """Give the new folder its name; the old one is then ``part`` or the one set aside."""
+    if not path.exists():
+        part.rename(path)
+    elif not _swap(part, path):
+        path.rename(_old(path))
+        part.rename(path)
+    flush_folder(path.parent)
+
+
+def _swap(one: Path, other: Path) -> bool:
+    """Exchange two names in one step; say whether the system could."""
+    import ctypes  # noqa: PLC0415 - some milliseconds, which reading does without
+
+    libc: Any = None if sys.platform == "win32" else ctypes.CDLL(None)
+    names = os.fsencode(one), os.fsencode(other)
+    if sys.platform == "linux" and hasattr(libc, "renameat2"):  # small C libraries lack it
+        at_cwd, exchange = -100, 2  # <fcntl.h> AT_FDCWD, <stdio.h> RENAME_EXCHANGE
+        return not libc.renameat2(at_cwd, names[0], at_cwd, names[1], exchange)
+    if sys.platform == "darwin":
+        return not libc.renamex_np(*names, 2)  # <stdio.h> RENAME_SWAP
+    return False
+
+
+def flush_tree(folder: Path) -> None:
+    """Give every file and folder within to the disk."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            flush_file(Path(parent, name))
+        flush_folder(Path(parent))
+
+
+def _is_full(error: OSError, folder: Path) -> bool:
+    """Whether an error means a full disk, which numpy says without a number."""
+    if error.errno is None:
+        return shutil.disk_usage(folder).free < _LITTLE_SPACE_BYTES
+    return error.errno in {errno.ENOSPC, errno.EDQUOT}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,38 +13,71 @@ from typing import IO, Any
 import msgspec
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.locks import begin, release
 
 _CHUNK_BYTES = 1 << 20
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file that takes ``path``'s place only when the block ends well.
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give the name of a new file, which takes ``path``'s place only when the block ends well.
 
     The data is flushed to disk before the rename, so that after a crash ``path`` holds the old
-    content or the new one, never a part.
+    content or the new one, never a part. The new file is ``.NAME.part``, locked while it is
+    written; what a killed process left of one is removed.
 
     Raises:
+        LockedError: Another process writes it.
         OSError: The folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    part = path.with_name(f".{path.name}.part")
+    held = [begin(part, path)]
     try:
-        with os.fdopen(descriptor, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(path)
+        yield part
+        flush_file(part)
+        if sys.platform == "win32":  # which renames no open file
+            release(held.pop())
+        part.replace(path)
+        flush_folder(path.parent)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
+    finally:
+        for descriptor in held:
+            release(descriptor)
 
 
-def _umask() -> int:
-    current = os.umask(0o022)
-    os.umask(current)
-    return current
+@contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """Open a new file that takes ``path``'s place only when the block ends well.
+
+    See ``atomic_path``.
+
+    Raises:
+        LockedError: Another process writes it.
+        OSError: The folder cannot be written.
+    """
+    with atomic_path(path) as part, part.open("wb") as stream:
+        yield stream
+
+
+def flush_file(path: Path) -> None:
+    """Give a file's content to the disk."""
+    # Windows flushes only what is open for writing.
+    with path.open("rb+" if sys.platform == "win32" else "rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def flush_folder(folder: Path) -> None:
+    """Give a folder's list of names to the disk, where the system opens folders."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:

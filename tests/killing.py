@@ -1,0 +1,64 @@
+"""Fault injection: an action is run again and again, killed before each of its steps on disk."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+_EVENTS = frozenset(
+    {"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod"}
+    | {"os.scandir", "os.listdir", "fcntl.flock", "ctypes.dlopen", "ctypes.dlsym"}
+)
+_CALLS = ("write", "fsync", "ftruncate", "close", "stat")
+_KILLED = 77
+
+
+def kills(action: Callable[[], None], most: int = 2000) -> Iterator[int]:
+    """Yield after each of the action's deaths, with the number of the step before which it died.
+
+    The action runs in a forked process, which vanishes without any clean-up, as a kill makes it.
+    The steps are what Python tells its audit hooks, and the calls above. The last run ends whole.
+    """
+    for step in range(1, most):
+        child = os.fork()
+        if child == 0:
+            try:
+                _die_before(step)
+                action()
+            except BaseException as error:
+                os.write(2, f"step {step}: {error!r}\n".encode())
+                os._exit(1)
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert status in {0, _KILLED}, f"the action failed at step {step}"
+        yield step
+        if status == 0:
+            return
+    raise AssertionError(f"more than {most} steps")
+
+
+def _die_before(step: int) -> None:
+    left = step
+
+    def count() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os._exit(_KILLED)
+
+    def hook(event: str, _arguments: tuple[Any, ...]) -> None:
+        if event in _EVENTS:
+            count()
+
+    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(*arguments: Any, **named: Any) -> Any:
+            count()
+            return call(*arguments, **named)
+
+        return counting
+
+    sys.addaudithook(hook)
+    for name in _CALLS:
+        setattr(os, name, counted(getattr(os, name)))
