@@ -89,7 +89,7 @@ def test_one_at_a_time_however_many_come_and_go(tmp_path: Path) -> None:
 
 def test_where_nothing_can_be_written_the_reason_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(InputError, match="cannot be locked: "):
+    with pytest.raises(InputError, match="cannot be written: "):
         exclusive(tmp_path / "file" / "out").__enter__()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -16,6 +17,7 @@ from cybersecqwen.apps.outputs.writers import Writer, write_jsonl
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write, write_json
 from cybersecqwen.core.interfaces import CweClassifier
+from cybersecqwen.core.locks import exclusive
 from cybersecqwen.core.records import Advisory, Labeller, RecordProblem
 from cybersecqwen.core.text.clean import clean
 from cybersecqwen.specialists.mapper import WINDOW
@@ -106,7 +108,7 @@ class PartFile:
     """Rows on their way to an output file, kept beside it as JSON lines until they are all there.
 
     ``NAME.part`` holds the rows and ``NAME.part.json`` what run they belong to. Both are gone
-    when the output is there.
+    when the output is there. The right to write the output is held until ``close``.
 
     Args:
         output: The file to be.
@@ -114,6 +116,7 @@ class PartFile:
         resume: Whether to go on with the rows that are there; without it they are dropped.
 
     Raises:
+        LockedError: Another run writes the output.
         InputError: The rows belong to another run, or nothing can be written there.
     """
 
@@ -123,15 +126,24 @@ class PartFile:
         self._journal = output.with_name(f"{output.name}.part.json")
         self.done = 0
         """Rows that are there already."""
+        self._written = 0
+        self._held = ExitStack()
+        self._held.enter_context(exclusive(output))
         try:
-            output.parent.mkdir(parents=True, exist_ok=True)
+            self._open(identity, resume=resume)
+        except BaseException:
+            self._held.close()
+            raise
+
+    def _open(self, identity: RunIdentity, *, resume: bool) -> None:
+        try:
             if resume and self._journal.exists() and self._part.exists():
                 self._check(identity)
                 self.done = self._repair()
             else:
                 self._part.unlink(missing_ok=True)
                 write_json(self._journal, identity)
-            self._stream: IO[bytes] = self._part.open("ab")
+            self._stream: IO[bytes] = self._held.enter_context(self._part.open("ab"))
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -183,6 +195,7 @@ class PartFile:
                     self._stream.flush()
                     os.fsync(self._stream.fileno())
                     count += len(chunk)
+                    self._written += len(chunk)
         except OSError as error:
             raise self._unwritable(error) from error
         return count
@@ -193,17 +206,34 @@ class PartFile:
         if self._part.stat().st_size == 0:
             self._discard()
 
+    def _count(self) -> None:
+        """See that the file has the rows that were read and written, no more and no fewer."""
+        expected = self.done + self._written
+        with self._part.open("rb") as lines:
+            found = sum(1 for _ in lines)
+        if found != expected:
+            raise InputError(
+                f"{self._part}: has {found:,} rows where {expected:,} were written; another "
+                "program has changed it, so run again without --resume"
+            )
+
+    def close(self) -> None:
+        """Let others write the output; what is written stays for a later run."""
+        self._held.close()
+
     def _discard(self) -> None:
         self._part.unlink(missing_ok=True)
         self._journal.unlink(missing_ok=True)
+        self.close()
 
     def finish(self, writer: Writer) -> None:
         """Turn the rows into the output.
 
         Raises:
-            InputError: The disk is full or gone.
+            InputError: The disk is full or gone, or the rows are not those that were written.
         """
         try:
+            self._count()
             if writer is write_jsonl:
                 self._part.replace(self._output)
             else:

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -307,14 +308,15 @@ def _write_file(
         model=mapper.digest,
         version=__version__,
     )
-    part = PartFile(arguments.output, identity, resume=arguments.resume)
-    written = part.done
-    try:
-        written += part.write(progress(rows(part.done), "records"), mapper.window)
-    except CyberSecQwenError:
-        part.discard_if_empty()
-        raise
-    part.finish(writer_for(to, taxonomy=shipped_taxonomy(), version=__version__, width=TEXT_WIDTH))
+    writer = writer_for(to, taxonomy=shipped_taxonomy(), version=__version__, width=TEXT_WIDTH)
+    with closing(PartFile(arguments.output, identity, resume=arguments.resume)) as part:
+        written = part.done
+        try:
+            written += part.write(progress(rows(part.done), "records"), mapper.window)
+        except CyberSecQwenError:
+            part.discard_if_empty()
+            raise
+        part.finish(writer)
     return written
 
 

@@ -63,7 +63,7 @@ def exclusive(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = _acquired(lock, path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be locked: {error.strerror or error}") from error
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
     try:
         yield
     finally:

@@ -45,12 +45,21 @@ def work_folder(out: Path, identity: Any, *, resume: bool, writes: bool = True) 
         return
     with exclusive(out):
         shutil.rmtree(_rubbish(work), ignore_errors=True)
-        if out.exists():
-            if (work / _DONE).exists():  # killed before it was cleared
-                _clear(work)
-            raise InputError(f"{out}: is there already; give another folder, or remove it")
+        if out.exists() and (work / _DONE).exists():  # killed before it was cleared
+            _clear(work)
+        refuse_taken(out)
         _claim(work, hashlib.sha256(msgspec.json.encode(identity)).hexdigest(), resume=resume)
         yield work
+
+
+def refuse_taken(out: Path) -> None:
+    """Refuse an output folder that is there, before anything long is done for it.
+
+    Raises:
+        InputError: It is there.
+    """
+    if out.exists():
+        raise InputError(f"{out}: is there already; give another folder, or remove it")
 
 
 def _claim(work: Path, what: str, *, resume: bool) -> None:

@@ -17,6 +17,7 @@ from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.files import sha256_file
 from cybersecqwen.core.interfaces import Retriever
+from cybersecqwen.core.locks import exclusive
 from cybersecqwen.core.prompts import render_question
 from cybersecqwen.core.records import Passage, Question
 from cybersecqwen.evaluation.log import (
@@ -131,29 +132,31 @@ def run(plan: RunPlan, output: Path) -> Iterator[LogRow]:
     item of every trial, in order.
 
     Raises:
+        LockedError: Another run writes ``output``.
         InputError: ``output`` is the log of another run, or no log; the message says what differs.
         ModelError: The system stopped before it had answered everything.
     """
-    reader = plan.reader
-    log = _open_log(plan.header(), output)
-    done = {(row.id, row.trial) for row in log.rows}
-    with output.open("ab") as stream:
-        for trial, seed in enumerate(plan.seeds):
-            missing = [
-                place
-                for place, question in enumerate(plan.questions)
-                if (question.id, trial) not in done
-            ]
-            if not missing:
-                continue
-            asked = ask(plan, plan.system, seed)
-            for first, last in _spans(missing):
-                for place, response in _answers(plan, asked, seed, first, last):
-                    row = _row(asked[place], response, trial, seed, reader)
-                    stream.write(encode_row(row))
-                    stream.flush()
-                    yield row
-    _put_in_order(plan, output)
+    with exclusive(output):
+        reader = plan.reader
+        log = _open_log(plan.header(), output)
+        done = {(row.id, row.trial) for row in log.rows}
+        with output.open("ab") as stream:
+            for trial, seed in enumerate(plan.seeds):
+                missing = [
+                    place
+                    for place, question in enumerate(plan.questions)
+                    if (question.id, trial) not in done
+                ]
+                if not missing:
+                    continue
+                asked = ask(plan, plan.system, seed)
+                for first, last in _spans(missing):
+                    for place, response in _answers(plan, asked, seed, first, last):
+                        row = _row(asked[place], response, trial, seed, reader)
+                        stream.write(encode_row(row))
+                        stream.flush()
+                        yield row
+        _put_in_order(plan, output)
 
 
 def _answers(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -16,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from cybersecqwen.core.atomic_folder import atomic_folder, recover
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import write_json
 from cybersecqwen.core.passages import merge_entries, page_of, passages_of
@@ -86,23 +84,15 @@ def build(catalogues: Sequence[Catalogue], out: Path) -> IndexManifest:
     The new folder is made beside the old and takes its name only when it is whole.
 
     Raises:
+        LockedError: Another process builds it.
         InputError: ``out`` exists and is no knowledge index, or nothing is there to index.
     """
-    if out.exists() and not (out / MANIFEST).is_file():
-        raise InputError(f"{out}: exists and is no knowledge index; give another folder")
-    entries = merge_entries(catalogues)
-    passages = list(passages_of(entries))
-    if not passages:
-        raise InputError("nothing to index: the sources hold no entries")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
-        manifest = _write(made, catalogues, entries, passages)
-        made.chmod(0o755)
-        _replace(out, made)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-    return manifest
+    with atomic_folder(out, MANIFEST) as made:
+        entries = merge_entries(catalogues)
+        passages = list(passages_of(entries))
+        if not passages:
+            raise InputError("nothing to index: the sources hold no entries")
+        return _write(made, catalogues, entries, passages)
 
 
 def read_manifest(folder: Path) -> IndexManifest:
@@ -111,6 +101,7 @@ def read_manifest(folder: Path) -> IndexManifest:
     Raises:
         InputError: The folder is no knowledge index, or one of another format.
     """
+    recover(folder)
     path = folder / MANIFEST
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=IndexManifest)
@@ -209,18 +200,3 @@ def _names(entries: Iterable[Entry]) -> Names:
             if key := normalised(spelling):
                 by_words[key].append((spelling, entry.id))
     return Names(dict(by_words), replaced_by)
-
-
-def _replace(out: Path, made: Path) -> None:
-    if not out.exists():
-        made.rename(out)
-        return
-    # A folder cannot be replaced in one step: step aside, step in, clear away.
-    aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
-    os.rename(out, aside)  # noqa: PTH104 - Path.rename refuses an existing, even empty, folder
-    try:
-        made.rename(out)
-    except OSError:
-        aside.rename(out)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from cybersecqwen.core.atomic_folder import recover
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.model_folder import (
     CONFIG_FILE,
@@ -75,6 +76,7 @@ def read_config(path: Path) -> tuple[SpecialistConfig, str]:
         InputError: There is no such folder, or it is no model folder.
         ModelError: The configuration is damaged, contradicts itself or is of a newer format.
     """
+    recover(path)
     if not path.is_dir():
         raise InputError(f"{path}: no such model folder")
     file = path / CONFIG_FILE

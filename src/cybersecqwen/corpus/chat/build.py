@@ -112,8 +112,8 @@ def build_chat(
     knowledge = (recipe.knowledge.cwe, *recipe.knowledge.stix)
     named = (*(s.path for s in recipe.sources), *recipe.benchmarks, *knowledge)
     inputs = hash_inputs(data, named)
-    journal = Journal(out.with_name(f".{out.name}.phrased.jsonl"))
     with atomic_folder(out, MANIFEST) as part:
+        journal = Journal(out.with_name(f".{out.name}.phrased.jsonl"))
         vectors: dict[str, tuple[CvssVector, ...]] = {}
         work, parts = prepare(recipe, data, observe, lambda record: _note(record, vectors))
         observe("reading the catalogues and learning which words point to which weakness")

@@ -22,6 +22,7 @@ import msgspec
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file, write_json
+from cybersecqwen.core.locks import exclusive
 
 USER_AGENT = "cybersecqwen (vulnerability data fetcher; one connection at a time)"
 
@@ -134,15 +135,16 @@ class Downloader:
         same. ``path`` itself only ever holds a whole, verified file.
 
         Raises:
+            LockedError: Another process fetches it.
             DownloadError: It cannot be had, or does not agree with what is published about it.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        known = _load(_beside(path, "http"))
-        if known.url != url or not path.exists() or path.stat().st_size != known.size:
-            known = _State("")
-        if known.digest and known.digest == expected.digest:
-            return "unchanged"
-        return self._persist(url, lambda: self._attempt(url, path, expected, known))
+        with exclusive(path):
+            known = _load(_beside(path, "http"))
+            if known.url != url or not path.exists() or path.stat().st_size != known.size:
+                known = _State("")
+            if known.digest and known.digest == expected.digest:
+                return "unchanged"
+            return self._persist(url, lambda: self._attempt(url, path, expected, known))
 
     def _persist(self, url: str, attempt: Callable[[], ResultT]) -> ResultT:
         """Try until it works, the server refuses, or patience ends."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +13,7 @@ from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write, sha256_file, write_json
 
@@ -69,7 +68,7 @@ def merge(adapter: Path, out: Path, base: str | None = None) -> None:
             whole = weight.float() + layer.get_delta_weight("default").float()
             weight.copy_(whole.to(weight.dtype))
     plain = adapted.unload()
-    with _folder(out) as part:
+    with atomic_folder(out) as part:
         plain.save_pretrained(part)
         _tokenizer(adapter, named).save_pretrained(part)
         for name in _BESIDE:
@@ -99,7 +98,7 @@ def export_adapter(
         weights = load_file(adapter / ADAPTER_WEIGHTS)
     except OSError as error:
         raise InputError(f"{adapter}: no adapter's weights: {error}") from error
-    with _folder(out) as part:
+    with atomic_folder(out) as part:
         save_file({k: v.to(dtype) for k, v in weights.items()}, part / ADAPTER_WEIGHTS)
         settings = msgspec.json.decode((adapter / ADAPTER_CONFIG).read_bytes())
         write_json(part / ADAPTER_CONFIG, settings | {"base_model_name_or_path": named})
@@ -112,19 +111,3 @@ def export_adapter(
 def _tokenizer(adapter: Path, base: str) -> Any:
     own = (adapter / "tokenizer_config.json").is_file()
     return AutoTokenizer.from_pretrained(str(adapter) if own else base)
-
-
-@contextmanager
-def _folder(out: Path) -> Iterator[Path]:
-    """Yield a folder beside ``out`` that takes its place when the block ends well."""
-    if out.exists():
-        raise InputError(f"{out}: is there already; give another folder, or remove it")
-    part = out.with_name(f".{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        yield part
-        part.replace(out)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise

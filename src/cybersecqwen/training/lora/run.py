@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import resource
-import shutil
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from transformers import set_seed
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import write_json, write_text
+from cybersecqwen.core.work_folder import publish, work_folder
 from cybersecqwen.training.checkpoints import last_whole
 from cybersecqwen.training.hf_trainer import processes
 from cybersecqwen.training.lora.card import CARD_FILE, write_card
@@ -37,8 +36,6 @@ from cybersecqwen.training.lora.packing import TokenRow, TokenRows, make_rows
 from cybersecqwen.training.lora.recipe import LoraRecipe
 from cybersecqwen.training.lora.results import RESULTS_FILE, LoraResults, summarise
 from cybersecqwen.training.lora.trainer import LoraTrainer, Report
-
-_WHAT = "run.txt"
 
 
 @dataclass(frozen=True)
@@ -110,27 +107,28 @@ def train_lora(
         report: Called after each step.
 
     Raises:
+        LockedError: Another run makes ``out``.
         InputError: ``out`` is taken, or the work left behind belongs to another run.
     """
-    if out.exists():
-        raise InputError(f"{out}: is there already; give another folder, or remove it")
-    work = out.with_name(out.name + ".work")
     state = processes()
-    with state.main_process_first():
-        _claim(work, job, resume)
-        found = last_whole(work / "checkpoints")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # what the libraries say to each other
-        with _reproducible() if deterministic else nullcontext():
-            trainer = _fitted(job, work / "checkpoints", found, report, compiled=compiled)
-    made = work / "folder"
-    trainer.save_model(str(made))
-    if state.is_main_process:
-        results = summarise(trainer.state.log_history, peak_memory(), trainer.tokens_per_second)
-        _write(made, job, against, results, trainer, deterministic=deterministic)
-        made.replace(out)
-        shutil.rmtree(work)
-    state.wait_for_everyone()
+    way = job.plan.way
+    identity = [job.recipe, job.corpus.hashes, way.base_4bit, way.optimizer_8bit]
+    with ExitStack() as held:
+        with state.main_process_first():
+            claim = work_folder(out, identity, resume=resume, writes=state.is_main_process)
+            work = held.enter_context(claim)
+            found = last_whole(work / "checkpoints")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # what the libraries say to each other
+            with _reproducible() if deterministic else nullcontext():
+                trainer = _fitted(job, work / "checkpoints", found, report, compiled=compiled)
+        made = work / "folder"
+        trainer.save_model(str(made))
+        if state.is_main_process:
+            results = summarise(trainer.state.log_history, peak_memory(), trainer.tokens_per_second)
+            _write(made, job, against, results, trainer, deterministic=deterministic)
+            publish(made, work, out)
+        state.wait_for_everyone()
     # A process group left open can keep its processes from ending.
     trainer.accelerator.end_training()
     return results if state.is_main_process else None
@@ -222,17 +220,3 @@ def peak_memory() -> int:
         return int(torch.cuda.max_memory_allocated())
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return held if sys.platform == "darwin" else held * 1024
-
-
-def _claim(work: Path, job: Job, resume: bool) -> None:
-    """Make the work folder, or check that the one there belongs to this run."""
-    way = job.plan.way
-    identity = [job.recipe, job.corpus.hashes, way.base_4bit, way.optimizer_8bit]
-    mark = work / _WHAT
-    what = hashlib.sha256(msgspec.json.encode(identity)).hexdigest()
-    if work.exists() and mark.exists():
-        if mark.read_text() != what:
-            raise InputError(f"{work}: left by a run of another recipe or corpus; remove it first")
-        if not resume and processes().is_main_process:
-            raise InputError(f"{work}: left by a run that did not end; give --resume, or remove it")
-    write_text(mark, what)

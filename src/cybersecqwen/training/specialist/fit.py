@@ -166,7 +166,8 @@ def _learn(
     tokenizer, kept = prune(
         base.tokenizer.backend_tokenizer, [render(text) for text in texts], min_piece_count
     )
-    write_text(folder / "tokenizer.json", tokenizer.to_str())
+    if processes().is_main_process:
+        write_text(folder / "tokenizer.json", tokenizer.to_str())
     if len(kept) < base.encoder.get_input_embeddings().num_embeddings:
         shrink_embeddings(base.encoder, kept)
     if layers is not None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from safetensors import safe_open
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
 from cybersecqwen.core.errors import InputError, ModelError
+from cybersecqwen.core.files import atomic_path
 from cybersecqwen.training.export.gguf.quantise import Quantisation, quantise, tensor_type
 from cybersecqwen.training.export.gguf.vocabulary import write_vocabulary
 
@@ -60,8 +58,8 @@ def write_gguf(
     config, tokenizer = _open(folder)
     family = _FAMILIES[config.model_type]
     names = gguf.get_tensor_name_map(family, config.num_hidden_layers)
-    with _temporary(out) as part:
-        writer = GGUFWriter(part, gguf.MODEL_ARCH_NAMES[family])
+    with atomic_path(out) as part:
+        writer = GGUFWriter(str(part), gguf.MODEL_ARCH_NAMES[family])
         _write_facts(writer, config, kind, folder.name)
         if importance is not None:
             writer.add_string("quantize.imatrix.dataset", importance_source)
@@ -190,20 +188,3 @@ def _write_facts(writer: GGUFWriter, config: Any, kind: Quantisation, name: str)
     writer.add_rope_freq_base(float(rope.get("rope_theta") or config.rope_theta))
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_vocab_size(config.vocab_size)
-
-
-@contextmanager
-def _temporary(out: Path) -> Iterator[str]:
-    """Yield a name beside ``out`` that takes its place when the block ends well."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent)
-    os.close(descriptor)
-    try:
-        yield name
-        with Path(name).open("rb+") as stream:
-            os.fsync(stream.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(out)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
