@@ -18,7 +18,7 @@ PURPOSE = "Defensive-cybersecurity models that run on your own machine, with no 
 # None of them imports anything heavy at its top, so that --help stays instant.
 VERBS = (
     *("map", "ask", "data", "corpus", "train", "export", "eval", "kb"),
-    *("serve", "mcp", "info", "doctor"),
+    *("bundle", "serve", "mcp", "info", "doctor"),
 )
 
 

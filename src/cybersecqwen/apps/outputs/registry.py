@@ -74,19 +74,19 @@ class OutputFormat:
 
 
 def _xlsx(_: OutputContext) -> Writer:
-    from cybersecqwen.apps.outputs.xlsx import write_xlsx  # noqa: PLC0415 - not for other formats
+    from cybersecqwen.apps.outputs.xlsx import write_xlsx
 
     return write_xlsx
 
 
 def _html(context: OutputContext) -> Writer:
-    from cybersecqwen.apps.report import HtmlReportWriter  # noqa: PLC0415 - likewise
+    from cybersecqwen.apps.report import HtmlReportWriter
 
     return HtmlReportWriter(context.taxonomy, context.version, context.title)
 
 
 def _markdown(context: OutputContext) -> Writer:
-    from cybersecqwen.apps.report import MarkdownReportWriter  # noqa: PLC0415 - likewise
+    from cybersecqwen.apps.report import MarkdownReportWriter
 
     return MarkdownReportWriter(context.taxonomy, context.version, context.title)
 
