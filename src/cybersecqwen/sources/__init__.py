@@ -1,5 +1,6 @@
 """One file per upstream format, each turning it into core records."""
 
-from cybersecqwen.sources.detect import FORMATS, Format, detect_format, read_advisories
+from cybersecqwen.sources.detect import FORMATS, detect_format, read_advisories
+from cybersecqwen.sources.io.unpack import UnpackLimits
 
-__all__ = ["FORMATS", "Format", "detect_format", "read_advisories"]
+__all__ = ["FORMATS", "UnpackLimits", "detect_format", "read_advisories"]

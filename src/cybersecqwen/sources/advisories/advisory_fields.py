@@ -3,17 +3,42 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from cybersecqwen.core.records import Advisory, CvssVector, CweLabel, LabelSource, RecordProblem
+import msgspec
+
+from cybersecqwen.core.records import (
+    Advisory,
+    AdvisoryState,
+    ColumnValue,
+    CvssVector,
+    CweLabel,
+    LabelSource,
+    RecordProblem,
+)
 from cybersecqwen.core.taxonomy import canonical_cwe
-
-_CWE_IN_TEXT = re.compile(r"\bCWE[-_ :]?\d{1,6}\b", re.IGNORECASE)
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_REJECTED = re.compile(r"\s*\*\*\s*REJECT(?:ED)?\s*\*\*|\s*Rejected reason\s*:", re.IGNORECASE)
-_CVSS_PREFIX = re.compile(r"CVSS:(\d\.\d)/")
+from cybersecqwen.sources.advisories.formats import Place
+from cybersecqwen.sources.advisories.prose import markup_kind, says_nothing
 
 REJECTED = "rejected by its CNA"
+RESERVED = "reserved: its CNA has not published a description yet"
+
+NVD_SOURCE = "nvd@nist.gov"
+_CISA_SOURCE = "134c704f-9b21-4f2e-91b3-4a467353bcc0"  # as data publisher: Vulnrichment
+
+_CWE_IN_TEXT = re.compile(r"\bCWE[-_ :]?\d{1,6}\b", re.IGNORECASE)
+_DATE = re.compile(r"(\d{4})-\d{2}-\d{2}")
+_YEAR_ZERO = "0001"  # Go's zero time, which its vulnerability database writes for "unknown"
+_REJECTED = re.compile(r"\s*\*\*\s*REJECT(?:ED)?\s*\*\*|\s*Rejected reason\s*:", re.IGNORECASE)
+_RESERVED = re.compile(r"\s*\*\*\s*RESERVED\s*\*\*", re.IGNORECASE)
+_CVSS_PREFIX = re.compile(r"CVSS:(\d\.\d)/")
+_VULNERABILITY_ID = re.compile(
+    r"(?<![\w-])(?:CVE-\d{4}-\d{4,19}|GHSA(?:-[0-9a-z]{4}){3})(?![\w-])", re.IGNORECASE
+)
+_ID_IN_JSON = re.compile(
+    rb'"(?:cveId|cve_id|cveID|cve|id|ID|VulnerabilityID|ghsa_id)"\s*:\s*"([\w.:-]{1,64})"'
+)
 
 
 def cwes_in(text: str) -> list[str]:
@@ -29,21 +54,49 @@ def cwes_in(text: str) -> list[str]:
     return [cwe for cwe in found if cwe]
 
 
-def labels_of(texts: Iterable[str], source: LabelSource) -> list[CweLabel]:
+def labels_of(texts: Iterable[str], source: LabelSource, assigner: str = "") -> list[CweLabel]:
     """Return the labels that ``source`` gives in ``texts``, in order."""
-    return [CweLabel(cwe, source) for text in texts for cwe in cwes_in(text)]
+    return [CweLabel(cwe, source, assigner) for text in texts for cwe in cwes_in(text)]
 
 
-def cvss_vector(vector: str, source: LabelSource, version: str = "") -> CvssVector:
+def cvss_vector(
+    vector: str, source: LabelSource, version: str = "", assigner: str = ""
+) -> CvssVector:
     """Return a vector with its version: the one it names, else ``version``, else 2.0."""
     match = _CVSS_PREFIX.match(vector)
-    return CvssVector(vector, match[1] if match else version or "2.0", source)
+    return CvssVector(vector, match[1] if match else version or "2.0", source, assigner)
+
+
+def assigner_of(source: str) -> tuple[LabelSource, str]:
+    """Return whose a label or a score in NVD's data is, and the name of whoever assigned it."""
+    if source == NVD_SOURCE:
+        return "nvd", source
+    return ("adp", "CISA-ADP") if source == _CISA_SOURCE else ("cna", source)
 
 
 def date_of(text: str | None) -> str:
     """Return the ``YYYY-MM-DD`` that a timestamp begins with, or an empty string."""
     match = _DATE.match(text or "")
-    return match[0] if match else ""
+    return match[0] if match and match[1] != _YEAR_ZERO else ""
+
+
+def timestamp_of(text: str | None) -> str:
+    """Return a timestamp as its source writes it, or an empty string where it means nothing."""
+    return (text or "").strip() if date_of(text) else ""
+
+
+def vulnerability_ids(text: str) -> list[str]:
+    """Return the CVE and GHSA ids in a text, in order, each once; CVE ids in upper case."""
+    found = _VULNERABILITY_ID.findall(text)
+    return list(dict.fromkeys(canonical_id(name) for name in found))
+
+
+def canonical_id(name: str) -> str:
+    """Return an id as its publisher spells it: a CVE's in upper case, a GHSA's tail in lower."""
+    name = name.strip()
+    if name[:4].upper() == "CVE-":
+        return name.upper()
+    return f"GHSA{name[4:].lower()}" if name[:5].upper() == "GHSA-" else name
 
 
 def english(descriptions: Iterable[tuple[str, str]]) -> str | None:
@@ -61,46 +114,150 @@ def english(descriptions: Iterable[tuple[str, str]]) -> str | None:
     return regional
 
 
+def headline_and_text(headline: str | None, text: str | None) -> str | None:
+    """Return both as one description: a headline says what the text may leave out.
+
+    Returns:
+        The two, divided by a blank line, or whichever is there; None where neither is.
+    """
+    if not headline or not headline.strip():
+        return text
+    if not text or not text.strip():
+        return headline
+    if headline.strip().rstrip(".").lower() in text.lower():
+        return text
+    return f"{headline.strip()}\n\n{text}"
+
+
+def columns_of(value: Any, names: Sequence[str] = ()) -> tuple[tuple[str, ColumnValue], ...]:
+    """Return the members of a decoded object as columns; nested values as JSON text.
+
+    Args:
+        value: The object.
+        names: Which members; all of them where none is named.
+    """
+    if not isinstance(value, dict):
+        return ()
+    chosen = [name for name in names if name in value] if names else list(value)
+    return tuple((name, _cell(value[name])) for name in chosen)
+
+
+def _cell(value: Any) -> ColumnValue:
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return msgspec.json.encode(value).decode()
+
+
 def finish(
-    where: str,
+    place: Place,
     name: str,
     description: str | None,
     *,
     labels: Iterable[CweLabel] = (),
     cvss: Iterable[CvssVector] = (),
     published: str | None = "",
+    modified: str | None = "",
     references: Iterable[str] = (),
+    title: str | None = "",
+    aliases: Iterable[str] = (),
+    assigner: str | None = "",
+    affected: Iterable[tuple[str, str]] = (),
+    columns: Iterable[tuple[str, ColumnValue]] = (),
+    state: AdvisoryState = "published",
+    reason: str = "",
 ) -> Advisory | RecordProblem:
-    """Return the advisory, or what is wrong with its description."""
-    if not name.strip():
+    """Return the advisory, or what is wrong with it.
+
+    Args:
+        place: Where it stands.
+        name: Its id.
+        description: Its text; None where it has none in English.
+        labels: As in ``Advisory``, and so are the others.
+        cvss: Likewise.
+        published: A timestamp, of which the date is kept.
+        modified: A timestamp, kept as it is.
+        references: Likewise.
+        title: Likewise.
+        aliases: Likewise; the id itself is left out.
+        assigner: Likewise.
+        affected: Likewise; placeholders are left out.
+        columns: Likewise.
+        state: What its publisher says of it.
+        reason: What to say where there is no description, or of the state.
+    """
+    name = canonical_id(name)
+    where = place.where
+    if not name:
         return RecordProblem(where, "", "the record has no id")
-    if description is None:
-        return RecordProblem(where, name, "no English description")
-    if not description.strip():
-        return RecordProblem(where, name, "the description is empty")
-    if _REJECTED.match(description):
-        return RecordProblem(where, name, REJECTED, "rejected")
-    return Advisory(
+    text = description or ""
+    if state == "published" and _REJECTED.match(text):
+        state = "rejected"
+    elif state == "published" and _RESERVED.match(text):
+        state = "reserved"
+    record = Advisory(
         id=name,
-        description=description,
+        description=text,
         labels=tuple(dict.fromkeys(labels)),
         cvss=tuple(dict.fromkeys(cvss)),
         published=date_of(published),
-        references=tuple(dict.fromkeys(references)),
+        references=tuple(dict.fromkeys(url for url in references if url)),
+        title=(title or "").strip(),
+        aliases=tuple(dict.fromkeys(a for a in map(canonical_id, aliases) if a and a != name)),
+        assigner=assigner or "",
+        affected=tuple(dict.fromkeys(pair for pair in map(_known, affected) if any(pair))),
+        modified=timestamp_of(modified),
+        state=state,
+        where=where,
+        line=place.line,
+        columns=tuple(columns),
     )
+    if state != "published":
+        said = reason or {"rejected": REJECTED, "reserved": RESERVED}.get(state, state)
+        return RecordProblem(where, name, said, state, record)
+    if lacking := _lacking(description, reason):
+        return RecordProblem(where, name, lacking, "no_description", record)
+    if kind := markup_kind(text):
+        return RecordProblem(where, name, f"the text is {kind}, no description")
+    return record
 
 
-def not_utf8(where: str, error: UnicodeDecodeError) -> RecordProblem:
+def _lacking(description: str | None, reason: str) -> str:
+    """Return what is said where a description is missing or says nothing; else an empty string."""
+    if description is None:
+        return reason or "no English description"
+    if not description.strip():
+        return reason or "the description is empty"
+    if says_nothing(description):
+        return f"no description: the text is {description.strip()[:40]!r}"
+    return ""
+
+
+def _known(pair: tuple[str, str]) -> tuple[str, str]:
+    """Return a vendor and a product without placeholders such as ``n/a``."""
+    vendor, product = (
+        ""
+        if value.strip().lower() in {"n/a", "-", "*", "unspecified", "unknown"}
+        else value.strip()
+        for value in pair
+    )
+    return vendor, product
+
+
+def not_utf8(place: Place, error: UnicodeDecodeError) -> RecordProblem:
     """Return the problem of a record whose bytes are no UTF-8."""
-    return RecordProblem(where, "", f"not UTF-8 at byte {error.start + 1} of the record")
+    return RecordProblem(place.where, "", f"not UTF-8 at byte {error.start + 1} of the record")
 
 
-def decode_problem(where: str, content: bytes, error: Exception) -> RecordProblem:
+def decode_problem(place: Place, content: bytes, error: Exception) -> RecordProblem:
     """Return the problem of a record that a JSON decoder refused."""
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as encoding:
-        return not_utf8(where, encoding)
-    found = re.search(rb'"(?:cveId|cve_id|cve|id|ID)"\s*:\s*"([\w.:-]{1,64})"', content[:4096])
-    name = found[1].decode() if found else ""
-    return RecordProblem(where, name, f"not a record of this format: {error}")
+        return not_utf8(place, encoding)
+    found = _ID_IN_JSON.search(content[:4096])
+    name = canonical_id(found[1].decode()) if found else ""
+    return RecordProblem(place.where, name, f"not a record of this format: {error}")
+
+
+DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding a record may raise."""

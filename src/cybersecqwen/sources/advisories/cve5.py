@@ -6,26 +6,44 @@ record is skipped at the speed of the tokenizer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
-from cybersecqwen.core.records import Advisory, CvssVector, CweLabel, LabelSource, RecordProblem
+from cybersecqwen.core.lenient_json import LenientDecoder
+from cybersecqwen.core.records import AdvisoryState, CvssVector, CweLabel, LabelSource
 from cybersecqwen.sources.advisories.advisory_fields import (
-    REJECTED,
+    DECODE_ERRORS,
     cvss_vector,
     decode_problem,
     english,
     finish,
     labels_of,
 )
+from cybersecqwen.sources.advisories.formats import Json, JsonFormat, JsonObject, Place, Record
+from cybersecqwen.sources.catalogues.markup import plain
 
 CISA_ADP = "CISA-ADP"
+_STATES: dict[str, AdvisoryState] = {"REJECTED": "rejected", "RESERVED": "reserved"}
 
 
-class _Cve5Text(msgspec.Struct, gc=False):
+class _Media(msgspec.Struct, gc=False):
+    type: str = ""
+    value: str = ""
+
+
+class _Text(msgspec.Struct, rename="camel"):
     value: str = ""
     lang: str = ""
+    supporting_media: list[_Media] = []
+
+    def text(self) -> str:
+        """The plain text, or what the HTML beside it says where there is none."""
+        if self.value.strip():
+            return self.value
+        pages = (media for media in self.supporting_media if media.type.startswith("text/"))
+        return next((plain(media.value) for media in pages if media.value.strip()), "")
 
 
 class _Problem(msgspec.Struct, gc=False, rename="camel"):
@@ -38,19 +56,19 @@ class _ProblemType(msgspec.Struct):
     descriptions: list[_Problem] = []
 
 
-class _Cve5Cvss(msgspec.Struct, gc=False, rename="camel"):
+class _Cvss(msgspec.Struct, gc=False, rename="camel"):
     vector_string: str | None = None
     version: str = ""
 
 
-class _Cve5Metric(msgspec.Struct):
-    v4: _Cve5Cvss | None = msgspec.field(default=None, name="cvssV4_0")
-    v31: _Cve5Cvss | None = msgspec.field(default=None, name="cvssV3_1")
-    v30: _Cve5Cvss | None = msgspec.field(default=None, name="cvssV3_0")
-    v2: _Cve5Cvss | None = msgspec.field(default=None, name="cvssV2_0")
+class _Metric(msgspec.Struct):
+    v4: _Cvss | None = msgspec.field(default=None, name="cvssV4_0")
+    v31: _Cvss | None = msgspec.field(default=None, name="cvssV3_1")
+    v30: _Cvss | None = msgspec.field(default=None, name="cvssV3_0")
+    v2: _Cvss | None = msgspec.field(default=None, name="cvssV2_0")
 
 
-class _Cve5Reference(msgspec.Struct, gc=False):
+class _Reference(msgspec.Struct, gc=False):
     url: str = ""
 
 
@@ -58,77 +76,118 @@ class _Provider(msgspec.Struct, gc=False, rename="camel"):
     short_name: str = ""
 
 
+class _Affected(msgspec.Struct, gc=False, rename="camel"):
+    vendor: str = ""
+    product: str = ""
+    package_name: str = ""
+
+
 class _Container(msgspec.Struct, rename="camel"):
     provider_metadata: _Provider | None = None
-    descriptions: list[_Cve5Text] = []
+    title: str = ""
+    descriptions: list[_Text] = []
+    rejected_reasons: list[_Text] = []
+    affected: list[_Affected] = []
     problem_types: list[_ProblemType] = []
-    metrics: list[_Cve5Metric] = []
-    references: list[_Cve5Reference] = []
+    metrics: list[_Metric] = []
+    references: list[_Reference] = []
+    date_public: str | None = None
 
 
 class _Containers(msgspec.Struct):
-    cna: _Container
+    cna: _Container = msgspec.field(default_factory=_Container)
     adp: list[_Container] = []
 
 
 class _Metadata(msgspec.Struct, gc=False, rename="camel"):
     cve_id: str
     state: str = ""
+    assigner_short_name: str = ""
     date_published: str | None = None
+    date_updated: str | None = None
 
 
 class _Record(msgspec.Struct, rename="camel"):
     cve_metadata: _Metadata
-    containers: _Containers
+    containers: _Containers = msgspec.field(default_factory=_Containers)
 
 
-_DECODER = msgspec.json.Decoder(_Record)
+_DECODER = LenientDecoder(_Record)
 
 
-def parse_cve5(content: bytes | msgspec.Raw, where: str) -> Advisory | RecordProblem:
+def _parse(content: Json, place: Place, _context: Any) -> Iterable[Record]:
     """Return the advisory of one JSON 5.x record, or what is wrong with it.
 
-    Labels are the CNA's (``containers.cna``) and CISA's (the ADP container named ``CISA-ADP``);
-    the description is the CNA's.
-
-    Args:
-        content: The record's JSON.
-        where: Where it stands, for messages.
+    Labels are the CNA's (``containers.cna``), CISA's (the ADP container named ``CISA-ADP``) and
+    those of other data publishers; the description is the CNA's.
     """
     try:
         record = _DECODER.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return decode_problem(where, bytes(content), error)
-    name = record.cve_metadata.cve_id
-    if record.cve_metadata.state.upper() == "REJECTED":
-        return RecordProblem(where, name, REJECTED, "rejected")
+    except DECODE_ERRORS as error:
+        return [decode_problem(place, bytes(content), error)]
     cna = record.containers.cna
-    labels = list(_labels(cna, "cna"))
-    cvss = list(_cvss(cna, "cna"))
+    meta = record.cve_metadata
+    assigner = meta.assigner_short_name or _name(cna)
+    labels = list(_labels(cna, "cna", assigner))
+    cvss = list(_cvss(cna, "cna", assigner))
     for adp in record.containers.adp:
-        if adp.provider_metadata and adp.provider_metadata.short_name == CISA_ADP:
-            labels += _labels(adp, "adp")
-            cvss += _cvss(adp, "adp")
-    return finish(
-        where,
-        name,
-        english((text.lang, text.value) for text in cna.descriptions),
-        labels=labels,
-        cvss=cvss,
-        published=record.cve_metadata.date_published,
-        references=(reference.url for reference in cna.references if reference.url),
-    )
+        name = _name(adp)
+        whose: LabelSource = "adp" if name == CISA_ADP else "other"
+        labels += _labels(adp, whose, name)
+        cvss += _cvss(adp, whose, name)
+    state = _STATES.get(meta.state.upper(), "published")
+    texts = cna.descriptions if state != "rejected" else cna.rejected_reasons
+    return [
+        finish(
+            place,
+            meta.cve_id,
+            english((text.lang, text.text()) for text in texts),
+            labels=labels,
+            cvss=cvss,
+            published=meta.date_published,
+            modified=meta.date_updated,
+            references=(reference.url for reference in cna.references),
+            title=cna.title,
+            assigner=assigner,
+            affected=((each.vendor, each.product or each.package_name) for each in cna.affected),
+            state=state,
+        )
+    ]
 
 
-def _labels(container: _Container, source: LabelSource) -> Iterator[CweLabel]:
+def _name(container: _Container) -> str:
+    return container.provider_metadata.short_name if container.provider_metadata else ""
+
+
+def _labels(container: _Container, source: LabelSource, assigner: str) -> Iterator[CweLabel]:
     for problem_type in container.problem_types:
         for problem in problem_type.descriptions:
-            named = labels_of([problem.cwe_id or ""], source)
-            yield from named or labels_of([problem.description or ""], source)
+            # The text counts where the field is missing or holds no id, as in older records.
+            found = labels_of([problem.cwe_id or ""], source, assigner)
+            yield from found or labels_of([problem.description or ""], source, assigner)
 
 
-def _cvss(container: _Container, source: LabelSource) -> Iterator[CvssVector]:
+def _cvss(container: _Container, source: LabelSource, assigner: str) -> Iterator[CvssVector]:
     for metric in container.metrics:
-        for scored in (metric.v4, metric.v31, metric.v30, metric.v2):
-            if scored and scored.vector_string:
-                yield cvss_vector(scored.vector_string, source, scored.version)
+        for found in (metric.v4, metric.v31, metric.v30, metric.v2):
+            if found and found.vector_string:
+                yield cvss_vector(found.vector_string, source, found.version, assigner)
+
+
+def _is_record(value: JsonObject) -> bool:
+    return isinstance(value.get("cveMetadata"), dict)
+
+
+def _is_list(value: JsonObject) -> bool:
+    return isinstance(value.get("cveRecords"), list)
+
+
+CVE5 = JsonFormat(
+    name="cve5",
+    title="CVE JSON 5.0 to 5.2",
+    recognised_by="`cveMetadata`; lists of such under `cveRecords` or `data`",
+    is_record=_is_record,
+    parse=_parse,
+    is_document=_is_list,
+    members=("cveRecords",),
+)

@@ -19,7 +19,8 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write
 from cybersecqwen.core.records import Weakness
 from cybersecqwen.core.taxonomy import CweTable, canonical_cwe
-from cybersecqwen.sources.io.streams import ByteSource, UnreadableError, open_sources
+from cybersecqwen.sources.io.streams import ByteSource, UnreadableError
+from cybersecqwen.sources.io.unpack import open_sources
 
 _RESEARCH_VIEW = "1000"
 _NVD_VIEW = "1003"
@@ -70,6 +71,8 @@ def read_cwe(path: Path) -> CweTable:
     for source in open_sources(path, io.BytesIO()):
         if isinstance(source, UnreadableError):
             raise source
+        if not isinstance(source, ByteSource):
+            raise UnreadableError(source.name, "an Excel workbook, no CWE catalogue")
         head = source.as_utf8().peek().lstrip()
         if not head:
             raise UnreadableError(source.name, "empty: there is nothing to read")

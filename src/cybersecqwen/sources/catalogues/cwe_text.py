@@ -15,7 +15,7 @@ from cybersecqwen.core.records import Catalogue, Entry, RecordProblem, Section
 from cybersecqwen.core.taxonomy import canonical_cwe
 from cybersecqwen.sources.catalogues.cwe_xml import NotACatalogueError, catalogue_of
 from cybersecqwen.sources.catalogues.markup import plain
-from cybersecqwen.sources.io.whole_file import read_whole
+from cybersecqwen.sources.io.unpack import read_whole
 
 _RELATIONS = {
     "ChildOf": "child of",

@@ -19,7 +19,7 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file
 from cybersecqwen.core.records import Catalogue, Entry, RecordProblem, Section
 from cybersecqwen.sources.catalogues.markup import plain
-from cybersecqwen.sources.io.whole_file import read_whole
+from cybersecqwen.sources.io.unpack import read_whole
 
 # STIX type -> our kind and the form of its ids. Old mitigations bear their technique's id; those
 # are all deprecated, and left out by this.

@@ -7,46 +7,47 @@ memory holds one record, not the feed.
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
+from cybersecqwen.core.lenient_json import STRING, compile_bytes, decode_lenient
 from cybersecqwen.core.records import RecordProblem
 from cybersecqwen.sources.io import streams
-from cybersecqwen.sources.io.streams import HEAD_BYTES, ByteSource, UnreadableError, too_long
-
-
-def _compiled(pattern: bytes) -> re.Pattern[bytes]:
-    # Before Python 3.11.5 a group that is repeated possessively matches wrongly (CPython's issues
-    # 100061 and 106052). A greedy one finds the same, but remembers each step of a long string.
-    if sys.version_info < (3, 11, 5):
-        pattern = pattern.replace(b"*+", b"*")
-    return re.compile(pattern, re.DOTALL)
-
-
-_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+from cybersecqwen.sources.io.streams import ByteSource, UnreadableError, too_long
 
 # Outside a record: the next string, or the next character that opens or closes something. A quote
 # alone is a string whose end has not arrived.
-_TOKEN = _compiled(rb"(" + _STRING + rb'|["{}\[\]])')
+_TOKEN = compile_bytes(rb"(" + STRING + rb'|["{}\[\]])')
 
 # Inside a record: everything up to and with the next bracket, strings passed over, in one step. A
 # quote is that of a string whose end has not arrived or, by greedy repeats, of the last string
 # where no bracket has arrived after it: either is followed again with what comes.
-_BRACKET = _compiled(rb'[^"{}\[\]]*+(?:' + _STRING + rb'[^"{}\[\]]*+)*+(["{}\[\]])')
+_BRACKET = compile_bytes(rb'[^"{}\[\]]*+(?:' + STRING + rb'[^"{}\[\]]*+)*+(["{}\[\]])')
 _QUOTE, _OBJECT, _OBJECT_END, _ARRAY = b'"{}['
 _MAX_DEPTH = 1000
+_SHOWN_BYTES = 40
+
+_OUTLINE = compile_bytes(STRING + rb"|[{}\[\],]")
+_COMMA = ord(",")
+_CLOSING = {ord("{"): ord("}"), ord("["): ord("]")}
 
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """A record's JSON and its number in the document, counted from 1."""
+    """A record's JSON and where it stands.
+
+    Attributes:
+        number: Its number in the document, counted from 1.
+        content: Its JSON.
+        key: Name of the member of the object at the top whose array holds it, else empty.
+    """
 
     number: int
-    content: bytes
+    content: bytes | msgspec.Raw
+    key: str = ""
 
 
 def elements(source: ByteSource) -> Iterator[Element | RecordProblem]:
@@ -68,22 +69,42 @@ def whole_objects(source: ByteSource) -> Iterator[Element | RecordProblem]:
     Raises:
         UnreadableError: As for ``elements``.
     """
-    head = source.peek()
-    if len(head) < HEAD_BYTES and _is_one_value(head):
-        # The usual file of a folder of records: small, and one. It is decoded, not followed.
-        while source.take():
-            pass
-        yield Element(1, head)
-        return
     yield from _Cutter(source, in_arrays=False).run()
 
 
-def _is_one_value(content: bytes) -> bool:
+def prefix_value(head: bytes) -> Any:
+    """Return what can be decoded of a JSON document of which only the beginning is at hand.
+
+    Everything up to the last comma is whole; what is open there is closed.
+
+    Returns:
+        The value, with what is missing left out; None where the head is no JSON.
+    """
+    opened = bytearray()
+    # The document up to the last comma and what is open there; a bracket that closes the last
+    # value at the top ends the document.
+    cut = (0, b"")
+    for match in _OUTLINE.finditer(head):
+        token = match[0][0]
+        if token in b"{[":
+            opened.append(token)
+            cut = (match.end(), bytes(opened))
+        elif token in b"}]":
+            if not opened:
+                return None
+            opened.pop()
+            if not opened:
+                cut = (match.end(), b"")
+                break
+            cut = (match.end(), bytes(opened))
+        elif token == _COMMA:
+            cut = (match.start(), bytes(opened))
+    end, still_open = cut
+    closing = bytes(_CLOSING[bracket] for bracket in reversed(still_open))
     try:
-        msgspec.json.decode(content, type=msgspec.Raw)
-    except (msgspec.DecodeError, RecursionError):
-        return False
-    return True
+        return decode_lenient(head[:end] + closing)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 class _Cutter:
@@ -99,6 +120,9 @@ class _Cutter:
         self._depth = 0  # of the present record
         self._number = 0
         self._found_array = False
+        self._name = b""  # the last string seen in the object at the top
+        self._key = ""  # the member of it whose array is open
+        self._before = 0  # records in the members before it
         self._skipping = False  # the present record is over the limit: its bytes are dropped
 
     def run(self) -> Iterator[Element | RecordProblem]:
@@ -143,8 +167,11 @@ class _Cutter:
         while match := (
             _TOKEN.search(buffer, position) if self._start < 0 else _BRACKET.match(buffer, position)
         ):
-            start, position = match.span(1)
+            start = match.start(1)
             token = buffer[start]
+            if not self._open:
+                self._check_between(position, start)
+            position = match.end(1)
             if token == _QUOTE:
                 if position - start == 1:
                     self._position = start
@@ -152,18 +179,40 @@ class _Cutter:
                 if self._at_record() and self._open:
                     self._begin(start)
                     yield self._cut(position)
+                elif self._start < 0 and self._open == b"{":
+                    self._name = buffer[start + 1 : position - 1]
             elif token in b"{[":
-                if self._start < 0 and token == _OBJECT and self._at_record():
-                    self._begin(start)
-                self._open.append(token)
-                self._found_array = self._found_array or token == _ARRAY
-                if len(self._open) > _MAX_DEPTH:
-                    raise self._broken(f"nested over {_MAX_DEPTH} deep")
+                self._open_bracket(token, start)
             else:
                 self._close(token)
                 if self._start >= 0 and len(self._open) == self._depth:
                     yield self._cut(position)
+        if not self._open:
+            self._check_between(position, len(buffer))
         self._position = len(buffer)
+
+    def _open_bracket(self, token: int, position: int) -> None:
+        if self._start < 0 and token == _OBJECT and self._at_record():
+            self._begin(position)
+        self._open.append(token)
+        self._found_array = self._found_array or token == _ARRAY
+        if token == _ARRAY and self._open == b"{[":
+            self._enter(self._name.decode("utf-8", "replace"))
+        if len(self._open) > _MAX_DEPTH:
+            raise self._broken(f"nested over {_MAX_DEPTH} deep")
+
+    def _enter(self, key: str) -> None:
+        if key != self._key:
+            self._key = key
+            self._before = self._number
+
+    def _check_between(self, start: int, end: int) -> None:
+        """Refuse what stands between documents, so that nothing is left out without a word."""
+        if between := self._buffer[start:end].strip():
+            if not (self._number or self._found_array):
+                raise self._broken("not JSON records: no list of them is found")
+            shown = between[:_SHOWN_BYTES].decode("utf-8", "replace")
+            raise self._broken(f"what follows is no JSON: {shown!r}")
 
     def _at_record(self) -> bool:
         if not self._in_arrays:
@@ -186,8 +235,9 @@ class _Cutter:
         self._start = -1
         if self._skipping:
             self._skipping = False
-            return too_long(f"{self._source.name}: record {self._number}")
-        return Element(self._number, content)
+            return too_long(f"{self._source.name}: record {self._number - self._before}")
+        key = self._key if self._open.startswith(b"{") else ""
+        return Element(self._number - self._before, content, key)
 
     def _shrink(self) -> None:
         """Drop what is done with; of a record over the limit, drop what has been followed."""

@@ -1,23 +1,14 @@
-"""Whatever holds bytes, opened the same way: plain files, gzip, zip, folders, standard input.
-
-Magic bytes decide what is compressed, never the name. Nothing is read whole: streams hand out
-pieces, lines are bounded in length, and an archive inside an archive goes through a temporary
-file on disk.
-"""
+"""Bytes that can be looked at before they are taken, and the lines in them."""
 
 from __future__ import annotations
 
 import codecs
-import gzip
-import io
-import os
-import tempfile
+import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any, Protocol, cast
+from typing import Protocol
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import RecordProblem
@@ -25,31 +16,39 @@ from cybersecqwen.core.records import RecordProblem
 MAX_RECORD_BYTES = 32 << 20
 """The longest line, JSON record or CSV field that is read; a longer one is a RecordProblem."""
 
-MAX_INNER_BYTES = 16 << 30
-"""The largest zip inside an archive or a pipe: it goes to disk, which a bomb must not fill."""
-
 HEAD_BYTES = 64 << 10
 """How much of a stream its format is told by."""
 
-_CHUNK_BYTES = 1 << 18
-_MAX_NESTING = 3
-_GZIP_MAGIC = b"\x1f\x8b"
-_ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-_UTF8_BOM = b"\xef\xbb\xbf"
-_UTF32_BOMS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
-_UTF16_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+CHUNK_BYTES = 1 << 18
 
-# What the standard library raises for archives that are damaged, encrypted or of a method that
-# it lacks.
-_DAMAGE = (
+_UTF8_BOM = b"\xef\xbb\xbf"
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16's, which it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_UTF16_SAMPLE_BYTES = 4096
+
+DAMAGE = (
     EOFError,
     OSError,
     zlib.error,
     zipfile.BadZipFile,
+    tarfile.TarError,
     NotImplementedError,
     RuntimeError,
     ValueError,
 )
+"""What the standard library raises for archives that are damaged, encrypted or of a method that it
+lacks."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Return in words what is wrong with an archive."""
+    if isinstance(error, EOFError):
+        return "it ends in the middle (truncated)"
+    return str(error) or type(error).__name__
 
 
 class UnreadableError(InputError):
@@ -66,8 +65,16 @@ class UnreadableError(InputError):
         self.reason = reason
 
 
-class _Bytes(Protocol):
-    def read1(self, size: int, /) -> bytes: ...
+class NotRecordsError(UnreadableError):
+    """A file that is whole and something else than records: a page, a readme, a picture."""
+
+
+class Bytes(Protocol):
+    """What a ``ByteSource`` reads from: one call of ``read1`` gives what is ready, up to a size."""
+
+    def read1(self, size: int, /) -> bytes:
+        """Return up to ``size`` bytes, and none at the end."""
+        ...
 
 
 class ByteSource:
@@ -76,11 +83,15 @@ class ByteSource:
     Args:
         stream: Where they come from; ``read1`` of a gzip or zip member, or of a plain file.
         name: What to call it in messages.
+        on_bytes: Called with the number of bytes of every piece that is read.
     """
 
-    def __init__(self, stream: _Bytes, name: str) -> None:
+    def __init__(
+        self, stream: Bytes, name: str, on_bytes: Callable[[int], None] | None = None
+    ) -> None:
         self.name = name
         self._stream = stream
+        self._on_bytes = on_bytes
         self._head = b""
         self._damage: UnreadableError | None = None
         self._decoder: codecs.IncrementalDecoder | None = None
@@ -88,7 +99,9 @@ class ByteSource:
 
     def peek(self, size: int = HEAD_BYTES) -> bytes:
         """Return up to ``size`` bytes from the front without taking them."""
-        while len(self._head) < size:
+        pieces = [self._head]
+        have = len(self._head)
+        while have < size and not self._damage:
             try:
                 piece = self._pull()
             except UnreadableError as error:
@@ -97,8 +110,10 @@ class ByteSource:
                 break
             if not piece:
                 break
-            self._head += piece
-        return self._head[:size]
+            pieces.append(piece)
+            have += len(piece)
+        self._head = b"".join(pieces) if len(pieces) > 1 else self._head
+        return self._head if have <= size else self._head[:size]
 
     def take(self) -> bytes:
         """Return the next piece; empty at the end.
@@ -126,26 +141,36 @@ class ByteSource:
         return b"".join(pieces)
 
     def as_utf8(self) -> ByteSource:
-        """Drop a UTF-8 mark; turn UTF-16 that bears one into UTF-8; call before taking."""
+        """Drop a UTF-8 mark; turn UTF-16 and UTF-32 into UTF-8; call before taking.
+
+        UTF-32 is told by its mark; UTF-16 also by every second byte being NUL, as in what is
+        mostly ASCII.
+        """
         head = self.peek()
         if head.startswith(_UTF8_BOM):
             self._head = self._head[len(_UTF8_BOM) :]
-        elif head.startswith(_UTF16_BOMS) and not head.startswith(_UTF32_BOMS):
+            return self
+        marked = (name for mark, name in _MARKS if head.startswith(mark))
+        if encoding := next(marked, None) or _utf16_without_mark(head):
             # The first piece is fed again, through the decoder.
             raw, self._head = self._head, b""
-            self._decoder = codecs.getincrementaldecoder("utf-16")("replace")
+            self._decoder = codecs.getincrementaldecoder(encoding)("replace")
             self._head = self._decoder.decode(raw).encode("utf-8", "replace")
         return self
 
     def _pull(self) -> bytes:
         while True:
             try:
-                piece = self._stream.read1(_CHUNK_BYTES)
-            except _DAMAGE as error:
+                piece = self._stream.read1(CHUNK_BYTES)
+            except UnreadableError:
+                raise
+            except DAMAGE as error:
                 raise UnreadableError(
-                    self.name, f"damaged after {self._taken:,} bytes: {_reason(error)}"
-                ) from error
+                    self.name, f"damaged after {self._taken:,} bytes: {reason_of(error)}"
+                ) from None
             self._taken += len(piece)
+            if self._on_bytes:
+                self._on_bytes(len(piece))
             if self._decoder is None:
                 return piece
             text = self._decoder.decode(piece, final=not piece)
@@ -153,144 +178,27 @@ class ByteSource:
                 return text.encode("utf-8", "replace")
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, EOFError):
-        return "it ends in the middle (truncated)"
-    return str(error) or type(error).__name__
-
-
-Found = ByteSource | UnreadableError
-"""A stream of bytes, or why there is none at its place."""
-
-
-def open_sources(path: Path | None, stdin: IO[bytes]) -> Iterator[Found]:
-    """Yield every stream of bytes that an input holds, decompressed, one open at a time.
-
-    A folder gives its files in the order of their names, a zip its members in theirs. One that
-    cannot be opened is given as its error, so that the others are still read.
-
-    Args:
-        path: A file or folder; None or ``-`` is standard input.
-        stdin: Standard input, in binary.
-    """
-    if path is None or str(path) == "-":
-        yield from _unpack(cast("_Bytes", stdin), "standard input", 0)
-    elif path.is_dir():
-        yield from _folder(path)
-    else:
-        yield from _file(path)
-
-
-def _file(path: Path) -> Iterator[Found]:
-    try:
-        stream = path.open("rb")
-    except OSError as error:
-        yield UnreadableError(str(path), error.strerror or str(error))
-        return
-    with stream:
-        yield from _unpack(stream, str(path), 0)
-
-
-def _folder(path: Path) -> Iterator[Found]:
-    for folder, subfolders, names in os.walk(path):
-        subfolders.sort()
-        for name in sorted(names):
-            file = Path(folder, name)
-            if holds_records(name) and file.is_file():
-                yield from _file(file)
-
-
-def holds_records(name: str) -> bool:
-    """Whether a file in a folder or an archive may hold records, by its name.
-
-    The CVE List ships logs of its changes, and readmes, beside its records.
-    """
-    base = name.rsplit("/", 1)[-1].lower()
-    if base.startswith((".", "delta", "recent_activities")) or "__macosx/" in name.lower():
-        return False
-    endings = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".gz", ".zip")
-    return base.endswith(endings)
-
-
-class _Piecewise(io.RawIOBase):
-    """What an archive's member has ready, and no more.
-
-    A plain ``read`` goes on until it has all that was asked for, and where the archive breaks
-    before that it loses what it had.
-    """
-
-    def __init__(self, member: _Bytes) -> None:
-        self._member = member
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        piece = self._member.read1(len(buffer))
-        buffer[: len(piece)] = piece
-        return len(piece)
-
-
-def _unpack(stream: _Bytes, name: str, depth: int) -> Iterator[Found]:
-    """Yield what a stream holds: itself, its gzip content, or its zip members."""
-    buffered = stream
-    if not isinstance(buffered, io.BufferedReader):
-        buffered = io.BufferedReader(_Piecewise(stream), _CHUNK_BYTES)
-    try:
-        magic = buffered.peek(4)[:4]
-        if depth > _MAX_NESTING:
-            yield UnreadableError(name, f"archives are nested more than {_MAX_NESTING} deep")
-        elif magic.startswith(_GZIP_MAGIC):
-            with gzip.GzipFile(fileobj=buffered, mode="rb") as inner:
-                yield from _unpack(inner, name, depth + 1)
-        elif magic.startswith(_ZIP_MAGIC):
-            with _seekable(buffered) as file, zipfile.ZipFile(file) as archive:
-                yield from _members(archive, name, depth)
-        else:
-            yield ByteSource(buffered, name)
-    except _DAMAGE as error:
-        yield UnreadableError(name, f"damaged: {_reason(error)}")
-
-
-def _seekable(stream: io.BufferedReader[Any]) -> IO[bytes]:
-    """Return a stream that a zip's directory, at its end, can be sought in."""
-    if stream.seekable():
-        return stream
-    # A temporary file is on disk, so memory stays bounded, and has no name to clean up.
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-    while piece := stream.read(_CHUNK_BYTES):
-        if file.tell() + len(piece) > MAX_INNER_BYTES:
-            file.close()
-            raise ValueError(f"an archive inside it is over {MAX_INNER_BYTES >> 30} GiB")
-        file.write(piece)
-    file.seek(0)
-    return file
-
-
-def _members(archive: zipfile.ZipFile, name: str, depth: int) -> Iterator[Found]:
-    members = [member for member in archive.infolist() if not member.is_dir()]
-    for member in members:
-        if len(members) > 1 and not holds_records(member.filename):
-            continue
-        label = f"{name}/{member.filename}"
-        try:
-            inner = archive.open(member)
-        except _DAMAGE as error:
-            yield UnreadableError(label, f"damaged: {_reason(error)}")
-            continue
-        with inner:
-            yield from _unpack(cast("_Bytes", inner), label, depth + 1)
+def _utf16_without_mark(head: bytes) -> str | None:
+    sample = head[:_UTF16_SAMPLE_BYTES]
+    pairs = len(sample) // 2
+    if pairs < 2 or b"\x00" not in sample:
+        return None
+    even, odd = sample[0 : 2 * pairs : 2], sample[1 : 2 * pairs : 2]
+    for name, high, low in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        if high.count(0) > 0.7 * pairs and not low.count(0):
+            return name
+    return None
 
 
 @dataclass(frozen=True, slots=True)
-class InputLine:
+class Line:
     """A line of the input and its number, counted from 1; its line end is taken off."""
 
     number: int
     content: bytes
 
 
-def lines(source: ByteSource, *, blank: bool = False) -> Iterator[InputLine | RecordProblem]:
+def lines(source: ByteSource, *, blank: bool = False) -> Iterator[Line | RecordProblem]:
     """Yield the lines of a stream, the empty ones only where ``blank`` asks for them.
 
     A line over ``MAX_RECORD_BYTES`` is passed over without being held, and named.
@@ -312,13 +220,13 @@ def lines(source: ByteSource, *, blank: bool = False) -> Iterator[InputLine | Re
             if size > MAX_RECORD_BYTES:
                 yield too_long(f"{source.name}:{number}")
             elif (content := b"".join(rest).rstrip(b"\r")) or blank:
-                yield InputLine(number, content)
+                yield Line(number, content)
             number += 1
             rest, size = [following], len(following)
     if size > MAX_RECORD_BYTES:
         yield too_long(f"{source.name}:{number}")
     elif content := b"".join(rest).rstrip(b"\r"):
-        yield InputLine(number, content)
+        yield Line(number, content)
 
 
 def too_long(where: str) -> RecordProblem:

@@ -1,0 +1,89 @@
+"""JSON as other programs write it: NaN and Infinity, and null where a field is simply absent.
+
+Python's ``json`` module writes ``NaN`` where pandas had an empty cell, which is no JSON (RFC 8259,
+section 6); many exporters write ``null`` for a text that is not there. Both mean "nothing".
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+def compile_bytes(pattern: bytes) -> re.Pattern[bytes]:
+    """Compile a pattern over bytes that may use possessive repeats.
+
+    Before Python 3.11.5 a group that is repeated possessively matches wrongly (CPython's issues
+    100061 and 106052). A greedy one finds the same, but remembers each step of a long string.
+    """
+    if sys.version_info < (3, 11, 5):
+        pattern = pattern.replace(b"*+", b"*")
+    return re.compile(pattern, re.DOTALL)
+
+
+STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+"""A JSON string, as a pattern over bytes for ``compile_bytes``."""
+
+_STRING_OR_NAN = compile_bytes(rb"(" + STRING + rb")|-?\bInfinity\b|\bNaN\b")
+
+
+def nan_as_null(content: bytes) -> bytes:
+    """Return the JSON with NaN, Infinity and -Infinity outside strings written as null."""
+    if b"NaN" not in content and b"Infinity" not in content:
+        return content
+    return _STRING_OR_NAN.sub(lambda match: match[1] or b"null", content)
+
+
+def without_nulls(value: Any) -> Any:
+    """Return a decoded JSON value without the members and items that are null."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value if item is not None]
+    return value
+
+
+class LenientDecoder(Generic[T]):
+    """Decodes JSON into a type; what the type refuses is tried again with nothing in place of null.
+
+    Args:
+        kind: The type, as msgspec takes it.
+    """
+
+    def __init__(self, kind: type[T]) -> None:
+        self._decode = msgspec.json.Decoder(kind).decode
+
+    def decode(self, content: bytes | msgspec.Raw) -> T:
+        """Return the value.
+
+        Raises:
+            msgspec.DecodeError: It is no JSON, or not of the type.
+            UnicodeDecodeError: It is not UTF-8.
+            RecursionError: It is nested too deep.
+        """
+        try:
+            return self._decode(content)
+        except msgspec.DecodeError:
+            plain = nan_as_null(bytes(content))
+            value = without_nulls(msgspec.json.decode(plain))
+            return self._decode(msgspec.json.encode(value))
+
+
+def decode_lenient(content: bytes) -> Any:
+    """Return any JSON value, NaN and Infinity as None.
+
+    Raises:
+        msgspec.DecodeError: It is no JSON.
+    """
+    try:
+        return msgspec.json.decode(content)
+    except msgspec.DecodeError:
+        plain = nan_as_null(content)
+        if plain is content:
+            raise
+        return msgspec.json.decode(plain)

@@ -1,0 +1,272 @@
+"""OSV records: GitHub's advisories, PyPA's, Go's, RustSec's and other databases' of osv.dev.
+
+Schema: https://ossf.github.io/osv-schema/. PyPA keeps its records as YAML; other databases, and the
+API, write JSON. ``summary`` is a headline, ``details`` the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+import yaml
+
+from cybersecqwen.core.lenient_json import LenientDecoder
+from cybersecqwen.core.records import ColumnValue, CvssVector, CweLabel, RecordProblem
+from cybersecqwen.sources.advisories.advisory_fields import (
+    DECODE_ERRORS,
+    cvss_vector,
+    date_of,
+    decode_problem,
+    finish,
+    headline_and_text,
+    labels_of,
+)
+from cybersecqwen.sources.advisories.formats import (
+    Json,
+    JsonFormat,
+    JsonObject,
+    Place,
+    ReadOptions,
+    Record,
+    TextFormat,
+)
+from cybersecqwen.sources.io.streams import ByteSource, UnreadableError
+
+_DATABASES = {
+    "GHSA": "GitHub",
+    "PYSEC": "PyPA",
+    "GO": "Go",
+    "RUSTSEC": "RustSec",
+    "GSD": "GSD",
+    "OSV": "OSV",
+    "MAL": "OpenSSF",
+}
+_MAX_YAML_BYTES = 4 << 20
+_DISTINCTIVE = frozenset(
+    ("schema_version", "affected", "aliases", "database_specific", "withdrawn", "upstream")
+)
+
+
+class _Severity(msgspec.Struct, gc=False):
+    type: str = ""
+    score: str = ""
+
+
+class _Package(msgspec.Struct, gc=False):
+    ecosystem: str = ""
+    name: str = ""
+
+
+class _Affected(msgspec.Struct):
+    package: _Package | None = None
+    severity: list[_Severity] = []
+
+
+class _Reference(msgspec.Struct, gc=False):
+    url: str = ""
+
+
+class _Weakness(msgspec.Struct, gc=False):
+    id: str = msgspec.field(default="", name="cweId")
+
+
+class _Database(msgspec.Struct):
+    cwe_ids: list[str] = []
+    cwes: list[_Weakness | str] = []
+
+
+class OsvRecord(msgspec.Struct):
+    """A record, as far as it is read."""
+
+    id: str
+    summary: str | None = None
+    details: str | None = None
+    aliases: list[str] = []
+    published: str | None = None
+    modified: str | None = None
+    withdrawn: str | None = None
+    severity: list[_Severity] = []
+    affected: list[_Affected] = []
+    references: list[_Reference] = []
+    database_specific: _Database | None = None
+
+    def record(self, place: Place, columns: Iterable[tuple[str, ColumnValue]] = ()) -> Record:
+        """Return the advisory, or what is wrong with it."""
+        database = _DATABASES.get(self.id.split("-", 1)[0].upper(), "")
+        withdrawn = date_of(self.withdrawn) or self.withdrawn
+        return finish(
+            place,
+            self.id,
+            headline_and_text(self.summary, self.details),
+            labels=self._labels(database),
+            cvss=self._vectors(database),
+            published=self.published,
+            modified=self.modified,
+            references=(reference.url for reference in self.references),
+            title=self.summary,
+            aliases=self.aliases,
+            assigner=database,
+            affected=((a.package.ecosystem, a.package.name) for a in self.affected if a.package),
+            columns=columns,
+            state="withdrawn" if withdrawn else "published",
+            reason=f"withdrawn on {withdrawn}" if withdrawn else "neither summary nor details",
+        )
+
+    def _labels(self, database: str) -> list[CweLabel]:
+        specific = self.database_specific or _Database()
+        named = [cwe if isinstance(cwe, str) else cwe.id for cwe in specific.cwes]
+        return labels_of([*specific.cwe_ids, *named], "other", database)
+
+    def _vectors(self, database: str) -> Iterator[CvssVector]:
+        affected = (severity for each in self.affected for severity in each.severity)
+        for severity in (*self.severity, *affected):
+            if severity.type.startswith("CVSS") and "/" in severity.score:
+                yield cvss_vector(severity.score, "other", assigner=database)
+
+
+_DECODER = LenientDecoder(OsvRecord)
+
+
+def _parse(content: Json, place: Place, _context: Any) -> Iterable[Record]:
+    try:
+        return [_DECODER.decode(content).record(place)]
+    except DECODE_ERRORS as error:
+        return [decode_problem(place, bytes(content), error)]
+
+
+def is_osv(value: JsonObject) -> bool:
+    """Whether an object is an OSV record: an id, and what no row of a user's has beside it."""
+    return "id" in value and (
+        bool(_DISTINCTIVE & set(value)) or ("modified" in value and "details" in value)
+    )
+
+
+class _NoAliases(getattr(yaml, "CBaseLoader", yaml.BaseLoader)):  # type: ignore[misc]
+    """Reads every scalar as text, and no aliases, which could expand without bound."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it has an alias, which is refused")
+        return super().compose_node(parent, index)
+
+
+def _read_yaml(source: ByteSource, _options: ReadOptions) -> Iterator[Record]:
+    content = source.read(_MAX_YAML_BYTES + 1)
+    if len(content) > _MAX_YAML_BYTES:
+        raise UnreadableError(source.name, f"YAML of over {_MAX_YAML_BYTES >> 20} MiB")
+    place = Place(source.name, 1)
+    try:
+        for number, document in enumerate(yaml.load_all(content, Loader=_NoAliases), 1):
+            place = Place(source.name, number)
+            yield from _parse(msgspec.json.encode(document), place, None)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        said = " ".join(str(error).split())[:200]
+        yield RecordProblem(place.where, "", f"YAML that cannot be read: {said}")
+
+
+def _is_yaml(head: bytes, _name: str) -> bool:
+    keys = {
+        line.split(b":")[0] for line in head.split(b"\n") if line[:1].isalpha() and b":" in line
+    }
+    known = {b"modified", b"affected", b"aliases", b"schema_version", b"published"}
+    return head.lstrip().startswith((b"id:", b"---", b"schema_version:", b"modified:")) and (
+        b"id" in keys and bool(known & keys)
+    )
+
+
+OSV = JsonFormat(
+    name="osv",
+    title="OSV and GHSA JSON",
+    recognised_by="`id` beside `schema_version`, `affected`, `aliases`, `database_specific` or "
+    "`withdrawn`, or `modified` and `details`; lists of such, as under `vulns`",
+    is_record=is_osv,
+    parse=_parse,
+)
+
+OSV_YAML = TextFormat(
+    name="osv-yaml",
+    title="OSV YAML, PyPA's",
+    recognised_by="`id:` beside `modified:`, `affected:`, `aliases:` or `published:`",
+    matches=_is_yaml,
+    read=_read_yaml,
+)
+
+
+class _GithubWeakness(msgspec.Struct, gc=False):
+    cwe_id: str = ""
+
+
+class _GithubScore(msgspec.Struct, gc=False):
+    vector_string: str | None = None
+
+
+class _GithubScores(msgspec.Struct):
+    cvss_v3: _GithubScore | None = None
+    cvss_v4: _GithubScore | None = None
+
+
+class _GithubVulnerability(msgspec.Struct):
+    package: _Package | None = None
+
+
+class _GithubAdvisory(msgspec.Struct):
+    ghsa_id: str
+    cve_id: str | None = None
+    summary: str | None = None
+    description: str | None = None
+    cwes: list[_GithubWeakness] = []
+    cvss: _GithubScore | None = None
+    cvss_severities: _GithubScores | None = None
+    vulnerabilities: list[_GithubVulnerability] = []
+    references: list[str] = []
+    published_at: str | None = None
+    updated_at: str | None = None
+    withdrawn_at: str | None = None
+
+
+_GITHUB = LenientDecoder(_GithubAdvisory)
+
+
+def _parse_github(content: Json, place: Place, _context: Any) -> Iterable[Record]:
+    try:
+        found = _GITHUB.decode(content)
+    except DECODE_ERRORS as error:
+        return [decode_problem(place, bytes(content), error)]
+    scores = found.cvss_severities
+    given = (scores.cvss_v4, scores.cvss_v3) if scores else (found.cvss,)
+    withdrawn = date_of(found.withdrawn_at)
+    return [
+        finish(
+            place,
+            found.ghsa_id,
+            headline_and_text(found.summary, found.description),
+            labels=labels_of((cwe.cwe_id for cwe in found.cwes), "other", "GitHub"),
+            cvss=[
+                cvss_vector(score.vector_string, "other", assigner="GitHub")
+                for score in given
+                if score and score.vector_string
+            ],
+            published=found.published_at,
+            modified=found.updated_at,
+            references=found.references,
+            title=found.summary,
+            aliases=[found.cve_id or ""],
+            assigner="GitHub",
+            affected=(
+                (v.package.ecosystem, v.package.name) for v in found.vulnerabilities if v.package
+            ),
+            state="withdrawn" if withdrawn else "published",
+            reason=f"withdrawn on {withdrawn}" if withdrawn else "",
+        )
+    ]
+
+
+GITHUB = JsonFormat(
+    name="github",
+    title="GitHub's API of advisories",
+    recognised_by="`ghsa_id`",
+    is_record=lambda value: "ghsa_id" in value,
+    parse=_parse_github,
+)

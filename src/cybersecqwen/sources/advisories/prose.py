@@ -1,0 +1,90 @@
+"""Whether a text can be a description: some words, and no markup of another format."""
+
+from __future__ import annotations
+
+import re
+
+_NOTHING = frozenset(
+    (
+        "nan",
+        "na",
+        "n a",
+        "none",
+        "null",
+        "nil",
+        "tbd",
+        "tba",
+        "todo",
+        "undefined",
+        "unknown",
+        "not available",
+        "not applicable",
+        "not provided",
+        "no data",
+        "no text",
+        "no description",
+        "no description available",
+        "no description provided",
+        "no description is available",
+        "no description is available for this cve",
+        "no summary available",
+        "no details available",
+        "description not available",
+        "description pending",
+        "to be determined",
+        "to be defined",
+        "coming soon",
+        "see title",
+    )
+)
+_LONGEST_PLACEHOLDER = 60
+_NO_LETTERS = re.compile(r"[\W\d_]+")
+_MARKUP = (
+    (re.compile(r"\s*<(?:!doctype\s+html|html|head|body|script|style)\b", re.IGNORECASE), "HTML"),
+    (
+        re.compile(
+            r"\s*(?:<\?xml\b|<!(?:DOCTYPE|ELEMENT|ENTITY|\[CDATA\[)|<!--|</)", re.IGNORECASE
+        ),
+        "XML",
+    ),
+    (re.compile(r"\s*%PDF-\d"), "PDF"),
+    (re.compile(r"\s*[\[{]\s*(?:\"(?:[^\"\\]|\\.){0,200}\"\s*[:,\]]|[\[{]\s*\")"), "JSON"),
+    (
+        re.compile(r"\s*\"(?:[^\"\\]|\\.){1,200}\"\s*:\s*(?:[\[{\"\d-]|true\b|false\b|null\b)"),
+        "JSON",
+    ),
+    (re.compile(r"[\s\[\]{},]*$"), "JSON"),
+    (re.compile(r"\s*-----BEGIN [A-Z ]+-----"), "PEM"),
+    (re.compile(r"\s*version https://git-lfs"), "a Git LFS pointer"),
+)
+_TAG = re.compile(r"<[^<>]*>")
+_FEWEST_WORDS = 4
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+
+
+def says_nothing(text: str) -> bool:
+    """Whether a text only says that there is none: ``nan``, ``N/A``, ``TBD``, a dash, digits."""
+    if len(text) > _LONGEST_PLACEHOLDER:
+        return False
+    words = _NO_LETTERS.sub(" ", text.lower()).strip()
+    return not words or words in _NOTHING
+
+
+def markup_kind(text: str) -> str:
+    """Return what a text is that is no prose: ``HTML``, ``JSON`` ...; empty where it may be prose.
+
+    Only the beginning counts: a description may quote a tag or a payload.
+    """
+    first = text[:1].strip() or text[:200].lstrip()[:1]
+    if first.isalnum() and first != "v":
+        return ""
+    head = text[:1000]
+    if first == "<" and len(_TAG.sub(" ", head).split()) < _FEWEST_WORDS:
+        return "XML"
+    return next((kind for pattern, kind in _MARKUP if pattern.match(head)), "")
+
+
+def is_binary(text: str) -> bool:
+    """Whether a text has so many control characters that it is none."""
+    sample = text[:1000]
+    return len(_CONTROL.findall(sample)) * 10 > len(sample)

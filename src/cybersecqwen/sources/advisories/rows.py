@@ -1,0 +1,119 @@
+"""Rows of JSON: an id, a description and whatever a user put beside them; or a bare description."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from cybersecqwen.core.lenient_json import decode_lenient
+from cybersecqwen.core.records import Advisory, ColumnValue, CweLabel, LabelSource, RecordProblem
+from cybersecqwen.sources.advisories.advisory_fields import (
+    DECODE_ERRORS,
+    columns_of,
+    decode_problem,
+    english,
+    finish,
+    labels_of,
+)
+from cybersecqwen.sources.advisories.columns import (
+    TEXT_COLUMNS,
+    Roles,
+    advisory_of,
+    find_roles,
+    missing_text,
+)
+from cybersecqwen.sources.advisories.formats import Json, JsonObject, Place, ReadOptions, Record
+
+_LABELLERS: tuple[LabelSource, ...] = ("nvd", "cna", "adp")
+_MAX_KEYS = 10_000
+
+
+@lru_cache(maxsize=256)
+def _roles(keys: tuple[str, ...], options: ReadOptions) -> Roles:
+    return find_roles(keys, options)
+
+
+def is_row(value: JsonObject, options: ReadOptions = ReadOptions()) -> bool:  # noqa: B008 - frozen
+    """Whether an object has a key that is known to hold a text."""
+    return len(value) <= _MAX_KEYS and _roles(tuple(value), options).has_text
+
+
+def parse_row(content: Json, place: Place, options: ReadOptions) -> Iterable[Record]:
+    """Return the advisory of one JSON value, or what is wrong with it.
+
+    Keys are recognised as the columns of a table are. ``labels`` may hold
+    ``{"nvd": [...], "cna": [...], "adp": [...]}``. A bare string is a description.
+    """
+    try:
+        value = decode_lenient(bytes(content))
+    except DECODE_ERRORS as error:
+        return [decode_problem(place, bytes(content), error)]
+    if isinstance(value, str):
+        return [finish(place, place.fallback_id, value)]
+    if not isinstance(value, dict):
+        return [RecordProblem(place.where, "", "neither an object nor a text")]
+    return [row_of(value, place, options)]
+
+
+def row_of(row: Mapping[str, Any], place: Place, options: ReadOptions) -> Record:
+    """Return the advisory of a decoded row, or what is wrong with it."""
+    if len(row) > _MAX_KEYS:
+        return RecordProblem(place.where, "", f"the row has {len(row):,} keys")
+    roles = _roles(tuple(row), options)
+    values = [_value(value) for value in row.values()]
+    if not roles.has_text:
+        name = next((str(values[p]) for p in roles.ids if values[p] is not None), "")
+        return RecordProblem(place.where, name, _no_text(row, options))
+    record = advisory_of(values, roles, place, options)
+    if isinstance(record, RecordProblem):
+        return record
+    more = tuple(_labels(row.get("labels")))
+    return _with(record, more, columns_of(dict(row)))
+
+
+def _with(
+    record: Advisory, labels: tuple[CweLabel, ...], columns: tuple[tuple[str, ColumnValue], ...]
+) -> Advisory:
+    return Advisory(
+        id=record.id,
+        description=record.description,
+        labels=(*record.labels, *labels),
+        cvss=record.cvss,
+        published=record.published,
+        references=record.references,
+        title=record.title,
+        aliases=record.aliases,
+        affected=record.affected,
+        modified=record.modified,
+        where=record.where,
+        line=record.line,
+        columns=columns,
+    )
+
+
+def _no_text(row: Mapping[str, Any], options: ReadOptions) -> str:
+    if options.text_column:
+        return missing_text(list(row), options)
+    return f"no field {', '.join(TEXT_COLUMNS[:-1])} or {TEXT_COLUMNS[-1]}"
+
+
+def _value(value: Any) -> ColumnValue:
+    """Return a cell: lists of plain values joined, texts in several languages as the English."""
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, list):
+        if value and all(isinstance(item, dict) and "value" in item for item in value):
+            return english((str(i.get("lang", "")), str(i["value"])) for i in value)
+        if all(isinstance(item, str | int | float) for item in value):
+            return ", ".join(map(str, value))
+    return None
+
+
+def _labels(labels: Any) -> Iterator[CweLabel]:
+    if not isinstance(labels, dict):
+        return
+    for whose in _LABELLERS:
+        given = labels.get(whose)
+        if isinstance(given, list):
+            yield from labels_of((str(text) for text in given), whose)

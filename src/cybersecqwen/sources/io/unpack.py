@@ -1,0 +1,419 @@
+"""Whatever holds bytes, opened the same way: files, folders, standard input, archives in archives.
+
+Magic bytes decide what is compressed, never the name: gzip, bzip2, xz, Zstandard, zip and tar, each
+in each other. Nothing is read whole: streams hand out pieces, and a zip inside an archive goes
+through a temporary file on disk. What an archive may cost is bounded by ``UnpackLimits``.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.sources.io.compressed import open_bzip2, open_xz, open_zstd
+from cybersecqwen.sources.io.streams import (
+    CHUNK_BYTES,
+    DAMAGE,
+    Bytes,
+    ByteSource,
+    NotRecordsError,
+    UnreadableError,
+    reason_of,
+)
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_BZIP2_MAGIC = b"BZh"
+_XZ_MAGIC = b"\xfd7zXZ\x00"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+_TAR_MAGIC = b"ustar"
+_TAR_MAGIC_AT = 257
+_OTHER_ARCHIVES = {
+    b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive",
+    b"Rar!\x1a\x07": "a RAR archive",
+    b"\x04\x22\x4d\x18": "compressed with LZ4",
+    b"\x1f\x9d": "compressed with compress (.Z)",
+    b"MSCF": "a cabinet file",
+}
+_BZIP2_FIRST_BLOCK = (b"\x31\x41\x59\x26\x53\x59", b"\x17\x72\x45\x38\x50\x90")
+
+_MAX_TAR_HEADER_BYTES = 1 << 20
+_MAX_DIRECTORY_BYTES = 48 << 20
+"""Of a zip: some 600 bytes of memory go to each entry, which takes at least 46 here."""
+
+_EXPANSION_ALLOWED_BYTES = 1 << 30
+_MAX_EXPANSION = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class UnpackLimits:
+    """What an input may cost.
+
+    Attributes:
+        nesting: Archives and compressions inside each other.
+        inner_bytes: Bytes of a zip inside an archive or a pipe, which goes to disk.
+        members: Files in all archives together.
+        check: Called for every piece that is read; what it raises ends the reading.
+    """
+
+    nesting: int = 4
+    inner_bytes: int = 4 << 30
+    members: int = 1_000_000
+    check: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Workbook:
+    """An Excel workbook, which is a zip of its own kind; the stream can be sought in."""
+
+    stream: IO[bytes]
+    name: str
+
+
+Found = ByteSource | Workbook | UnreadableError
+"""A stream of bytes, or why there is none at its place."""
+
+
+def open_sources(
+    path: Path | None, stdin: IO[bytes], *, name: str = "", limits: UnpackLimits | None = None
+) -> Iterator[Found]:
+    """Yield every stream of bytes that an input holds, decompressed, one open at a time.
+
+    A folder gives its files in the order of their names, an archive its members in theirs. One
+    that cannot be opened is given as its error, so that the others are still read; so is, as a
+    ``NotRecordsError`` at the end, the list of those that by their names hold no records.
+
+    Args:
+        path: A file or folder; None or ``-`` is standard input.
+        stdin: Standard input, in binary.
+        name: What to call standard input.
+        limits: What the input may cost.
+    """
+    unpacker = _Unpacker(limits or UnpackLimits())
+    if path is None or str(path) == "-":
+        yield from unpacker.open(cast("Bytes", stdin), name or "standard input", 0)
+    elif path.is_dir():
+        yield from _folder(path, unpacker)
+    else:
+        yield from _file(path, unpacker)
+
+
+def _file(path: Path, unpacker: _Unpacker) -> Iterator[Found]:
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        yield UnreadableError(str(path), error.strerror or str(error))
+        return
+    with stream:
+        yield from unpacker.open(stream, str(path), 0)
+
+
+def _folder(path: Path, unpacker: _Unpacker) -> Iterator[Found]:
+    passed_over: list[str] = []
+    for folder, subfolders, names in os.walk(path):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for name in sorted(names):
+            file = Path(folder, name)
+            if not file.is_file():
+                continue
+            if may_hold_records(name):
+                yield from _file(file, unpacker)
+            else:
+                passed_over.append(file.relative_to(path).as_posix())
+    yield from _named(passed_over, str(path))
+
+
+def _named(passed_over: list[str], where: str) -> Iterator[NotRecordsError]:
+    """Say in one line what was passed over by its name; hidden files need no word."""
+    shown = [name for name in passed_over if not _is_hidden(name)]
+    if shown:
+        more = f" and {len(shown) - 3:,} more" if len(shown) > 3 else ""
+        files = "1 file" if len(shown) == 1 else f"{len(shown):,} files"
+        reason = f"passed over {files} that hold no records by name: {', '.join(shown[:3])}{more}"
+        yield NotRecordsError(where, reason)
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+
+
+_NO_RECORDS = ("readme", "license", "licence", "notice", "changelog", "contributing", "security.md")
+_CHANGE_LOGS = ("delta", "recent_activities")  # which the CVE List ships beside its records
+_OTHER_ENDINGS = (
+    *(".py", ".js", ".ts", ".go", ".rs", ".sh", ".css", ".toml", ".lock", ".cfg", ".ini", ".asc"),
+    *(".sig", ".sha256", ".sha512", ".md5", ".meta", ".png", ".jpg", ".gif", ".svg", ".ico"),
+)
+
+
+def may_hold_records(name: str) -> bool:
+    """Whether a file in a folder or an archive may hold records, by its name."""
+    base = name.rsplit("/", 1)[-1].lower()
+    if _is_hidden(name) or base.startswith((*_NO_RECORDS, *_CHANGE_LOGS)):
+        return False
+    return not base.endswith(_OTHER_ENDINGS)
+
+
+class _Piecewise(io.RawIOBase):
+    """What an archive's member has ready, and no more.
+
+    A plain ``read`` goes on until it has all that was asked for, and where the archive breaks
+    before that it loses what it had.
+    """
+
+    def __init__(self, member: Bytes) -> None:
+        self._member = member
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        piece = self._member.read1(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+class _Unpacker:
+    """Opens what lies in an input, and counts what it costs."""
+
+    def __init__(self, limits: UnpackLimits) -> None:
+        self._limits = limits
+        self._members = 0
+        self._packed_bytes = 0  # of what lies outermost
+        self._unpacked_bytes = 0
+
+    def open(self, stream: Bytes, name: str, depth: int) -> Iterator[Found]:
+        """Yield what a stream holds: itself, what it decompresses to, or its members."""
+        buffered = (
+            stream
+            if isinstance(stream, io.BufferedReader)
+            else cast("io.BufferedReader", io.BufferedReader(_Piecewise(stream), CHUNK_BYTES))
+        )
+        if depth == 0:
+            self._packed_bytes = _size_of(buffered)
+        try:
+            head = buffered.peek(512)[:512]
+            packed = self._packing(head, name)
+            if packed and depth >= self._limits.nesting:
+                yield UnreadableError(
+                    name, f"archives are nested more than {self._limits.nesting} deep"
+                )
+            elif packed:
+                yield from packed(buffered, name, depth + 1)
+            else:
+                yield ByteSource(buffered, name, self._count if depth else self._count_outermost)
+        except UnreadableError as error:
+            yield error
+        except DAMAGE as error:
+            yield UnreadableError(name, f"damaged: {reason_of(error)}")
+
+    def _packing(
+        self, head: bytes, name: str
+    ) -> Callable[[io.BufferedReader, str, int], Iterator[Found]] | None:
+        if head.startswith(_ZIP_MAGIC):
+            return self._zip
+        if head[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC):
+            return self._tar
+        for magic, what in _OTHER_ARCHIVES.items():
+            if head.startswith(magic):
+                raise NotRecordsError(name, f"{what}, which is not read: unpack it first")
+        if _decompressor(head):
+            return self._decompress
+        return None
+
+    def _decompress(self, stream: io.BufferedReader, name: str, depth: int) -> Iterator[Found]:
+        opener = _decompressor(stream.peek(16))
+        assert opener  # the head was looked at already
+        with opener(stream) as inner:
+            yield from self.open(cast("Bytes", inner), name, depth)
+
+    def _count_outermost(self, size: int) -> None:
+        self._packed_bytes += size if not self._unpacked_bytes else 0
+        self._count(size)
+
+    def _count(self, size: int) -> None:
+        if self._limits.check:
+            self._limits.check()
+        self._unpacked_bytes += size
+        if (
+            self._unpacked_bytes > _EXPANSION_ALLOWED_BYTES
+            and 0 < self._packed_bytes * _MAX_EXPANSION < self._unpacked_bytes
+        ):
+            raise ValueError(
+                f"it unpacks to over {_MAX_EXPANSION:,} times its size, as a bomb does; stopped"
+            )
+
+    def _zip(self, stream: io.BufferedReader, name: str, depth: int) -> Iterator[Found]:
+        with self._seekable(stream) as file:
+            _check_directory(file)
+            with zipfile.ZipFile(file) as archive:
+                names = set(archive.namelist())
+                if "xl/workbook.xml" in names:
+                    file.seek(0)
+                    yield Workbook(file, name)
+                elif what := _document_kind(names):
+                    raise NotRecordsError(name, f"{what}, which holds no records that can be read")
+                else:
+                    yield from self._zip_members(archive, name, depth)
+
+    def _seekable(self, stream: io.BufferedReader) -> IO[bytes]:
+        """Return a stream that a zip's directory, at its end, can be sought in."""
+        if stream.seekable():
+            return stream
+        # A temporary file is on disk, so memory stays bounded, and has no name to clean up.
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+        try:
+            while piece := stream.read(CHUNK_BYTES):
+                self._count(len(piece))
+                if file.tell() + len(piece) > self._limits.inner_bytes:
+                    limit = self._limits.inner_bytes >> 20
+                    raise ValueError(f"an archive inside it is over {limit:,} MiB")
+                file.write(piece)
+        except BaseException:
+            file.close()
+            raise
+        file.seek(0)
+        return file
+
+    def _zip_members(self, archive: zipfile.ZipFile, name: str, depth: int) -> Iterator[Found]:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        passed_over: list[str] = []
+        for member in members:
+            if len(members) > 1 and not may_hold_records(member.filename):
+                passed_over.append(member.filename)
+                continue
+            self._add_member()
+            label = f"{name}/{member.filename}"
+            try:
+                inner = archive.open(member)
+            except DAMAGE as error:
+                yield UnreadableError(label, f"damaged: {reason_of(error)}")
+                continue
+            with inner:
+                yield from self.open(cast("Bytes", inner), label, depth)
+        yield from _named(passed_over, name)
+
+    def _tar(self, stream: io.BufferedReader, name: str, depth: int) -> Iterator[Found]:
+        passed_over: list[str] = []
+        with tarfile.open(fileobj=stream, mode="r|", tarinfo=_CheckedTarInfo) as archive:
+            while member := archive.next():
+                cast("Any", archive).members.clear()  # kept for nothing, and there may be a million
+                if not member.isfile():
+                    continue
+                self._add_member()
+                if not may_hold_records(member.name):
+                    passed_over.append(member.name)
+                    continue
+                inner = archive.extractfile(member)
+                assert inner  # it is a file
+                with inner:
+                    yield from self.open(cast("Bytes", inner), f"{name}/{member.name}", depth)
+        yield from _named(passed_over, name)
+
+    def _add_member(self) -> None:
+        self._members += 1
+        if self._members > self._limits.members:
+            raise ValueError(f"it holds over {self._limits.members:,} files; stopped")
+
+
+def _size_of(stream: io.BufferedReader) -> int:
+    """Return the size of a regular file, 0 of anything else."""
+    try:
+        return os.fstat(stream.fileno()).st_size
+    except (OSError, ValueError):
+        return 0
+
+
+def _decompressor(head: bytes) -> Callable[[Any], Any] | None:
+    if head.startswith(_GZIP_MAGIC):
+        return lambda stream: gzip.GzipFile(fileobj=stream, mode="rb")
+    if head.startswith(_BZIP2_MAGIC) and head[4:10] in _BZIP2_FIRST_BLOCK:
+        return open_bzip2
+    if head.startswith(_XZ_MAGIC):
+        return open_xz
+    return open_zstd if head.startswith(_ZSTD_MAGIC) else None
+
+
+_DOCUMENTS = {
+    "word/document.xml": "a Word document",
+    "ppt/presentation.xml": "a PowerPoint presentation",
+    "content.xml": "an OpenDocument file",
+    "META-INF/MANIFEST.MF": "a Java archive",
+    "AndroidManifest.xml": "an Android package",
+}
+
+
+def _document_kind(names: set[str]) -> str:
+    return next((what for name, what in _DOCUMENTS.items() if name in names), "")
+
+
+def _check_directory(file: IO[bytes]) -> None:
+    """Refuse a zip whose directory would fill the memory; it is read whole by ``zipfile``."""
+    file.seek(0, os.SEEK_END)
+    size = file.tell()
+    tail_size = min(size, 22 + 0xFFFF)
+    file.seek(size - tail_size)
+    tail = file.read(tail_size)
+    file.seek(0)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0:
+        return  # zipfile says what is wrong with it
+    directory = int.from_bytes(tail[at + 12 : at + 16], "little")
+    if directory == 0xFFFFFFFF:
+        at = tail.rfind(b"PK\x06\x06", 0, at)
+        directory = int.from_bytes(tail[at + 40 : at + 48], "little") if at >= 0 else size
+    if directory > _MAX_DIRECTORY_BYTES:
+        raise ValueError(
+            f"its directory has {directory >> 20:,} MiB, the limit is {_MAX_DIRECTORY_BYTES >> 20}"
+        )
+
+
+class _CheckedTarInfo(tarfile.TarInfo):
+    """Refuses headers that would be read into memory whatever size they name, and sparse files."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _CheckedTarInfo:
+        info = super().frombuf(buf, encoding, errors)
+        if info.type == tarfile.GNUTYPE_SPARSE:
+            raise tarfile.ReadError("it holds a sparse file")
+        if (
+            info.type
+            in {
+                tarfile.XHDTYPE,
+                tarfile.XGLTYPE,
+                tarfile.SOLARIS_XHDTYPE,
+                tarfile.GNUTYPE_LONGNAME,
+                tarfile.GNUTYPE_LONGLINK,
+            }
+            and info.size > _MAX_TAR_HEADER_BYTES
+        ):
+            raise tarfile.ReadError("one of its headers is too long")
+        return info
+
+
+def read_whole(path: Path) -> bytes:
+    """Return the content of the one file at ``path``, unpacked; UTF-8 without a mark.
+
+    For formats whose parts refer to each other.
+
+    Raises:
+        InputError: The file cannot be read or is damaged, or there are several.
+    """
+    content: bytes | None = None
+    for source in open_sources(path, io.BytesIO()):
+        if isinstance(source, UnreadableError):
+            raise source
+        if isinstance(source, Workbook) or content is not None:
+            raise InputError(f"{path}: holds more than one file; give the one to read")
+        content = source.as_utf8().read()
+    if content is None:
+        raise InputError(f"{path}: holds no file to read")
+    return content
