@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 HELP = "map vulnerability texts to CWE ids, offline, with calibrated confidence"
 
-INPUT_FORMATS = ("auto", "text", "csv", "jsonl", "nvd", "cve5")
 TEXT_WIDTH = 120
 """Columns of a table that no terminal shows."""
 
@@ -47,7 +46,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--input", metavar="FILE", help="records to map (.gz and .zip are read too); - is stdin"
     )
     parser.add_argument(
-        "--format", choices=INPUT_FORMATS, default="auto", help="what --input holds (auto)"
+        "--format",
+        metavar="NAME",
+        default="auto",
+        help="what --input holds, where its content does not tell: csv, jsonl, nvd, cve5, osv ... "
+        "(auto)",
     )
     parser.add_argument(
         "--to",
@@ -110,7 +113,7 @@ class _Problems:
         self.kept: list[RecordProblem] | None = None
 
     def report(self, problem: RecordProblem) -> None:
-        self.count += 1
+        self.count += problem.is_failure
         if self.kept is not None:
             self.kept.append(problem)
         # What a stranger's file calls its records must not reach the terminal as a command.
