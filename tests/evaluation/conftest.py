@@ -20,6 +20,7 @@ class FakeSpecialist:
 
     name = "fake 1.0"
     digest = "d1"
+    window = 1024
 
     def map_many(
         self, texts: Iterable[str], *, labeller: Labeller = "nvd", top_k: int = 5

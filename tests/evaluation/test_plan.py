@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from cybersecqwen.evaluation import plan
 from cybersecqwen.evaluation.log import read_log
 from cybersecqwen.evaluation.plan import RunOptions, prepare, run_baselines
 from cybersecqwen.evaluation.runner import run
-from cybersecqwen.evaluation.systems.systems import ChoosingSystem, SpecialistSystem, WritingSystem
+from cybersecqwen.evaluation.systems.language_model import ChoosingSystem, WritingSystem
+from cybersecqwen.evaluation.systems.specialist import SpecialistSystem
 
 MCQ = "URL\tQuestion\tOption A\tOption B\tOption C\tOption D\tPrompt\tGT\n"
 
@@ -89,6 +91,8 @@ def test_baselines_are_scored_or_say_what_they_need(
         ({"limit": -3}, "--limit must be at least 1"),
         ({"data": Path("nowhere.tsv")}, r"nowhere\.tsv"),
         ({"base_model": True}, "no form for base models"),
+        ({"shortlist_weight": 1.0}, "goes with --shortlist"),
+        ({"shortlist": 3}, "a shortlist goes with protocol constrained and CWE ids alone"),
     ],
 )
 def test_what_cannot_be_run_is_refused(
@@ -114,3 +118,21 @@ def test_a_backend_without_probabilities_cannot_choose(rcm_file: Path, tmp_path:
     options = RunOptions("cti-rcm", rcm_file, f"mock:{tmp_path / 'm.jsonl'}", "constrained")
     with pytest.raises(ModelError, match="log-probabilities"):
         prepare(options)
+
+
+def test_a_shortlist_is_reranked_as_map_does(
+    rcm_file: Path, script: Path, specialist: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "_specialist", lambda spec: specialist)
+    given = RunOptions("cti-rcm", rcm_file, f"mock:{script}", "constrained", shortlist=2)
+    system = prepare(given).system
+    assert system.identity["shortlist"] == "2 by fake 1.0, exponent 0.25"
+    swayed = prepare(replace(given, shortlist_weight=2.0)).system
+    assert swayed.identity["shortlist"] == "2 by fake 1.0, exponent 2"
+    for changes, message in (
+        ({"shortlist_weight": -0.1}, "weight"),
+        ({"protocol": "ref"}, "a shortlist goes with"),
+        ({"knowledge": Path("kb")}, "kb"),
+    ):
+        with pytest.raises(InputError, match=message):
+            prepare(replace(given, **changes))  # type: ignore[arg-type]

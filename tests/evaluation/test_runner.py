@@ -21,7 +21,8 @@ from cybersecqwen.core.records import Passage
 from cybersecqwen.evaluation.log import read_log, write_log
 from cybersecqwen.evaluation.protocols import find_protocol, for_base_model
 from cybersecqwen.evaluation.runner import RunPlan, found_by, run, select_questions
-from cybersecqwen.evaluation.systems.systems import SpecialistSystem, WritingSystem
+from cybersecqwen.evaluation.systems.language_model import WritingSystem
+from cybersecqwen.evaluation.systems.specialist import SpecialistSystem
 from cybersecqwen.evaluation.tasks import LoadOptions, find_task
 
 MakeBackend = Callable[..., Any]
@@ -168,7 +169,8 @@ def test_passages_open_the_book(rcm_file: Path, make_backend: MakeBackend, tmp_p
             return [(Passage("CWE-79", "XSS", "description", f"on {query}"), 1.0)]
 
     shelf: Retriever = Shelf()
-    plan = replace(make_plan(rcm_file, make_backend(), trials=1), evidence=found_by(shelf))
+    system = WritingSystem(make_backend(), found_by(shelf))
+    plan = replace(make_plan(rcm_file, make_backend(), trials=1), system=system)
     finish(plan, tmp_path / "log.jsonl")
     log = read_log(tmp_path / "log.jsonl")
     assert log.header.open_book

@@ -49,7 +49,7 @@ def test_the_holdout_takes_one_labellers_rows_since_a_date(tmp_path: Path) -> No
     assert [q.id for q in load(file, LoadOptions())] == ["CVE-1", "CVE-2"]
     (recent,) = load(file, LoadOptions(since="2024"))
     assert (recent.gold, recent.text) == ("CWE-89", "b")
-    assert [q.id for q in load(file, LoadOptions(unfamiliar=True))] == ["CVE-2"]
+    assert [q.id for q in load(file, LoadOptions(without_near_duplicates=True))] == ["CVE-2"]
     assert [q.gold for q in load(file, LoadOptions(labeller="cna"))] == ["CWE-121"]
     with pytest.raises(InputError, match="no row labelled by cna and published since 2026"):
         load(file, LoadOptions(labeller="cna", since="2026"))

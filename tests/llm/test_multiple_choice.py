@@ -18,7 +18,7 @@ from cybersecqwen.llm.multiple_choice import (
     MultipleChoiceConfig,
     evidence,
     letter_shares,
-    reading_of,
+    multiple_choice_config,
 )
 
 SHELF = [Passage(f"T{n}", f"Lamp {n}", "description", f"Lamp {n} burns oil.") for n in range(9)]
@@ -45,8 +45,8 @@ class Shelf:
 def shown(options: Sequence[str], passages: int) -> list[str]:
     book = Shelf()
     found = book.choose("Which?", options)
-    reading = MultipleChoiceConfig(passages=passages)
-    return [p.id for p in evidence(book, "Which?", options, found, reading)]
+    config = MultipleChoiceConfig(passages=passages)
+    return [p.id for p in evidence(book, "Which?", options, found, config)]
 
 
 def test_what_supports_an_option_stands_last_and_the_best_found_next_to_it() -> None:
@@ -84,15 +84,16 @@ def test_a_mix_weighs_the_readers_opinion() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"passages": 0}, {"words": 0}, {"rotations": 0}, {"reader_weight": -1}, {"reader_wait": 1}],
+    [{"passages": 0}, {"words": 0}, {"rotations": 0}, {"ranker_weight": -1}, {"reader_wait": 1}],
 )
 def test_a_wrong_reading_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(wrong))):
-        reading_of(wrong)
+        multiple_choice_config(wrong)
 
 
-def test_all_rotations_are_the_default() -> None:
-    assert reading_of({"rotations": "all"}) == MultipleChoiceConfig()
+def test_all_rotations_are_the_default_and_the_old_name_of_the_weight_is_read() -> None:
+    assert multiple_choice_config({"reader_weight": 0.5}).ranker_weight == 0.5
+    assert multiple_choice_config({"rotations": "all"}) == MultipleChoiceConfig()
 
 
 def test_groups_go_together_to_a_model_that_takes_them(tmp_path: Path) -> None:

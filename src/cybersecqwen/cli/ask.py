@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="an option of the language model's backend; with --choices also passages=N, words=N "
-        "(of each), rotations=N (as many as options), reader_weight=X (0: the model alone)",
+        "(of each), rotations=N (as many as options), ranker_weight=X (0: the model alone)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -73,12 +73,13 @@ def _open(arguments: argparse.Namespace) -> Answerer:
     from cybersecqwen.cli.kb import open_knowledge
     from cybersecqwen.llm import open_backend
     from cybersecqwen.llm.answering import Answerer
-    from cybersecqwen.llm.multiple_choice import READING_FIELDS, reading_of
+    from cybersecqwen.llm.multiple_choice import CONFIG_FIELDS, multiple_choice_config
     from cybersecqwen.specialists import CweMapper
 
     knowledge = open_knowledge(arguments.kb)
     options = backend_options(arguments.option)
-    reading = reading_of({n: options.pop(n) for n in READING_FIELDS if n in options})
+    given = {name: options.pop(name) for name in CONFIG_FIELDS if name in options}
+    reading = multiple_choice_config(given)
     backend = open_backend(arguments.model, **options) if arguments.model else None
     return Answerer(knowledge, backend=backend, specialist=CweMapper.load(), reading=reading)
 

@@ -60,7 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     eval_mix.configure(
         actions.add_parser(
             "mix",
-            help="fit how much of the embedded reader to mix into a language model's choices",
+            help="fit the weight of the option ranker beside a language model's choices",
         )
     )
     report = actions.add_parser("report", help="write one HTML page and one Markdown file")
@@ -111,9 +111,10 @@ def _configure_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gold", type=Path, metavar="FILE", help="expected answers, for cti-taa")
     parser.add_argument("--since", metavar="DATE", default="", help="earliest, for cwe-holdout")
     parser.add_argument(
-        "--unfamiliar",
+        "--without-near-duplicates",
+        "--unfamiliar",  # the option's name up to version 0.1
         action="store_true",
-        help="leave out hold-out rows that a training row is near",
+        help="leave out hold-out rows that are near-duplicates of training rows",
     )
     parser.add_argument(
         "--option",
@@ -127,7 +128,7 @@ def _configure_run(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         action="append",
         help="constrained, multiple choice: passages, words (of each), rotations (all), "
-        "reader_weight (0: the language model alone)",
+        "ranker_weight (0: the language model alone)",
     )
     parser.add_argument("--output", type=Path, metavar="LOG", required=True)
     _add_shared(parser)
@@ -186,11 +187,11 @@ def _run(arguments: argparse.Namespace) -> int:
         base_model=arguments.base,
         gold=arguments.gold,
         since=arguments.since,
-        unfamiliar=arguments.unfamiliar,
+        without_near_duplicates=arguments.without_near_duplicates,
         shortlist=arguments.shortlist,
         shortlist_weight=arguments.shortlist_weight,
         backend=backend_options(arguments.option),
-        reading=None
+        choice=None
         if arguments.reading is None
         else backend_options(arguments.reading, "--reading"),
     )

@@ -15,7 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("log", type=Path, metavar="LOG", help="the language model's, unmixed")
     parser.add_argument("reader", type=Path, metavar="READER", help="the embedded reader's")
     parser.add_argument(
-        "--weight", type=float, metavar="X", help="fit nothing: this reader_weight and no other"
+        "--weight", type=float, metavar="X", help="fit nothing: this ranker_weight and no other"
     )
     parser.add_argument(
         "--output",
@@ -45,6 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
     for weight, accuracy in mix.accuracy.items():
         mark = "*" if weight == mix.weight else " "
         print(
-            f"{mark} reader_weight {weight:4.2f}  right {accuracy:.4f}  loss {mix.loss[weight]:.4f}"
+            f"{mark} ranker_weight {weight:4.2f}  right {accuracy:.4f}  loss {mix.loss[weight]:.4f}"
         )
     return EXIT_DONE

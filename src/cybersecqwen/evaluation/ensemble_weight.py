@@ -1,4 +1,4 @@
-"""How much of the embedded reader's opinion to mix into a language model's."""
+"""How much of the option ranker's opinion to mix into a language model's."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Mix(msgspec.Struct, frozen=True):
 
     Attributes:
         n: Questions.
-        weight: The exponent of the embedded reader's probabilities that makes the right answers
+        weight: The exponent of the option ranker's probabilities that makes the right answers
             likeliest.
         accuracy: Share right, 0 to 1, by weight.
         loss: Mean negative log-likelihood of the right answers, by weight.
-        reader: Share that the embedded reader has right by itself.
+        reader: Share that the option ranker has right by itself.
     """
 
     n: int
@@ -43,7 +43,7 @@ def fit_mix(model: RunLog, reader: RunLog, weights: Sequence[float] = WEIGHTS) -
 
     Args:
         model: A language model's log, with nothing mixed in.
-        reader: The embedded reader's log of the same questions.
+        reader: The option ranker's log of the same questions.
         weights: Those to try; a single one leaves nothing to fit.
 
     Raises:
@@ -69,12 +69,12 @@ def fit_mix(model: RunLog, reader: RunLog, weights: Sequence[float] = WEIGHTS) -
 
 
 def write_mixed(model: RunLog, reader: RunLog, weight: float, output: Path) -> None:
-    """Write the log that the language model's run would have written with that ``reader_weight``.
+    """Write the log that the language model's run would have written with that ``ranker_weight``.
 
     Args:
         model: Its log, with nothing mixed in.
-        reader: The embedded reader's log of the same questions over the same knowledge base.
-        weight: Exponent of the embedded reader's probabilities.
+        reader: The option ranker's log of the same questions over the same knowledge base.
+        weight: Exponent of the option ranker's probabilities.
         output: Where to write.
 
     Raises:
@@ -84,7 +84,7 @@ def write_mixed(model: RunLog, reader: RunLog, weight: float, output: Path) -> N
         if getattr(model.header, name) != getattr(reader.header, name):
             raise InputError(f"{model.path} and {reader.path} differ in {name}")
     if model.header.system.get(MIXED_WITH) != mixed_with(0):
-        raise InputError(f"{model.path}: give a log of an open book with reader_weight=0")
+        raise InputError(f"{model.path}: give a log of an open book with ranker_weight=0")
     others = {(row.id, row.trial): row for row in reader.rows}
     missing = model.missing + sum((row.id, row.trial) not in others for row in model.rows)
     if missing:

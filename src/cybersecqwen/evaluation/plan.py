@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,31 +14,32 @@ import numpy as np
 from cybersecqwen.core.chat import Sampling
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.interfaces import Backend, CweClassifier
-from cybersecqwen.core.records import Labeller, Passage, Question
+from cybersecqwen.core.model_spec import ModelSpec
+from cybersecqwen.core.records import Labeller, Question
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.evaluation.actors import ActorTable, load_actors
 from cybersecqwen.evaluation.protocols import (
     Protocol,
     find_protocol,
     for_base_model,
+    for_labeller,
     with_max_tokens,
 )
 from cybersecqwen.evaluation.runner import RunPlan, ask, found_by, select_questions
 from cybersecqwen.evaluation.scoring import is_correct
 from cybersecqwen.evaluation.statistics import Interval, bootstrap_interval, shared_pages
 from cybersecqwen.evaluation.systems import baselines
-from cybersecqwen.evaluation.systems.systems import (
-    Shortlist,
-    SpecialistSystem,
-    System,
-    for_backend,
-    require_kind,
+from cybersecqwen.evaluation.systems.base import System, require_kind
+from cybersecqwen.evaluation.systems.language_model import RerankingSystem, for_backend
+from cybersecqwen.evaluation.systems.multiple_choice import (
+    KnowledgeBaseSystem,
+    MultipleChoiceSystem,
 )
+from cybersecqwen.evaluation.systems.specialist import SpecialistSystem
 from cybersecqwen.evaluation.tasks import LoadOptions, Task, find_task
-from cybersecqwen.llm.rerank import SHORTLIST_WEIGHT
+from cybersecqwen.llm.rerank import SHORTLIST_WEIGHT, LlmReranker
 
 if TYPE_CHECKING:
-    from cybersecqwen.core.records import ChoiceAnswer
     from cybersecqwen.knowledge.search import KnowledgeBase
 
 
@@ -52,8 +53,8 @@ class RunOptions:
         model: SPEC of the system: ``embedded``, ``embedded:DIR``, ``hf:``, ``gguf:``, ``openai:``,
             ``mock:``, ``baseline:majority``, ``baseline:svm`` or ``baseline:retrieval``.
         protocol: Protocol name; None for ``ref`` where a model writes, else ``constrained``.
-        knowledge: Folder of a knowledge base: for the retrieval baseline, for the embedded reader
-            of multiple choice, and for a language model to answer with the book open.
+        knowledge: Folder of a knowledge base: for the retrieval baseline, for the option ranker,
+            and for a language model to answer open-book.
         train: Rows for the SVM baseline.
         trials: Passes over the questions; None for the protocol's own.
         limit: Questions at most.
@@ -63,15 +64,16 @@ class RunOptions:
         base_model: Whether to ask as the protocol asks base models.
         gold: File with the expected answers, where the question file has none.
         since: Earliest publication date of a hold-out's rows.
-        unfamiliar: Whether to leave out a hold-out's rows that a training row is near.
+        without_near_duplicates: Whether to leave out a hold-out's rows that are near-duplicates of
+            training rows.
         shortlist: How many of the embedded specialist's likeliest ids a language model chooses
             from under protocol constrained; None for all.
         shortlist_weight: Exponent of the specialist's probabilities, by which the language model's
             are multiplied; None for what ``map`` takes.
         backend: Further options of a language model's backend.
-        reading: Fields of ``Reading`` for a language model that chooses among options under
-            protocol constrained; None for one order of the options where the book is closed, and
-            for the defaults where it is open.
+        choice: Fields of ``MultipleChoiceConfig`` for a language model that chooses among options
+            under protocol constrained; None for one order of the options closed-book, and for the
+            defaults open-book.
     """
 
     task: str
@@ -88,11 +90,11 @@ class RunOptions:
     base_model: bool = False
     gold: Path | None = None
     since: str = ""
-    unfamiliar: bool = False
+    without_near_duplicates: bool = False
     shortlist: int | None = None
     shortlist_weight: float | None = None
     backend: dict[str, Any] = field(default_factory=dict)
-    reading: dict[str, Any] | None = None
+    choice: dict[str, Any] | None = None
 
 
 class BaselineResult(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -124,43 +126,18 @@ def prepare(options: RunOptions) -> RunPlan:
         MissingExtraError: The model needs an optional package that is not installed.
     """
     task = find_task(options.task)
-    counts = {
-        "--trials": options.trials,
-        "--limit": options.limit,
-        "--max-tokens": options.max_tokens,
-        "--shortlist": options.shortlist,
-    }
-    for name, value in counts.items():
-        if value is not None and value < 1:
-            raise InputError(f"{name} must be at least 1, not {value}")
-    writes = not options.model.startswith(("embedded", "baseline:"))
-    protocol = find_protocol(options.protocol or ("ref" if writes else "constrained"))
-    if options.base_model:
-        protocol = for_base_model(protocol)
-    if options.max_tokens is not None:
-        protocol = with_max_tokens(protocol, options.max_tokens)
-    wanted = LoadOptions(options.gold, options.labeller, options.since, options.unfamiliar)
+    spec = ModelSpec.parse(options.model)
+    _check_counts(options)
+    protocol = _protocol(options, spec)
+    wanted = LoadOptions(
+        options.gold, options.labeller, options.since, options.without_near_duplicates
+    )
     data = options.data or task.shipped
     if data is None:
         raise InputError(f"{task.name} needs its questions: --data FILE")
-    loaded = task.load(data, wanted)
-    questions = select_questions(loaded, task, protocol, options.limit)
-    knowledge = _knowledge(options.knowledge) if writes and options.knowledge is not None else None
-    rotates = protocol.constrained and task.kind == "choice" and writes
-    system: System
-    evidence: Callable[[Question], Sequence[Passage]] | None = None
-    if rotates and (knowledge is not None or options.reading is not None):
-        system, evidence = _rotating(options, knowledge)
-    else:
-        if options.reading is not None:
-            raise InputError(
-                "--reading is for language models that choose among options: --protocol constrained"
-            )
-        system = _open(options, task, protocol, questions)
-        if writes and knowledge is not None:
-            evidence = found_by(knowledge)
-    if system.open_book and options.knowledge is not None:
-        knowledge = _knowledge(options.knowledge)
+    questions = select_questions(task.load(data, wanted), task, protocol, options.limit)
+    system = _open(options, spec, task, protocol, questions)
+    knowledge = _knowledge(options.knowledge) if options.knowledge and system.open_book else None
     trials = (options.trials or protocol.trials) if system.sampled else 1
     return RunPlan(
         task=task,
@@ -171,55 +148,99 @@ def prepare(options: RunOptions) -> RunPlan:
         data=data,
         seeds=range(options.seed, options.seed + trials),
         base_model=options.base_model,
-        evidence=evidence,
         knowledge_sha256=_made_from(knowledge) if knowledge is not None else "",
     )
 
 
-def _rotating(
-    options: RunOptions, knowledge: KnowledgeBase | None
-) -> tuple[System, Callable[[Question], Sequence[Passage]] | None]:
-    """Return a language model that chooses in all rotations, and what finds its passages."""
-    from cybersecqwen.evaluation.systems.multiple_choice import OpenBook, RotatingSystem  # noqa: PLC0415
-    from cybersecqwen.llm.multiple_choice import reading_of  # noqa: PLC0415
+def _check_counts(options: RunOptions) -> None:
+    counts = {
+        "--trials": options.trials,
+        "--limit": options.limit,
+        "--max-tokens": options.max_tokens,
+        "--shortlist": options.shortlist,
+    }
+    for name, value in counts.items():
+        if value is not None and value < 1:
+            raise InputError(f"{name} must be at least 1, not {value}")
+    if options.shortlist is None and options.shortlist_weight is not None:
+        raise InputError("--shortlist-weight goes with --shortlist")
 
-    reading = reading_of(options.reading or {})
-    backend = _backend(options)
-    if knowledge is None:
-        return RotatingSystem(backend, reading), None
-    opened = OpenBook(knowledge, reading)
-    return RotatingSystem(backend, reading, opened.found), opened.passages
+
+def _protocol(options: RunOptions, spec: ModelSpec) -> Protocol:
+    writes = spec.is_language_model
+    protocol = find_protocol(options.protocol or ("ref" if writes else "constrained"))
+    if options.base_model:
+        protocol = for_base_model(protocol)
+    if options.max_tokens is not None:
+        protocol = with_max_tokens(protocol, options.max_tokens)
+    return for_labeller(protocol, options.labeller) if writes else protocol
 
 
 def _open(
-    options: RunOptions, task: Task, protocol: Protocol, questions: Sequence[Question]
+    options: RunOptions,
+    spec: ModelSpec,
+    task: Task,
+    protocol: Protocol,
+    questions: Sequence[Question],
 ) -> System:
-    spec = options.model
-    if spec == "embedded" or spec.startswith("embedded:"):
-        if task.kind == "choice" and spec == "embedded":
-            return _reader(options)
-        require_kind(spec, task.kind, "cwe")
-        return SpecialistSystem(_specialist(spec), options.labeller)
-    if spec.startswith("baseline:"):
-        system, needs = _baseline(spec.partition(":")[2], options, task, questions)
+    chooses = spec.is_language_model and protocol.constrained and task.kind == "choice"
+    if options.choice is not None and not chooses:
+        raise InputError(
+            "--reading is for language models that choose among options: --protocol constrained"
+        )
+    if options.shortlist is not None and not (
+        spec.is_language_model and protocol.constrained and task.kind == "cwe"
+    ):
+        raise InputError("a shortlist goes with protocol constrained and CWE ids alone")
+    if spec.scheme == "baseline":
+        system, needs = _baseline(spec.target, options, task, questions)
         if system is None:
             raise InputError(f"{spec} needs {needs}")
         return system
-    listed = _shortlist(options)
-    return for_backend(
-        _backend(options), task.kind, protocol.constrained, shipped_taxonomy(), listed
+    if spec.scheme == "embedded":
+        return _embedded(options, spec, task)
+    knowledge = _knowledge(options.knowledge) if options.knowledge is not None else None
+    if chooses and (knowledge is not None or options.choice is not None):
+        return _choosing(options, spec, knowledge)
+    if options.shortlist is not None:
+        return _reranking(options, spec, options.shortlist)
+    retrieve = found_by(knowledge) if knowledge is not None else None
+    backend = _backend(options, spec)
+    return for_backend(backend, task.kind, protocol.constrained, shipped_taxonomy(), retrieve)
+
+
+def _embedded(options: RunOptions, spec: ModelSpec, task: Task) -> System:
+    if task.kind == "choice" and spec.is_shipped:
+        if options.knowledge is None:
+            raise InputError("embedded answers multiple choice from a knowledge base: --kb DIR")
+        name = f"option ranker over {options.knowledge.name}"
+        return KnowledgeBaseSystem(_knowledge(options.knowledge).choose, name)
+    require_kind(str(spec), task.kind, "cwe")
+    return SpecialistSystem(_specialist(spec), options.labeller)
+
+
+def _choosing(options: RunOptions, spec: ModelSpec, knowledge: KnowledgeBase | None) -> System:
+    from cybersecqwen.llm.multiple_choice import (  # noqa: PLC0415
+        MultipleChoice,
+        multiple_choice_config,
     )
 
+    config = multiple_choice_config(options.choice or {})
+    return MultipleChoiceSystem(MultipleChoice(_backend(options, spec), config, knowledge))
 
-def _shortlist(options: RunOptions) -> Shortlist | None:
+
+def _reranking(options: RunOptions, spec: ModelSpec, shortlist: int) -> System:
+    if options.knowledge is not None:
+        raise InputError("a shortlist is re-ranked closed-book, as in map: leave --kb out")
+    backend = _backend(options, spec)
     weight = options.shortlist_weight
-    if options.shortlist is None:
-        if weight is not None:
-            raise InputError("--shortlist-weight goes with --shortlist")
-        return None
-    if weight is None:
-        weight = SHORTLIST_WEIGHT
-    return Shortlist(_specialist("embedded"), options.shortlist, options.labeller, weight)
+    reranker = LlmReranker(
+        backend,
+        _specialist(ModelSpec("embedded")),
+        shortlist=shortlist,
+        weight=SHORTLIST_WEIGHT if weight is None else weight,
+    )
+    return RerankingSystem(reranker, options.labeller, backend.name)
 
 
 def run_baselines(plan: RunPlan, options: RunOptions) -> list[BaselineResult]:
@@ -284,18 +305,18 @@ def _baseline(
 # weight, and scoring a log needs none of them.
 
 
-def _specialist(spec: str) -> CweClassifier:
+def _specialist(spec: ModelSpec) -> CweClassifier:
     from cybersecqwen.specialists import CweMapper  # noqa: PLC0415
 
-    return CweMapper.load(spec.partition(":")[2] or None)
+    return CweMapper.load(spec.target or None)
 
 
-def _backend(options: RunOptions) -> Backend:
+def _backend(options: RunOptions, spec: ModelSpec) -> Backend:
     from cybersecqwen.llm import open_backend  # noqa: PLC0415
 
     # A base model continues a text; laid out as a conversation, few-shot examples mean little.
-    bare = options.base_model and options.model.startswith(("hf:", "gguf:"))
-    return open_backend(options.model, **({"raw": True} if bare else {}) | options.backend)
+    raw = options.base_model and spec.scheme in {"hf", "gguf"}
+    return open_backend(str(spec), **({"raw": True} if raw else {}) | options.backend)
 
 
 def _knowledge(folder: Path) -> KnowledgeBase:
@@ -308,24 +329,11 @@ def _made_from(knowledge: KnowledgeBase) -> str:
     return hashlib.sha256(msgspec.json.encode(knowledge.manifest)).hexdigest()
 
 
-def _reader(options: RunOptions) -> System:
-    if options.knowledge is None:
-        raise InputError("embedded answers multiple choice from a knowledge base: --kb DIR")
-    from cybersecqwen.knowledge.multiple_choice import answer_choice  # noqa: PLC0415
-
-    name = f"embedded reader over {options.knowledge.name}"
-    return baselines.RetrievalSystem(_chooser(options.knowledge, answer_choice), name)
-
-
 def _retrieval(folder: Path) -> System:
     from cybersecqwen.knowledge.multiple_choice import answer_by_retrieval  # noqa: PLC0415
 
-    name = f"lexical retrieval over {folder.name}"
-    return baselines.RetrievalSystem(_chooser(folder, answer_by_retrieval), name)
-
-
-def _chooser(
-    folder: Path, answer: Callable[[KnowledgeBase, str, Sequence[str]], ChoiceAnswer]
-) -> Callable[[str, Sequence[str]], Sequence[float]]:
     knowledge = _knowledge(folder)
-    return lambda question, choices: answer(knowledge, question, choices).probabilities
+    return KnowledgeBaseSystem(
+        lambda question, choices: answer_by_retrieval(knowledge, question, choices),
+        f"lexical retrieval over {folder.name}",
+    )

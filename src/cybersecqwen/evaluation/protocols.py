@@ -16,6 +16,7 @@ from cybersecqwen.core import answer_parsing, prompts
 from cybersecqwen.core.answer_parsing import AnswerKind, AnswerParser
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.prompts import Template
+from cybersecqwen.core.records import Labeller
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +151,14 @@ def with_max_tokens(protocol: Protocol, max_tokens: int) -> Protocol:
     if max_tokens == protocol.max_tokens:
         return protocol
     return replace(protocol, name=f"{protocol.name}, {max_tokens} tokens", max_tokens=max_tokens)
+
+
+def for_labeller(protocol: Protocol, labeller: Labeller) -> Protocol:
+    """Return the constrained protocol as a language model is asked for a labeller's CWE ids.
+
+    The question names the convention, as in ``map``; other protocols' questions are their makers'.
+    """
+    if not protocol.constrained or labeller == "nvd":
+        return protocol
+    templates = {**protocol.templates, "cwe": prompts.CWE_ID_BY[labeller]}
+    return replace(protocol, name=f"{protocol.name}, {labeller} labels", templates=templates)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from cybersecqwen.core.answer_parsing import AnswerParser
-from cybersecqwen.core.chat import Message, Sampling
+from cybersecqwen.core.chat import Sampling
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.files import sha256_file
 from cybersecqwen.core.interfaces import Retriever
@@ -34,7 +34,7 @@ from cybersecqwen.evaluation.log import (
 )
 from cybersecqwen.evaluation.protocols import Protocol
 from cybersecqwen.evaluation.provenance import code_state, versions
-from cybersecqwen.evaluation.systems.systems import Asked, Response, System, first_at
+from cybersecqwen.evaluation.systems.base import Asked, Response, Retrieve, System, bare_text
 from cybersecqwen.evaluation.tasks import Task
 
 PASSAGES = 8
@@ -48,13 +48,12 @@ class RunPlan:
     Attributes:
         task: What is asked.
         questions: Of one trial, in order.
-        protocol: How.
-        system: Whom.
+        protocol: How questions are put and answers read.
+        system: What answers.
         model: The SPEC to log.
         data: The question file.
         seeds: One per trial.
         base_model: Whether worked examples are shown.
-        evidence: Where a language model's passages come from, when the book is open.
         knowledge_sha256: What the log should say of the open book.
     """
 
@@ -66,7 +65,6 @@ class RunPlan:
     data: Path
     seeds: Sequence[int]
     base_model: bool = False
-    evidence: Callable[[Question], Sequence[Passage]] | None = None
     knowledge_sha256: str = ""
 
     @property
@@ -84,7 +82,7 @@ class RunPlan:
             protocol_sha256=self.protocol.sha256(),
             model=self.model,
             system=self.system.identity,
-            open_book=self.system.open_book or self.evidence is not None,
+            open_book=self.system.open_book,
             knowledge_sha256=self.knowledge_sha256,
             base_model=self.base_model,
             sampling={
@@ -164,8 +162,14 @@ def _answers(
 ) -> Iterator[tuple[int, Response]]:
     """Yield places ``first`` to ``last`` with their responses, starting where a batch starts."""
     start = first // plan.system.align * plan.system.align
-    sampling = Sampling(plan.protocol.temperature, plan.protocol.top_p, plan.protocol.max_tokens)
-    answers = plan.system.answer(asked[start : last + 1], first_at(sampling, seed, start))
+    sampling = Sampling(
+        plan.protocol.temperature,
+        plan.protocol.top_p,
+        plan.protocol.max_tokens,
+        seed=seed,
+        first_index=start,
+    )
+    answers = plan.system.answer(asked[start : last + 1], sampling)
     answered = start
     for place, response in zip(range(start, last + 1), answers, strict=False):
         if place >= first:
@@ -177,34 +181,25 @@ def _answers(
 
 def ask(plan: RunPlan, system: System, seed: int) -> list[Asked]:
     """Return a trial's questions as they are put to a system."""
-    if system.bare:
-        return [Asked(q, (Message("user", q.text or q.prompt),)) for q in plan.questions]
     template = plan.protocol.template(plan.task.kind)
     shots = plan.protocol.shots if plan.base_model else 0
     # One more than shown, to stand in where the question itself is among those drawn.
     drawn = np.random.default_rng(seed).permutation(len(plan.questions))[: shots + 1]
     pool = [plan.questions[place] for place in drawn] if shots else []
-    opened = [tuple(plan.evidence(q)) if plan.evidence else () for q in plan.questions]
-    return [
-        Asked(
-            question,
-            render_question(
-                question,
-                template,
-                [example for example in pool if example.id != question.id][:shots],
-                passages,
-            ),
-            passages,
-        )
-        for question, passages in zip(plan.questions, opened, strict=True)
-    ]
+
+    def put(question: Question, passages: Sequence[Passage]) -> Asked:
+        examples = [example for example in pool if example.id != question.id][:shots]
+        messages = render_question(question, template, examples, passages)
+        return Asked(question, messages, tuple(passages))
+
+    return [system.ask(question, put) for question in plan.questions]
 
 
-def found_by(retriever: Retriever) -> Callable[[Question], list[Passage]]:
+def found_by(retriever: Retriever) -> Retrieve:
     """Return what finds passages by a question and its options."""
 
     def search(question: Question) -> list[Passage]:
-        query = " ".join([question.text or question.prompt, *question.choices])
+        query = " ".join([bare_text(question), *question.choices])
         return [passage for passage, _ in retriever.search(query, PASSAGES)]
 
     return search

@@ -6,16 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from cybersecqwen.core.chat import Sampling
-from cybersecqwen.core.ensemble import mixed
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.interfaces import Backend, CweClassifier, KnowledgeBaseLike
 from cybersecqwen.core.prompts import LETTERS, escape_special_tokens, grounded_conversation
 from cybersecqwen.core.question_intent import is_vulnerability_description
 from cybersecqwen.core.records import Answer, ChoiceAnswer, CwePrediction, Passage
 from cybersecqwen.core.text.clean import clean
-from cybersecqwen.llm.backends.common import require_capability
 from cybersecqwen.llm.grounding import Claim, claims_of
-from cybersecqwen.llm.multiple_choice import Choice, MultipleChoiceConfig, evidence, letter_shares
+from cybersecqwen.llm.multiple_choice import MultipleChoice, MultipleChoiceConfig
 
 NOT_HELD = "What the model wrote does not hold against the passages; these are their own words:"
 
@@ -92,7 +90,7 @@ class Answerer:
         """Choose among 2 to 10 options; the order in which they come counts for nothing.
 
         With a language model, its probabilities of the letters after the passages, averaged over
-        rotations of the options and mixed with the embedded ranker's; see
+        rotations of the options and mixed with the option ranker's; see
         ``MultipleChoiceConfig``. Each option keeps the passage that supports it best.
 
         Raises:
@@ -103,17 +101,9 @@ class Answerer:
             raise InputError("the question is empty")
         if not 2 <= len(choices) <= len(LETTERS):
             raise InputError(f"a choice is among 2 to {len(LETTERS)} options, not {len(choices)}")
-        found = self._book.choose(question, choices)
         if self._backend is None:
-            return found
-        require_capability(self._backend.name, self._backend.capabilities, "score")
-        passages = evidence(self._book, question, choices, found, self._reading)
-        choice = Choice(question, tuple(choices), passages)
-        (shares,) = letter_shares(self._backend, [choice], self._reading.rotations)
-        if self._reading.reader_weight:
-            shares = mixed(shares, found.probabilities, self._reading.reader_weight)
-        best = max(range(len(choices)), key=shares.__getitem__)
-        return replace(found, best=best, probabilities=tuple(shares))
+            return self._book.choose(question, choices)
+        return MultipleChoice(self._backend, self._reading, self._book).choose(question, choices)
 
     def _predict(self, question: str) -> CwePrediction | None:
         if self._specialist is None or not is_vulnerability_description(question):

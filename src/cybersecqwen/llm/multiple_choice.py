@@ -1,4 +1,4 @@
-"""Multiple choice by a language model that reads passages, alone or beside the embedded reader.
+"""Multiple choice by a language model, open-book or closed-book, alone or with the option ranker.
 
 The model gives each letter a probability; averaged over rotations of the options, no letter is
 favoured (Zheng et al., ICLR 2024, arXiv 2309.03882, measure how much letters are otherwise).
@@ -6,18 +6,20 @@ favoured (Zheng et al., ICLR 2024, arXiv 2309.03882, measure how much letters ar
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from cybersecqwen.core.chat import Message
 from cybersecqwen.core.config import Recipe
-from cybersecqwen.core.ensemble import checked_weight, softmax
+from cybersecqwen.core.ensemble import checked_weight, mixed, softmax
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.interfaces import Backend, GroupScorer, KnowledgeBaseLike
 from cybersecqwen.core.prompts import CHOICE_LETTER, LETTERS, escape_special_tokens, render_question
 from cybersecqwen.core.records import ChoiceAnswer, Passage, Question
+from cybersecqwen.llm.backends.common import require_capability
 from cybersecqwen.llm.excerpts import excerpts
 
 # Of 4, 8, 12 and 16 passages of 90 words, those after which the right options are likeliest; then
@@ -31,98 +33,174 @@ SHOWN = 4
 EXCERPT = 90
 """Words that each of them may have."""
 
-READER_WEIGHT = 0.9
-"""Exponent of the embedded reader's probabilities where both are mixed."""
+RANKER_WEIGHT = 0.9
+"""Exponent of the option ranker's probabilities in the ensemble of both."""
 
 MIXED_WITH = "mixed with"
-"""Under what name a log's heading says ``mixed_with``."""
+"""Key of a log's heading whose value ``mixed_with`` returns."""
 
 
 class MultipleChoiceConfig(Recipe, frozen=True):
     """How a language model chooses among options.
 
     Attributes:
-        passages: That it reads.
-        words: Of each passage at most.
-        rotations: Orders of the options over which its choice is averaged; None for as many as
-            there are options, after which no place is favoured.
-        reader_weight: Exponent of the embedded reader's probabilities, by which the model's are
-            multiplied; 0 for the language model alone.
+        passages: Passages in front of the question, at most; at least 1.
+        words: Words of each passage, at most; at least 1.
+        rotations: Orders of the options that its choice is averaged over; None for as many as
+            there are options, after which no position is favoured.
+        ranker_weight: Exponent of the option ranker's probabilities, by which the language
+            model's are multiplied; 0 for the language model alone.
     """
 
     passages: int = SHOWN
     words: int = EXCERPT
     rotations: int | None = None
-    reader_weight: float = READER_WEIGHT
+    ranker_weight: float = RANKER_WEIGHT
 
     def __post_init__(self) -> None:
-        """Refuse numbers that mean nothing.
+        """Check the ranges.
 
         Raises:
-            InputError: One of them is too small.
+            InputError: A number is out of range.
         """
         for name in ("passages", "words", "rotations"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name} must be at least 1, not {value}")
-        checked_weight("reader_weight", self.reader_weight)
+        checked_weight("ranker_weight", self.ranker_weight)
 
 
-READING_FIELDS = MultipleChoiceConfig.__struct_fields__
+_OLD_NAMES = {"reader_weight": "ranker_weight"}  # up to version 0.1
+CONFIG_FIELDS = (*MultipleChoiceConfig.__struct_fields__, *_OLD_NAMES)
+"""Names of the options that ``multiple_choice_config`` takes."""
 
 
-def reading_of(options: Mapping[str, object]) -> MultipleChoiceConfig:
-    """Return how to choose from what a user gave; ``all`` rotations are the default.
+def multiple_choice_config(options: Mapping[str, object]) -> MultipleChoiceConfig:
+    """Return the configuration that a user's options make; ``all`` rotations are the default.
 
     Raises:
         InputError: There is no such option, or it has a wrong value.
     """
-    given = {name: None if value == "all" else value for name, value in options.items()}
+    given = {
+        _OLD_NAMES.get(name, name): None if value == "all" else value
+        for name, value in options.items()
+    }
     try:
         return msgspec.convert(given, MultipleChoiceConfig)
     except msgspec.ValidationError as error:
-        raise InputError(f"how to choose: {error}") from error
+        raise InputError(f"multiple choice: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A multiple-choice question, and what is to be read before it."""
+    """A multiple-choice question with what was looked up for it.
+
+    Attributes:
+        question: What is asked.
+        options: To choose among.
+        passages: To be read before the question.
+        ranked: What the option ranker says, if the choice is open-book.
+    """
 
     question: str
     options: tuple[str, ...]
     passages: tuple[Passage, ...] = ()
+    ranked: ChoiceAnswer | None = None
+
+
+class MultipleChoice:
+    """Chooses among options by a language model's probabilities of the letters.
+
+    They are averaged over rotations of the options and, open-book, multiplied by the option
+    ranker's to the power of a weight.
+
+    Args:
+        backend: A language model that scores.
+        config: How to choose; None for the defaults.
+        knowledge: The knowledge base; None for closed-book.
+
+    Raises:
+        ModelError: The language model gives no probabilities.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        config: MultipleChoiceConfig | None = None,
+        knowledge: KnowledgeBaseLike | None = None,
+    ) -> None:
+        require_capability(backend.name, backend.capabilities, "score")
+        config = config or MultipleChoiceConfig()
+        if knowledge is None and config.ranker_weight:
+            config = msgspec.structs.replace(config, ranker_weight=0.0)
+        self.backend = backend
+        self.config = config
+        self.knowledge = knowledge
+
+    def look_up(self, question: str, options: Sequence[str]) -> Choice:
+        """Return a question with the passages to read and the option ranker's answer."""
+        if self.knowledge is None:
+            return Choice(question, tuple(options))
+        ranked = self.knowledge.choose(question, options)
+        passages = evidence(self.knowledge, question, options, ranked, self.config)
+        return Choice(question, tuple(options), passages, ranked)
+
+    def decide(self, choices: Iterable[Choice]) -> Iterator[ChoiceAnswer]:
+        """Yield an answer to each question, in order; questions are read as answers are drawn.
+
+        Each option keeps the passage that the option ranker found to support it best.
+        """
+        asked: deque[Choice] = deque()
+
+        def noted() -> Iterator[Choice]:
+            for choice in choices:
+                asked.append(choice)
+                yield choice
+
+        for own in letter_shares(self.backend, noted(), self.config.rotations):
+            choice = asked.popleft()
+            count = len(choice.options)
+            found = choice.ranked or ChoiceAnswer(0, tuple([1 / count] * count), (None,) * count)
+            weight = self.config.ranker_weight
+            shares = mixed(own, found.probabilities, weight) if weight else own
+            best = max(range(count), key=shares.__getitem__)
+            yield replace(found, best=best, probabilities=tuple(shares))
+
+    def choose(self, question: str, options: Sequence[str]) -> ChoiceAnswer:
+        """Answer one question."""
+        return next(self.decide([self.look_up(question, options)]))
 
 
 def evidence(
-    book: KnowledgeBaseLike,
+    knowledge: KnowledgeBaseLike,
     question: str,
     options: Sequence[str],
     found: ChoiceAnswer,
-    reading: MultipleChoiceConfig,
+    config: MultipleChoiceConfig,
 ) -> tuple[Passage, ...]:
     """Return the passages for a question and its options, in an order that no option sets.
 
-    Those that the embedded reader found to support an option best come last, next to the
+    Those that the option ranker found to support an option best come last, next to the
     question; before them those that the question and its options find, the best nearest.
 
     Args:
-        book: The knowledge base.
+        knowledge: The knowledge base.
         question: What is asked.
         options: To choose among.
-        found: What the embedded reader made of it.
-        reading: How many passages, and how long.
+        found: The option ranker's answer.
+        config: How many passages, and how long.
     """
     supporting = sorted(
         {passage for passage in found.passages if passage is not None}, key=lambda p: p.id
-    )[: reading.passages]
+    )[: config.passages]
     whole = " ".join([question, *sorted(options)])
     # One search for the whole and one for the question: options may drown what is asked.
     ranked = _interleaved(
-        book.search(whole, reading.passages), book.search(question, reading.passages)
+        knowledge.search(whole, config.passages), knowledge.search(question, config.passages)
     )
     others = [passage for passage in ranked if passage not in supporting]
-    others = others[: reading.passages - len(supporting)]
-    return tuple(excerpts([*reversed(others), *supporting], whole, reading.words))
+    others = others[: config.passages - len(supporting)]
+    return tuple(excerpts([*reversed(others), *supporting], whole, config.words))
 
 
 def _interleaved(
@@ -175,7 +253,7 @@ def ranked(shares: Sequence[float]) -> tuple[tuple[str, float], ...]:
 
 def mixed_with(weight: float) -> str:
     """Return in words what a choice was mixed with, for the heading of a log."""
-    return f"the embedded reader, exponent {weight:g}" if weight else "nothing"
+    return f"the option ranker, exponent {weight:g}" if weight else "nothing"
 
 
 def _orders(options: Sequence[str], rotations: int | None) -> list[list[int]]:

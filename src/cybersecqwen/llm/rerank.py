@@ -12,7 +12,7 @@ from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.ensemble import checked_weight, log_opinion, softmax
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.interfaces import Backend, CweClassifier
-from cybersecqwen.core.prompts import CWE_ID_BY, render_question
+from cybersecqwen.core.prompts import CWE_ID_BY, escape_special_tokens, render_question
 from cybersecqwen.core.records import Candidate, CwePrediction, Labeller, Question
 from cybersecqwen.core.text.clean import clean
 
@@ -78,8 +78,13 @@ class LlmReranker:
     @property
     def name(self) -> str:
         """Both models."""
-        listed = listed_by(self._shortlist, self._specialist.name, self._weight)
-        return f"{self._backend.name}, shortlist of {listed}"
+        return f"{self._backend.name}, shortlist of {self.shortlist}"
+
+    @property
+    def shortlist(self) -> str:
+        """Whose shortlist of how many ids, and the weight of its probabilities, in words."""
+        listed = f"{self._shortlist} by {self._specialist.name}"
+        return listed + (f", exponent {self._weight:g}" if self._weight else "")
 
     @property
     def digest(self) -> str:
@@ -127,11 +132,15 @@ class LlmReranker:
         read, shown = tee(texts)
         listed = self._specialist.map_many(read, labeller=labeller, top_k=self._shortlist)
         for text, shortlisted in zip(shown, listed, strict=True):
-            cleaned = clean(text)
-            question = Question(id="", task="", prompt=cleaned, gold="", text=cleaned)
-            asked = render_question(question, CWE_ID_BY[labeller])
+            asked = self.conversation(text, labeller)
             found = self._choose(asked, shortlisted.candidates, top_k, threshold or 0.0)
             yield replace(found, reason=self._reason(asked, found.cwe)) if self._explain else found
+
+    def conversation(self, text: str, labeller: Labeller = "nvd") -> tuple[Message, ...]:
+        """Return the conversation that asks for the weakness of one text."""
+        cleaned = clean(text)
+        question = Question(id="", task="", prompt=cleaned, gold="", text=cleaned)
+        return tuple(escape_special_tokens(render_question(question, CWE_ID_BY[labeller])))
 
     def _choose(
         self,
@@ -177,8 +186,3 @@ def choose(
     shares = softmax([score + offset for score, offset in zip(scores, offsets, strict=True)])
     found = [Candidate(cwe, share) for cwe, share in zip(permitted, shares, strict=True)]
     return tuple(sorted(found, key=lambda candidate: -candidate.probability))
-
-
-def listed_by(size: int, specialist: str, weight: float) -> str:
-    """Return in words whose shortlist it is, and what its own probabilities count."""
-    return f"{size} by {specialist}" + (f", exponent {weight:g}" if weight else "")

@@ -7,15 +7,15 @@ import pytest
 
 from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.records import Question
+from cybersecqwen.core.records import ChoiceAnswer, Question
+from cybersecqwen.evaluation.systems.base import Asked
 from cybersecqwen.evaluation.systems.baselines import (
     LabelledTexts,
     MajoritySystem,
-    RetrievalSystem,
     SvmSystem,
     read_training_rows,
 )
-from cybersecqwen.evaluation.systems.systems import Asked
+from cybersecqwen.evaluation.systems.multiple_choice import KnowledgeBaseSystem
 
 
 def ask(text: str, gold: str = "CWE-79", choices: tuple[str, ...] = ()) -> Asked:
@@ -37,7 +37,9 @@ def test_the_svm_learns_its_rows() -> None:
 
 
 def test_retrieval_takes_the_best_supported_option() -> None:
-    system = RetrievalSystem(lambda question, choices: (0.2, 0.7, 0.1), "kb")
+    system = KnowledgeBaseSystem(
+        lambda question, choices: ChoiceAnswer(1, (0.2, 0.7, 0.1), (None,) * 3), "kb"
+    )
     (response,) = system.answer([ask("q", "B", ("x", "y", "z"))], Sampling())
     assert response.text == "B"
     assert response.candidates == (("B", 0.7), ("A", 0.2), ("C", 0.1))

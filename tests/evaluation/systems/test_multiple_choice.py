@@ -16,11 +16,11 @@ from cybersecqwen.evaluation.ensemble_weight import fit_mix, write_mixed
 from cybersecqwen.evaluation.log import Header, LogRow, RunLog, read_log
 from cybersecqwen.evaluation.plan import RunOptions, prepare
 from cybersecqwen.evaluation.runner import run
-from cybersecqwen.evaluation.systems.multiple_choice import OpenBook, RotatingSystem
-from cybersecqwen.evaluation.systems.systems import Asked
+from cybersecqwen.evaluation.systems.base import Asked
+from cybersecqwen.evaluation.systems.multiple_choice import MultipleChoiceSystem
 from cybersecqwen.knowledge.index import build
 from cybersecqwen.llm.backends.mock import MockBackend
-from cybersecqwen.llm.multiple_choice import MultipleChoiceConfig
+from cybersecqwen.llm.multiple_choice import MultipleChoice, MultipleChoiceConfig
 from cybersecqwen.sources.catalogues.stix import read_stix
 from mitre_files import write_all
 
@@ -68,21 +68,21 @@ def test_mixed_and_pure_say_which_they_are(tmp_path: Path) -> None:
     book = Book()
     answers, names = [], []
     for weight in (0.0, 1.0):
-        reading = MultipleChoiceConfig(reader_weight=weight)
-        opened = OpenBook(book, reading)
-        system = RotatingSystem(backend, reading, opened.found)
-        asked = [Asked(QUESTION, (), opened.passages(QUESTION))]
+        config = MultipleChoiceConfig(ranker_weight=weight)
+        system = MultipleChoiceSystem(MultipleChoice(backend, config, book))
+        asked = [system.ask(QUESTION, lambda question, found: Asked(question, (), tuple(found)))]
         answers += list(system.answer(asked, Sampling()))
         names.append(system.identity["mixed with"])
     assert [response.text for response in answers] == ["A", "B"]
-    assert names == ["nothing", "the embedded reader, exponent 1"]
+    assert names == ["nothing", "the option ranker, exponent 1"]
     assert book.asked == 2, "each question is looked up once a run"
     assert dict(answers[0].candidates)["A"] == pytest.approx(1 / (1 + 2 * 2.718281828**-1))
 
 
 def test_a_closed_book_has_nothing_to_mix(tmp_path: Path) -> None:
     backend = MockBackend(scripted(tmp_path, *likes("rain")))
-    system = RotatingSystem(backend, MultipleChoiceConfig(reader_weight=1.0))
+    config = MultipleChoiceConfig(ranker_weight=1.0)
+    system = MultipleChoiceSystem(MultipleChoice(backend, config))
     (response,) = system.answer([Asked(QUESTION, ())], Sampling())
     assert response.text == "C"
     assert system.identity == {"name": backend.name, "rotations": "all"}
@@ -101,9 +101,7 @@ def quiz_file(folder: Path) -> Path:
 def test_a_quiz_is_a_task(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     quiz, script = quiz_file(tmp_path), scripted(tmp_path, *likes("y"))
     model, beside = tmp_path / "model.log", tmp_path / "reader.log"
-    options = RunOptions(
-        "quiz", quiz, f"mock:{script}", "constrained", reading={"rotations": "all"}
-    )
+    options = RunOptions("quiz", quiz, f"mock:{script}", "constrained", choice={"rotations": "all"})
     rows = list(run(prepare(options), model))
     assert [row.reading for row in rows] == ["B"] * 6
     assert read_log(model).header.system["rotations"] == "all"
@@ -135,11 +133,11 @@ def test_a_log_mixed_afterwards_is_that_of_a_mixed_run(
         return log
 
     pure = evaluate("pure", *model, "--reading", "reader_weight=0")
-    mixed = evaluate("mixed", *model, "--reading", "reader_weight=0.7")
+    mixed = evaluate("mixed", *model, "--reading", "ranker_weight=0.7")
     reader = evaluate("reader")
     after = str(tmp_path / "after")
     assert main(["eval", "mix", pure, reader, "--weight", "0.7", "--output", after]) == 0
-    assert "reader_weight 0.70" in capsys.readouterr().out
+    assert "ranker_weight 0.70" in capsys.readouterr().out
     assert read_log(Path(after)).digest() == read_log(Path(mixed)).digest()
     assert read_log(Path(after)).digest() != read_log(Path(pure)).digest()
     retrieval = evaluate("retrieval", "--model", "baseline:retrieval")
@@ -188,6 +186,6 @@ def test_a_quiz_that_is_none_is_refused(line: str, tmp_path: Path) -> None:
 
 def test_rotations_need_options_to_rotate(tmp_path: Path) -> None:
     script = scripted(tmp_path, {"reply": "A"})
-    options = RunOptions("quiz", quiz_file(tmp_path), f"mock:{script}", reading={})
+    options = RunOptions("quiz", quiz_file(tmp_path), f"mock:{script}", choice={})
     with pytest.raises(InputError, match="--reading"):
         prepare(options)

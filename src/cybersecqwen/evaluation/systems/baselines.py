@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +14,8 @@ from cybersecqwen.core.answer_parsing import CWE_LAST, canonical_answer
 from cybersecqwen.core.chat import Sampling
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.jsonl import read_rows
-from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.records import Labeller, Question
-from cybersecqwen.evaluation.systems.systems import Asked, Response
+from cybersecqwen.evaluation.systems.base import Asked, BareTextSystem, Response
 
 _PROMPT_MARK = "CVE Description:"
 
@@ -29,13 +28,8 @@ class LabelledTexts:
     labels: list[str]
 
 
-class MajoritySystem:
+class MajoritySystem(BareTextSystem):
     """Always the commonest expected answer of the task itself: what a constant can reach."""
-
-    sampled = False
-    bare = True
-    open_book = False
-    align = 1
 
     def __init__(self, questions: Sequence[Question]) -> None:
         (self._answer, _), *_ = Counter(question.gold for question in questions).most_common(1)
@@ -46,17 +40,12 @@ class MajoritySystem:
         return (Response(self._answer) for _ in asked)
 
 
-class SvmSystem:
+class SvmSystem(BareTextSystem):
     """TF-IDF of words and word pairs, and a linear support-vector machine.
 
     Args:
         rows: What to train on.
     """
-
-    sampled = False
-    bare = True
-    open_book = False
-    align = 1
 
     def __init__(self, rows: LabelledTexts) -> None:
         # Heavy, and needed by this baseline alone.
@@ -74,34 +63,6 @@ class SvmSystem:
         found = self._machine.predict(self._words.transform([item.text for item in asked]))
         share = (time.perf_counter() - start) / max(1, len(asked))
         return (Response(str(answer), seconds=share) for answer in found)
-
-
-class RetrievalSystem:
-    """The option that the knowledge base supports best; no model at all.
-
-    Args:
-        choose: Given a question and its options, the probability of each.
-        name: What the log should call it.
-    """
-
-    sampled = False
-    bare = True
-    open_book = True
-    align = 1
-
-    def __init__(self, choose: Callable[[str, Sequence[str]], Sequence[float]], name: str) -> None:
-        self._choose = choose
-        self.identity = {"name": name}
-
-    def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Response]:
-        """Take the likeliest option of each question."""
-        for item in asked:
-            start = time.perf_counter()
-            shares = self._choose(item.text, item.question.choices)
-            ranked = sorted(zip(shares, LETTERS, strict=False), key=lambda pair: -pair[0])
-            candidates = tuple((letter, float(share)) for share, letter in ranked)
-            seconds = time.perf_counter() - start
-            yield Response(candidates[0][0], candidates[0][1], candidates, seconds=seconds)
 
 
 class _TrainRow(msgspec.Struct, frozen=True):

@@ -1,104 +1,97 @@
-"""Multiple choice by a language model, averaged over rotations, with the book open or closed."""
+"""Multiple choice as the product answers it, with or without a language model."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-import msgspec
-
 from cybersecqwen.core.chat import Sampling
-from cybersecqwen.core.ensemble import mixed
-from cybersecqwen.core.interfaces import Backend, KnowledgeBaseLike
-from cybersecqwen.core.records import ChoiceAnswer, Passage, Question
-from cybersecqwen.evaluation.systems.systems import Asked, Response, batch_size
-from cybersecqwen.llm.backends.common import require_capability
+from cybersecqwen.core.prompts import LETTERS
+from cybersecqwen.core.records import ChoiceAnswer, Question
+from cybersecqwen.evaluation.systems.base import (
+    Asked,
+    BareTextSystem,
+    Put,
+    Response,
+    bare_text,
+    batch_size,
+)
 from cybersecqwen.llm.multiple_choice import (
     MIXED_WITH,
     Choice,
-    MultipleChoiceConfig,
-    evidence,
-    letter_shares,
+    MultipleChoice,
     mixed_with,
     ranked,
 )
 
 
-class OpenBook:
-    """What a knowledge base says for questions, each looked up once.
+class MultipleChoiceSystem:
+    """A language model's choice, averaged over rotations of the options, as ``ask`` runs it.
 
     Args:
-        book: The knowledge base.
-        reading: How many passages are shown, and how long they may be.
-    """
-
-    def __init__(self, book: KnowledgeBaseLike, reading: MultipleChoiceConfig) -> None:
-        self._book = book
-        self._reading = reading
-        self._found: dict[tuple[str, tuple[str, ...]], ChoiceAnswer] = {}
-
-    def found(self, question: Question) -> ChoiceAnswer:
-        """Return what the embedded reader makes of a question."""
-        key = (_text(question), question.choices)
-        if key not in self._found:
-            self._found[key] = self._book.choose(*key)
-        return self._found[key]
-
-    def passages(self, question: Question) -> tuple[Passage, ...]:
-        """Return the passages to show before a question."""
-        found = self.found(question)
-        return evidence(self._book, _text(question), question.choices, found, self._reading)
-
-
-class RotatingSystem:
-    """A language model's choice, averaged over rotations of the options.
-
-    Args:
-        backend: The model.
-        reading: Over how many, and how much of the embedded reader's opinion to mix in.
-        reader: That opinion; None where the book is closed.
+        chooser: The model, its configuration and, open-book, the knowledge base.
     """
 
     sampled = False
-    bare = False
-    open_book = False
 
-    def __init__(
-        self,
-        backend: Backend,
-        reading: MultipleChoiceConfig,
-        reader: Callable[[Question], ChoiceAnswer] | None = None,
-    ) -> None:
-        require_capability(backend.name, backend.capabilities, "score")
-        if reader is None and reading.reader_weight:
-            reading = msgspec.structs.replace(reading, reader_weight=0.0)
-        self._backend = backend
-        self._reading = reading
-        self._reader = reader
+    def __init__(self, chooser: MultipleChoice) -> None:
+        self._chooser = chooser
+        self._looked_up: dict[tuple[str, tuple[str, ...]], Choice] = {}
+        self.open_book = chooser.knowledge is not None
         # What is read together shares rounding.
-        self.align = batch_size(backend)
-        self.identity = {"name": backend.name, "rotations": str(reading.rotations or "all")}
-        if reader is not None:
-            self.identity["passages"] = f"{reading.passages} of {reading.words} words at most"
-            self.identity[MIXED_WITH] = mixed_with(reading.reader_weight)
+        self.align = batch_size(chooser.backend)
+        config = chooser.config
+        self.identity = {
+            "name": chooser.backend.name,
+            "rotations": str(config.rotations or "all"),
+        }
+        if self.open_book:
+            self.identity["passages"] = f"{config.passages} of {config.words} words at most"
+            self.identity[MIXED_WITH] = mixed_with(config.ranker_weight)
+
+    def ask(self, question: Question, put: Put) -> Asked:
+        """Return the question with its passages; the options stand in the question's own order,
+        of which the model reads each rotation.
+        """
+        return put(question, self._look_up(question).passages)
 
     def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Response]:
         """Read each question in all rotations and take the likeliest option."""
-        choices = (
-            Choice(_text(item.question), item.question.choices, item.passages) for item in asked
-        )
         start = time.perf_counter()
-        shares = letter_shares(self._backend, choices, self._reading.rotations)
-        for item, own in zip(asked, shares, strict=True):
-            found = own
-            if self._reader is not None and self._reading.reader_weight:
-                others = self._reader(item.question).probabilities
-                found = mixed(own, others, self._reading.reader_weight)
-            candidates = ranked(found)
+        for found in self._chooser.decide(self._look_up(item.question) for item in asked):
+            candidates = ranked(found.probabilities)
             now = time.perf_counter()
             yield Response(candidates[0][0], candidates[0][1], candidates, seconds=now - start)
             start = now
 
+    def _look_up(self, question: Question) -> Choice:
+        """Look a question up, once a run."""
+        key = (bare_text(question), question.choices)
+        if key not in self._looked_up:
+            self._looked_up[key] = self._chooser.look_up(*key)
+        return self._looked_up[key]
 
-def _text(question: Question) -> str:
-    return question.text or question.prompt
+
+class KnowledgeBaseSystem(BareTextSystem):
+    """The option that a knowledge base supports best; no language model.
+
+    Args:
+        choose: Answers a question given its options.
+        name: What the log should call it.
+    """
+
+    open_book = True
+
+    def __init__(self, choose: Callable[[str, Sequence[str]], ChoiceAnswer], name: str) -> None:
+        self._choose = choose
+        self.identity = {"name": name}
+
+    def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Response]:
+        """Take the likeliest option of each question."""
+        for item in asked:
+            start = time.perf_counter()
+            shares = self._choose(item.text, item.question.choices).probabilities
+            found = sorted(zip(shares, LETTERS, strict=False), key=lambda pair: -pair[0])
+            candidates = tuple((letter, float(share)) for share, letter in found)
+            seconds = time.perf_counter() - start
+            yield Response(candidates[0][0], candidates[0][1], candidates, seconds=seconds)

@@ -18,13 +18,14 @@ class LoadOptions:
         gold: File with the expected answers, where the question file has none.
         labeller: Whose labels are expected, for a hold-out with several.
         since: Earliest publication date, ``YYYY-MM-DD`` or its beginning; empty for all.
-        unfamiliar: Whether to leave out a hold-out's rows that a training row is near.
+        without_near_duplicates: Whether to leave out a hold-out's rows that are near-duplicates of
+            training rows.
     """
 
     gold: Path | None = None
     labeller: Labeller = "nvd"
     since: str = ""
-    unfamiliar: bool = False
+    without_near_duplicates: bool = False
 
 
 @dataclass(frozen=True, slots=True)

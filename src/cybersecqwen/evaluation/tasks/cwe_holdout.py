@@ -19,7 +19,7 @@ def _load(path: Path, options: LoadOptions) -> list[Question]:
         labels = row.ids(options.labeller)
         if not labels or row.published < options.since:
             continue
-        if options.unfamiliar and row.near_train_duplicate:
+        if options.without_near_duplicates and row.near_train_duplicate:
             continue
         questions.append(
             Question(
