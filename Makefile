@@ -1,7 +1,7 @@
 # One command per chore.
 PYTHON ?= python3
 
-.PHONY: install check test format
+.PHONY: install install-hooks check test format results docs lock
 
 install:  ## everything a developer needs, into the current environment
 	$(PYTHON) -m pip install -e '.[dev]'
@@ -18,3 +18,20 @@ test:  ## the whole suite
 format:  ## rewrite in the project's style
 	ruff check --fix .
 	ruff format .
+
+install-hooks:  ## run the quick checks before each commit
+	$(PYTHON) -m pip install pre-commit
+	pre-commit install
+
+results:  ## write the figures of results/ into the pages
+	$(PYTHON) scripts/render_results.py
+
+docs:  ## the documentation site, into site/
+	$(PYTHON) -m mkdocs build --strict
+
+# Newest versions that pyproject.toml allows, for all platforms, each with its digests.
+LOCK = uv pip compile --universal --generate-hashes --python-version 3.11 --no-annotate --no-emit-index-url --quiet --custom-compile-command 'make lock'
+lock:  ## the lock files of bundle and container, of CI and of the documentation
+	echo pip | $(LOCK) pyproject.toml - --extra serve -o src/cybersecqwen/release/requirements/bundle.txt
+	$(LOCK) pyproject.toml --extra dev --extra monitor -o requirements/ci.txt
+	$(LOCK) pyproject.toml --extra docs -o requirements/docs.txt

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 # Before anything of ours imports a dependency that would report its use.
 telemetry.switch_off()
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["CweMapper", "__version__"]
 
 

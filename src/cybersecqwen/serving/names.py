@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cybersecqwen.core.model_spec import ModelSpec
+from pathlib import PurePath
 
 EMBEDDED = "cybersecqwen-embedded"
 """The specialist and the knowledge base, without a language model."""
@@ -10,4 +10,8 @@ EMBEDDED = "cybersecqwen-embedded"
 
 def model_name(spec: str) -> str:
     """Return a language model's public name: a file's or folder's own, or the upstream's."""
-    return ModelSpec.parse(spec).public_name
+    scheme, _, target = spec.partition(":")
+    if scheme == "openai":
+        return target.partition("#")[2]
+    path = PurePath(target)
+    return path.stem if scheme in {"gguf", "mock"} else path.name

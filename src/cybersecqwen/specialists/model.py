@@ -17,7 +17,6 @@ from cybersecqwen.core.model_folder import (
     TOKENIZER_FILE,
     SpecialistConfig,
 )
-from cybersecqwen.core.model_spec import ModelSpec
 
 
 class _Version(msgspec.Struct):
@@ -60,12 +59,14 @@ def resolve_folder(model: str | Path | None) -> Path:
     Raises:
         InputError: It names another kind of model.
     """
-    spec = ModelSpec.parse(model)
-    if spec.scheme != "embedded":
+    if model is None or model == "embedded":
+        return shipped_folder()
+    scheme, colon, _ = str(model).partition(":")
+    if colon and scheme in {"hf", "gguf", "openai", "mock"}:
         raise InputError(
             f"{model}: no embedded specialist; give 'embedded' or the path of a model folder"
         )
-    return Path(spec.target) if spec.target else shipped_folder()
+    return Path(model)
 
 
 def read_config(path: Path) -> tuple[SpecialistConfig, str]:
