@@ -10,6 +10,7 @@ import msgspec
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write
+from cybersecqwen.core.lenient_json import LenientDecoder
 
 RowT = TypeVar("RowT")
 
@@ -47,13 +48,13 @@ def read_rows(path: Path, kind: type[RowT], what: str) -> Iterator[tuple[int, Ro
 
     Args:
         path: The file.
-        kind: The records' type, as msgspec decodes it.
+        kind: The records' type, as msgspec decodes it; NaN and Infinity count as null.
         what: What a line of another type is called in the message.
 
     Raises:
         InputError: The file cannot be read, or a line is no such record; the message names it.
     """
-    return read_lines(path, msgspec.json.Decoder(kind).decode, what)
+    return read_lines(path, LenientDecoder(kind).decode, what)
 
 
 def write_rows(path: Path, rows: Iterable[object]) -> None:

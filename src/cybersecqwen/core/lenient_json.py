@@ -70,6 +70,9 @@ class LenientDecoder(Generic[T]):
             return self._decode(content)
         except msgspec.DecodeError:
             plain = nan_as_null(bytes(content))
+        try:
+            return self._decode(plain)
+        except msgspec.ValidationError:
             value = without_nulls(msgspec.json.decode(plain))
             return self._decode(msgspec.json.encode(value))
 

@@ -21,6 +21,7 @@ import msgspec
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write
+from cybersecqwen.core.lenient_json import LenientDecoder
 from cybersecqwen.core.records import Question
 
 LOG_VERSION = 1
@@ -223,14 +224,14 @@ def read_log(path: Path) -> RunLog:
     if not lines:
         raise InputError(f"{path}: not an evaluation log: no heading line")
     try:
-        header = msgspec.json.decode(lines[0], type=Header)
+        header = LenientDecoder(Header).decode(lines[0])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}:1: not an evaluation log: {error}") from error
     if header.log != LOG_VERSION:
         raise InputError(f"{path}:1: log format {header.log}; this version reads {LOG_VERSION}")
     rows: list[LogRow] = []
     seen: dict[tuple[str, int], int] = {}
-    decoder = msgspec.json.Decoder(LogRow)
+    decoder = LenientDecoder(LogRow)
     for number, line in enumerate(lines[1:], 2):
         try:
             row = decoder.decode(line)

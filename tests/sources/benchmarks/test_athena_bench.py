@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_a_run_that_failed_has_no_response(tmp_path: Path) -> None:
     assert (scored.response, scored.prediction) == ("", None)
 
 
-def test_damaged_files_are_named_by_line(tmp_path: Path) -> None:
+def test_damaged_files_are_named_by_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     good = {"id": 0, "prompt": "p", "answer": "CWE-79", "response": "CWE-79", "score": 1}
     file = write(tmp_path / "s.jsonl", good, good)
     with pytest.raises(InputError, match=r"s\.jsonl:2: id 0 is that of line 1"):
@@ -103,10 +104,24 @@ def test_damaged_files_are_named_by_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"s\.jsonl:1: .*response"):
         athena_bench.read_scored(write(file, {"id": 0, "prompt": "p", "answer": "A"}))
     file.write_text(json.dumps(good) + '\n{"id": 1, "pro')
-    with pytest.raises(InputError, match=r"s\.jsonl:2: "):
-        athena_bench.read_scored(file)
+    assert len(athena_bench.read_scored(file)[1]) == 1
+    [named] = caplog.messages
+    assert re.search(r"s\.jsonl:2: .*truncated; left out", named)
     file.write_text("")
     with pytest.raises(InputError, match="empty"):
         athena_bench.read_scored(file)
     with pytest.raises(InputError, match="fewer than two"):
         athena_bench.read_questions(write(file, {"prompt": "p", "answer": "A"}), "mcq")
+
+
+@pytest.mark.parametrize("empty", ["NaN", "null", "-Infinity"])
+def test_cells_that_pandas_left_empty_count_as_missing(tmp_path: Path, empty: str) -> None:
+    options = {f"option_{letter}": f"choice {letter}" for letter in "abcd"}
+    rows = [
+        json.dumps({"id": n, "prompt": f"ask {n}", "answer": "B", "question": "q", **options})
+        for n in (1, 2)
+    ]
+    file = tmp_path / "mcq.jsonl"
+    file.write_text("\n".join(f'{{"url": {empty}, "option_e": {empty}, {row[1:]}' for row in rows))
+    questions = athena_bench.read_questions(file, "mcq")
+    assert [(q.source, len(q.choices), q.gold) for q in questions] == [("", 4, "B")] * 2

@@ -15,17 +15,24 @@ Source: Alam et al., AthenaBench, arXiv 2511.01144, and its public repository.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from cybersecqwen.core.answer_parsing import AnswerKind, canonical_answer
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.lenient_json import LenientDecoder
 from cybersecqwen.core.records import Question
+
+_LOG = logging.getLogger(__name__)
+_ItemT = TypeVar("_ItemT")
+_LineT = TypeVar("_LineT")
 
 _KINDS: dict[str, AnswerKind] = {
     "rcm": "cwe",
@@ -89,6 +96,8 @@ class ScoredAnswer:
 def read_questions(path: Path, task: str) -> list[Question]:
     """Read a question file.
 
+    A record that is malformed in a field that matters is named in the log, and the rest is read.
+
     Args:
         path: The JSONL file.
         task: ``rcm``, ``mcq``, ``vsp``, ``ate`` or ``taa``.
@@ -96,29 +105,28 @@ def read_questions(path: Path, task: str) -> list[Question]:
     Raises:
         InputError: The file cannot be used; the message names the line and the field.
     """
-    kind = _KINDS[task]
-    questions: list[Question] = []
-    seen: dict[str, int] = {}
     names = _Names(task)
-    for number, item in _read_lines(path, _AthenaItem):
-        if task == "mcq" and len(item.choices) < 2:
-            raise InputError(f"{path}:{number}: field option_a ... option_e: fewer than two")
-        if item.id is not None:
-            first = seen.setdefault(str(item.id), number)
-            if first != number:
-                raise InputError(f"{path}:{number}: id {item.id} is that of line {first} too")
-        questions.append(
-            Question(
-                id=names.of(item.prompt),
-                task=f"athena-{task}",
-                prompt=item.prompt,
-                gold=_gold(path, number, item.answer, kind),
-                choices=item.choices if task == "mcq" else (),
-                source=item.url or item.cve_id,
-                text=(item.question or item.description).strip(),
-            )
-        )
-    return questions
+    kept = _Kept[Question](path)
+    for number, item in _read_lines(path, _AthenaItem, kept):
+        kept.check_id(number, item.id)
+        with kept.or_named():
+            kept.items.append(_question(path, number, item, task, names))
+    return kept.finish()
+
+
+def _question(path: Path, number: int, item: _AthenaItem, task: str, names: _Names) -> Question:
+    if task == "mcq" and len(item.choices) < 2:
+        raise InputError(f"{path}:{number}: field option_a ... option_e: fewer than two")
+    gold = _gold(path, number, item.answer, _KINDS[task])
+    return Question(
+        id=names.of(item.prompt),
+        task=f"athena-{task}",
+        prompt=item.prompt,
+        gold=gold,
+        choices=item.choices if task == "mcq" else (),
+        source=item.url or item.cve_id,
+        text=(item.question or item.description).strip(),
+    )
 
 
 def read_scored(path: Path, task: str | None = None) -> tuple[str, list[ScoredAnswer]]:
@@ -131,31 +139,76 @@ def read_scored(path: Path, task: str | None = None) -> tuple[str, list[ScoredAn
     Raises:
         InputError: The file cannot be used, or two lines share an id.
     """
-    answers: list[ScoredAnswer] = []
-    seen: dict[str, int] = {}
+    kept = _Kept[ScoredAnswer](path)
     names: _Names | None = None
-    for number, line in _read_lines(path, _Scored):
+    for number, line in _read_lines(path, _Scored, kept):
         if task is None or names is None:
             task = task or _guess_task(line.answer)
             names = _Names(task)
-        kind = _KINDS[task]
-        first = seen.setdefault(str(line.id), number)
-        if first != number:
-            raise InputError(f"{path}:{number}: id {line.id} is that of line {first} too")
-        prediction = line.prediction if isinstance(line.prediction, str) else ""
-        answers.append(
-            ScoredAnswer(
-                id=names.of(line.prompt),
-                prompt=line.prompt,
-                response=line.response or "",
-                prediction=canonical_answer(kind, prediction),
-                gold=_gold(path, number, line.answer, kind),
-                correct=_released_correct(path, number, line.score, task),
-            )
-        )
+        kept.check_id(number, line.id)
+        with kept.or_named():
+            kept.items.append(_scored(path, number, line, task, names))
+    answers = kept.finish()
     if task is None:
         raise InputError(f"{path}: the file is empty")
     return task, answers
+
+
+def _scored(path: Path, number: int, line: _Scored, task: str, names: _Names) -> ScoredAnswer:
+    kind = _KINDS[task]
+    prediction = line.prediction if isinstance(line.prediction, str) else ""
+    gold = _gold(path, number, line.answer, kind)
+    correct = _released_correct(path, number, line.score, task)
+    return ScoredAnswer(
+        id=names.of(line.prompt),
+        prompt=line.prompt,
+        response=line.response or "",
+        prediction=canonical_answer(kind, prediction),
+        gold=gold,
+        correct=correct,
+    )
+
+
+class _Kept(Generic[_ItemT]):
+    """The records of a file that can be used; the others are named in the log."""
+
+    def __init__(self, path: Path) -> None:
+        self.items: list[_ItemT] = []
+        self._path = path
+        self._lines: dict[str, int] = {}
+        self._first: InputError | None = None
+
+    def check_id(self, number: int, name: int | str | None) -> None:
+        """Refuse the file where two lines share an id."""
+        if name is not None and (first := self._lines.setdefault(str(name), number)) != number:
+            raise InputError(f"{self._path}:{number}: id {name} is that of line {first} too")
+
+    def named(self, error: InputError) -> None:
+        """Name a record that is left out."""
+        if self._first:
+            _LOG.warning("%s; left out", error)
+        else:
+            self._first = error
+
+    @contextmanager
+    def or_named(self) -> Iterator[None]:
+        """Name the record that the block finds malformed, and go on."""
+        try:
+            yield
+        except InputError as error:
+            self.named(error)
+
+    def finish(self) -> list[_ItemT]:
+        """Return what can be used.
+
+        Raises:
+            InputError: There are records, and none of them can be.
+        """
+        if self._first:
+            if not self.items:
+                raise self._first
+            _LOG.warning("%s; left out", self._first)
+        return self.items
 
 
 class _Names:
@@ -195,18 +248,19 @@ def _gold(path: Path, number: int, text: str, kind: AnswerKind) -> str:
     return gold
 
 
-_LineT = TypeVar("_LineT")
-
-
-def _read_lines(path: Path, kind: type[_LineT]) -> Iterator[tuple[int, _LineT]]:
+def _read_lines(
+    path: Path, kind: type[_LineT], kept: _Kept[_ItemT]
+) -> Iterator[tuple[int, _LineT]]:
     """Yield each line's number, from 1, and content; blank lines are an error in such files."""
-    decoder = msgspec.json.Decoder(kind)
+    decoder = LenientDecoder(kind)
     try:
         with path.open("rb") as stream:
             for number, line in enumerate(stream, 1):
                 try:
-                    yield number, decoder.decode(line)
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                    raise InputError(f"{path}:{number}: {error}") from error
+                    item = decoder.decode(line)
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                    kept.named(InputError(f"{path}:{number}: {error}"))
+                    continue
+                yield number, item
     except OSError as error:
         raise InputError(f"{path}: cannot read: {error}") from error

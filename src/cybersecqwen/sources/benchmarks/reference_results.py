@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.lenient_json import LenientDecoder
 
 CUT_CHARACTERS = 1000
 """Where the release cuts raw outputs; one of this length may lack its end."""
@@ -80,7 +81,7 @@ def read_results(path: Path) -> ReleasedResults:
         data = path.read_bytes()
         if data[:2] == b"\x1f\x8b":
             data = gzip.decompress(data)
-        results = msgspec.json.decode(data, type=ReleasedResults)
+        results = LenientDecoder(ReleasedResults).decode(data)
     except (OSError, EOFError, zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a file of released results: {error}") from error
     for task, subset in results.subsets.items():

@@ -17,6 +17,7 @@ import msgspec
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file
+from cybersecqwen.core.lenient_json import LenientDecoder
 from cybersecqwen.core.records import Catalogue, Entry, RecordProblem, Section
 from cybersecqwen.sources.catalogues.markup import plain
 from cybersecqwen.sources.io.unpack import read_whole
@@ -133,7 +134,7 @@ def read_stix(path: Path) -> Catalogue:
         InputError: The file cannot be read, is no STIX bundle, or holds neither of the two.
     """
     try:
-        bundle = msgspec.json.decode(read_whole(path), type=_Bundle)
+        bundle = LenientDecoder(_Bundle).decode(read_whole(path))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: no STIX bundle: {error}") from error
     content = _index(path, bundle.objects)
@@ -158,7 +159,7 @@ def read_stix(path: Path) -> Catalogue:
 
 def _index(path: Path, raw_objects: Iterable[msgspec.Raw]) -> _Content:
     content = _Content()
-    decoder = msgspec.json.Decoder(_Object)
+    decoder = LenientDecoder(_Object)
     for number, raw in enumerate(raw_objects, 1):
         try:
             found = decoder.decode(raw)
