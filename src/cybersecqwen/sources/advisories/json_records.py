@@ -146,17 +146,31 @@ class JsonReader:
             if layout := self._layout(value):
                 return self._members(value, content, place, layout)
             if self._rows:
-                what = json_refusal(value)
-                if what:
+                if what := json_refusal(value):
                     return [RecordProblem(place.where, "", what)]
-                return [row_of(value, place, self._options)]
+                return self.parse_row(value, place)
         elif self._rows:
             return parse_row(content, place, self._options)
         return [RecordProblem(place.where, "", "no record of this format")]
 
+    def parse_row(self, value: Mapping[str, Any], place: Place) -> Iterable[Record]:
+        """Return what an object says that is known to be a row."""
+        return [row_of(value, place, self._options)]
+
     def format_of(self, value: Any) -> JsonFormat | None:
         """Return the format that one decoded record is of."""
         return self._format_of(value) if isinstance(value, dict) else None
+
+    def is_row(self, value: Any) -> bool:
+        """Whether a value is an object of plain values, of no format, with a text."""
+        return (
+            isinstance(value, dict)
+            and all(map(_is_plain, value.values()))
+            and self._layout(value) is None
+            and self._format_of(value) is None
+            and self._is_row(value)
+            and not json_refusal(value)
+        )
 
     def _members(
         self, value: Mapping[str, Any], content: Json, place: Place, layout: _Layout
@@ -268,6 +282,7 @@ class _Guess:
     def __init__(self, reader: JsonReader) -> None:
         self._reader = reader
         self._last: JsonFormat | None = None
+        self._row_keys: tuple[str, ...] = ()
 
     def __call__(self, content: Json, place: Place) -> Iterable[Record]:
         if self._last:
@@ -278,8 +293,20 @@ class _Guess:
             value = decode_lenient(bytes(content))
         except DECODE_ERRORS as error:
             return [decode_problem(place, bytes(content), error)]
+        if self._row_keys and isinstance(value, dict) and tuple(value) == self._row_keys:
+            if all(map(_is_plain, value.values())):
+                return self._reader.parse_row(value, place)
+        elif self._reader.is_row(value):
+            self._row_keys = tuple(value)
         self._last = self._reader.format_of(value)
         return self._reader.parse_value(value, content, place)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value holds no object, and is no list of any."""
+    if isinstance(value, list):
+        return not value or isinstance(value[0], str | int | float)
+    return not isinstance(value, dict)
 
 
 def looks_like_json(head: bytes) -> bool:

@@ -1,0 +1,397 @@
+"""The local store: advisories of any source by id, and their texts by words, in one SQLite file.
+
+Of an id the newest record counts, by the date its source last changed it; what other sources say
+beside it (labels, scores, references) is kept with whose it is. Every batch is one transaction, so
+that a process killed at any moment leaves whole records, and an import goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.records import Advisory, AdvisoryState, CvssVector, CweLabel
+from cybersecqwen.sources.advisories.advisory_fields import canonical_id
+
+BATCH = 2000
+"""Records of one transaction."""
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE records (
+    key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, state TEXT NOT NULL, modified TEXT NOT NULL,
+    title TEXT NOT NULL, description TEXT NOT NULL, products TEXT NOT NULL, more BLOB NOT NULL);
+CREATE TABLE aliases (alias TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (alias, id)) WITHOUT ROWID;
+CREATE TABLE imports (
+    file TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL,
+    done INTEGER NOT NULL, finished TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE VIRTUAL TABLE texts USING fts5(
+    title, description, products, content='records', content_rowid='key');
+"""
+_ROW = "key, id, state, modified, title, description, products, more"
+_FALLBACK_ID = re.compile(r"(?:line|record)-\d+")
+_WORD = re.compile(r"\w+")
+
+
+class _More(msgspec.Struct, array_like=True):
+    """What is kept of a record beside what is searched."""
+
+    labels: list[CweLabel]
+    cvss: list[CvssVector]
+    published: str
+    references: list[str]
+    aliases: list[str]
+    assigner: str
+    affected: list[tuple[str, str]]
+
+
+_ENCODE = msgspec.msgpack.Encoder().encode
+_DECODE = msgspec.msgpack.Decoder(_More).decode
+
+
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """What a store holds and how old it is.
+
+    Attributes:
+        path: The file.
+        records: How many ids.
+        states: How many of each state.
+        newest: Date of the newest change in it, as ``YYYY-MM-DD``; empty where none is dated.
+        imported: When something was last imported, as ISO 8601 in UTC; empty where nothing was.
+        size: Of the file, in bytes.
+    """
+
+    path: Path
+    records: int
+    states: dict[str, int]
+    newest: str
+    imported: str
+    size: int
+
+    @property
+    def age(self) -> str:
+        """How old it is, in words."""
+        if not self.imported:
+            return "empty"
+        days = (datetime.now(UTC) - datetime.fromisoformat(self.imported)).days
+        when = "today" if days < 1 else f"{days:,} day{'s' if days > 1 else ''} ago"
+        return f"imported {when}" + (f", newest change {self.newest}" if self.newest else "")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProgress:
+    """How far the import of a file has come.
+
+    Attributes:
+        done: Records that are in the store; where all are, the file need not be read again.
+        finished: Whether all are.
+    """
+
+    done: int = 0
+    finished: bool = False
+
+
+class AdvisoryStore:
+    """Advisories in one SQLite file; may be used by several threads.
+
+    Args:
+        path: The file.
+        create: Whether to make it where it is missing, and to write to it.
+
+    Raises:
+        InputError: There is no such store, it is something else, or of another version.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        if not create and not path.is_file():
+            raise InputError(f"{path}: no local store; fill one: data fetch nvd, data import FILE")
+        try:
+            if create:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._db = sqlite3.connect(path, timeout=60, check_same_thread=False)
+            else:
+                uri = f"{path.resolve().as_uri()}?mode=ro"
+                self._db = sqlite3.connect(uri, uri=True, timeout=60, check_same_thread=False)
+            self._db.isolation_level = None  # transactions are begun by hand
+            self._prepare(create=create)
+        except (sqlite3.Error, OSError) as error:
+            raise InputError(f"{path}: no local store that can be used: {error}") from error
+
+    def _prepare(self, *, create: bool) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if create:
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.execute("PRAGMA cache_size=-65536")  # KiB
+            if version == 0:
+                with self._transaction():
+                    for statement in _SCHEMA.strip().split(";\n"):
+                        self._db.execute(statement)
+                    self._db.execute(f"PRAGMA user_version={_VERSION}")
+                version = _VERSION
+        if version != _VERSION:
+            raise InputError(
+                f"{self.path}: a store of version {version}, this program's are {_VERSION}; "
+                "delete it and import again"
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def progress(self, file: Path) -> ImportProgress:
+        """Return how far an earlier import of a file came, if the file is still the same."""
+        stat = file.stat()
+        found = self._db.execute(
+            "SELECT done, finished != '' FROM imports WHERE file=? AND size=? AND changed=?",
+            (str(file.resolve()), stat.st_size, stat.st_mtime_ns),
+        ).fetchone()
+        return ImportProgress(found[0], bool(found[1])) if found else ImportProgress()
+
+    def add(self, records: Iterable[Advisory], file: Path | None = None, *, begun: int = 0) -> int:
+        """Take in records, a batch at a time; return how many there were.
+
+        Args:
+            records: What to take in; ids that name a line or a number only are left out.
+            file: The file they come from, whose import is noted as it goes.
+            begun: How many of its records an earlier import took in.
+
+        Raises:
+            InputError: The disk is full, or the file is locked or damaged.
+        """
+        stream = iter(records)
+        count = begun
+        try:
+            while True:
+                batch = list(islice(stream, BATCH))
+                with self._lock, self._transaction():
+                    self._merge(batch)
+                    count += len(batch)
+                    self._note(file, count, finished=len(batch) < BATCH)
+                if len(batch) < BATCH:
+                    return count - begun
+        except sqlite3.Error as error:
+            raise InputError(f"{self.path}: cannot be written: {error}") from error
+
+    def _note(self, file: Path | None, count: int, *, finished: bool) -> None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        if file:
+            stat = file.stat()
+            row = (str(file.resolve()), stat.st_size, stat.st_mtime_ns, count)
+            self._db.execute(
+                "INSERT OR REPLACE INTO imports VALUES (?, ?, ?, ?, ?)",
+                (*row, now if finished else ""),
+            )
+        self._db.execute("INSERT OR REPLACE INTO facts VALUES ('imported', ?)", (now,))
+
+    def _merge(self, batch: Sequence[Advisory]) -> None:
+        newest: dict[str, Advisory] = {}
+        for record in batch:
+            if not _FALLBACK_ID.fullmatch(record.id):
+                known = newest.get(record.id)
+                newest[record.id] = merged(known, record) if known else record
+        known_rows = {row[1]: row for row in self._rows(list(newest))}
+        inserted, replaced = [], []
+        for name, record in newest.items():
+            row = known_rows.get(name)
+            if row is None:
+                inserted.append(_columns(record))
+                continue
+            old = _advisory(row)
+            new = merged(old, record)
+            if new != old:
+                replaced.append((row, _columns(new)))
+        self._write(inserted, replaced)
+        aliases = [(alias, record.id) for record in newest.values() for alias in record.aliases]
+        self._db.executemany("INSERT OR IGNORE INTO aliases VALUES (?, ?)", aliases)
+        if dates := [record.modified[:10] for record in newest.values() if record.modified]:
+            self._db.execute(
+                "INSERT INTO facts VALUES ('newest', ?1) ON CONFLICT (name) DO UPDATE "
+                "SET value=max(value, ?1)",
+                (max(dates),),
+            )
+
+    def _write(
+        self,
+        inserted: Sequence[tuple[str | bytes, ...]],
+        replaced: Sequence[tuple[tuple[str | bytes, ...], tuple[str | bytes, ...]]],
+    ) -> None:
+        last = self._db.execute("SELECT coalesce(max(key), 0) FROM records").fetchone()[0]
+        self._db.executemany(
+            "INSERT INTO records (key, id, state, modified, title, description, products, more) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(last + number, *row) for number, row in enumerate(inserted, 1)],
+        )
+        index = "INSERT INTO texts (rowid, title, description, products) VALUES (?, ?, ?, ?)"
+        self._db.executemany(
+            index, [(last + number, *row[3:6]) for number, row in enumerate(inserted, 1)]
+        )
+        # The index keeps no text, so that it has to be told what it is to forget.
+        changed = [(old, new) for old, new in replaced if old[4:7] != new[3:6]]
+        self._db.executemany(
+            "INSERT INTO texts (texts, rowid, title, description, products) "
+            "VALUES ('delete', ?, ?, ?, ?)",
+            [(old[0], *old[4:7]) for old, _ in changed],
+        )
+        self._db.executemany(
+            "UPDATE records SET id=?, state=?, modified=?, title=?, description=?, products=?, "
+            "more=? WHERE key=?",
+            [(*new, old[0]) for old, new in replaced],
+        )
+        self._db.executemany(index, [(old[0], *new[3:6]) for old, new in changed])
+
+    def _rows(self, ids: Sequence[str]) -> list[tuple[str | bytes, ...]]:
+        return self._db.execute(
+            f"SELECT {_ROW} FROM records WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(ids)),),
+        ).fetchall()
+
+    def get(self, name: str) -> Advisory | None:
+        """Return the advisory of an id, or of whatever has that id as an alias; None without.
+
+        Where several records name it (GitHub's and Go's of one CVE), the newest counts.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        name = canonical_id(name)
+        try:
+            with self._lock:
+                rows = self._rows([name])
+                if not rows:
+                    named = self._db.execute("SELECT id FROM aliases WHERE alias=?", (name,))
+                    rows = self._rows([row[0] for row in named.fetchall()])
+        except sqlite3.Error as error:
+            raise InputError(f"{self.path}: cannot be read: {error}") from error
+        found = [_advisory(row) for row in rows]
+        return max(found, key=lambda record: (record.modified, record.id), default=None)
+
+    def search(self, query: str, limit: int = 10) -> list[Advisory]:
+        """Return the advisories whose texts match all words of a query, the best first.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        words = " ".join(f'"{word}"' for word in _WORD.findall(query)[:32])
+        if not words:
+            return []
+        columns = ", ".join(f"records.{name}" for name in _ROW.split(", "))
+        try:
+            with self._lock:
+                rows = self._db.execute(
+                    f"SELECT {columns} FROM texts JOIN records ON records.key = texts.rowid "
+                    "WHERE texts MATCH ? ORDER BY bm25(texts), records.key LIMIT ?",
+                    (words, limit),
+                ).fetchall()
+        except sqlite3.Error as error:
+            raise InputError(f"{self.path}: cannot be read: {error}") from error
+        return [_advisory(row) for row in rows]
+
+    def info(self) -> StoreInfo:
+        """Return what the store holds and how old it is.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        try:
+            with self._lock:
+                counted = self._db.execute("SELECT state, count(*) FROM records GROUP BY state")
+                states = dict(counted.fetchall())
+                facts = dict(self._db.execute("SELECT name, value FROM facts").fetchall())
+            size = self.path.stat().st_size
+        except (sqlite3.Error, OSError) as error:
+            raise InputError(f"{self.path}: cannot be read: {error}") from error
+        newest, imported = facts.get("newest", ""), facts.get("imported", "")
+        return StoreInfo(self.path, sum(states.values()), states, newest, imported, size)
+
+
+def merged(old: Advisory, new: Advisory) -> Advisory:
+    """Return one record of two with the same id.
+
+    The newer one's text and state count; labels and scores add up, and of those by the same hand
+    the newer record's. A record without a date is newer than another without, and older than any
+    with one.
+    """
+    if old.modified > new.modified:
+        old, new = new, old
+    if not new.description.strip() and new.state == "published":
+        new = replace(new, description=old.description, title=new.title or old.title)
+    hands = {(label.source, label.assigner) for label in new.labels}
+    scorers = {(vector.source, vector.assigner) for vector in new.cvss}
+    return replace(
+        new,
+        labels=(*new.labels, *(x for x in old.labels if (x.source, x.assigner) not in hands)),
+        cvss=(*new.cvss, *(x for x in old.cvss if (x.source, x.assigner) not in scorers)),
+        published=new.published or old.published,
+        references=tuple(dict.fromkeys((*new.references, *old.references))),
+        title=new.title or old.title,
+        aliases=tuple(dict.fromkeys((*new.aliases, *old.aliases))),
+        assigner=new.assigner or old.assigner,
+        affected=tuple(dict.fromkeys((*new.affected, *old.affected))),
+        where="",
+        line=0,
+        columns=(),
+    )
+
+
+def _columns(record: Advisory) -> tuple[str | bytes, ...]:
+    more = _More(
+        list(record.labels),
+        list(record.cvss),
+        record.published,
+        list(record.references),
+        list(record.aliases),
+        record.assigner,
+        list(record.affected),
+    )
+    products = " ".join(dict.fromkeys(name for pair in record.affected for name in pair if name))
+    return (
+        *(record.id, record.state, record.modified, record.title, record.description, products),
+        _ENCODE(more),
+    )
+
+
+def _advisory(row: Sequence[str | bytes]) -> Advisory:
+    _, name, state, modified, title, description, _, blob = row
+    more = _DECODE(blob)  # type: ignore[arg-type]  # the last column holds bytes
+    kept: AdvisoryState = state  # type: ignore[assignment]  # only states are written
+    return Advisory(
+        id=str(name),
+        description=str(description),
+        labels=tuple(more.labels),
+        cvss=tuple(more.cvss),
+        published=more.published,
+        references=tuple(more.references),
+        title=str(title),
+        aliases=tuple(more.aliases),
+        assigner=more.assigner,
+        affected=tuple(more.affected),
+        modified=str(modified),
+        state=kept,
+    )
