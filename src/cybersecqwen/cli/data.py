@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cybersecqwen.cli.common import (
     EXIT_DONE,
     EXIT_SOME_FAILED,
     EXIT_UNUSABLE,
     print_json,
+    printable,
     progress,
     warn,
 )
@@ -17,7 +20,13 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import RecordProblem
 from cybersecqwen.core.text.clean import clean
 
-HELP = "fetch public vulnerability data, or remake the CWE table from MITRE's catalogue"
+if TYPE_CHECKING:
+    from cybersecqwen.sources.advisory_store import StoreInfo
+
+HELP = "fetch public vulnerability data, fill the local store, remake the table of CWE facts"
+
+PROGRESS_STEP = 1000
+"""Records between two words on how far an import is."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +43,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     fetch.add_argument("--base-url", metavar="URL", default="", help="a mirror to fetch from")
     fetch.add_argument("--json", action="store_true", help="print one JSON object")
+    take_in = actions.add_parser(
+        "import", help="take files of advisories, of any format that is read, into the local store"
+    )
+    take_in.add_argument("files", metavar="FILE", type=Path, nargs="+", help="files or folders")
+    take_in.add_argument("--format", metavar="NAME", default="auto", help="as for map (auto)")
+    take_in.add_argument(
+        "--labels-from",
+        choices=("nvd", "cna", "adp", "other"),
+        default="other",
+        help="who assigned the labels of rows that do not say so (other)",
+    )
+    info = actions.add_parser("info", help="what the local store holds, and how old it is")
+    for action in (take_in, info):
+        action.add_argument("--store", metavar="FILE", type=Path, help="the store's file")
+        action.add_argument("--json", action="store_true", help="print one JSON object")
     table = actions.add_parser("cwe-table", help="make the table of CWE facts that ships inside")
     table.add_argument(
         "catalogue", metavar="CATALOGUE", type=Path, help="cwec_*.xml, .xml.zip or MITRE's JSON"
@@ -44,7 +68,80 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked."""
-    return _fetch(arguments) if arguments.action == "fetch" else _cwe_table(arguments)
+    actions = {"fetch": _fetch, "import": _import, "info": _info, "cwe-table": _cwe_table}
+    return actions[arguments.action](arguments)
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.apps.store import import_files
+
+    last = 0
+
+    def told(count: int) -> None:
+        nonlocal last
+        if sys.stderr.isatty() and count - last >= PROGRESS_STEP:
+            last = count
+            sys.stderr.write(f"\r{count:,} records")
+            sys.stderr.flush()
+
+    summary = import_files(
+        arguments.files,
+        store=arguments.store,
+        format=arguments.format,
+        labels_from=arguments.labels_from,
+        progress=told,
+    )
+    if last:
+        sys.stderr.write("\r\x1b[K")
+    for problem in summary.problems:
+        warn(printable(str(problem)))
+    if arguments.json:
+        print_json(
+            {
+                "records": summary.records,
+                "failed": summary.failed,
+                "files": summary.files,
+                "unchanged": summary.unchanged,
+                "problems": [problem.row() for problem in summary.problems],
+                "store": _store_row(summary.store),
+            }
+        )
+    else:
+        more = f", {summary.failed:,} could not be read" if summary.failed else ""
+        same = f", {summary.unchanged:,} files unchanged" if summary.unchanged else ""
+        print(f"{summary.records:,} records taken in{same}{more}")
+        print(_store_line(summary.store))
+    return EXIT_SOME_FAILED if summary.failed else EXIT_DONE
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.core.paths import advisory_store_file
+    from cybersecqwen.sources.advisory_store import AdvisoryStore
+
+    store = AdvisoryStore(arguments.store or advisory_store_file())
+    found = store.info()
+    store.close()
+    if arguments.json:
+        print_json(_store_row(found))
+    else:
+        print(_store_line(found))
+    return EXIT_DONE
+
+
+def _store_row(found: StoreInfo) -> dict[str, object]:
+    return {
+        "path": str(found.path),
+        "records": found.records,
+        "states": found.states,
+        "newest": found.newest,
+        "imported": found.imported,
+        "bytes": found.size,
+    }
+
+
+def _store_line(found: StoreInfo) -> str:
+    states = ", ".join(f"{count:,} {state}" for state, count in sorted(found.states.items()))
+    return f"{found.path}: {found.records:,} ids ({states}); {found.age}"
 
 
 def _fetch(arguments: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -118,6 +118,7 @@ class AdvisoryStore:
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path = path
         self._lock = threading.Lock()
+        self._writable = create
         if not create and not path.is_file():
             raise InputError(f"{path}: no local store; fill one: data fetch nvd, data import FILE")
         try:
@@ -151,8 +152,11 @@ class AdvisoryStore:
             )
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, without files beside it where nobody else reads it."""
         with self._lock:
+            if self._writable:
+                with suppress(sqlite3.OperationalError):
+                    self._db.execute("PRAGMA journal_mode=DELETE")
             self._db.close()
 
     @contextmanager
