@@ -91,7 +91,7 @@ def test_without_a_knowledge_base_the_way_to_one_is_shown(
         (["ask", " "], "empty"),
         (["ask", "Which?", "--choices", "one"], "2 to 10"),
         (["ask", "Which?", "--option", "threads=2"], "--option goes with --model"),
-        (["ask", "Which?", "--model", "nothing"], "no model SPEC"),
+        (["ask", "Which?", "--model", "nothing"], "no model SPEC of a language model"),
     ],
 )
 def test_what_cannot_be_asked_exits_with_2(

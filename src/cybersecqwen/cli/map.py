@@ -22,6 +22,7 @@ from cybersecqwen.cli.common import (
     warn,
 )
 from cybersecqwen.core.errors import CyberSecQwenError, InputError
+from cybersecqwen.core.model_spec import ModelSpec
 from cybersecqwen.core.records import Labeller, RecordProblem
 from cybersecqwen.core.text.clean import clean
 
@@ -172,7 +173,7 @@ def _check(arguments: argparse.Namespace) -> None:
 def _check_language_model(arguments: argparse.Namespace) -> None:
     listed = arguments.shortlist is not None or arguments.shortlist_weight is not None
     asked = listed or arguments.explain or arguments.option
-    if asked and not _is_language_model(arguments.model):
+    if asked and not ModelSpec.parse(arguments.model).is_language_model:
         raise InputError(
             "--shortlist, --shortlist-weight, --explain and --option go with a language model: "
             "--model hf:..., gguf:..."
@@ -181,14 +182,10 @@ def _check_language_model(arguments: argparse.Namespace) -> None:
         raise InputError(f"{_format(arguments)} has no place for --explain; write jsonl or a table")
 
 
-def _is_language_model(spec: str) -> bool:
-    return spec.startswith(("hf:", "gguf:", "openai:", "mock:"))
-
-
 def _open_model(arguments: argparse.Namespace) -> CweClassifier:
     from cybersecqwen.specialists import CweMapper
 
-    if not _is_language_model(arguments.model):
+    if not ModelSpec.parse(arguments.model).is_language_model:
         return CweMapper.load(arguments.model)
     from cybersecqwen.llm import open_backend
     from cybersecqwen.llm.rerank import SHORTLIST, SHORTLIST_WEIGHT, LlmReranker

@@ -8,6 +8,7 @@ from typing import Any
 
 from cybersecqwen.core.errors import InputError, require_extra
 from cybersecqwen.core.interfaces import Backend
+from cybersecqwen.core.model_spec import ModelSpec
 
 # Scheme -> module, class and the optional packages it needs. Imported only when asked for.
 _BACKENDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -16,9 +17,6 @@ _BACKENDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "openai": ("openai_http", "OpenAiBackend", ("httpx",)),
     "mock": ("mock", "MockBackend", ()),
 }
-
-SCHEMES = tuple(_BACKENDS)
-"""What a SPEC may begin with."""
 
 
 def open_backend(spec: str, **options: Any) -> Backend:
@@ -34,16 +32,16 @@ def open_backend(spec: str, **options: Any) -> Backend:
         MissingExtraError: The backend needs an optional package that is not installed.
         ModelError: The model cannot be loaded.
     """
-    scheme, colon, target = spec.partition(":")
-    if not colon or not target or scheme not in _BACKENDS:
-        known = ", ".join(f"{name}:" for name in SCHEMES)
-        raise InputError(f"{spec!r} is no model SPEC; it must begin with one of {known}")
-    module, name, needs = _BACKENDS[scheme]
+    parsed = ModelSpec.parse(spec)
+    if not parsed.is_language_model:
+        known = ", ".join(f"{name}:" for name in _BACKENDS)
+        raise InputError(f"{spec!r} is no model SPEC of a language model; those begin with {known}")
+    module, name, needs = _BACKENDS[parsed.scheme]
     require_extra("llm", *needs)
     factory = getattr(importlib.import_module(f"cybersecqwen.llm.backends.{module}"), name)
     try:
-        inspect.signature(factory).bind(target, **options)
+        inspect.signature(factory).bind(parsed.target, **options)
     except TypeError as error:
         raise InputError(f"{spec}: {error}") from error
-    backend: Backend = factory(target, **options)
+    backend: Backend = factory(parsed.target, **options)
     return backend

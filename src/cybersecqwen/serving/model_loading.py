@@ -12,6 +12,7 @@ import msgspec
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.files import digest_of
 from cybersecqwen.core.interfaces import Backend
+from cybersecqwen.core.model_spec import ModelSpec
 from cybersecqwen.llm import open_backend
 from cybersecqwen.serving.settings import ServeSettings, is_loopback
 from cybersecqwen.specialists import CweMapper
@@ -44,19 +45,20 @@ def open_language_model(settings: ServeSettings) -> Backend | None:
         ModelError: It cannot be loaded.
     """
     spec = settings.model
-    scheme, _, target = spec.partition(":")
-    if spec == "embedded":
+    parsed = ModelSpec.parse(spec)
+    target = parsed.target
+    if parsed.is_shipped:
         return None
-    if scheme == "gguf":
+    if parsed.scheme == "gguf":
         _require(spec, digest_of(_existing(Path(target), spec)), settings.model_sha256, "model")
         return open_backend(spec, context=settings.context, parallel=settings.parallel)
-    if scheme == "hf":
+    if parsed.scheme == "hf":
         folder = _existing(Path(target), spec)
         if folder.is_dir():
             _refuse_pickles(folder)
         _require(spec, digest_of(folder), settings.model_sha256, "model")
         return open_backend(spec, local=True)
-    if scheme == "openai" and not is_loopback(urlsplit(target).hostname or ""):
+    if parsed.scheme == "openai" and not is_loopback(urlsplit(target).hostname or ""):
         log.warning("%s is another machine: prompts are sent there", target.partition("#")[0])
     return open_backend(spec)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from cybersecqwen.core.model_spec import ModelSpec
 
 EMBEDDED = "cybersecqwen-embedded"
 """The specialist and the knowledge base, without a language model."""
@@ -10,8 +10,4 @@ EMBEDDED = "cybersecqwen-embedded"
 
 def model_name(spec: str) -> str:
     """Return a language model's public name: a file's or folder's own, or the upstream's."""
-    scheme, _, target = spec.partition(":")
-    if scheme == "openai":
-        return target.partition("#")[2]
-    path = PurePath(target)
-    return path.stem if scheme in {"gguf", "mock"} else path.name
+    return ModelSpec.parse(spec).public_name

@@ -14,6 +14,7 @@ import httpx
 from cybersecqwen.apps.outputs.rows import RowMaker
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.interfaces import Backend
+from cybersecqwen.core.model_spec import ModelSpec
 from cybersecqwen.core.paths import knowledge_folder
 from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
 from cybersecqwen.knowledge.search import KnowledgeBase
@@ -94,7 +95,8 @@ class Service:
         self.lookups = BoundedExecutor("searches", 2, limits.queue)
         self.started = int(time.time())
         self.count_tokens: Callable[[int | None], None] = lambda _: None
-        passed_on = self.backend is not None and self.backend.name.startswith("openai:")
+        spec = ModelSpec.parse(self.backend.name if self.backend else None)
+        passed_on = spec.scheme == "openai"
         self.upstream = Upstream(self.backend, limits.answer_seconds) if passed_on else None  # type: ignore[arg-type]
 
     def book(self) -> KnowledgeBase:

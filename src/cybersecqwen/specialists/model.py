@@ -17,6 +17,7 @@ from cybersecqwen.core.model_folder import (
     TOKENIZER_FILE,
     SpecialistConfig,
 )
+from cybersecqwen.core.model_spec import ModelSpec
 
 
 class _Version(msgspec.Struct):
@@ -59,14 +60,12 @@ def resolve_folder(model: str | Path | None) -> Path:
     Raises:
         InputError: It names another kind of model.
     """
-    if model is None or model == "embedded":
-        return shipped_folder()
-    scheme, colon, _ = str(model).partition(":")
-    if colon and scheme in {"hf", "gguf", "openai", "mock"}:
+    spec = ModelSpec.parse(model)
+    if spec.scheme != "embedded":
         raise InputError(
             f"{model}: no embedded specialist; give 'embedded' or the path of a model folder"
         )
-    return Path(model)
+    return Path(spec.target) if spec.target else shipped_folder()
 
 
 def read_config(path: Path) -> tuple[SpecialistConfig, str]:
