@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from cybersecqwen.core.errors import InputError
+
+if TYPE_CHECKING:
+    from cybersecqwen.apps.progress import JobProgress
 
 EXIT_DONE = 0
 EXIT_SOME_FAILED = 1
@@ -81,3 +84,40 @@ def progress(items: Iterable[ItemT], what: str) -> Iterator[ItemT]:
             rate = count / (now - start)
             print(f"\r{count:,} {what}, {rate:,.0f}/s ", end="", file=sys.stderr, flush=True)
     print(f"\r{count:,} {what} in {time.monotonic() - start:,.1f} s", file=sys.stderr)
+
+
+def show_progress() -> Callable[[JobProgress], None]:
+    """Return what shows a job's progress on standard error, if that is a terminal: each stage on
+    a line, what is counted with its share and the time left.
+    """
+    if not sys.stderr.isatty():
+        return lambda progress: None
+    stage, start, shown = "", 0.0, 0.0
+
+    def show(progress: JobProgress) -> None:
+        nonlocal stage, start, shown
+        now = time.monotonic()
+        if progress.stage != stage:
+            stage, start, shown = progress.stage, now, 0.0
+            if progress.total is None and not progress.done:
+                warn(stage)
+                return
+        last = progress.done == progress.total
+        if now - shown < 0.2 and not last:
+            return
+        shown = now
+        text = f"{stage}: {progress.done:,}"
+        if progress.total:
+            text += f" of {progress.total:,}, {progress.done / progress.total:.0%}"
+            if progress.done and not last:
+                left = (now - start) * (progress.total / progress.done - 1)
+                text += f", {_duration(left)} left"
+        print(f"\r{text}\x1b[K", end="\n" if last else "", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, warn
+from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, show_progress, warn
 
 if TYPE_CHECKING:
-    from cybersecqwen.core.records import Catalogue, Entry, Passage
-    from cybersecqwen.corpus.chat.recipe import ChatRecipe
+    from cybersecqwen.apps.corpus import CorpusBuild
     from cybersecqwen.corpus.cleaning.check import CheckReport
     from cybersecqwen.corpus.cleaning.decontaminate import Overlap
+    from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 
 HELP = "build training files from raw records, report on them, prove them free of benchmarks"
-
-DATA_VARIABLE = "CYBERSECQWEN_DATA"
-
-_PROBLEMS_SHOWN = 20
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         metavar="DIR",
-        help=f"folder that the recipe's paths are in (default: ${DATA_VARIABLE}, "
+        help="folder that the recipe's paths are in (default: $CYBERSECQWEN_DATA, "
         "else the recipe's own folder)",
     )
     build.add_argument(
@@ -83,115 +76,59 @@ def run(arguments: argparse.Namespace) -> int:
     return commands[arguments.command](arguments)
 
 
-def _build(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.core.errors import InputError
-    from cybersecqwen.corpus.chat.recipe import ChatRecipe, load_corpus_recipe
-    from cybersecqwen.corpus.records.build import REMOVED, build_corpus
+def _quiz(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.core.config import load_recipe
+    from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 
-    recipe = load_corpus_recipe(arguments.recipe)
-    given = arguments.data or os.environ.get(DATA_VARIABLE) or arguments.recipe.parent
-    if isinstance(recipe, ChatRecipe):
-        return _build_chat(arguments, recipe, Path(given))
-    if arguments.teacher:
-        raise InputError(f"{arguments.recipe}: --teacher is for recipes of kind chat")
-    report = build_corpus(recipe, Path(given), arguments.out, _stage)
+    return _build(arguments, load_recipe(arguments.recipe, QuizRecipe))
+
+
+def _build(arguments: argparse.Namespace, quiz: QuizRecipe | None = None) -> int:
+    from cybersecqwen.apps.corpus import build_corpus, data_folder
+
+    built = build_corpus(
+        quiz or arguments.recipe,
+        arguments.out,
+        data=arguments.data or data_folder(arguments.recipe),
+        teacher=getattr(arguments, "teacher", None),
+        on_progress=show_progress(),
+    )
     if arguments.json:
-        print_json(report)
+        print_json(built.report)
     else:
-        for name, part in report.parts.items():
-            print(f"{name:<12}{part.rows:>10,} rows")
-        print(f"{'removed':<12}{sum(report.removed.values()):>10,} records")
-        print(f"{arguments.out}: report.md has the numbers, {REMOVED} the evidence")
-    return _exit_code(report.removed, arguments.out)
+        _print_build(built)
+    for problem in built.problems:
+        warn(problem)
+    if built.unreadable > len(built.problems):
+        rest = built.unreadable - len(built.problems)
+        warn(f"and {rest:,} more: {built.folder / 'removed.jsonl'}")
+    return EXIT_SOME_FAILED if built.unreadable else EXIT_DONE
 
 
-def _build_chat(arguments: argparse.Namespace, recipe: ChatRecipe, data: Path) -> int:
-    from cybersecqwen.core.passages import merge_entries, passages_of
-    from cybersecqwen.corpus.chat.build import build_chat
+def _print_build(built: CorpusBuild) -> None:
+    from cybersecqwen.corpus.chat.report import ChatReport
+    from cybersecqwen.corpus.quiz.report import QuizReport
 
-    def cut(catalogues: Iterable[Catalogue]) -> tuple[Mapping[str, Entry], Iterable[Passage]]:
-        entries = merge_entries(catalogues)
-        return entries, passages_of(entries)
-
-    teacher = None
-    if arguments.teacher:
-        from cybersecqwen.llm import open_backend
-
-        teacher = open_backend(arguments.teacher)
-    report = build_chat(recipe, data, arguments.out, cut, _stage, teacher)
-    if arguments.json:
-        print_json(report)
-    else:
+    report = built.report
+    if isinstance(report, ChatReport):
         for name, rows in report.rows.items():
             print(f"{name:<12}{rows:>10,} rows")
         print(f"{'tokens':<12}{sum(report.tokens.values()):>10,} in train, estimated")
         for outcome, count in report.phrasing.items():
             print(f"{outcome:<12}{count:>10,} answers put to the teacher")
-        print(f"{arguments.out}: report.md has the numbers and samples of each kind")
-    return _exit_code(report.removed, arguments.out)
-
-
-def _exit_code(removed: Mapping[str, int], out: Path) -> int:
-    """Name what could not be read, if anything could not."""
-    from cybersecqwen.corpus.records.build import REMOVED
-
-    unreadable = removed.get("unreadable", 0)
-    if not unreadable:
-        return EXIT_DONE
-    _name_unreadable(out / REMOVED, unreadable)
-    return EXIT_SOME_FAILED
-
-
-def _quiz(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.core.config import load_recipe
-    from cybersecqwen.core.passages import merge_entries, passages_of
-    from cybersecqwen.corpus.quiz.build import build_quiz
-    from cybersecqwen.corpus.quiz.catalogue_links import CatalogueLinks
-    from cybersecqwen.corpus.quiz.generate import Origin
-    from cybersecqwen.corpus.quiz.recipe import QuizRecipe
-    from cybersecqwen.sources.catalogues.catalogue import read_catalogue
-
-    recipe = load_recipe(arguments.recipe, QuizRecipe)
-    data = Path(arguments.data or os.environ.get(DATA_VARIABLE) or arguments.recipe.parent)
-    catalogues = [read_catalogue(data / source) for source in recipe.sources]
-    origins = {
-        entry.id: Origin(catalogue.name, catalogue.version)
-        for catalogue in reversed(catalogues)
-        for entry in catalogue.entries
-    }
-    # The passages are those that the knowledge base has, so that their ids can be cited.
-    entries = merge_entries(catalogues)
-    library = CatalogueLinks(entries, passages_of(entries))
-    report = build_quiz(recipe, library, origins, data, arguments.out, _stage)
-    if arguments.json:
-        print_json(report)
-    else:
-        for name, part in report.parts.items():
-            print(f"{name:<12}{part.rows:>10,} questions about {part.pages:,} pages")
+        print(f"{built.folder}: report.md has the numbers and samples of each kind")
+        return
+    if isinstance(report, QuizReport):
+        for name, questions in report.parts.items():
+            print(f"{name:<12}{questions.rows:>10,} questions about {questions.pages:,} pages")
         removed = sum(sum(kinds.values()) for kinds in report.removed.values())
         print(f"{'removed':<12}{removed:>10,} of {report.drafted:,}")
-        print(f"{arguments.out}: report.md has the numbers")
-    problems = [problem for catalogue in catalogues for problem in catalogue.problems]
-    for problem in problems[:_PROBLEMS_SHOWN]:
-        warn(str(problem))
-    return EXIT_SOME_FAILED if problems else EXIT_DONE
-
-
-def _stage(stage: str) -> None:
-    if sys.stderr.isatty():
-        warn(stage)
-
-
-def _name_unreadable(path: Path, count: int) -> None:
-    from cybersecqwen.core.jsonl import read_rows
-    from cybersecqwen.corpus.records.rows import Removal
-
-    found = read_rows(path, Removal, "no removal of a corpus build")
-    removals = (removal for _, removal in found if removal.stage == "unreadable")
-    for removal, _ in zip(removals, range(_PROBLEMS_SHOWN), strict=False):
-        warn(f"{removal.reason} ({removal.id})" if removal.id else removal.reason)
-    if count > _PROBLEMS_SHOWN:
-        warn(f"and {count - _PROBLEMS_SHOWN:,} more: {path}")
+        print(f"{built.folder}: report.md has the numbers")
+        return
+    for name, part in report.parts.items():
+        print(f"{name:<12}{part.rows:>10,} rows")
+    print(f"{'removed':<12}{sum(report.removed.values()):>10,} records")
+    print(f"{built.folder}: report.md has the numbers, removed.jsonl the evidence")
 
 
 def _report(arguments: argparse.Namespace) -> int:
@@ -206,8 +143,8 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.apps.corpus import check
     from cybersecqwen.core.errors import InputError
-    from cybersecqwen.corpus.cleaning.check import check_corpus
     from cybersecqwen.corpus.records.recipe import NearDuplicate
 
     shares = (arguments.containment, arguments.cosine)
@@ -216,7 +153,7 @@ def _check(arguments: argparse.Namespace) -> int:
     limits = NearDuplicate(
         ngram=arguments.ngram, containment=arguments.containment, cosine=arguments.cosine
     )
-    report = check_corpus(arguments.path, arguments.against, limits)
+    report = check(arguments.path, arguments.against, limits)
     if arguments.json:
         print_json(report)
     else:

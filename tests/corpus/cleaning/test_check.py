@@ -8,7 +8,7 @@ import pytest
 from cybersecqwen.core.config import load_recipe
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.corpus.cleaning.check import check_corpus
-from cybersecqwen.corpus.records.build import build_corpus
+from cybersecqwen.corpus.records.build import build_records
 from cybersecqwen.corpus.records.recipe import CorpusRecipe
 from small_corpus import BENCHMARK_TEXT, TEXTS, write_small
 
@@ -26,7 +26,7 @@ def _write(path: Path, *rows: dict) -> Path:
 
 def test_a_built_corpus_is_clean_and_one_more_row_is_seen(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    build_corpus(load_recipe(data / "small.yaml", CorpusRecipe), data, out)
+    build_records(load_recipe(data / "small.yaml", CorpusRecipe), data, out)
     report = check_corpus(out, [data / "bench.tsv"])
     assert (report.clean, report.rows, report.overlapping_rows) == (True, 6, 0)
     with (out / "unlabelled.jsonl").open("a") as stream:

@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from cybersecqwen.core.config import load_recipe
-from cybersecqwen.core.passages import passages_of
-from cybersecqwen.core.records import Entry, Section
+from cybersecqwen.core.records import Catalogue, Entry, Section
 from cybersecqwen.core.rows import QuizRow
 from cybersecqwen.core.text.clean import normalised
+from cybersecqwen.corpus.catalogue_graph import CatalogueGraph, CatalogueLibrary
 from cybersecqwen.corpus.quiz.build import build_quiz
-from cybersecqwen.corpus.quiz.catalogue_links import CatalogueLinks
-from cybersecqwen.corpus.quiz.generate import Origin, ask
+from cybersecqwen.corpus.quiz.generate import ask
 from cybersecqwen.corpus.quiz.kinds import CLAUSES, HALVES, LINKS, STATEMENTS, VALUES
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 from cybersecqwen.corpus.quiz.rows import QuizTally
@@ -74,24 +73,25 @@ def _entries() -> dict[str, Entry]:
 
 
 @pytest.fixture(scope="module")
-def library() -> CatalogueLinks:
-    entries = _entries()
-    return CatalogueLinks(entries, passages_of(entries))
+def library() -> CatalogueLibrary:
+    entries = tuple(_entries().values())
+    return CatalogueLibrary.of([Catalogue("town", "7", "2026-01-01", "", entries)])
 
 
 @pytest.fixture(scope="module")
-def rows(library: CatalogueLinks) -> list[QuizRow]:
-    return ask(library, _origins(), QuizRecipe(name="q", sources=("x",)), QuizTally())
+def graph(library: CatalogueLibrary) -> CatalogueGraph:
+    return CatalogueGraph(library.entries, library.passages)
 
 
-def _origins() -> dict[str, Origin]:
-    return dict.fromkeys(_entries(), Origin("town", "7"))
+@pytest.fixture(scope="module")
+def rows(library: CatalogueLibrary, graph: CatalogueGraph) -> list[QuizRow]:
+    return ask(graph, library, QuizRecipe(name="q", sources=("x",)), QuizTally())
 
 
 def test_questions_have_distinct_options_and_a_passage_that_can_be_cited(
-    rows: list[QuizRow], library: CatalogueLinks
+    rows: list[QuizRow], library: CatalogueLibrary, graph: CatalogueGraph
 ) -> None:
-    cited = {p.id: p.text for p in passages_of(_entries())}
+    cited = {p.id: p.text for p in library.passages}
     assert len(rows) > 40
     assert len({row.id for row in rows}) == len(rows)
     for row in rows:
@@ -114,10 +114,11 @@ def test_no_wrong_option_is_linked_too(rows: list[QuizRow]) -> None:
 
 
 def test_a_question_for_the_exception_has_right_the_one_that_is_not_listed(
-    library: CatalogueLinks,
+    library: CatalogueLibrary,
+    graph: CatalogueGraph,
 ) -> None:
     recipes = [QuizRecipe(name="q", sources=("x",), seed=seed) for seed in range(6)]
-    rows = [row for recipe in recipes for row in ask(library, _origins(), recipe, QuizTally())]
+    rows = [row for recipe in recipes for row in ask(graph, library, recipe, QuizTally())]
     asked = [row for row in rows if row.kind == "technique-platform-not"]
     assert asked
     for row in asked:
@@ -128,12 +129,12 @@ def test_a_question_for_the_exception_has_right_the_one_that_is_not_listed(
 
 
 def test_the_same_recipe_makes_the_same_questions_and_letters_are_balanced(
-    library: CatalogueLinks, rows: list[QuizRow]
+    library: CatalogueLibrary, graph: CatalogueGraph, rows: list[QuizRow]
 ) -> None:
     recipe = QuizRecipe(name="q", sources=("x",))
-    assert ask(library, _origins(), recipe, QuizTally()) == rows
+    assert ask(graph, library, recipe, QuizTally()) == rows
     other = QuizRecipe(name="q", sources=("x",), seed=7)
-    assert ask(library, _origins(), other, QuizTally()) != rows
+    assert ask(graph, library, other, QuizTally()) != rows
     counts = Counter(row.answer for row in rows if len(row.choices) == 4)
     assert max(counts.values()) - min(counts.values()) <= len({row.kind for row in rows})
 
@@ -149,7 +150,7 @@ def test_every_kind_can_be_worded_in_every_family() -> None:
 
 
 def test_a_build_takes_out_benchmark_questions_and_holds_whole_pages_out(
-    library: CatalogueLinks, rows: list[QuizRow], tmp_path: Path
+    library: CatalogueLibrary, graph: CatalogueGraph, rows: list[QuizRow], tmp_path: Path
 ) -> None:
     data = tmp_path / "data"
     data.mkdir()
@@ -160,7 +161,7 @@ def test_a_build_takes_out_benchmark_questions_and_holds_whole_pages_out(
         f"https://example.org\t{stolen.question}\t{stolen.right}\tother\tA\n"
     )
     recipe = QuizRecipe(name="q", sources=("x",), benchmarks=("bench.tsv",), validation_every=2)
-    report = build_quiz(recipe, library, _origins(), data, tmp_path / "out")
+    report = build_quiz(recipe, library, data, tmp_path / "out")
     parts = {
         name: [json.loads(line) for line in (tmp_path / "out" / f"{name}.jsonl").open()]
         for name in ("train", "validation")

@@ -14,7 +14,7 @@ import pytest
 import cybersecqwen
 from cybersecqwen.core.config import load_recipe
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.corpus.records.build import build_corpus
+from cybersecqwen.corpus.records.build import build_records
 from cybersecqwen.corpus.records.recipe import CorpusRecipe
 from small_corpus import BENCHMARK_TEXT, TEXTS, write_small
 
@@ -35,7 +35,7 @@ def _build(folder: Path, out: Path, **changes: str) -> Path:
     for old, new in changes.items():
         text = text.replace(old, new)
     path.write_text(text)
-    build_corpus(load_recipe(path, CorpusRecipe), folder, out)
+    build_records(load_recipe(path, CorpusRecipe), folder, out)
     return out
 
 
@@ -140,7 +140,7 @@ def test_a_folder_of_files_is_a_source_and_every_file_of_it_an_input(tmp_path: P
     (data / "nvd.jsonl").rename(data / "feeds" / "nvd.jsonl")
     recipe = data / "small.yaml"
     recipe.write_text(recipe.read_text().replace("path: nvd.jsonl", "path: feeds"))
-    build_corpus(load_recipe(recipe, CorpusRecipe), data, tmp_path / "out")
+    build_records(load_recipe(recipe, CorpusRecipe), data, tmp_path / "out")
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert sorted(manifest["inputs"]) == ["bench.tsv", "cna.jsonl", "feeds/nvd.jsonl"]
     assert len(_lines(tmp_path / "out" / "train.jsonl")) == 3
@@ -160,7 +160,7 @@ def test_a_missing_source_is_named_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "data" / "cna.jsonl").unlink()
     recipe = load_recipe(tmp_path / "data" / "small.yaml", CorpusRecipe)
     with pytest.raises(InputError, match=r"cna\.jsonl"):
-        build_corpus(recipe, tmp_path / "data", tmp_path / "out")
+        build_records(recipe, tmp_path / "data", tmp_path / "out")
     assert [f.name for f in tmp_path.iterdir()] == ["data"]
 
 
@@ -185,10 +185,10 @@ def _command(recipe: Path, out: Path) -> list[str]:
     code = (
         "import sys; from pathlib import Path\n"
         "from cybersecqwen.core.config import load_recipe\n"
-        "from cybersecqwen.corpus.records.build import build_corpus\n"
+        "from cybersecqwen.corpus.records.build import build_records\n"
         "from cybersecqwen.corpus.records.recipe import CorpusRecipe\n"
         "recipe, out = map(Path, sys.argv[1:])\n"
-        "build_corpus(load_recipe(recipe, CorpusRecipe), recipe.parent, out)\n"
+        "build_records(load_recipe(recipe, CorpusRecipe), recipe.parent, out)\n"
     )
     return [sys.executable, "-c", code, str(recipe), str(out)]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from browsing import HEAP, VAGUE, map_text
 from cybersecqwen.core.records import Advisory, CweLabel
-from cybersecqwen.corpus.records.build import build_corpus
+from cybersecqwen.corpus.records.build import build_records
 from cybersecqwen.corpus.records.recipe import CorpusRecipe, Source
 from cybersecqwen.sources import read_advisories
 
@@ -61,7 +61,7 @@ def test_an_export_is_read_and_built_into_a_corpus(page, tmp_path: Path) -> None
     row = json.loads(path.read_text("utf-8").splitlines()[1])
     assert row["predicted"]["nvd"]["cwe"] == "CWE-787"
     recipe = CorpusRecipe("corrections", (Source(path.name, "jsonl"),))
-    report = build_corpus(recipe, tmp_path, tmp_path / "corpus")
+    report = build_records(recipe, tmp_path, tmp_path / "corpus")
     assert report is not None
     rows = (tmp_path / "corpus" / "train.jsonl").read_text("utf-8")
     assert "CVE-2024-33333" in rows

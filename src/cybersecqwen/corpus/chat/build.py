@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +14,11 @@ from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.files import sha256_file, write_json, write_text
 from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.core.jsonl import write_rows
-from cybersecqwen.core.records import Advisory, Catalogue, CvssVector, Entry, Passage
+from cybersecqwen.core.records import Advisory, CvssVector
 from cybersecqwen.core.rows import ChatRow, CorpusRow
 from cybersecqwen.core.taxonomy import shipped_taxonomy
+from cybersecqwen.corpus.catalogue_graph import CatalogueLibrary
 from cybersecqwen.corpus.chat import report as reporting
-from cybersecqwen.corpus.chat.catalogue_graph import CatalogueGraph, ConfusionNeighbours
 from cybersecqwen.corpus.chat.draft import DraftExample, GenerationContext
 from cybersecqwen.corpus.chat.from_quiz import quiz_drafts
 from cybersecqwen.corpus.chat.generate import ExampleGenerator, main_label
@@ -29,15 +29,11 @@ from cybersecqwen.corpus.chat.recipe import ChatRecipe, Statements
 from cybersecqwen.corpus.chat.report import PAGE, REPORT, ChatReport
 from cybersecqwen.corpus.chat.sampling import fraction
 from cybersecqwen.corpus.chat.validate import Verifier
+from cybersecqwen.corpus.chat.weakness_graph import ConfusionNeighbours, WeaknessGraph
 from cybersecqwen.corpus.cleaning.check import check_corpus
 from cybersecqwen.corpus.cleaning.pipeline import Observer, hash_inputs, prepare
 from cybersecqwen.corpus.cleaning.split import Parts
 from cybersecqwen.corpus.records.build import MANIFEST, REMOVED
-from cybersecqwen.sources.catalogues.cwe_text import read_cwe_text
-from cybersecqwen.sources.catalogues.stix import read_stix
-
-Cutter = Callable[[Iterable[Catalogue]], tuple[Mapping[str, Entry], Iterable[Passage]]]
-"""Merges catalogues and cuts them into passages, as the knowledge base does."""
 
 _LEARNT_FROM = 60_000
 _EXPLAINING = frozenset({"description", "term", "consequence", "mitigation", "prerequisite"})
@@ -64,15 +60,6 @@ class ChatManifest(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class _Library:
-    """Knowledge sources, their entries and the passages these were cut into."""
-
-    catalogues: list[Catalogue]
-    entries: Mapping[str, Entry]
-    passages: list[Passage]
-
-
-@dataclass(frozen=True, slots=True)
 class _Made:
     """The drafts of the two files, and what phrasing came to."""
 
@@ -85,7 +72,6 @@ def build_chat(
     recipe: ChatRecipe,
     data: Path,
     out: Path,
-    cut: Cutter,
     observe: Observer = lambda stage: None,
     teacher: Backend | None = None,
 ) -> ChatReport:
@@ -100,7 +86,6 @@ def build_chat(
         recipe: What to build.
         data: Folder that the recipe's paths are relative to.
         out: Folder to make; an earlier corpus there is replaced.
-        cut: Makes passages with the knowledge base's citation ids.
         observe: Told of each stage.
         teacher: Puts answers into other words.
 
@@ -117,14 +102,14 @@ def build_chat(
         vectors: dict[str, tuple[CvssVector, ...]] = {}
         work, parts = prepare(recipe, data, observe, lambda record: _note(record, vectors))
         observe("reading the catalogues and learning which words point to which weakness")
-        library = _read_library(recipe, data, cut)
-        shelf = _shelve(recipe, library, parts)
+        library = CatalogueLibrary.read(data / path for path in knowledge)
+        context = _context(recipe, library, parts)
         rows = recipe.mapping.rows + recipe.analyst.rows + recipe.validation
         rows += recipe.quiz.rows if recipe.quiz else 0
         rows += recipe.statements.rows if recipe.statements else 0
         verifier = Verifier(recipe.limits, shipped_taxonomy(), rows)
-        asker = ExampleGenerator(recipe, shelf, vectors, verifier, benchmarks)
-        made = _make(recipe, parts, library, asker, observe)
+        generator = ExampleGenerator(recipe, context, vectors, verifier, benchmarks)
+        made = _make(recipe, parts, library, generator, observe)
         if teacher:
             observe(f"asking {teacher.name} to phrase {len(made.train):,} answers")
             made = _phrased(made, recipe, teacher, verifier, journal)
@@ -135,7 +120,7 @@ def build_chat(
             )
         write_rows(part / REMOVED, work.removed)
         after = check_corpus(part, benchmarks, recipe.near_duplicate) if made.train else None
-        report = reporting.describe(recipe, work, asker, made.train, made.validation, after)
+        report = reporting.describe(recipe, work, generator, made.train, made.validation, after)
         report = msgspec.structs.replace(report, phrasing=dict(made.phrasing))
         write_json(part / REPORT, report)
         write_text(part / PAGE, reporting.render_markdown(report))
@@ -150,21 +135,14 @@ def _note(record: Advisory, vectors: dict[str, tuple[CvssVector, ...]]) -> None:
         vectors[name] = vectors.get(name, ()) + record.cvss
 
 
-def _read_library(recipe: ChatRecipe, data: Path, cut: Cutter) -> _Library:
-    catalogues = [read_cwe_text(data / recipe.knowledge.cwe)]
-    catalogues += [read_stix(data / path) for path in recipe.knowledge.stix]
-    entries, passages = cut(catalogues)
-    return _Library(catalogues, entries, list(passages))
-
-
-def _shelve(recipe: ChatRecipe, library: _Library, parts: Parts) -> GenerationContext:
+def _context(recipe: ChatRecipe, library: CatalogueLibrary, parts: Parts) -> GenerationContext:
     entries, held = library.entries, library.passages
-    books = CatalogueGraph(entries, held, shipped_taxonomy())
+    graph = WeaknessGraph(entries, held, shipped_taxonomy())
     explaining = (
         p.text for p in held if p.kind in _EXPLAINING and p.id.startswith(("CWE", "CAPEC"))
     )
-    weaknesses = [e.id for e in books.entries.values() if e.kind == "weakness"]
-    telling = telling_words({cwe: books.telling_text(cwe) for cwe in weaknesses})
+    weaknesses = [e.id for e in graph.entries.values() if e.kind == "weakness"]
+    telling = telling_words({cwe: graph.telling_text(cwe) for cwe in weaknesses})
     evidence = KeyphraseModel(vocabulary(explaining), telling)
     labelled = sorted(parts.train, key=lambda row: fraction(f"{recipe.seed} learn {row.id}"))
     evidence.learn([(row.text, main_label(row)) for row in labelled[:_LEARNT_FROM]])
@@ -174,35 +152,39 @@ def _shelve(recipe: ChatRecipe, library: _Library, parts: Parts) -> GenerationCo
         if row.ids("nvd") and row.ids("cna")
     ]
     counts = Counter(main_label(row) for row in parts.train)
-    return GenerationContext(books, evidence, ConfusionNeighbours(both, counts, books))
+    return GenerationContext(graph, evidence, ConfusionNeighbours(both, counts, graph))
 
 
 def _make(
-    recipe: ChatRecipe, parts: Parts, library: _Library, asker: ExampleGenerator, observe: Observer
+    recipe: ChatRecipe,
+    parts: Parts,
+    library: CatalogueLibrary,
+    generator: ExampleGenerator,
+    observe: Observer,
 ) -> _Made:
     observe("making validation questions")
     quiz_rows = recipe.quiz.rows if recipe.quiz else 0
     share = recipe.validation / max(recipe.mapping.rows + recipe.analyst.rows + quiz_rows, 1)
     analyst, mapped = round(share * recipe.analyst.rows), round(share * recipe.mapping.rows)
-    validation = asker.ask(_labelled(parts.validation), analyst, mapped)
+    validation = generator.ask(_labelled(parts.validation), analyst, mapped)
     observe("making training questions")
-    train = asker.ask(_labelled(parts.train), recipe.analyst.rows, recipe.mapping.rows)
+    train = generator.ask(_labelled(parts.train), recipe.analyst.rows, recipe.mapping.rows)
     if recipe.quiz:
         observe("making quiz questions")
-        found = quiz_drafts(
-            recipe, recipe.quiz, library.catalogues, library.entries, library.passages
-        )
-        validation += asker.accept(found["validation"], round(share * quiz_rows))
-        train += asker.accept(found["train"], quiz_rows)
+        found = quiz_drafts(recipe, recipe.quiz, library)
+        validation += generator.accept(found["validation"], round(share * quiz_rows))
+        train += generator.accept(found["train"], quiz_rows)
     if recipe.statements:
         observe("making statements of the catalogues")
-        train += asker.accept(
+        train += generator.accept(
             _statements(recipe, recipe.statements, library), recipe.statements.rows
         )
     return _Made(train, validation, Counter())
 
 
-def _statements(recipe: ChatRecipe, wanted: Statements, library: _Library) -> list[DraftExample]:
+def _statements(
+    recipe: ChatRecipe, wanted: Statements, library: CatalogueLibrary
+) -> list[DraftExample]:
     """Return what the catalogues say in an order in which any first part is a sample of all."""
     return _mixed(
         list(knowledge_drafts(library.entries, views=wanted.views, seed=recipe.seed)), recipe.seed

@@ -8,12 +8,13 @@ from random import Random
 from typing import Literal
 
 from cybersecqwen.core.answer_parsing import AnswerKind
+from cybersecqwen.core.passages import page_of
 from cybersecqwen.core.prompts import passage_block
 from cybersecqwen.core.records import Labeller, Passage
-from cybersecqwen.corpus.chat.catalogue_graph import CatalogueGraph, ConfusionNeighbours, page_of
 from cybersecqwen.corpus.chat.description_facts import Facts
 from cybersecqwen.corpus.chat.keyphrases import Finding, KeyphraseModel
 from cybersecqwen.corpus.chat.severity import SCORERS, Severity
+from cybersecqwen.corpus.chat.weakness_graph import ConfusionNeighbours, WeaknessGraph
 
 Book = Literal["open", "closed"]
 
@@ -25,12 +26,12 @@ class GenerationContext:
     """What is the same for every record.
 
     Attributes:
-        books: Knowledge entries.
+        graph: Knowledge entries.
         evidence: Phrases that point to weaknesses.
         neighbours: Weaknesses that are taken for each other.
     """
 
-    books: CatalogueGraph
+    graph: WeaknessGraph
     evidence: KeyphraseModel
     neighbours: ConfusionNeighbours
 
@@ -108,7 +109,7 @@ def ask(question: str, record: str, shown: Sequence[Passage] = ()) -> str:
 
 def cite(passage: Passage, book: Book) -> str:
     """Return a citation mark: of the passage where it is shown, else of its page."""
-    return f"[{passage.id if book == 'open' else page_of(passage)}]"
+    return f"[{passage.id if book == 'open' else page_of(passage.id)}]"
 
 
 def shuffled(passages: Sequence[Passage], rng: Random) -> list[Passage]:

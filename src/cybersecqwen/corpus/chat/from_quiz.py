@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 
 from cybersecqwen.core.prompts import LETTERS, render_question
-from cybersecqwen.core.records import Catalogue, Entry, Passage, Question
+from cybersecqwen.core.records import Entry, Passage, Question
 from cybersecqwen.core.rows import QuizRow
+from cybersecqwen.corpus.catalogue_graph import CatalogueGraph, CatalogueLibrary
 from cybersecqwen.corpus.chat.draft import DraftExample, cite, shuffled
 from cybersecqwen.corpus.chat.recipe import ChatRecipe, Quiz
 from cybersecqwen.corpus.chat.sampling import fraction
 from cybersecqwen.corpus.chat.templates.multiple_choice import STYLES, UNREASONED, answered
 from cybersecqwen.corpus.quiz.build import split
-from cybersecqwen.corpus.quiz.catalogue_links import CatalogueLinks
-from cybersecqwen.corpus.quiz.generate import Origin, ask
+from cybersecqwen.corpus.quiz.generate import ask
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 from cybersecqwen.corpus.quiz.rows import QuizTally
 
@@ -25,11 +25,7 @@ _OTHERS = 3
 
 
 def quiz_drafts(
-    recipe: ChatRecipe,
-    quiz: Quiz,
-    catalogues: Sequence[Catalogue],
-    entries: Mapping[str, Entry],
-    passages: Iterable[Passage],
+    recipe: ChatRecipe, quiz: Quiz, library: CatalogueLibrary
 ) -> dict[str, list[DraftExample]]:
     """Return questions by part (``train``, ``validation``), pages held out whole.
 
@@ -39,16 +35,9 @@ def quiz_drafts(
     Args:
         recipe: Of the whole corpus: benchmarks, thresholds and the seed.
         quiz: How many, and how many of one kind.
-        catalogues: Knowledge sources.
-        entries: Their entries by id.
-        passages: What these were cut into.
+        library: Knowledge sources.
     """
-    library = CatalogueLinks(entries, passages)
-    origins = {
-        entry.id: Origin(catalogue.name, catalogue.version)
-        for catalogue in reversed(catalogues)
-        for entry in catalogue.entries
-    }
+    graph = CatalogueGraph(library.entries, library.passages)
     plan = QuizRecipe(
         name=recipe.name,
         sources=(recipe.knowledge.cwe, *recipe.knowledge.stix),
@@ -58,9 +47,12 @@ def quiz_drafts(
         validation_every=quiz.validation_every,
         near_duplicate=recipe.near_duplicate,
     )
-    parts = split(ask(library, origins, plan, QuizTally()), library, plan)
+    parts = split(ask(graph, library, plan, QuizTally()), graph, plan)
     return {
-        name: [_draft(row, rows, quiz, recipe.seed, entries) for row in _mixed(rows, recipe.seed)]
+        name: [
+            _draft(row, rows, quiz, recipe.seed, library.entries)
+            for row in _mixed(rows, recipe.seed)
+        ]
         for name, rows in parts.items()
     }
 

@@ -112,7 +112,7 @@ class ExampleGenerator:
 
     Args:
         recipe: Of the corpus.
-        shelf: Knowledge.
+        context: Knowledge.
         vectors: CVSS vectors by CVE id.
         verifier: Checks every row.
         benchmarks: Files that no row may overlap.
@@ -121,13 +121,13 @@ class ExampleGenerator:
     def __init__(
         self,
         recipe: ChatRecipe,
-        shelf: GenerationContext,
+        context: GenerationContext,
         vectors: Mapping[str, Sequence[CvssVector]],
         verifier: Verifier,
         benchmarks: Sequence[Path],
     ) -> None:
         self._recipe = recipe
-        self._shelf = shelf
+        self._context = context
         self._vectors = vectors
         self._verifier = verifier
         self._filter = BenchmarkFilter(benchmarks, recipe.near_duplicate, answered=True)
@@ -220,16 +220,16 @@ class ExampleGenerator:
 
     def _findings(self, text: str, cwe: str) -> tuple[Finding, ...]:
         """Return what points to a weakness: words that were learnt, else its name."""
-        if found := self._shelf.evidence.find(text, cwe):
+        if found := self._context.evidence.find(text, cwe):
             return found
-        span = self._shelf.books.named_in(text, cwe)
+        span = self._context.graph.named_in(text, cwe)
         return (Finding(text[slice(*span)], 1.0, span[0]),) if span else ()
 
     def _draft(self, case: LabelledRecord, kind: str, make: Maker) -> DraftExample | None:
         """Return a question that passes, in one of several attempts at wording it."""
         for attempt in range(_ATTEMPTS):
             draft = make(
-                case, self._shelf, Random(f"{self._recipe.seed} {case.record} {kind} {attempt}")
+                case, self._context, Random(f"{self._recipe.seed} {case.record} {kind} {attempt}")
             )
             if draft is None:
                 self.tally.throw(kind, "nothing to say")

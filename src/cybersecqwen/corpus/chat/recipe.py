@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from cybersecqwen.core.config import Recipe, load_recipe
 from cybersecqwen.core.records import Labeller
+from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 from cybersecqwen.corpus.records.recipe import CorpusRecipe, NearDuplicate, RecordsRecipe, Share
 
 Count = Annotated[int, Meta(ge=0)]
@@ -188,14 +189,17 @@ class _RecipeKind(msgspec.Struct):
     kind: str = "records"
 
 
-def load_corpus_recipe(path: Path) -> CorpusRecipe | ChatRecipe:
-    """Read a recipe of either kind; ``kind: chat`` tells it.
+def load_corpus_recipe(path: Path) -> CorpusRecipe | ChatRecipe | QuizRecipe:
+    """Read a recipe of any kind of corpus; its ``kind`` tells which, ``records`` if it has none.
 
     Raises:
         InputError: The file cannot be read or has a wrong or unknown key.
     """
-    if _kind(path) == "chat":
+    kind = _kind(path)
+    if kind == "chat":
         return load_recipe(path, ChatRecipe)
+    if kind == "quiz":
+        return load_recipe(path, QuizRecipe)
     return load_recipe(path, CorpusRecipe)
 
 

@@ -1,9 +1,9 @@
-"""A recipe and a library -> a folder of questions, whole or not at all, always the same bytes."""
+"""A quiz from a recipe and catalogues: a folder, whole or not at all, the same bytes every time."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,9 +13,9 @@ from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.files import sha256_file, write_json, write_text
 from cybersecqwen.core.jsonl import write_rows
 from cybersecqwen.core.rows import QuizRow
+from cybersecqwen.corpus.catalogue_graph import CatalogueGraph, CatalogueLibrary
 from cybersecqwen.corpus.cleaning.decontaminate import BenchmarkFilter, Overlap
-from cybersecqwen.corpus.quiz.catalogue_links import CatalogueLinks
-from cybersecqwen.corpus.quiz.generate import Origin, ask
+from cybersecqwen.corpus.quiz.generate import ask
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 from cybersecqwen.corpus.quiz.report import QuizReport, describe, render
 from cybersecqwen.corpus.quiz.rows import Discard, QuizTally
@@ -46,8 +46,7 @@ class QuizManifest(msgspec.Struct, frozen=True):
 
 def build_quiz(
     recipe: QuizRecipe,
-    library: CatalogueLinks,
-    origins: Mapping[str, Origin],
+    library: CatalogueLibrary,
     data: Path,
     out: Path,
     observe: Observer = lambda stage: None,
@@ -56,8 +55,7 @@ def build_quiz(
 
     Args:
         recipe: What to make.
-        library: The pages of ``recipe.sources``.
-        origins: Each page's source, by the page's id.
+        library: The catalogues of ``recipe.sources``.
         data: Folder that the recipe's paths are relative to.
         out: Folder to make; an earlier quiz there is replaced.
         observe: Told of each stage.
@@ -69,11 +67,12 @@ def build_quiz(
     inputs = {path: sha256_file(data / path) for path in (*recipe.sources, *recipe.benchmarks)}
     with atomic_folder(out, MANIFEST) as part:
         tally = QuizTally()
-        observe(f"asking about {len(library.entries):,} pages")
-        rows = ask(library, origins, recipe, tally)
+        graph = CatalogueGraph(library.entries, library.passages)
+        observe(f"asking about {len(graph.entries):,} pages")
+        rows = ask(graph, library, recipe, tally)
         observe(f"comparing {len(rows):,} questions with {len(benchmarks)} benchmarks")
         rows, before = _decontaminated(rows, benchmarks, recipe, tally)
-        parts = split(rows, library, recipe)
+        parts = split(rows, graph, recipe)
         for name, lines in parts.items():
             write_rows(part / f"{name}.jsonl", lines)
         write_rows(part / "removed.jsonl", tally.discards)
@@ -88,12 +87,12 @@ def build_quiz(
 
 
 def split(
-    rows: Sequence[QuizRow], library: CatalogueLinks, recipe: QuizRecipe
+    rows: Sequence[QuizRow], graph: CatalogueGraph, recipe: QuizRecipe
 ) -> dict[str, list[QuizRow]]:
     """Deal questions out by a hash of their page, which never changes: whole pages are held out."""
     parts: dict[str, list[QuizRow]] = {name: [] for name in PARTS}
     for row in rows:
-        digest = hashlib.sha256(library.root(row.page).encode()).digest()
+        digest = hashlib.sha256(graph.root(row.page).encode()).digest()
         held = int.from_bytes(digest[:8], "big") % recipe.validation_every == 0
         parts["validation" if held else "train"].append(row)
     return parts

@@ -13,7 +13,7 @@ from itertools import islice
 
 from cybersecqwen.core.records import Entry
 from cybersecqwen.core.text.clean import normalised
-from cybersecqwen.corpus.quiz.catalogue_links import CatalogueLinks
+from cybersecqwen.corpus.catalogue_graph import CatalogueGraph
 from cybersecqwen.corpus.quiz.kinds import (
     CLAUSES,
     HALVES,
@@ -55,17 +55,17 @@ class Drafting:
     """Makes drafts.
 
     Args:
-        library: The pages.
+        graph: The pages.
         per_page: Drafts of one kind on one page, at most.
         seed: Of every draw.
     """
 
-    def __init__(self, library: CatalogueLinks, per_page: int, seed: int) -> None:
-        self._library = library
-        self._texts = PageTexts(library)
+    def __init__(self, graph: CatalogueGraph, per_page: int, seed: int) -> None:
+        self._graph = graph
+        self._texts = PageTexts(graph)
         self._per_page = per_page
         self._seed = seed
-        self._keys = {name: normalised(_own(e)) for name, e in library.entries.items()}
+        self._keys = {name: normalised(_own(e)) for name, e in graph.entries.items()}
 
     def says(self, page: str, section: str, text: str) -> float:
         """Return the share of a text's telling words that a page's sections of a kind have."""
@@ -92,26 +92,26 @@ class Drafting:
     def _stream(
         self, name: str, page: str, maker: Callable[[Entry, random.Random], Iterator[DraftQuestion]]
     ) -> Iterator[DraftQuestion]:
-        entries = list(self._library.by_kind[page])
+        entries = list(self._graph.by_kind[page])
         random.Random(f"{self._seed} {name}").shuffle(entries)
         for entry in entries:
             yield from maker(entry, random.Random(f"{self._seed} {name} {entry.id}"))
 
     def _link(self, kind: LinkKind, entry: Entry, draw: random.Random) -> Iterator[DraftQuestion]:
-        targets = self._library.linked(entry.id, kind.relation, kind.target, back=kind.back)
+        targets = self._graph.linked(entry.id, kind.relation, kind.target, back=kind.back)
         if not targets:
             return
         barred = {entry.id, *targets}
-        for page in (entry.id, *self._library.kin(entry.id)):
-            barred.update(self._library.linked(page, kind.relation, kind.target, back=kind.back))
+        for page in (entry.id, *self._graph.kin(entry.id)):
+            barred.update(self._graph.linked(page, kind.relation, kind.target, back=kind.back))
         for target in tuple(barred):
-            barred |= self._library.kin(target)
+            barred |= self._graph.kin(target)
         for target in draw.sample(targets, min(self._per_page, len(targets))):
             spell = _spelling(draw)
-            others = self._names_of(self._library.near(target), barred, spell)
+            others = self._names_of(self._graph.near(target), barred, spell)
             rest = self._names_of(self._some(kind.target, draw), barred, spell)
             if len(targets) >= 4 and draw.random() < _NEGATED_SHARE:
-                linked = [self._library.entries[t] for t in draw.sample(targets, 4)]
+                linked = [self._graph.entries[t] for t in draw.sample(targets, 4)]
                 unlinked = [*others[:_NEAR_PAGES], *rest[:_NEAR_PAGES]]
                 if unlinked:
                     yield DraftQuestion(
@@ -126,14 +126,14 @@ class Drafting:
                         negated=True,
                     )
                 continue
-            found = self._library.passage(entry.id, kind.section, f"({target})")
+            found = self._graph.passage(entry.id, kind.section, f"({target})")
             yield DraftQuestion(
                 kind=kind.name,
                 page=entry.id,
                 section=kind.section if found else "relation",
                 needle=f"({target})",
                 slots=_slots(entry, draw),
-                right=spell(self._library.entries[target]),
+                right=spell(self._graph.entries[target]),
                 near=others,
                 far=rest,
             )
@@ -143,19 +143,19 @@ class Drafting:
         keys = self._keys
         names = {keys[i] for i in barred if i in keys}
         free = (i for i in ids if i not in barred and keys[i] not in names)
-        return tuple(spell(self._library.entries[i]) for i in islice(free, _NAMES))
+        return tuple(spell(self._graph.entries[i]) for i in islice(free, _NAMES))
 
     def _statement(
         self, kind: TextKind, entry: Entry, draw: random.Random
     ) -> Iterator[DraftQuestion]:
         said = [s for s in self._texts.said(entry.id) if s.section == kind.section]
-        barred = {entry.id} | self._library.kin(entry.id)
+        barred = {entry.id} | self._graph.kin(entry.id)
         for one in draw.sample(said, min(self._per_page, len(said))):
             text = masked(one.text, _all_names(entry), _INSTEAD.get(entry.kind, "it"))
             held = set(barred)
             if one.about:  # whoever else does it, or is countered by it, is right too
                 held |= self._sharing(kind.page, one)
-                actor = self._library.entries.get(one.about)
+                actor = self._graph.entries.get(one.about)
                 if actor is not None and draw.random() < 0.5:
                     text = masked(text, _all_names(actor), _INSTEAD.get(actor.kind, "it"))
             if len(telling(text)) < _FEWEST_TELLING:
@@ -168,15 +168,15 @@ class Drafting:
                 needle=one.needle,
                 slots={"statement": text, **_slots(entry, draw)},
                 right=spell(entry),
-                near=self._names_of(self._library.near(entry.id), held, spell),
+                near=self._names_of(self._graph.near(entry.id), held, spell),
                 far=self._names_of(self._some(entry.kind, draw), held, spell),
             )
 
     def _sharing(self, page_kind: str, said: Said) -> set[str]:
         relation = "mitigates" if said.section == "mitigation" else "uses"
-        if said.about not in self._library.entries:
+        if said.about not in self._graph.entries:
             return set()
-        return set(self._library.linked(said.about, relation, page_kind))
+        return set(self._graph.linked(said.about, relation, page_kind))
 
     def _clause(self, kind: TextKind, entry: Entry, draw: random.Random) -> Iterator[DraftQuestion]:
         said = [s for s in self._texts.said(entry.id) if s.section == kind.section]
@@ -184,9 +184,9 @@ class Drafting:
             if len(telling(one.text)) < _FEWEST_TELLING:
                 continue
             slots = _slots(entry, draw)
-            near_pages = self._library.near(entry.id)[:_NEAR_PAGES]
+            near_pages = self._graph.near(entry.id)[:_NEAR_PAGES]
             if one.about:
-                actor = self._library.entries.get(one.about)
+                actor = self._graph.entries.get(one.about)
                 if actor is None:
                     continue
                 slots["other"] = _own(actor)
@@ -218,19 +218,19 @@ class Drafting:
             if not said:
                 continue
             one = draw.choice(said)
-            text = self._bare(one, self._library.entries[page])
+            text = self._bare(one, self._graph.entries[page])
             if self._texts.says(asked.id, section, text) < _ALIKE:
                 found.append(text)
         return tuple(found)
 
     def _bare(self, said: Said, entry: Entry) -> str:
         names = _all_names(entry)
-        if actor := self._library.entries.get(said.about):
+        if actor := self._graph.entries.get(said.about):
             names = (*names, *_all_names(actor))
         return masked(said.text, names, "it")
 
     def _some(self, kind: str, draw: random.Random) -> list[str]:
-        far = self._library.far(kind)
+        far = self._graph.far(kind)
         return draw.sample(far, min(_FAR_PAGES, len(far)))
 
     def _half(self, kind: TextKind, entry: Entry, draw: random.Random) -> Iterator[DraftQuestion]:
@@ -238,7 +238,7 @@ class Drafting:
         for said, half in draw.sample(cut, min(self._per_page, len(cut))):
             if len(telling(half.first)) < 3 or len(telling(half.second)) < 2:
                 continue
-            pages = self._library.near(entry.id)[: 3 * _NEAR_PAGES]
+            pages = self._graph.near(entry.id)[: 3 * _NEAR_PAGES]
             slots = {**_slots(entry, draw), "first": half.first, "asks": half.asks}
             yield DraftQuestion(
                 kind=kind.name,
@@ -269,7 +269,7 @@ class Drafting:
         listed = self._texts.values(entry.id).get(kind.field, {})
         pool = self._texts.pool(kind.page, kind.field)
         barred = {normalised(value) for value in listed}
-        for page in self._library.kin(entry.id):
+        for page in self._graph.kin(entry.id):
             barred |= {normalised(v) for v in self._texts.values(page).get(kind.field, {})}
         wrong = [value for value in pool if normalised(value) not in barred]
         if not listed or not wrong:
@@ -299,10 +299,10 @@ class Drafting:
         )
 
     def _names(self, entry: Entry, draw: random.Random) -> Iterator[DraftQuestion]:
-        near = [self._library.entries[i] for i in self._library.near(entry.id)]
-        far = [self._library.entries[i] for i in self._library.far(entry.kind) if i != entry.id]
+        near = [self._graph.entries[i] for i in self._graph.near(entry.id)]
+        far = [self._graph.entries[i] for i in self._graph.far(entry.kind) if i != entry.id]
         passage = "alias" if entry.aliases else "relation"
-        head = self._library.head(entry.id)
+        head = self._graph.first(entry.id)
         if head is not None:
             for name, right, of in (("id-name", entry.name, "name"), ("name-id", entry.id, "id")):
                 if draw.random() < 0.25:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from cybersecqwen.core.records import Passage
 from cybersecqwen.core.rows import QuizRow
 from cybersecqwen.core.text.clean import normalised
-from cybersecqwen.corpus.quiz.catalogue_links import CatalogueLinks
+from cybersecqwen.corpus.catalogue_graph import CatalogueGraph, CatalogueLibrary
 from cybersecqwen.corpus.quiz.drafting import Drafting
 from cybersecqwen.corpus.quiz.page_texts import telling
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
@@ -29,14 +29,6 @@ _NAMES = ("id-name", "name-id")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """A source and its own version."""
-
-    source: str
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Question:
     draft: DraftQuestion
     passage: Passage
@@ -49,23 +41,23 @@ class _Question:
 
 
 def ask(
-    library: CatalogueLinks, origins: Mapping[str, Origin], recipe: QuizRecipe, tally: QuizTally
+    graph: CatalogueGraph, library: CatalogueLibrary, recipe: QuizRecipe, tally: QuizTally
 ) -> list[QuizRow]:
-    """Return questions about a library's pages.
+    """Return questions about a graph's pages.
 
     Args:
-        library: The pages.
-        origins: Each page's source, by the page's id.
+        graph: The pages.
+        library: The catalogues that the graph was made of.
         recipe: How many, of how many options, from which seed.
         tally: Told of what is made and thrown away.
     """
-    drafting = Drafting(library, recipe.per_page, recipe.seed)
+    drafting = Drafting(graph, recipe.per_page, recipe.seed)
     asked: list[_Question] = []
     for _, drafts in drafting.streams():
         made = 0
         for place, draft in enumerate(drafts):
             tally.drafted[draft.kind] += 1
-            found = _question(draft, place, library, recipe)
+            found = _question(draft, place, graph, recipe)
             if isinstance(found, _Question):
                 asked.append(found)
                 made += 1
@@ -73,14 +65,14 @@ def ask(
                 tally.discards.append(Discard(_id(draft, place), draft.kind, found))
             if made == recipe.per_kind:
                 break
-    return _lettered(_without_repeats(asked, tally), origins, recipe)
+    return _lettered(_without_repeats(asked, tally), library, recipe)
 
 
 def _question(
-    draft: DraftQuestion, place: int, library: CatalogueLinks, recipe: QuizRecipe
+    draft: DraftQuestion, place: int, graph: CatalogueGraph, recipe: QuizRecipe
 ) -> _Question | Reason:
     draw = random.Random(f"{recipe.seed} {draft.kind} {draft.page} {place}")
-    passage = library.passage(draft.page, draft.section, draft.needle)
+    passage = graph.passage(draft.page, draft.section, draft.needle)
     if passage is None:
         return "no passage"
     style = draw.choice(STYLES)
@@ -158,7 +150,7 @@ def _without_repeats(asked: Sequence[_Question], tally: QuizTally) -> list[_Ques
 
 
 def _lettered(
-    asked: Iterable[_Question], origins: Mapping[str, Origin], recipe: QuizRecipe
+    asked: Iterable[_Question], library: CatalogueLibrary, recipe: QuizRecipe
 ) -> list[QuizRow]:
     """Put each right option in its place: every letter in turn, kind by kind."""
     turns: dict[tuple[str, int], list[int]] = defaultdict(list)
@@ -171,7 +163,7 @@ def _lettered(
         answer = turn.pop()
         choices = list(one.draw.sample(one.wrong, size - 1))
         choices.insert(answer, one.right)
-        origin = origins[one.draft.page]
+        origin = library.catalogue_of(one.draft.page)
         rows.append(
             QuizRow(
                 id=_id(one.draft, place),
@@ -184,7 +176,7 @@ def _lettered(
                 page=one.draft.page,
                 passage=one.passage.id,
                 evidence=one.passage.text,
-                source=origin.source,
+                source=origin.name,
                 version=origin.version,
             )
         )

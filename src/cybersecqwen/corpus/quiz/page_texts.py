@@ -10,7 +10,7 @@ from functools import cache
 
 from cybersecqwen.core.records import Entry, Section
 from cybersecqwen.core.text.clean import clean, words
-from cybersecqwen.corpus.quiz.catalogue_links import CatalogueLinks
+from cybersecqwen.corpus.catalogue_graph import CatalogueGraph
 from cybersecqwen.corpus.quiz.wording import Halves, halves, sentences
 
 NEEDLE = 60
@@ -63,14 +63,14 @@ class ListedValue:
 
 
 class PageTexts:
-    """Sentences and values of a library's pages, read once.
+    """Sentences and values of a graph's pages, read once.
 
     Args:
-        library: The pages.
+        graph: The pages.
     """
 
-    def __init__(self, library: CatalogueLinks) -> None:
-        self._library = library
+    def __init__(self, graph: CatalogueGraph) -> None:
+        self._graph = graph
         self.said = cache(self._said)
         self.halves = cache(self._halves)
         self.values = cache(self._values)
@@ -86,9 +86,9 @@ class PageTexts:
         return {w for s in self.said(page) if s.section == section for w in telling(s.text)}
 
     def _said(self, page: str) -> tuple[Said, ...]:
-        entry = self._library.entries[page]
+        entry = self._graph.entries[page]
         return tuple(
-            replace(said, about=said.about if said.about in self._library.entries else "")
+            replace(said, about=said.about if said.about in self._graph.entries else "")
             for section in entry.sections
             for said in _sentences(entry, section)
         )
@@ -99,7 +99,7 @@ class PageTexts:
 
     def _values(self, page: str) -> dict[str, dict[str, ListedValue]]:
         found: dict[str, dict[str, ListedValue]] = defaultdict(dict)
-        entry = self._library.entries[page]
+        entry = self._graph.entries[page]
         for section in entry.sections:
             for field, value in _listed(entry.kind, section):
                 if value.startswith(_VAGUE):
@@ -110,7 +110,7 @@ class PageTexts:
     def _pool(self, kind: str, field: str) -> tuple[str, ...]:
         """Return every value of a field on pages of a kind, commonest first."""
         counts: dict[str, int] = defaultdict(int)
-        for entry in self._library.by_kind[kind]:
+        for entry in self._graph.by_kind[kind]:
             for value in self.values(entry.id).get(field, {}):
                 counts[value] += 1
         return tuple(sorted(counts, key=lambda value: (-counts[value], value)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -24,10 +24,11 @@ class Lengths(Recipe, frozen=True):
     option: Count = 220
 
 
-class QuizRecipe(Recipe, frozen=True):
+class QuizRecipe(Recipe, frozen=True, kw_only=True):
     """Multiple-choice questions from knowledge sources.
 
     Attributes:
+        kind: Tells it from corpora of records and of conversations.
         name: Of the quiz.
         sources: Files of CWE (JSON or XML), ATT&CK and CAPEC (STIX), relative to the data folder.
         benchmarks: Files, relative to the data folder, that no question may overlap.
@@ -40,6 +41,7 @@ class QuizRecipe(Recipe, frozen=True):
         lengths: Bounds.
     """
 
+    kind: Literal["quiz"] = "quiz"
     name: str
     sources: Annotated[tuple[str, ...], Meta(min_length=1)]
     benchmarks: tuple[str, ...] = ()

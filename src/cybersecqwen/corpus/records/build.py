@@ -43,7 +43,7 @@ class CorpusManifest(msgspec.Struct, frozen=True):
     outputs: dict[str, str]
 
 
-def build_corpus(
+def build_records(
     recipe: CorpusRecipe, data: Path, out: Path, observe: Observer = lambda stage: None
 ) -> CorpusReport:
     """Build a corpus: merge, label policy, decontaminate, split, deduplicate, guard, prove.

@@ -6,7 +6,6 @@ from random import Random
 
 from cybersecqwen.core.records import Passage
 from cybersecqwen.core.text.clean import words
-from cybersecqwen.corpus.chat.catalogue_graph import quoted, sentences
 from cybersecqwen.corpus.chat.draft import (
     Book,
     DraftExample,
@@ -19,6 +18,7 @@ from cybersecqwen.corpus.chat.draft import (
 )
 from cybersecqwen.corpus.chat.keyphrases import stem
 from cybersecqwen.corpus.chat.templates.impact_and_fix import advice_of, best_advice
+from cybersecqwen.corpus.chat.weakness_graph import quoted, sentences
 
 _PATTERN = (
     "Which attack pattern would be used against this, and how is it hindered?",
@@ -38,18 +38,18 @@ _FILLERS = frozenset(
 _LONGEST_SUMMARY = 280
 
 
-def pattern(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> DraftExample | None:
+def pattern(case: LabelledRecord, context: GenerationContext, rng: Random) -> DraftExample | None:
     """Ask for the attack pattern that uses the weakness and what hinders it."""
     found = [
         (name, advice)
-        for name in shelf.books.linked(case.cwe, "attack pattern")
-        if fits(name, case, shelf)
-        and (advice := best_advice(shelf.books.of_kind(name, "mitigation"), case, shelf, rng))
+        for name in context.graph.linked(case.cwe, "attack pattern")
+        if fits(name, case, context)
+        and (advice := best_advice(context.graph.of_kind(name, "mitigation"), case, context, rng))
     ]
     if not found:
         return None
     name, advice = rng.choice(found)
-    about = shelf.books.first(name)
+    about = context.graph.first(name)
     if about is None:
         return None
     is_open = rng.random() < 0.6
@@ -59,8 +59,9 @@ def pattern(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> Draf
     if len(summary) > _LONGEST_SUMMARY:
         return None
     response = (
-        f"{shelf.books.named(case.cwe)} is exploited by {name} ({shelf.books.entries[name].name}): "
-        f"{summary} {cite(about, book)} To hinder it: {advice_of(advice.text)} {cite(advice, book)}"
+        f"{context.graph.named(case.cwe)} is exploited by {name} "
+        f"({context.graph.entries[name].name}): {summary} {cite(about, book)} "
+        f"To hinder it: {advice_of(advice.text)} {cite(advice, book)}"
     )
     if case.quotes:
         response += f" In this record it is {quoted(case.quotes[:1])} that opens the way."
@@ -68,29 +69,29 @@ def pattern(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> Draf
     return DraftExample("pattern", prompt, response, case.record, (about, advice))
 
 
-def technique(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> DraftExample | None:
+def technique(case: LabelledRecord, context: GenerationContext, rng: Random) -> DraftExample | None:
     """Ask for the way from the weakness over an attack pattern to ATT&CK's mitigations."""
     chains = [
         (capec, f"T{number.removeprefix('T')}", passage)
-        for capec in shelf.books.linked(case.cwe, "attack pattern")
-        if fits(capec, case, shelf)
-        for number in _techniques(capec, shelf)
-        for passage in shelf.books.of_kind(f"T{number.removeprefix('T')}", "mitigation")
-        if len(passage.text) < 500 and _named_in(f"T{number.removeprefix('T')}", case, shelf)
+        for capec in context.graph.linked(case.cwe, "attack pattern")
+        if fits(capec, case, context)
+        for number in _techniques(capec, context)
+        for passage in context.graph.of_kind(f"T{number.removeprefix('T')}", "mitigation")
+        if len(passage.text) < 500 and _named_in(f"T{number.removeprefix('T')}", case, context)
     ]
     if not chains:
         return None
     capec, attack, advice = rng.choice(chains)
-    about, links = shelf.books.first(attack), _naming(capec, attack, shelf)
+    about, links = context.graph.first(attack), _naming(capec, attack, context)
     if about is None or links is None:
         return None
     is_open = rng.random() < 0.6
     book: Book = "open" if is_open else "closed"
     name, _, text = advice.text.partition("): ")
     response = (
-        f"{shelf.books.named(case.cwe)} is exploited by {capec} "
-        f"({shelf.books.entries[capec].name}), which corresponds to {attack} "
-        f"({shelf.books.entries[attack].name}) {cite(links, book)}. Against that ATT&CK names "
+        f"{context.graph.named(case.cwe)} is exploited by {capec} "
+        f"({context.graph.entries[capec].name}), which corresponds to {attack} "
+        f"({context.graph.entries[attack].name}) {cite(links, book)}. Against that ATT&CK names "
         f"{name}): {advice_of(text)} {cite(advice, book)}"
     )
     shown = shuffled([links, advice], rng) if is_open else []
@@ -98,33 +99,33 @@ def technique(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> Dr
     return DraftExample("technique", prompt, response, case.record, (about, links, advice))
 
 
-def fits(capec: str, case: LabelledRecord, shelf: GenerationContext) -> bool:
+def fits(capec: str, case: LabelledRecord, context: GenerationContext) -> bool:
     """Whether an attack pattern's name says nothing but what the record and its weakness say.
 
     CWE lists dozens of patterns for a general weakness; one through SOAP messages is no answer to
     a record that has none.
     """
-    said = {stem(word) for word in words(f"{case.text} {shelf.books.entries[case.cwe].name}")}
-    name = {stem(word) for word in words(shelf.books.entries[capec].name)} - _FILLERS
+    said = {stem(word) for word in words(f"{case.text} {context.graph.entries[case.cwe].name}")}
+    name = {stem(word) for word in words(context.graph.entries[capec].name)} - _FILLERS
     return name <= said
 
 
-def _named_in(attack: str, case: LabelledRecord, shelf: GenerationContext) -> bool:
+def _named_in(attack: str, case: LabelledRecord, context: GenerationContext) -> bool:
     """Whether the record speaks of most of what a technique's name says."""
     name = {
-        stem(word) for word in words(shelf.books.entries[attack].name.split(": ")[-1])
+        stem(word) for word in words(context.graph.entries[attack].name.split(": ")[-1])
     } - _FILLERS
     said = {stem(word) for word in words(case.text)}
     return len(name & said) >= 0.6 * len(name)
 
 
-def _techniques(capec: str, shelf: GenerationContext) -> list[str]:
-    entry = shelf.books.entries[capec]
+def _techniques(capec: str, context: GenerationContext) -> list[str]:
+    entry = context.graph.entries[capec]
     found = [target for relation, target in entry.links if relation == "technique"]
-    return [t for t in found if f"T{t.removeprefix('T')}" in shelf.books.entries]
+    return [t for t in found if f"T{t.removeprefix('T')}" in context.graph.entries]
 
 
-def _naming(page: str, other: str, shelf: GenerationContext) -> Passage | None:
+def _naming(page: str, other: str, context: GenerationContext) -> Passage | None:
     """Return the page's passage of relations that names another page."""
-    found = shelf.books.of_kind(page, "relation")
+    found = context.graph.of_kind(page, "relation")
     return next((p for p in found if other.removeprefix("T") in p.text), None)

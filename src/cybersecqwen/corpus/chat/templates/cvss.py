@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from random import Random
 
-from cybersecqwen.corpus.chat.catalogue_graph import quoted
 from cybersecqwen.corpus.chat.draft import (
     DraftExample,
     GenerationContext,
@@ -13,6 +12,7 @@ from cybersecqwen.corpus.chat.draft import (
     describe,
 )
 from cybersecqwen.corpus.chat.severity import METRICS, SCORERS, VALUES, Severity
+from cybersecqwen.corpus.chat.weakness_graph import quoted
 
 _VECTOR = (
     "Score this vulnerability: give the CVSS v3.1 base vector, with a word on the metrics that the "
@@ -35,7 +35,7 @@ _METRIC = (
 )
 
 
-def vector(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> DraftExample | None:
+def vector(case: LabelledRecord, context: GenerationContext, rng: Random) -> DraftExample | None:
     """Ask for the base vector of a description; the scorer is named, and its vector the answer."""
     severity = case.severity
     if severity is None:
@@ -58,7 +58,7 @@ def vector(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> Draft
 
 
 def severity_rating(
-    case: LabelledRecord, shelf: GenerationContext, rng: Random
+    case: LabelledRecord, context: GenerationContext, rng: Random
 ) -> DraftExample | None:
     """Ask how severe a given vector is and which metric matters most."""
     severity = case.severity
@@ -118,7 +118,7 @@ def _movers(severity: Severity, rng: Random) -> list[str]:
     return parts
 
 
-def metric(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> DraftExample | None:
+def metric(case: LabelledRecord, context: GenerationContext, rng: Random) -> DraftExample | None:
     """Ask which metric a phrase of the text decides."""
     severity = case.severity
     decided = told(case, severity) if severity else []

@@ -8,7 +8,6 @@ from cybersecqwen.core.prompts import CWE_ID_BY, CWE_JUSTIFIED
 from cybersecqwen.core.records import Labeller, Passage
 from cybersecqwen.core.taxonomy import Taxonomy
 from cybersecqwen.core.text.clean import words
-from cybersecqwen.corpus.chat.catalogue_graph import quoted
 from cybersecqwen.corpus.chat.draft import (
     LABELLER_NAMES,
     DraftExample,
@@ -19,6 +18,7 @@ from cybersecqwen.corpus.chat.draft import (
     cite,
     describe,
 )
+from cybersecqwen.corpus.chat.weakness_graph import quoted
 
 _ID_ALONE: dict[Labeller, tuple[str, ...]] = {
     "nvd": (
@@ -110,19 +110,19 @@ _OTHER = (
 )
 
 
-def map_protocol(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> DraftExample:
+def map_protocol(case: LabelledRecord, context: GenerationContext, rng: Random) -> DraftExample:
     """Ask as the published protocols do (``core.prompts``); a reason, then the id."""
     prompt = CWE_JUSTIFIED.question.format(text=case.text)
-    return _justified("map", prompt, case, shelf, rng)
+    return _justified("map", prompt, case, context, rng)
 
 
-def map_justified(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> DraftExample:
+def map_justified(case: LabelledRecord, context: GenerationContext, rng: Random) -> DraftExample:
     """Ask for a labeller's weakness in words of our own; a reason, then the id."""
     prompt = ask(rng.choice(_JUSTIFIED[case.labeller]), describe(case))
-    return _justified(f"map-{case.labeller}", prompt, case, shelf, rng)
+    return _justified(f"map-{case.labeller}", prompt, case, context, rng)
 
 
-def map_id(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> DraftExample:
+def map_id(case: LabelledRecord, context: GenerationContext, rng: Random) -> DraftExample:
     """Ask for the id alone."""
     if rng.random() < 0.3:
         prompt = CWE_ID_BY[case.labeller].question.format(text=case.text)
@@ -130,52 +130,54 @@ def map_id(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> Draft
         prompt = ask(rng.choice(_ID_ALONE[case.labeller]), describe(case))
     kind = f"map-id-{case.labeller}"
     return DraftExample(
-        kind, prompt, case.cwe, case.record, _pages(shelf, case.cwe), case.cwe, "cwe"
+        kind, prompt, case.cwe, case.record, _pages(context, case.cwe), case.cwe, "cwe"
     )
 
 
 def which_weakness(
-    case: LabelledRecord, shelf: GenerationContext, rng: Random
+    case: LabelledRecord, context: GenerationContext, rng: Random
 ) -> DraftExample | None:
     """Ask which weakness it is and why, with the entries cited."""
-    own = shelf.books.first(case.cwe)
+    own = context.graph.first(case.cwe)
     if own is None or not case.findings:
         return None
-    parts = [f"{shelf.books.named(case.cwe)} {cite(own, 'closed')}."]
-    parts += [_because(case, shelf, rng)]
+    parts = [f"{context.graph.named(case.cwe)} {cite(own, 'closed')}."]
+    parts += [_because(case, context, rng)]
     used = [own]
-    other = nearest(case, shelf, rng)
-    theirs = shelf.books.first(other[0]) if other else None
+    other = nearest(case, context, rng)
+    theirs = context.graph.first(other[0]) if other else None
     if other and theirs:
-        name = f"{shelf.books.named(other[0])} {cite(theirs, 'closed')}"
-        parts.append(_contrast(other, name, shelf, rng))
+        name = f"{context.graph.named(other[0])} {cite(theirs, 'closed')}"
+        parts.append(_contrast(other, name, context, rng))
         used.append(theirs)
     prompt = ask(rng.choice(_WHICH), describe(case))
     return DraftExample("weakness", prompt, " ".join(parts), case.record, tuple(used))
 
 
-def nearest(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> tuple[str, str] | None:
+def nearest(
+    case: LabelledRecord, context: GenerationContext, rng: Random
+) -> tuple[str, str] | None:
     """Return a weakness that is easily taken for the label, and its relation, or None.
 
     It is one of the three nearest of those that the text does not speak of. Where it does speak
     of a child that view CWE-1003 lacks and the label is NVD's, the relation is ``unlisted``: NVD
     maps by that view (https://nvd.nist.gov/vuln/categories).
     """
-    mine = shelf.evidence.points_to(case.text, case.cwe)
+    mine = context.evidence.points_to(case.text, case.cwe)
     found = []
-    for name, relation in shelf.neighbours.near(case.cwe)[:8]:
-        if shelf.books.first(name) is None:
+    for name, relation in context.neighbours.near(case.cwe)[:8]:
+        if context.graph.first(name) is None:
             continue
-        spoken = speaks_of(case, name, shelf)
+        spoken = speaks_of(case, name, context)
         if relation == "child" and spoken:
-            if case.labeller == "nvd" and _only_label_listed(case.cwe, name, shelf):
+            if case.labeller == "nvd" and _only_label_listed(case.cwe, name, context):
                 found.append((name, "unlisted"))
         elif relation == "parent" or (
-            not spoken and shelf.evidence.points_to(case.text, name) < 0.6 * mine
+            not spoken and context.evidence.points_to(case.text, name) < 0.6 * mine
         ):
             found.append((name, relation))
     # Weaknesses so general that MITRE discourages them are hardly anybody's nearest neighbour.
-    taxonomy = shelf.books.taxonomy
+    taxonomy = context.graph.taxonomy
     exact = [f for f in found if f[1] != "other" or _usage(f[0], taxonomy) != "discouraged"]
     return rng.choice((exact or found)[:3]) if found else None
 
@@ -185,41 +187,43 @@ def _usage(cwe: str, taxonomy: Taxonomy) -> str:
     return entry.usage if entry else ""
 
 
-def speaks_of(case: LabelledRecord, name: str, shelf: GenerationContext) -> bool:
+def speaks_of(case: LabelledRecord, name: str, context: GenerationContext) -> bool:
     """Whether the text has words that tell a weakness from the label, or evidence for it."""
-    if shelf.evidence.points_to(case.text, name) > 0:
+    if context.evidence.points_to(case.text, name) > 0:
         return True
-    own = set(words(shelf.books.taxonomy.name(case.cwe)))
-    telling = set(words(shelf.books.taxonomy.name(name))) - own - _COMMON
+    own = set(words(context.graph.taxonomy.name(case.cwe)))
+    telling = set(words(context.graph.taxonomy.name(name))) - own - _COMMON
     return bool(telling & set(words(case.text)))
 
 
-def _only_label_listed(cwe: str, other: str, shelf: GenerationContext) -> bool:
-    mine, theirs = shelf.books.taxonomy.get(cwe), shelf.books.taxonomy.get(other)
+def _only_label_listed(cwe: str, other: str, context: GenerationContext) -> bool:
+    mine, theirs = context.graph.taxonomy.get(cwe), context.graph.taxonomy.get(other)
     return bool(mine and mine.in_1003 and theirs and not theirs.in_1003)
 
 
 def _justified(
-    kind: str, prompt: str, case: LabelledRecord, shelf: GenerationContext, rng: Random
+    kind: str, prompt: str, case: LabelledRecord, context: GenerationContext, rng: Random
 ) -> DraftExample:
-    parts = [_because(case, shelf, rng)]
+    parts = [_because(case, context, rng)]
     used = [case.cwe]
-    other = nearest(case, shelf, rng) if case.findings and rng.random() < 0.45 else None
+    other = nearest(case, context, rng) if case.findings and rng.random() < 0.45 else None
     if other:
         # By name alone: some readers take no answer that names two ids.
-        parts.append(_contrast(other, shelf.books.short_name(other[0]), shelf, rng))
+        parts.append(_contrast(other, context.graph.short_name(other[0]), context, rng))
         used.append(other[0])
     response = f"{' '.join(parts)}\n\n{case.cwe}"
-    return DraftExample(kind, prompt, response, case.record, _pages(shelf, *used), case.cwe, "cwe")
+    return DraftExample(
+        kind, prompt, response, case.record, _pages(context, *used), case.cwe, "cwe"
+    )
 
 
-def _pages(shelf: GenerationContext, *pages: str) -> tuple[Passage, ...]:
-    return tuple(p for page in pages if (p := shelf.books.first(page)))
+def _pages(context: GenerationContext, *pages: str) -> tuple[Passage, ...]:
+    return tuple(p for page in pages if (p := context.graph.first(page)))
 
 
-def _because(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> str:
-    name = shelf.books.short_name(case.cwe)
-    brief = shelf.books.brief(case.cwe, rng)
+def _because(case: LabelledRecord, context: GenerationContext, rng: Random) -> str:
+    name = context.graph.short_name(case.cwe)
+    brief = context.graph.brief(case.cwe, rng)
     if not case.findings:
         return _without_words(case, name, brief, rng)
     said = quoted(case.quotes)
@@ -261,9 +265,9 @@ def _without_words(case: LabelledRecord, name: str, brief: str, rng: Random) -> 
     )
 
 
-def _contrast(other: tuple[str, str], name: str, shelf: GenerationContext, rng: Random) -> str:
+def _contrast(other: tuple[str, str], name: str, context: GenerationContext, rng: Random) -> str:
     which, relation = other
-    brief = shelf.books.brief(which, rng)
+    brief = context.graph.brief(which, rng)
     special = {"parent": _KIN_EXACT, "child": _KIN_NARROW, "unlisted": _UNLISTED}
     forms = special.get(relation, _OTHER)
     return rng.choice(forms).format(other=name, brief=brief)

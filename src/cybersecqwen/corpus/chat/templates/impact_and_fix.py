@@ -7,7 +7,6 @@ from random import Random
 
 from cybersecqwen.core.records import Passage
 from cybersecqwen.core.text.clean import words
-from cybersecqwen.corpus.chat.catalogue_graph import quoted, sentences
 from cybersecqwen.corpus.chat.draft import (
     Book,
     DraftExample,
@@ -22,6 +21,7 @@ from cybersecqwen.corpus.chat.draft import (
 from cybersecqwen.corpus.chat.keyphrases import stem
 from cybersecqwen.corpus.chat.severity import SCORERS
 from cybersecqwen.corpus.chat.templates.cwe import nearest
+from cybersecqwen.corpus.chat.weakness_graph import quoted, sentences
 
 _GAIN = (
     "What does an attacker gain from this vulnerability?",
@@ -73,7 +73,7 @@ _EFFECTS = (
 _ADVICE_LENGTH = 280
 
 
-def gains(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> DraftExample | None:
+def gains(case: LabelledRecord, context: GenerationContext, rng: Random) -> DraftExample | None:
     """Ask what an attacker gets: from the text, the vector, and the weakness in general."""
     if not case.facts.gains:
         return None
@@ -91,14 +91,14 @@ def gains(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> DraftE
     parts = [rng.choice(forms)]
     if case.severity:
         parts.append(_vector_effect(case, rng))
-    book, used, shown = _general(case, shelf, rng)
+    book, used, shown = _general(case, context, rng)
     if used:
         heading = used.text.split(". ")[0].rstrip(".")
         parts.append(
             rng.choice(
                 (
-                    f"{shelf.books.named(case.cwe)} in general: {heading} {cite(used, book)}.",
-                    f"CWE lists for {shelf.books.named(case.cwe)}: {heading} {cite(used, book)}.",
+                    f"{context.graph.named(case.cwe)} in general: {heading} {cite(used, book)}.",
+                    f"CWE lists for {context.graph.named(case.cwe)}: {heading} {cite(used, book)}.",
                 )
             )
         )
@@ -136,51 +136,51 @@ def _vector_effect(case: LabelledRecord, rng: Random) -> str:
 
 
 def _general(
-    case: LabelledRecord, shelf: GenerationContext, rng: Random
+    case: LabelledRecord, context: GenerationContext, rng: Random
 ) -> tuple[Book, Passage | None, list[Passage]]:
     """Choose the entry's consequence that fits the vector, and what to show with it."""
     said = " ".join(case.facts.gains[:2]).lower()
     marks = [mark for pattern, mark in _EFFECTS if re.search(pattern, said)]
     found = [
         passage
-        for passage in shelf.books.of_kind(case.cwe, "consequence")
+        for passage in context.graph.of_kind(case.cwe, "consequence")
         if any(mark in passage.text.split(". ")[0] for mark in marks)
     ]
     if not found:
         return "closed", None, []
-    return _opened(found[0], "consequence", case, shelf, rng)
+    return _opened(found[0], "consequence", case, context, rng)
 
 
 def _opened(
-    used: Passage, kind: str, case: LabelledRecord, shelf: GenerationContext, rng: Random
+    used: Passage, kind: str, case: LabelledRecord, context: GenerationContext, rng: Random
 ) -> tuple[Book, Passage, list[Passage]]:
     """Decide whether the book is open, and add passages that do not help."""
     if rng.random() < 0.4:
         return "closed", used, []
     others = [
         passage
-        for name, _ in shelf.neighbours.near(case.cwe)[:4]
-        for passage in shelf.books.of_kind(name, kind)[:1]
+        for name, _ in context.neighbours.near(case.cwe)[:4]
+        for passage in context.graph.of_kind(name, kind)[:1]
         if passage.text != used.text
     ]
     rng.shuffle(others)
     return "open", used, shuffled([used, *others[:2]], rng)
 
 
-def checks(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> DraftExample | None:
+def checks(case: LabelledRecord, context: GenerationContext, rng: Random) -> DraftExample | None:
     """Ask what to look at first: versions, reach, place, and how to confirm the flaw."""
     steps = _first_steps(case, rng)
     if len(steps) < 2:
         return None
     found = [
         p
-        for p in shelf.books.of_kind(case.cwe, "detection")
+        for p in context.graph.of_kind(case.cwe, "detection")
         if "SOAR" not in p.text and "SAST" not in p.text
     ]
     shown: list[Passage] = []
     passages: tuple[Passage, ...] = ()
     if found:
-        book, used, shown = _opened(rng.choice(found[:2]), "detection", case, shelf, rng)
+        book, used, shown = _opened(rng.choice(found[:2]), "detection", case, context, rng)
         advice = advice_of(used.text)
         if advice:
             steps.append(f"If the code is yours: {advice} {cite(used, book)}")
@@ -232,16 +232,16 @@ def _first_steps(case: LabelledRecord, rng: Random) -> list[str]:
     return steps
 
 
-def fix(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> DraftExample | None:
+def fix(case: LabelledRecord, context: GenerationContext, rng: Random) -> DraftExample | None:
     """Ask which mitigation of the weakness applies, with the passage cited."""
-    used = best_advice(shelf.books.of_kind(case.cwe, "mitigation"), case, shelf, rng)
+    used = best_advice(context.graph.of_kind(case.cwe, "mitigation"), case, context, rng)
     if used is None:
         return None
-    book, used, shown = _opened(used, "mitigation", case, shelf, rng)
+    book, used, shown = _opened(used, "mitigation", case, context, rng)
     given = rng.random() < 0.5
     parts = []
     if not given:
-        parts.append(f"The weakness is {shelf.books.named(case.cwe)}.")
+        parts.append(f"The weakness is {context.graph.named(case.cwe)}.")
     if case.facts.fixed:
         said = quoted(case.facts.affected[:1]) if case.facts.affected else ""
         version = case.facts.fixed[0]
@@ -252,7 +252,7 @@ def fix(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> DraftExa
             (
                 f"For the cause, CWE advises: {advice_of(used.text)} {cite(used, book)}",
                 f"{advice_of(used.text)} {cite(used, book)}",
-                f"Against {shelf.books.short_name(case.cwe)}: {advice_of(used.text)} "
+                f"Against {context.graph.short_name(case.cwe)}: {advice_of(used.text)} "
                 f"{cite(used, book)}",
             )
         )
@@ -273,19 +273,21 @@ def fix(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> DraftExa
     )
 
 
-def difference(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> DraftExample | None:
+def difference(
+    case: LabelledRecord, context: GenerationContext, rng: Random
+) -> DraftExample | None:
     """Ask how the label differs from a neighbour and which of the two the record is."""
-    other = nearest(case, shelf, rng)
-    mine = shelf.books.first(case.cwe)
-    theirs = shelf.books.first(other[0]) if other else None
+    other = nearest(case, context, rng)
+    mine = context.graph.first(case.cwe)
+    theirs = context.graph.first(other[0]) if other else None
     if other is None or mine is None or theirs is None or not case.findings:
         return None
     is_open = rng.random() < 0.5
     book: Book = "open" if is_open else "closed"
-    named = [shelf.books.named(case.cwe), shelf.books.named(other[0])]
+    named = [context.graph.named(case.cwe), context.graph.named(other[0])]
     clauses = [
-        f"In {named[0]}, {shelf.books.brief(case.cwe, rng)} {cite(mine, book)}.",
-        f"In {named[1]}, {shelf.books.brief(other[0], rng)} {cite(theirs, book)}.",
+        f"In {named[0]}, {context.graph.brief(case.cwe, rng)} {cite(mine, book)}.",
+        f"In {named[1]}, {context.graph.brief(other[0], rng)} {cite(theirs, book)}.",
     ]
     relation = {
         "parent": f"{other[0]} is the parent of {case.cwe}, so the narrower one is better.",
@@ -311,7 +313,7 @@ def difference(case: LabelledRecord, shelf: GenerationContext, rng: Random) -> D
 
 
 def best_advice(
-    found: list[Passage], case: LabelledRecord, shelf: GenerationContext, rng: Random
+    found: list[Passage], case: LabelledRecord, context: GenerationContext, rng: Random
 ) -> Passage | None:
     """Choose among the passages that can stand alone one that is near the weakness and record."""
     text = {stem(word) for word in words(case.text)}
@@ -321,7 +323,7 @@ def best_advice(
         named = {name.lower() for name in _TECHNOLOGY.findall(advice)}
         if advice and all(name in case.text.lower() for name in named):
             said = {stem(word) for word in words(advice)}
-            own = shelf.books.telling(case.cwe)
+            own = context.graph.telling(case.cwe)
             near = 2 * len(said & own) + len(said & text) - 4 * ("firewall" in advice)
             usable.append((near / len(said) ** 0.5, passage))
     usable.sort(key=lambda entry: (-entry[0], entry[1].id))

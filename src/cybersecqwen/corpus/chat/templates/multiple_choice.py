@@ -14,7 +14,6 @@ from cybersecqwen.core.prompts import (
 )
 from cybersecqwen.core.records import Passage, Question
 from cybersecqwen.core.text.clean import words
-from cybersecqwen.corpus.chat.catalogue_graph import quoted, sentences
 from cybersecqwen.corpus.chat.draft import (
     LABELLER_NAMES,
     DraftExample,
@@ -29,6 +28,7 @@ from cybersecqwen.corpus.chat.templates.attack_patterns import fits
 from cybersecqwen.corpus.chat.templates.cvss import told
 from cybersecqwen.corpus.chat.templates.cwe import speaks_of
 from cybersecqwen.corpus.chat.templates.impact_and_fix import advice_of, best_advice
+from cybersecqwen.corpus.chat.weakness_graph import quoted, sentences
 
 LETTER, LINE, INLINE, REASON = (
     CHOICE_LETTER,
@@ -68,55 +68,55 @@ _METRIC = (
 
 
 def choose_weakness(
-    case: LabelledRecord, shelf: GenerationContext, rng: Random
+    case: LabelledRecord, context: GenerationContext, rng: Random
 ) -> DraftExample | None:
     """Ask for the weakness among its near misses, none of which the text speaks of."""
     wrong: list[str] = []
-    for name, relation in shelf.neighbours.near(case.cwe):
+    for name, relation in context.neighbours.near(case.cwe):
         broader = relation == "parent" and len(wrong) < 1
-        if broader or (relation != "parent" and not speaks_of(case, name, shelf)):
+        if broader or (relation != "parent" and not speaks_of(case, name, context)):
             wrong.append(name)
     picked = wrong[:6]
     # Without a word that points to it, the label would have to be guessed.
     if len(picked) < 3 or not case.findings:
         return None
     options = [case.cwe, *rng.sample(picked, 3)]
-    show = rng.choice((shelf.books.named, shelf.books.taxonomy.name, _with_name(shelf)))
+    show = rng.choice((context.graph.named, context.graph.taxonomy.name, _with_name(context)))
     reason = rng.choice(
         (
-            f"The text says {quoted(case.quotes)}: {shelf.books.brief(case.cwe, rng)}.",
-            f"What decides is {quoted(case.quotes)}; {shelf.books.brief(case.cwe, rng)}.",
+            f"The text says {quoted(case.quotes)}: {context.graph.brief(case.cwe, rng)}.",
+            f"What decides is {quoted(case.quotes)}; {context.graph.brief(case.cwe, rng)}.",
         )
     )
     texts = [show(name) for name in options]
-    passages = [p for name in options if (p := shelf.books.first(name))]
+    passages = [p for name in options if (p := context.graph.first(name))]
     ask = rng.choice(_WEAKNESS).format(who=LABELLER_NAMES[case.labeller])
     return _choice("choice-weakness", ask, describe(case), texts, reason, passages, case, rng)
 
 
 def choose_advice(
-    case: LabelledRecord, shelf: GenerationContext, rng: Random
+    case: LabelledRecord, context: GenerationContext, rng: Random
 ) -> DraftExample | None:
     """Ask for the measure against the weakness among those against its neighbours."""
-    own = shelf.books.of_kind(case.cwe, "mitigation")
-    right = best_advice(own, case, shelf, rng)
+    own = context.graph.of_kind(case.cwe, "mitigation")
+    right = best_advice(own, case, context, rng)
     if right is None:
         return None
     mine = " ".join(passage.text for passage in own)
     wrong = []
-    for name, relation in shelf.neighbours.near(case.cwe):
-        if relation in {"parent", "child"} or speaks_of(case, name, shelf):
+    for name, relation in context.neighbours.near(case.cwe):
+        if relation in {"parent", "child"} or speaks_of(case, name, context):
             continue
-        found = best_advice(shelf.books.of_kind(name, "mitigation"), case, shelf, rng)
+        found = best_advice(context.graph.of_kind(name, "mitigation"), case, context, rng)
         # A measure that speaks of the label's own matter might help against it too.
-        if found and _first(found) not in mine and not _speaks_to(found, case, shelf):
+        if found and _first(found) not in mine and not _speaks_to(found, case, context):
             wrong.append(found)
     distinct = list({_first(p): p for p in wrong if _first(p) != _first(right)}.values())
-    if len(distinct) < 3 or not _speaks_to(right, case, shelf):
+    if len(distinct) < 3 or not _speaks_to(right, case, context):
         return None
     passages = [right, *rng.sample(distinct[:6], 3)]
     reason = (
-        f"The weakness is {shelf.books.named(case.cwe)}, and this is what CWE advises against it "
+        f"The weakness is {context.graph.named(case.cwe)}, and this is what CWE advises against it "
         f"[{right.id}]."
     )
     texts = [_first(passage) for passage in passages]
@@ -126,31 +126,31 @@ def choose_advice(
 
 
 def choose_pattern(
-    case: LabelledRecord, shelf: GenerationContext, rng: Random
+    case: LabelledRecord, context: GenerationContext, rng: Random
 ) -> DraftExample | None:
     """Ask for the attack pattern on the weakness among those on its neighbours."""
-    own = shelf.books.linked(case.cwe, "attack pattern")
+    own = context.graph.linked(case.cwe, "attack pattern")
     wrong = [
         name
-        for other, _ in shelf.neighbours.near(case.cwe)
-        for name in shelf.books.linked(other, "attack pattern")
-        if name not in own and not fits(name, case, shelf)
+        for other, _ in context.neighbours.near(case.cwe)
+        for name in context.graph.linked(other, "attack pattern")
+        if name not in own and not fits(name, case, context)
     ]
     distinct = list(dict.fromkeys(wrong))
-    fitting = [name for name in own if fits(name, case, shelf)]
+    fitting = [name for name in own if fits(name, case, context)]
     if not fitting or len(distinct) < 3:
         return None
     options = [rng.choice(fitting), *rng.sample(distinct[:8], 3)]
-    names = [f"{name}: {shelf.books.entries[name].name}" for name in options]
-    passages = [p for name in options if (p := shelf.books.first(name))]
-    reason = f"{options[0]} is listed for {shelf.books.named(case.cwe)} [{options[0]}]."
+    names = [f"{name}: {context.graph.entries[name].name}" for name in options]
+    passages = [p for name in options if (p := context.graph.first(name))]
+    reason = f"{options[0]} is listed for {context.graph.named(case.cwe)} [{options[0]}]."
     record = describe(case, weakness=True)
     ask = rng.choice(_PATTERN)
     return _choice("choice-pattern", ask, record, names, reason, passages, case, rng)
 
 
 def choose_metric(
-    case: LabelledRecord, shelf: GenerationContext, rng: Random
+    case: LabelledRecord, context: GenerationContext, rng: Random
 ) -> DraftExample | None:
     """Ask for a metric's value where a phrase of the text decides it."""
     found = told(case, case.severity) if case.severity else []
@@ -202,14 +202,14 @@ def answered(letter: str, style: Template, reason: str) -> str:
     return f"Answer: {letter}" if style is LINE else f"{reason}\n\n{letter}"
 
 
-def _with_name(shelf: GenerationContext):  # type: ignore[no-untyped-def]
-    return lambda cwe: f"{cwe}: {shelf.books.taxonomy.name(cwe)}"
+def _with_name(context: GenerationContext):  # type: ignore[no-untyped-def]
+    return lambda cwe: f"{cwe}: {context.graph.taxonomy.name(cwe)}"
 
 
-def _speaks_to(passage: Passage, case: LabelledRecord, shelf: GenerationContext) -> bool:
+def _speaks_to(passage: Passage, case: LabelledRecord, context: GenerationContext) -> bool:
     """Whether a measure's first sentence has a word that tells the record's weakness."""
     said = {stem(word) for word in words(_first(passage))}
-    return bool(said & shelf.evidence.telling(case.cwe))
+    return bool(said & context.evidence.telling(case.cwe))
 
 
 def _first(passage: Passage) -> str:

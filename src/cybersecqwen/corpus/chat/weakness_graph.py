@@ -1,4 +1,4 @@
-"""CWE, CAPEC and ATT&CK as answers need them: definitions in short, kin, passages to cite."""
+"""CWE as answers need it: definitions in short, names, relatives that may be taught."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Entry, Passage
 from cybersecqwen.core.taxonomy import Taxonomy
 from cybersecqwen.core.text.clean import words
+from cybersecqwen.corpus.catalogue_graph import CatalogueGraph
 from cybersecqwen.corpus.chat.keyphrases import stem
 
 _SENTENCE = re.compile(r"(?<=[.!?]) (?=[A-Z])")
@@ -38,8 +39,8 @@ _CUTS = (
 _LONGEST_BRIEF = 170
 
 
-class CatalogueGraph:
-    """Entries that are not withdrawn, and their passages.
+class WeaknessGraph(CatalogueGraph):
+    """A catalogue graph with CWE's taxonomy and definitions in short.
 
     Args:
         entries: All entries by id.
@@ -53,11 +54,8 @@ class CatalogueGraph:
     def __init__(
         self, entries: Mapping[str, Entry], passages: Iterable[Passage], taxonomy: Taxonomy
     ) -> None:
-        self.entries = {name: entry for name, entry in entries.items() if not entry.withdrawn}
+        super().__init__(entries, passages)
         self.taxonomy = taxonomy
-        self._pages: dict[str, list[Passage]] = defaultdict(list)
-        for passage in passages:
-            self._pages[page_of(passage)].append(passage)
         if not any(name.startswith("CWE-") for name in self._pages):
             raise InputError(
                 "the knowledge sources hold no CWE entry: answers have nothing to cite"
@@ -68,22 +66,8 @@ class CatalogueGraph:
         for weakness in taxonomy:
             for parent in weakness.parents:
                 self._children[parent].append(weakness.id)
-        self.kin = cache(self._kin)
+        self.relatives = cache(self._relatives)
         self.telling = cache(self._telling)
-
-    def first(self, page: str) -> Passage | None:
-        """Return a page's first passage, which defines it."""
-        return next(iter(self._pages.get(page, ())), None)
-
-    def of_kind(self, page: str, kind: str) -> list[Passage]:
-        """Return a page's passages of one kind, in its order."""
-        return [passage for passage in self._pages.get(page, ()) if passage.kind == kind]
-
-    def linked(self, page: str, relation: str) -> list[str]:
-        """Return the ids of live entries that a page's relation leads to."""
-        entry = self.entries.get(page)
-        links = entry.links if entry else ()
-        return [target for found, target in links if found == relation and target in self.entries]
 
     def short_name(self, cwe: str) -> str:
         """Return the name that people use: what MITRE's gives in quotes, if it does."""
@@ -108,7 +92,9 @@ class CatalogueGraph:
         parts = [entry.name, *entry.aliases, *self._briefs.get(cwe, ())]
         parts += [sentences(first.text)[0]] if first else []
         parts += [
-            self.taxonomy.name(name) for name, relation in self.kin(cwe) if relation == "child"
+            self.taxonomy.name(name)
+            for name, relation in self.relatives(cwe)
+            if relation == "child"
         ]
         parts += [self.entries[name].name for name in self.linked(cwe, "attack pattern")]
         return " ".join(parts)
@@ -129,7 +115,7 @@ class CatalogueGraph:
     def _telling(self, cwe: str) -> frozenset[str]:
         return frozenset(stem(word) for word in words(self.telling_text(cwe)))
 
-    def _kin(self, cwe: str) -> tuple[tuple[str, str], ...]:
+    def _relatives(self, cwe: str) -> tuple[tuple[str, str], ...]:
         """Return pairs of a relative that may be taught and what it is to the weakness."""
         entry = self.taxonomy.get(cwe)
         parents = entry.parents if entry else ()
@@ -154,11 +140,11 @@ class ConfusionNeighbours:
     Args:
         pairs: Main labels that two labellers gave the same record.
         counts: Records per label.
-        books: For kinship.
+        graph: For kinship.
     """
 
     def __init__(
-        self, pairs: Iterable[tuple[str, str]], counts: Mapping[str, int], books: CatalogueGraph
+        self, pairs: Iterable[tuple[str, str]], counts: Mapping[str, int], graph: WeaknessGraph
     ) -> None:
         self._mixed: dict[str, Counter[str]] = defaultdict(Counter)
         for one, other in pairs:
@@ -166,7 +152,7 @@ class ConfusionNeighbours:
                 self._mixed[one][other] += 1
                 self._mixed[other][one] += 1
         self._counts = counts
-        self._books = books
+        self._graph = graph
         self.near = cache(self._near)
 
     def _near(self, cwe: str) -> tuple[tuple[str, str], ...]:
@@ -174,17 +160,12 @@ class ConfusionNeighbours:
 
         Relations are ``parent``, ``child``, ``sibling`` and ``other``.
         """
-        kin = dict(self._books.kin(cwe))
+        kin = dict(self._graph.relatives(cwe))
         mixed = self._mixed[cwe]
         names = {name for name in {*kin, *mixed} if self._counts.get(name, 0) > 0}
         names |= {name for name in kin if kin[name] != "sibling"}
         ranked = sorted(names, key=lambda n: (-mixed[n], -self._counts.get(n, 0), n))
         return tuple((name, kin.get(name, "other")) for name in ranked)
-
-
-def page_of(passage: Passage) -> str:
-    """Return the id of the page that a passage belongs to."""
-    return passage.id.partition("#")[0]
 
 
 def sentences(text: str) -> list[str]:

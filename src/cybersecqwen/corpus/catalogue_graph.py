@@ -1,21 +1,67 @@
-"""Knowledge entries as a quiz needs them: both ways of every link, kin, look-alikes, passages."""
+"""CWE, CAPEC and ATT&CK as a graph: entries, links both ways, kin, look-alikes, passages."""
 
 from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
 
-from cybersecqwen.core.records import Entry, Passage
+from cybersecqwen.core.passages import merge_entries, page_of, passages_of
+from cybersecqwen.core.records import Catalogue, Entry, Passage
 from cybersecqwen.core.text.clean import normalised
+from cybersecqwen.sources.catalogues.catalogue import read_catalogue
 
 _KINSHIP = ("child of", "sub-technique of")
 _CROWD = 60
 """Pages that share one link with a page, at most, that are looked at for likeness."""
 
 
-class CatalogueLinks:
+@dataclass(frozen=True)
+class CatalogueLibrary:
+    """Catalogues, merged and cut into passages as the knowledge base does, with its citation ids.
+
+    Attributes:
+        catalogues: As read.
+        entries: Their entries by id; of an id that several have, the first catalogue's.
+        passages: What the entries were cut into.
+    """
+
+    catalogues: Sequence[Catalogue]
+    entries: Mapping[str, Entry]
+    passages: Sequence[Passage]
+
+    @classmethod
+    def of(cls, catalogues: Sequence[Catalogue]) -> CatalogueLibrary:
+        """Merge catalogues and cut them into passages."""
+        entries = merge_entries(catalogues)
+        return cls(catalogues, entries, list(passages_of(entries)))
+
+    @classmethod
+    def read(cls, paths: Iterable[Path]) -> CatalogueLibrary:
+        """Read catalogue files, CWE or STIX.
+
+        Raises:
+            InputError: A file cannot be read as a catalogue.
+        """
+        return cls.of([read_catalogue(path) for path in paths])
+
+    def catalogue_of(self, page: str) -> Catalogue:
+        """Return the first catalogue that has a page."""
+        return self._owners[page]
+
+    @cached_property
+    def _owners(self) -> dict[str, Catalogue]:
+        return {
+            entry.id: catalogue
+            for catalogue in reversed(self.catalogues)
+            for entry in catalogue.entries
+        }
+
+
+class CatalogueGraph:
     """Entries that are not withdrawn, and the passages they were cut into.
 
     Args:
@@ -24,7 +70,7 @@ class CatalogueLinks:
     """
 
     def __init__(self, entries: Mapping[str, Entry], passages: Iterable[Passage]) -> None:
-        self.entries = {name: e for name, e in entries.items() if not e.withdrawn}
+        self.entries = {name: entry for name, entry in entries.items() if not entry.withdrawn}
         self.by_kind: dict[str, list[Entry]] = defaultdict(list)
         self._incoming: dict[tuple[str, str], list[str]] = defaultdict(list)
         for entry in self.entries.values():
@@ -35,28 +81,44 @@ class CatalogueLinks:
         for entry in self.entries.values():
             for word in set(normalised(entry.name).split()):
                 self._by_word[entry.kind, word].append(entry.id)
-        self._passages: dict[str, list[Passage]] = defaultdict(list)
+        self._pages: dict[str, list[Passage]] = defaultdict(list)
         for passage in passages:
-            self._passages[passage.id.partition("#")[0]].append(passage)
+            self._pages[page_of(passage.id)].append(passage)
         self.near = cache(self._near)
         self.far = cache(self._far)
 
+    def first(self, page: str) -> Passage | None:
+        """Return a page's first passage, which defines it."""
+        return next(iter(self._pages.get(page, ())), None)
+
+    def of_kind(self, page: str, kind: str) -> list[Passage]:
+        """Return a page's passages of one kind, in its order."""
+        return [passage for passage in self._pages.get(page, ()) if passage.kind == kind]
+
     def passage(self, page: str, kind: str, needle: str) -> Passage | None:
-        """Return the page's passage of a kind that holds a text, or None."""
-        found = (p for p in self._passages[page] if p.kind == kind and needle in p.text)
-        return next(found, None)
+        """Return the page's first passage of a kind that holds a text, or None."""
+        return next((found for found in self.of_kind(page, kind) if needle in found.text), None)
 
-    def head(self, page: str) -> Passage | None:
-        """Return the page's first passage."""
-        return next(iter(self._passages[page]), None)
+    def linked(
+        self, page: str, relation: str, kind: str | None = None, *, back: bool = False
+    ) -> list[str]:
+        """Return the ids of live entries that a relation leads to from a page.
 
-    def linked(self, page: str, relation: str, kind: str, *, back: bool = False) -> list[str]:
-        """Return the ids of a kind that a relation leads to from a page, or to it from."""
+        Args:
+            page: Id of the page.
+            relation: The relation's name.
+            kind: Kind of the entries; None for any.
+            back: Whether to follow the relation backwards, to the page.
+        """
         if back:
             ids = self._incoming[relation, page]
         else:
-            ids = [target for found, target in self.entries[page].links if found == relation]
-        return [i for i in ids if i in self.entries and self.entries[i].kind == kind]
+            entry = self.entries.get(page)
+            links = entry.links if entry else ()
+            ids = [target for found, target in links if found == relation]
+        return [
+            name for name in ids if name in self.entries and kind in {None, self.entries[name].kind}
+        ]
 
     def kin(self, page: str) -> set[str]:
         """Return a page's parents and children."""

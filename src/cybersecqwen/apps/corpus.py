@@ -1,0 +1,148 @@
+"""Corpora: build one from its recipe, read its report, prove it free of benchmark items."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.jsonl import read_rows
+from cybersecqwen.corpus.catalogue_graph import CatalogueLibrary
+from cybersecqwen.corpus.chat.build import build_chat
+from cybersecqwen.corpus.chat.recipe import ChatRecipe, load_corpus_recipe
+from cybersecqwen.corpus.chat.report import ChatReport
+from cybersecqwen.corpus.cleaning.check import CheckReport, check_corpus
+from cybersecqwen.corpus.quiz.build import build_quiz
+from cybersecqwen.corpus.quiz.recipe import QuizRecipe
+from cybersecqwen.corpus.quiz.report import QuizReport
+from cybersecqwen.corpus.records.build import REMOVED, build_records
+from cybersecqwen.corpus.records.recipe import CorpusRecipe, NearDuplicate
+from cybersecqwen.corpus.records.report import CorpusReport
+from cybersecqwen.corpus.records.rows import Removal
+from cybersecqwen.llm import open_backend
+
+DATA_VARIABLE = "CYBERSECQWEN_DATA"
+"""Environment variable that names the folder of raw data."""
+
+_PROBLEMS_KEPT = 20
+
+
+@dataclass(frozen=True)
+class CorpusBuild:
+    """A finished corpus.
+
+    Attributes:
+        folder: Where it is; ``report.md`` and ``removed.jsonl`` in it say what was done.
+        report: Its numbers; the type says which kind of corpus it is.
+        unreadable: Records and catalogue entries that could not be used.
+        problems: The first of them, each with its place and what is wrong.
+    """
+
+    folder: Path
+    report: CorpusReport | ChatReport | QuizReport
+    unreadable: int = 0
+    problems: tuple[str, ...] = ()
+
+
+def build_corpus(
+    recipe: Path | CorpusRecipe | ChatRecipe | QuizRecipe,
+    out: Path,
+    *,
+    data: Path | None = None,
+    teacher: str | None = None,
+    on_progress: OnProgress = ignore,
+) -> CorpusBuild:
+    """Build a corpus of records, conversations or quiz questions.
+
+    The folder appears at ``out`` when it is whole; the same recipe and inputs give the same bytes.
+
+    Args:
+        recipe: A recipe, or its YAML file.
+        out: Folder to make; an earlier corpus there is replaced.
+        data: Folder that the recipe's paths are relative to; None for ``CYBERSECQWEN_DATA``, else
+            the recipe file's own folder.
+        teacher: SPEC of a language model that puts a conversation corpus's answers into other
+            words; each is checked, and kept as it was if that fails.
+        on_progress: Told of each stage.
+
+    Raises:
+        InputError: The recipe or a file it names cannot be used, or ``out`` holds something else.
+        MissingExtraError: An optional package is not installed.
+        ModelError: The teacher cannot answer.
+    """
+    loaded = load_corpus_recipe(recipe) if isinstance(recipe, Path) else recipe
+    folder = data or data_folder(recipe if isinstance(recipe, Path) else None)
+    if teacher and not isinstance(loaded, ChatRecipe):
+        raise InputError(f"{loaded.name}: a teacher is for recipes of kind chat")
+
+    def observe(stage: str) -> None:
+        on_progress(JobProgress(stage))
+
+    if isinstance(loaded, QuizRecipe):
+        return _build_quiz(loaded, folder, out, on_progress)
+    report: CorpusReport | ChatReport
+    if isinstance(loaded, ChatRecipe):
+        backend = open_backend(teacher) if teacher else None
+        report = build_chat(loaded, folder, out, observe, backend)
+    else:
+        report = build_records(loaded, folder, out, observe)
+    unreadable = report.removed.get("unreadable", 0)
+    return CorpusBuild(out, report, unreadable, _unreadable(out) if unreadable else ())
+
+
+def _build_quiz(recipe: QuizRecipe, data: Path, out: Path, on_progress: OnProgress) -> CorpusBuild:
+    on_progress(JobProgress("reading the catalogues"))
+    library = CatalogueLibrary.read(data / source for source in recipe.sources)
+    report = build_quiz(recipe, library, data, out, lambda stage: on_progress(JobProgress(stage)))
+    problems = [str(problem) for found in library.catalogues for problem in found.problems]
+    return CorpusBuild(out, report, len(problems), tuple(problems[:_PROBLEMS_KEPT]))
+
+
+def check(
+    corpus: Path,
+    benchmarks: Sequence[Path],
+    limits: NearDuplicate | None = None,
+) -> CheckReport:
+    """Compare a finished corpus, or one file of training rows, with benchmark files.
+
+    Raises:
+        InputError: A file cannot be used, or there is nothing to check.
+    """
+    return check_corpus(corpus, benchmarks, limits)
+
+
+def require_clean(corpus: Path, benchmarks: Sequence[Path]) -> None:
+    """Refuse training rows that overlap a benchmark.
+
+    Raises:
+        InputError: They do; the message says how many, and how to see which.
+    """
+    if not benchmarks:
+        return
+    found = check_corpus(corpus, benchmarks)
+    if not found.clean:
+        raise InputError(
+            f"{corpus}: {found.overlapping_rows:,} rows overlap a benchmark; see `cybersecqwen "
+            f"corpus check {corpus} --against ...`, and take them out"
+        )
+
+
+def data_folder(recipe: Path | None = None) -> Path:
+    """Return the folder of raw data: ``CYBERSECQWEN_DATA``, else the recipe file's own folder."""
+    named = os.environ.get(DATA_VARIABLE)
+    if named:
+        return Path(named)
+    return recipe.parent if recipe else Path()
+
+
+def _unreadable(folder: Path) -> tuple[str, ...]:
+    rows = read_rows(folder / REMOVED, Removal, "no removal of a corpus build")
+    removals = (removal for _, removal in rows if removal.stage == "unreadable")
+    return tuple(
+        f"{removal.reason} ({removal.id})" if removal.id else removal.reason
+        for removal in islice(removals, _PROBLEMS_KEPT)
+    )
