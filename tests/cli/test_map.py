@@ -56,6 +56,13 @@ def call(tiny_model: Path, capfd: pytest.CaptureFixture[str]) -> Call:
     return Call(tiny_model, capfd)
 
 
+def test_formats_named_for_help_are_those_there_are() -> None:
+    from cybersecqwen.apps.outputs.registry import FORMAT_NAMES
+    from cybersecqwen.cli.map import OUTPUT_FORMATS
+
+    assert OUTPUT_FORMATS == FORMAT_NAMES
+
+
 def test_one_text(call: Call) -> None:
     assert call("sql sql sql") == 0
     (row,) = call.rows
@@ -68,7 +75,8 @@ def test_one_text_as_json_and_as_a_table(call: Call) -> None:
     assert call("sql", "--json", "--top-k", 2) == 0
     assert len(json.loads(call.out)["candidates"]) == 2
     assert call("sql", "--to", "table") == 0
-    assert call.out.startswith("CWE-89 ")
+    assert "NVD" in call.out
+    assert call.out.count("CWE-89") >= 3  # of both conventions, and among the candidates
 
 
 def test_labeller_and_threshold(call: Call) -> None:
@@ -86,16 +94,67 @@ def test_file_in_order_with_each_problem_named(call: Call, feed: Path) -> None:
     assert call("--input", feed) == 1
     assert [row["id"] for row in call.rows] == [f"CVE-2024-{n}" for n in range(8)]
     assert [row["cwe"] for row in call.rows[:4:3]] == ["CWE-89", "CWE-416"]
-    first, second = call.err.splitlines()
+    first, second, summary, *_ = call.err.splitlines()
     assert f"{feed}:4" in first
     assert f"{feed}:7" in second
     assert "CVE-2024-91" in second
+    assert summary.startswith("10 records in ")
+    assert "8 answered (" in summary
+    assert summary.endswith("2 problems")
+    assert call("--input", feed, "--quiet") == 1
+    assert len(call.err.splitlines()) == 2
 
 
 def test_standard_input(tiny_model: Path, feed: Path) -> None:
     done = run_cli(tiny_model, "--input", "-", stdin=gzip.compress(feed.read_bytes()))
     assert done.returncode == 1
     assert len(done.stdout.splitlines()) == 8
+
+
+def test_a_pipe_needs_no_arguments_and_a_dash_means_it(tiny_model: Path, feed: Path) -> None:
+    for arguments in ((), ("-",), ("--input", "-")):
+        done = run_cli(tiny_model, *arguments, stdin=b"sql injection in the login form\n")
+        assert done.returncode == 0, done.stderr
+        (row,) = map(json.loads, done.stdout.splitlines())
+        assert (row["id"], row["cwe"]) == ("line-1", "CWE-89")
+    empty = run_cli(tiny_model)
+    assert empty.returncode == 2
+    assert empty.stderr.decode().startswith("cybersecqwen: standard input: empty")
+
+
+def test_a_dash_as_output_is_standard_output(call: Call, feed: Path, tmp_path: Path) -> None:
+    assert call("--input", feed, "--output", "-", "--to", "csv") == 1
+    assert call.out.startswith("id,cwe")
+    assert not (tmp_path / "-").exists()
+
+
+def test_pasted_records_are_read_as_records(call: Call) -> None:
+    record = {
+        "dataType": "CVE_RECORD",
+        "cveMetadata": {"cveId": "CVE-2099-0191", "state": "PUBLISHED"},
+        "containers": {"cna": {"descriptions": [{"lang": "en", "value": "sql sql sql"}]}},
+    }
+    assert call(json.dumps(record, indent=1)) == 0
+    assert (call.rows[0]["id"], call.rows[0]["cwe"]) == ("CVE-2099-0191", "CWE-89")
+    assert call('{"id": "r", "description": "sql sql sql"}') == 0
+    assert call.rows[0]["id"] == "r"
+    assert call('{"unheard": "of"}') != 0
+    assert call.out == ""
+
+
+def test_a_text_that_mentions_a_file_is_a_text(call: Call) -> None:
+    assert call("sql injection in login.php") == 0
+    assert call.rows[0]["cwe"] == "CWE-89"
+
+
+def test_too_little_text_is_unsure(capfd: pytest.CaptureFixture[str]) -> None:
+    for text in ("x", "some person", "v1.2.3", "description"):
+        assert main(["map", text]) == 0
+        row = json.loads(capfd.readouterr().out)
+        assert row["abstained"] is True, text
+        assert row["confidence"] < 0.3
+    assert main(["map", "xss"]) == 0
+    assert json.loads(capfd.readouterr().out)["cwe"] == "CWE-79"
 
 
 def test_csv_by_the_outputs_ending(call: Call, feed: Path, tmp_path: Path) -> None:
@@ -124,8 +183,18 @@ def test_json_is_one_object(call: Call, feed: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "give a text or --input"),
         (("sql", "--input", "FEED"), "one of the two"),
+        (("sql", "injection"), "put the text in quotes"),
+        (("FEED",), "is a file: map --input"),
+        (("FEED", "FEED"), "is a file: map --input"),
+        (("nowhere.jsonl",), "no such file"),
+        (("CVE-2021-44228",), "is an id"),
+        (("https://example.org/advisory",), "is an address"),
+        (("nan",), "no description"),
+        (("N/A",), "no description"),
+        (("...",), "no description"),
+        (("--input", "FEED", "--output", "OUT.xlsy"), "known are .txt, .jsonl"),
+        (("--input", "FEED", "--output", "OUT.jsonl", "--resume", "--restart"), "exclude"),
         (("",), "the text is empty"),
         (("\u200b \u202e",), "the text is empty"),
         (("sql", "--top-k", "0"), "--top-k"),
@@ -136,13 +205,13 @@ def test_json_is_one_object(call: Call, feed: Path, tmp_path: Path) -> None:
         (("--input", "-", "--output", "OUT", "--resume"), "--resume needs"),
         (("--input", "FEED", "--json", "--to", "csv"), "one JSON object"),
         (("--input", "FEED", "--output", "FEED"), "overwrite"),
-        (("--input", "FEED", "--output", "DIR"), "no regular file"),
-        (("--input", "FEED", "--output", os.devnull), "no regular file"),
+        (("--input", "FEED", "--output", "DIR", "--to", "csv"), "no regular file"),
+        (("--input", "FEED", "--output", os.devnull, "--to", "csv"), "no regular file"),
         (("--input", "NOWHERE"), "NOWHERE"),
-        (("--input", "NOWHERE", "--output", "OUT"), "NOWHERE"),
+        (("--input", "NOWHERE", "--output", "OUT", "--to", "csv"), "NOWHERE"),
         (("--input", "BINARY"), "BINARY"),
         (("--input", "BINARY", "--to", "sarif"), "BINARY"),
-        (("--input", "BINARY", "--output", "OUT"), "BINARY"),
+        (("--input", "BINARY", "--output", "OUT.jsonl"), "BINARY"),
         (("--input", "BINARY", "--json"), "BINARY"),
         (("sql", "--labeller", "cna", "--model", "NOWHERE"), "no such model folder"),
         (("sql", "--model", "mock:NOWHERE"), "cannot read the script"),
@@ -159,7 +228,9 @@ def test_unusable_calls_say_why_and_write_nothing(
 ) -> None:
     (tmp_path / "BINARY").write_bytes(bytes(range(256)) * 50)
     (tmp_path / "DIR").mkdir()
-    names = {"FEED": feed} | {n: tmp_path / n for n in ("OUT", "DIR", "NOWHERE", "BINARY")}
+    names = {"FEED": feed} | {
+        n: tmp_path / n for n in ("OUT", "OUT.jsonl", "OUT.xlsy", "DIR", "NOWHERE", "BINARY")
+    }
     model = [] if "--model" in arguments else ["--model", str(tiny_model)]
     before = sorted(tmp_path.iterdir())
     assert main(["map", *(str(names.get(a, a)) for a in arguments), *model]) == 2
@@ -215,6 +286,10 @@ def run_cli(
     )
 
 
+def said_of_problems(stderr: bytes) -> list[bytes]:
+    return [line for line in stderr.splitlines() if b"feed.jsonl:" in line]
+
+
 def test_killed_at_random_moments_then_resumed(tiny_model: Path, tmp_path: Path) -> None:
     feed = tmp_path / "feed.jsonl"
     with feed.open("w") as stream:
@@ -240,12 +315,42 @@ def test_killed_at_random_moments_then_resumed(tiny_model: Path, tmp_path: Path)
     last = run_cli(tiny_model, *command)
     assert last.returncode == 1
     assert output.read_bytes() == whole.read_bytes()
-    assert last.stderr == plain.stderr
+    assert said_of_problems(last.stderr) == said_of_problems(plain.stderr)
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "feed.jsonl",
         "killed.jsonl",
         "whole.jsonl",
     ]
+
+
+def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(tiny_model: Path, tmp_path: Path) -> None:
+    feed = tmp_path / "feed.jsonl"
+    with feed.open("w") as stream:
+        for n in range(60_000):
+            row = {"id": f"r{n}", "description": f"{TEXTS[n % 4]} {'free ' * (n % 13)} w{n}"}
+            stream.write(json.dumps(row) + "\n")
+    output = tmp_path / "out.jsonl"
+    command = [sys.executable, "-m", "cybersecqwen", "map", "--input", str(feed)]
+    command += ["--output", str(output), "--model", str(tiny_model)]
+    child = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE)
+    assert child.stderr is not None
+    while not (part := tmp_path / "out.jsonl.part").exists() or part.stat().st_size == 0:
+        time.sleep(0.01)
+        assert child.poll() is None
+    start = time.monotonic()
+    for _ in range(3):  # an impatient user
+        child.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    child.wait(10)
+    assert time.monotonic() - start < 2
+    assert child.returncode == 130
+    (line,) = child.stderr.read().decode().splitlines()
+    assert "interrupted after " in line
+    assert line.endswith("the same command goes on from there")
+    done = subprocess.run(command, env=environment(), capture_output=True, check=False)
+    assert done.returncode == 0
+    assert b"going on after " in done.stderr
+    assert len(output.read_bytes().splitlines()) == 60_000
 
 
 def test_reader_that_leaves_early(tiny_model: Path, tmp_path: Path) -> None:
@@ -262,7 +367,7 @@ def test_reader_that_leaves_early(tiny_model: Path, tmp_path: Path) -> None:
     child.stdout.readline()
     child.stdout.close()
     assert child.stderr.read() == b""
-    child.wait(30)
+    assert child.wait(30) == 2
 
 
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no /dev/full here")

@@ -1,245 +1,363 @@
-"""Map a stream of records into a file, so that a killed run can go on where it stopped."""
+"""Map a file of records to an output: the whole job behind ``map --input``."""
 
 from __future__ import annotations
 
-import os
-from collections import deque
+import io
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
-from itertools import islice
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import msgspec
 
-from cybersecqwen.apps.outputs.rows import MapRow, RowMaker
-from cybersecqwen.apps.outputs.writers import Writer, write_jsonl
-from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.files import atomic_write, write_json
+from cybersecqwen import __version__
+from cybersecqwen.apps.map_stream import MapOptions, MapOutcome, map_stream, map_windows
+from cybersecqwen.apps.outputs.compression import gzipped
+from cybersecqwen.apps.outputs.registry import OutputContext, Writer, format_named
+from cybersecqwen.apps.outputs.rows import RecordRow, RowMaker
+from cybersecqwen.apps.part_file import PartFile, RunIdentity, identify_input
+from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
 from cybersecqwen.core.interfaces import CweClassifier
-from cybersecqwen.core.locks import exclusive
-from cybersecqwen.core.records import Advisory, Labeller, RecordProblem
-from cybersecqwen.core.text.clean import clean
-from cybersecqwen.specialists.mapper import WINDOW
+from cybersecqwen.core.records import Advisory, RecordProblem
+from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
+from cybersecqwen.sources import ReadPosition, read_advisories
+from cybersecqwen.sources.io.streams import ByteSource
+from cybersecqwen.sources.io.unpack import open_sources
+
+__all__ = [
+    "MapJob",
+    "MapOptions",
+    "MapOutcome",
+    "MapSummary",
+    "identity_of",
+    "map_stream",
+    "map_windows",
+    "run_map_job",
+]
+
+MAPPING = "mapping"
+WRITING = "writing the output"
+"""Stages of a job."""
+
+COMMONEST = 5
+"""Weaknesses that a summary names."""
+
+SKIPPED_KINDS = ("rejected", "reserved", "withdrawn")
+"""Kinds of ``RecordProblem`` that are no failures: records that say of themselves to be ignored."""
+
+ReportProblem = Callable[[RecordProblem], None]
 
 
-class MapOptions(msgspec.Struct, frozen=True):
-    """What is asked of the model; see ``CweMapper.map``."""
-
-    labeller: Labeller = "nvd"
-    top_k: int = 5
-    threshold: float | None = None
-
-
-def map_records(
-    mapper: CweClassifier,
-    records: Iterable[Advisory | RecordProblem],
-    options: MapOptions,
-    maker: RowMaker,
-    report: Callable[[RecordProblem], None],
-    *,
-    done: int = 0,
-) -> Iterator[MapRow]:
-    """Return the row of each usable record, in order.
-
-    Args:
-        mapper: The model.
-        records: What a parser yields.
-        options: What is asked of the model.
-        maker: Turns predictions into rows.
-        report: Called with every problem, in order.
-        done: Rows that an earlier run has written; they are not returned again.
-    """
-    # Texts of a window are answered together, so a window begun is answered again as a whole.
-    skipped = done - done % mapper.window
-    pending: deque[str] = deque()
-
-    def texts() -> Iterator[str]:
-        usable = 0
-        for number, record in enumerate(records, start=1):
-            if isinstance(record, RecordProblem):
-                report(record)
-            elif not clean(record.description[:99]) and not clean(record.description):
-                report(RecordProblem(f"record {number}", record.id, "description has no text"))
-            else:
-                usable += 1
-                if usable > skipped:
-                    pending.append(record.id)
-                    yield record.description
-
-    predictions = mapper.map_many(
-        texts(), labeller=options.labeller, top_k=options.top_k, threshold=options.threshold
-    )
-    rows = (maker.row(pending.popleft(), prediction) for prediction in predictions)
-    return islice(rows, done - skipped, None)
-
-
-class RunIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What must be the same for a run to be gone on with.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapJob:
+    """What to map, how, and where to.
 
     Attributes:
-        input: Path, size in bytes and modification time in nanoseconds of each input file.
-        settings: Options by name, as text.
-        model: Digest of the model.
-        version: Version of this package.
+        source: A file or folder of records; None for standard input.
+        classifier: A specialist, or a language model with one's shortlist.
+        options: What is asked of it.
+        format: What ``source`` holds; see ``sources.read_advisories``.
+        to: What to write; a name of ``outputs.registry.FORMATS``.
+        output: The file to write, whole or not at all; None writes into a stream as rows come.
+            One that ends in ``.gz`` is compressed.
+        width: Columns of the terminal, for a table.
+        allowed_only: Propose only ids that MITRE allows for mapping; see ``RowMaker``.
+        org_id: UUID of the organisation that publishes CVE containers; see ``OutputContext``.
+        resume: Insist on going on with an interrupted run; see ``PartFile``.
+        restart: Begin anew, even where an interrupted run could be gone on with.
+        stdin: What to read as standard input; None for the process's own.
     """
 
-    input: tuple[tuple[str, int, int], ...]
-    settings: dict[str, str]
+    source: Path | None
+    classifier: CweClassifier
+    options: MapOptions = field(default_factory=MapOptions)
+    format: str = "auto"
+    to: str = "jsonl"
+    output: Path | None = None
+    width: int = 120
+    allowed_only: bool = False
+    org_id: str = ""
+    resume: bool = False
+    restart: bool = False
+    stdin: IO[bytes] | None = None
+
+
+class CommonWeakness(msgspec.Struct, frozen=True):
+    """A weakness and how many records were given it."""
+
+    cwe: str
+    name: str
+    records: int
+
+
+class MapSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a job's records.
+
+    Attributes:
+        records: Records of the input, of every kind.
+        answered: Those with an answer, sure or unsure.
+        unsure: Those whose answer is under the threshold.
+        rejected: Those that the CVE Program or NVD has rejected; not failures.
+        reserved: Those whose id is only reserved; not failures.
+        withdrawn: Those that were withdrawn; not failures.
+        problems: Those that could not be used; each has been reported.
+        commonest: Weaknesses given most often, unsure answers left out.
+        seconds: Wall-clock time.
+        model: Name and version of the model.
+        output: The file written; None where rows went to a stream.
+    """
+
+    records: int
+    answered: int
+    unsure: int
+    rejected: int
+    reserved: int
+    withdrawn: int
+    problems: int
+    commonest: tuple[CommonWeakness, ...]
+    seconds: float
     model: str
-    version: str
+    output: str | None = None
 
 
-def identify_input(path: Path) -> tuple[tuple[str, int, int], ...]:
-    """Return path, size and modification time of a file, or of every file in a folder.
-
-    Raises:
-        InputError: It is not there or cannot be read.
-    """
-    try:
-        found = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-        stats = [(str(file.resolve()), file.stat()) for file in found]
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
-
-
-class PartFile:
-    """Rows on their way to an output file, kept beside it as JSON lines until they are all there.
-
-    ``NAME.part`` holds the rows and ``NAME.part.json`` what run they belong to. Both are gone
-    when the output is there. The right to write the output is held until ``close``.
+def run_map_job(
+    job: MapJob,
+    *,
+    sink: IO[bytes] | None = None,
+    progress: OnProgress = ignore,
+    report: ReportProblem = lambda _: None,
+    notice: Callable[[str], None] = lambda _: None,
+) -> MapSummary:
+    """Map all records of a source and write the answers.
 
     Args:
-        output: The file to be.
-        identity: The run.
-        resume: Whether to go on with the rows that are there; without it they are dropped.
+        job: What to do.
+        sink: Where rows go as they come, if ``job`` names no output.
+        progress: Called after each window of records; counts records.
+        report: Called with each problem, in the input's order; rejected, reserved and withdrawn
+            records are counted alone.
+        notice: Called with a line about what was found of an interrupted run, or about the output.
 
     Raises:
-        LockedError: Another run writes the output.
-        InputError: The rows belong to another run, or nothing can be written there.
+        InputError: The source cannot be used, or the output cannot be written.
+        ModelError: The model does not know the labeller.
     """
+    run = _Run(job, progress, report, notice)
+    if job.output:
+        _write_file(run, job.output, notice)
+    elif sink:
+        _write_stream(run, sink)
+    return run.summary()
 
-    def __init__(self, output: Path, identity: RunIdentity, *, resume: bool) -> None:
-        self._output = output
-        self._part = output.with_name(f"{output.name}.part")
-        self._journal = output.with_name(f"{output.name}.part.json")
-        self.done = 0
-        """Rows that are there already."""
-        self._written = 0
-        self._held = ExitStack()
-        self._held.enter_context(exclusive(output))
-        try:
-            self._open(identity, resume=resume)
-        except BaseException:
-            self._held.close()
-            raise
 
-    def _open(self, identity: RunIdentity, *, resume: bool) -> None:
-        try:
-            if resume and self._journal.exists() and self._part.exists():
-                self._check(identity)
-                self.done = self._repair()
+class _Run:
+    """A job under way."""
+
+    def __init__(
+        self,
+        job: MapJob,
+        progress: OnProgress,
+        report: ReportProblem,
+        notice: Callable[[str], None],
+    ) -> None:
+        self.job = job
+        self._notice = notice
+        self._progress = progress
+        self._report = report
+        self._position = ReadPosition()
+        self._maker = RowMaker(
+            shipped_taxonomy(),
+            job.classifier.name,
+            allowed_only=job.allowed_only,
+            labeller=job.options.labeller,
+        )
+        self._tally = _Tally()
+        self._started = time.monotonic()
+
+    def windows(self, skip: int = 0) -> Iterator[list[MapOutcome]]:
+        """Yield outcomes as they come, after telling the caller how far the job is."""
+        job = self.job
+        read = 0
+
+        def counted() -> Iterator[Advisory | RecordProblem]:
+            nonlocal read
+            for record in read_advisories(
+                job.source, job.format, stdin=job.stdin, position=self._position
+            ):
+                read += 1
+                yield record
+
+        for window in map_windows(counted(), job.classifier, job.options, skip=skip):
+            self.count(window)
+            yield window
+            done = self._tally.records
+            fraction = self._position.fraction
+            # What has been read ahead is not done yet.
+            share = fraction and fraction * done / max(read, done)
+            self._progress(JobProgress(MAPPING, done, share=share))
+
+    def finishing(self) -> None:
+        """Tell the caller that all records are done."""
+        self._progress(JobProgress(WRITING, self._tally.records, share=1.0))
+
+    def count(self, outcomes: Iterable[MapOutcome]) -> None:
+        """Count outcomes and report their problems."""
+        for outcome in outcomes:
+            self._tally.add(outcome)
+            if outcome.problem and outcome.problem.kind not in SKIPPED_KINDS:
+                self._report(outcome.problem)
+
+    def write(self, outcomes: Iterable[MapOutcome]) -> Iterator[bytes]:
+        """Yield the output's bytes."""
+        job = self.job
+        failed: list[dict[str, str]] = []
+
+        def beside() -> dict[str, Any]:
+            return {"problems": failed, "model": job.classifier.name, "summary": self.summary()}
+
+        context = OutputContext(
+            taxonomy=shipped_taxonomy(),
+            version=__version__,
+            width=job.width,
+            title=job.source.name if job.source else "standard input",
+            org_id=job.org_id,
+            documents=partial(_documents, job.source) if job.source else None,
+            closing=beside,
+        )
+        keeps_problems = job.to == "json"
+        rows = self._rows(outcomes, failed if keeps_problems else None)
+        writer = format_named(job.to).open(context)
+        pieces = _told(writer(rows), writer, self._notice)
+        compressed = job.output is not None and job.output.suffix.lower() == ".gz"
+        return gzipped(pieces) if compressed else pieces
+
+    def _rows(
+        self, outcomes: Iterable[MapOutcome], failed: list[dict[str, str]] | None
+    ) -> Iterator[RecordRow]:
+        """Yield the row of each record that has an answer; keep the problems where asked to."""
+        for outcome in outcomes:
+            if outcome.record and outcome.prediction:
+                yield self._maker.record_row(outcome.record, outcome.prediction)
+            elif failed is not None and outcome.problem and outcome.problem.is_failure:
+                failed.append(outcome.problem.row())
+
+    def summary(self) -> MapSummary:
+        """Return what has become of the records so far."""
+        return self._tally.summary(
+            shipped_taxonomy(),
+            seconds=time.monotonic() - self._started,
+            model=self.job.classifier.name,
+            output=str(self.job.output) if self.job.output else None,
+        )
+
+
+class _Tally:
+    """Counts of what became of records."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self._answered = 0
+        self._unsure = 0
+        self._problems: Counter[str] = Counter()
+        self._weaknesses: Counter[str] = Counter()
+
+    def add(self, outcome: MapOutcome) -> None:
+        """Count an outcome."""
+        if outcome.problem and outcome.problem.kind == "note":
+            return  # says something of the input as a whole
+        self.records += 1
+        if outcome.problem:
+            self._problems[outcome.problem.kind] += 1
+        elif outcome.prediction:
+            self._answered += 1
+            if outcome.prediction.abstained:
+                self._unsure += 1
             else:
-                self._part.unlink(missing_ok=True)
-                write_json(self._journal, identity)
-            self._stream: IO[bytes] = self._held.enter_context(self._part.open("ab"))
-        except OSError as error:
-            raise self._unwritable(error) from error
+                self._weaknesses[outcome.prediction.cwe] += 1
 
-    def _unwritable(self, error: OSError) -> InputError:
-        return InputError(f"{self._output}: cannot be written: {error.strerror}")
+    def summary(
+        self, taxonomy: Taxonomy, *, seconds: float, model: str, output: str | None
+    ) -> MapSummary:
+        """Return the counts, with the commonest weaknesses named."""
+        skipped = {kind: self._problems[kind] for kind in SKIPPED_KINDS}
+        # The smaller id first where two are given equally often, so that runs agree.
+        commonest = sorted(self._weaknesses.items(), key=lambda item: (-item[1], _number(item[0])))
+        return MapSummary(
+            records=self.records,
+            answered=self._answered,
+            unsure=self._unsure,
+            **skipped,
+            problems=self._problems.total() - sum(skipped.values()),
+            commonest=tuple(
+                CommonWeakness(cwe, taxonomy.name(cwe), count)
+                for cwe, count in commonest[:COMMONEST]
+            ),
+            seconds=round(seconds, 2),
+            model=model,
+            output=output,
+        )
 
-    def _check(self, identity: RunIdentity) -> None:
-        try:
-            found = msgspec.json.decode(self._journal.read_bytes(), type=RunIdentity)
-        except msgspec.DecodeError as error:
-            raise InputError(f"{self._journal}: damaged; run again without --resume") from error
-        names = ("input", "settings", "model", "version")
-        changed = [name for name in names if getattr(found, name) != getattr(identity, name)]
-        if changed:
-            raise InputError(
-                f"{self._part}: belongs to a run with other {' and '.join(changed)}; "
-                "repeat that run's command, or run again without --resume"
-            )
 
-    def _repair(self) -> int:
-        """Cut the file after its last whole row; return how many there are."""
-        decode = msgspec.json.Decoder(MapRow).decode
-        rows = size = 0
-        with self._part.open("r+b") as stream:
-            for line in stream:
-                try:
-                    decode(line)
-                except msgspec.DecodeError:
-                    break
-                if not line.endswith(b"\n"):
-                    break
-                rows += 1
-                size += len(line)
-            stream.truncate(size)
-        return rows
+def _number(cwe: str) -> int:
+    return int(cwe.removeprefix("CWE-"))
 
-    def write(self, rows: Iterable[MapRow], at_once: int = WINDOW) -> int:
-        """Append rows, giving so many at once to the disk; return how many there were.
 
-        Raises:
-            InputError: The disk is full or gone. What is written stays for a later run.
-        """
-        count = 0
-        lines = write_jsonl(rows)
-        try:
-            with self._stream:
-                while chunk := list(islice(lines, at_once)):
-                    self._stream.write(b"".join(chunk))
-                    self._stream.flush()
-                    os.fsync(self._stream.fileno())
-                    count += len(chunk)
-                    self._written += len(chunk)
-        except OSError as error:
-            raise self._unwritable(error) from error
-        return count
+def _write_file(run: _Run, output: Path, notice: Callable[[str], None]) -> None:
+    """Write the output file by way of a part file, which stays if this breaks off."""
+    part = PartFile(
+        output,
+        identity_of(run.job),
+        resume=run.job.resume,
+        restart=run.job.restart,
+        notice=notice,
+    )
+    with closing(part):
+        run.count(part.outcomes())
+        for window in run.windows(skip=part.done):
+            part.append(window)
+        run.finishing()
+        part.finish(run.write)
 
-    def discard_if_empty(self) -> None:
-        """Leave nothing behind where no row was written."""
-        self._stream.close()
-        if self._part.stat().st_size == 0:
-            self._discard()
 
-    def _count(self) -> None:
-        """See that the file has the rows that were read and written, no more and no fewer."""
-        expected = self.done + self._written
-        with self._part.open("rb") as lines:
-            found = sum(1 for _ in lines)
-        if found != expected:
-            raise InputError(
-                f"{self._part}: has {found:,} rows where {expected:,} were written; another "
-                "program has changed it, so run again without --resume"
-            )
+def _write_stream(run: _Run, sink: IO[bytes]) -> None:
+    """Write into a stream, nothing of it where the source turns out to be unusable."""
+    windows = run.windows()
+    first = next(windows, [])
+    outcomes = chain(first, chain.from_iterable(windows))
+    sink.writelines(run.write(outcomes))
 
-    def close(self) -> None:
-        """Let others write the output; what is written stays for a later run."""
-        self._held.close()
 
-    def _discard(self) -> None:
-        self._part.unlink(missing_ok=True)
-        self._journal.unlink(missing_ok=True)
-        self.close()
+def _documents(source: Path) -> Iterator[tuple[str, bytes]]:
+    """Open an input again, for outputs that fill in its own documents."""
+    for found in open_sources(source, io.BytesIO()):
+        if isinstance(found, ByteSource):
+            yield found.name, found.read()
 
-    def finish(self, writer: Writer) -> None:
-        """Turn the rows into the output.
 
-        Raises:
-            InputError: The disk is full or gone, or the rows are not those that were written.
-        """
-        try:
-            self._count()
-            if writer is write_jsonl:
-                self._part.replace(self._output)
-            else:
-                with self._part.open("rb") as rows, atomic_write(self._output) as output:
-                    decode = msgspec.json.Decoder(MapRow).decode
-                    output.writelines(writer(map(decode, rows)))
-            self._discard()
-        except OSError as error:
-            raise self._unwritable(error) from error
+def _told(
+    pieces: Iterator[bytes], writer: Writer, notice: Callable[[str], None]
+) -> Iterator[bytes]:
+    """Pass an output's bytes on, then tell what its writer has to say of it."""
+    yield from pieces
+    for note in getattr(writer, "notes", ()):
+        notice(note)
+
+
+def identity_of(job: MapJob) -> RunIdentity:
+    """Return what must be the same for a job to be gone on with."""
+    return RunIdentity(
+        input=identify_input(job.source) if job.source else (),
+        settings={
+            "format": job.format,
+            "labeller": job.options.labeller,
+            "top_k": str(job.options.top_k),
+            "threshold": str(job.options.threshold),
+        },
+        model=job.classifier.digest,
+        version=__version__,
+    )

@@ -17,11 +17,21 @@ class JobProgress:
         stage: What it does now, in a few words.
         done: Items of this stage that are done.
         total: Items of this stage in all; None where that is not known, or nothing is counted.
+        share: Share of the stage that is done (0 to 1), for jobs that know it without a total,
+            such as by the bytes read of a file; None where it is not known.
     """
 
     stage: str
     done: int = 0
     total: int | None = None
+    share: float | None = None
+
+    @property
+    def fraction(self) -> float | None:
+        """Share of the stage that is done (0 to 1); None where it is not known."""
+        if self.share is None and self.total:
+            return self.done / self.total
+        return self.share
 
 
 OnProgress = Callable[[JobProgress], None]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -18,31 +16,34 @@ from cybersecqwen.cli.common import (
     backend_options,
     print_json,
     printable,
-    progress,
+    printable_lines,
     warn,
 )
-from cybersecqwen.core.errors import CyberSecQwenError, InputError
+from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.model_spec import ModelSpec
 from cybersecqwen.core.records import Labeller, RecordProblem
-from cybersecqwen.core.text.clean import clean
 
 if TYPE_CHECKING:
-    from cybersecqwen.apps.map_job import MapOptions
-    from cybersecqwen.apps.outputs.rows import MapRow, RowMaker
-    from cybersecqwen.apps.outputs.writers import Format
+    from cybersecqwen.apps.map_job import MapOptions, MapSummary
+    from cybersecqwen.apps.progress import JobProgress
     from cybersecqwen.core.interfaces import CweClassifier
 
 HELP = "map vulnerability texts to CWE ids, offline, with calibrated confidence"
 
+# Named here too, so that --help imports nothing; a test compares them.
+OUTPUT_FORMATS = (
+    *("table", "jsonl", "json", "csv", "xlsx", "sarif", "html", "markdown"),
+    *("cve5", "csaf", "osv", "cyclonedx"),
+)
 TEXT_WIDTH = 120
 """Columns of a table that no terminal shows."""
-
-_BY_ENDING: dict[str, Format] = {".csv": "csv", ".sarif": "sarif", ".txt": "table"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument("text", nargs="?", help="a vulnerability description")
+    parser.add_argument(
+        "text", nargs="*", help="a vulnerability description, in quotes; - is standard input"
+    )
     parser.add_argument(
         "--input", metavar="FILE", help="records to map (.gz and .zip are read too); - is stdin"
     )
@@ -55,12 +56,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--to",
-        choices=("table", "jsonl", "csv", "sarif"),
+        choices=OUTPUT_FORMATS,
         help="what to write (by --output's ending; else table on a terminal, jsonl elsewhere)",
     )
-    parser.add_argument("--output", metavar="FILE", type=Path, help="write here, all or nothing")
     parser.add_argument(
-        "--resume", action="store_true", help="go on with an --output that was interrupted"
+        "--output",
+        metavar="FILE",
+        help="write here, all or nothing; its ending (.jsonl, .csv, .csv.gz ...) says the format; "
+        "- is standard output",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="insist on going on with an --output that was interrupted",
+    )
+    parser.add_argument(
+        "--restart", action="store_true", help="begin anew where an interrupted run could go on"
     )
     parser.add_argument(
         "--top-k", metavar="N", type=int, default=5, help="candidates for each text (5)"
@@ -77,6 +88,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="nvd",
         help="whose labelling convention to follow: NVD's analysts or the CVE's CNA (nvd)",
     )
+    parser.add_argument(
+        "--allowed-only",
+        action="store_true",
+        help="propose only ids that MITRE allows for mapping",
+    )
+    parser.add_argument("--org-id", metavar="UUID", default="", help="who publishes, for --to cve5")
     parser.add_argument(
         "--model",
         metavar="SPEC",
@@ -104,69 +121,73 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="an option of the language model's backend, such as threads=4",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-
-
-class _Problems:
-    """Names every record that failed on standard error, once, and remembers them."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.kept: list[RecordProblem] | None = None
-
-    def report(self, problem: RecordProblem) -> None:
-        self.count += problem.is_failure
-        if self.kept is not None:
-            self.kept.append(problem)
-        # What a stranger's file calls its records must not reach the terminal as a command.
-        line = printable(str(problem))
-        warn(f"\r\x1b[K{line}" if sys.stderr.isatty() else line)
-
-    def rows(self) -> list[dict[str, str]]:
-        return [problem.row() for problem in self.kept or ()]
-
-    @property
-    def exit_code(self) -> int:
-        return EXIT_SOME_FAILED if self.count else EXIT_DONE
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="no progress and no summary on standard error"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Map one text, or a file of records."""
+    pasted = _settle_input(arguments)
     _check(arguments)
     from cybersecqwen.apps.map_job import MapOptions
-    from cybersecqwen.apps.outputs.rows import RowMaker
-    from cybersecqwen.core.taxonomy import shipped_taxonomy
 
-    mapper = _open_model(arguments)
+    classifier = _open_model(arguments)
     options = MapOptions(arguments.labeller, arguments.top_k, arguments.threshold)
-    maker = RowMaker(shipped_taxonomy(), mapper.name)
     if arguments.text is None:
-        return _map_file(arguments, mapper, options, maker)
-    prediction = mapper.map(
-        arguments.text,
-        labeller=options.labeller,
-        top_k=options.top_k,
-        threshold=options.threshold,
-    )
-    _print_text(arguments, maker.row("text", prediction))
-    return EXIT_DONE
+        return _map_records(arguments, classifier, options, pasted)
+    return _map_text(arguments, classifier, options)
+
+
+def _settle_input(arguments: argparse.Namespace) -> bytes | None:
+    """Find out what is to be mapped; return records that were given in place of a text."""
+    from cybersecqwen.apps.map_text import check_description, pasted_records
+
+    if len(arguments.text) > 1:
+        first = next((word for word in arguments.text if Path(word).is_file()), "")
+        raise InputError(
+            f"{first} is a file: map --input {first}"
+            if first
+            else 'put the text in quotes: cybersecqwen map "..."'
+        )
+    arguments.text = arguments.text[0] if arguments.text else None
+    if arguments.text is None and arguments.input is None:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise InputError("give a text in quotes, --input FILE, or records on standard input")
+        arguments.input = "-"
+    elif arguments.text == "-" and arguments.input is None:
+        arguments.text, arguments.input = None, "-"
+    elif arguments.text is not None and arguments.input is not None:
+        raise InputError("give a text or --input FILE (- for standard input), one of the two")
+    if arguments.text is None:
+        return None
+    # Arguments that are no UTF-8 arrive with their bytes as lone surrogates.
+    arguments.text = os.fsencode(arguments.text).decode("utf-8", "replace")
+    if pasted := pasted_records(arguments.text):
+        arguments.text, arguments.input = None, "-"
+        return pasted
+    check_description(arguments.text)
+    return None
 
 
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse calls that cannot be meant, before anything is loaded or written."""
-    if (arguments.text is None) == (arguments.input is None):
-        raise InputError("give a text or --input FILE (- for standard input), one of the two")
+    arguments.output = None if arguments.output in {None, "-"} else Path(arguments.output)
     if arguments.top_k < 1:
         raise InputError(f"--top-k must be at least 1, not {arguments.top_k}")
     if arguments.threshold is not None and not 0 <= arguments.threshold <= 1:
         raise InputError(f"--threshold must be from 0 to 1, not {arguments.threshold}")
     if arguments.resume and (not arguments.output or arguments.input in {None, "-"}):
         raise InputError("--resume needs an --output FILE and an --input FILE that it can re-read")
-    if arguments.json and not arguments.output and arguments.to not in {None, "jsonl"}:
+    if arguments.resume and arguments.restart:
+        raise InputError("--resume and --restart exclude each other")
+    if arguments.json and not arguments.output and arguments.to not in {None, "jsonl", "json"}:
         raise InputError(f"--json prints one JSON object, so it cannot print {arguments.to}")
     _check_language_model(arguments)
-    if arguments.text is not None:
-        _check_text(arguments)
-    elif arguments.output:
+    if arguments.output and arguments.text is not None:
+        raise InputError("--output goes with --input; a single text's answer is printed")
+    if arguments.output:
+        _format(arguments)
         _check_output(arguments.output, Path(arguments.input))
 
 
@@ -200,15 +221,6 @@ def _open_model(arguments: argparse.Namespace) -> CweClassifier:
     )
 
 
-def _check_text(arguments: argparse.Namespace) -> None:
-    # Arguments that are no UTF-8 arrive with their bytes as lone surrogates.
-    arguments.text = os.fsencode(arguments.text).decode("utf-8", "replace")
-    if not clean(arguments.text):
-        raise InputError("the text is empty: give a vulnerability description")
-    if arguments.output:
-        raise InputError("--output goes with --input; a single text's answer is printed")
-
-
 def _check_output(output: Path, source: Path) -> None:
     if output.exists() and not output.is_file():
         raise InputError(
@@ -219,141 +231,142 @@ def _check_output(output: Path, source: Path) -> None:
         raise InputError(f"{output}: --output would overwrite --input")
 
 
-def _format(arguments: argparse.Namespace) -> Format:
+def _format(arguments: argparse.Namespace) -> str:
     """Return what to write: as told, else what the output's ending or the terminal suggests."""
-    if arguments.to:
-        to: Format = arguments.to
-        return to
+    from cybersecqwen.apps.outputs.registry import format_named, format_of_file
+
     if arguments.output:
-        return _BY_ENDING.get(arguments.output.suffix.lower(), "jsonl")
-    return "table" if sys.stdout.isatty() else "jsonl"
-
-
-def _print_text(arguments: argparse.Namespace, row: MapRow) -> None:
-    """Print the answer to one text."""
+        return arguments.to or format_of_file(arguments.output).name
     if arguments.json:
-        print_json(row)
-        return
+        return "json"
+    to: str = arguments.to or ("table" if sys.stdout.isatty() else "jsonl")
+    if format_named(to).binary and sys.stdout.isatty():
+        raise InputError(f"{to} is nothing for a terminal: give an --output FILE")
+    return to
+
+
+def _map_text(arguments: argparse.Namespace, classifier: CweClassifier, options: MapOptions) -> int:
+    """Map one text and print the answer."""
     from cybersecqwen import __version__
-    from cybersecqwen.apps.outputs.writers import TableWriter, writer_for
+    from cybersecqwen.apps.outputs.registry import OutputContext, format_named
+    from cybersecqwen.apps.outputs.rows import MapRow, RowMaker
+    from cybersecqwen.apps.outputs.table import TableWriter
     from cybersecqwen.core.taxonomy import shipped_taxonomy
 
+    maker = RowMaker(shipped_taxonomy(), classifier.name, allowed_only=arguments.allowed_only)
+
+    def row_of(labeller: Labeller) -> MapRow:
+        prediction = classifier.map(
+            arguments.text,
+            labeller=labeller,
+            top_k=options.top_k,
+            threshold=options.threshold,
+        )
+        return maker.row("text", prediction)
+
+    row = row_of(options.labeller)
     to = _format(arguments)
     width = shutil.get_terminal_size().columns
-    if to == "table":
-        sys.stdout.buffer.write(TableWriter(width).single(row).encode())
-        return
-    writer = writer_for(to, taxonomy=shipped_taxonomy(), version=__version__, width=width)
-    sys.stdout.buffer.writelines(writer([row]))
-
-
-def _map_file(
-    arguments: argparse.Namespace, mapper: CweClassifier, options: MapOptions, maker: RowMaker
-) -> int:
-    """Map the records of a file or of standard input."""
-    from cybersecqwen.apps.map_job import map_records
-    from cybersecqwen.sources import read_advisories
-
-    source = None if arguments.input == "-" else Path(arguments.input)
-    problems = _Problems()
-    if arguments.json:
-        problems.kept = []
-
-    def rows(done: int = 0) -> Iterator[MapRow]:
-        records = read_advisories(source, format=arguments.format)
-        return map_records(mapper, records, options, maker, problems.report, done=done)
-
-    if arguments.output:
-        written = _write_file(arguments, mapper, options, source, rows)
-        if arguments.json:
-            print_json(
-                {
-                    "output": str(arguments.output),
-                    "rows": written,
-                    "problems": problems.rows(),
-                    "model": mapper.name,
-                }
-            )
-    elif arguments.json:
-        _print_object(rows(), mapper.name, problems)
+    if to == "json":
+        print_json(row)
+    elif to == "table":
+        # A language model would take its time for the second convention.
+        both = get_args(Labeller) if not ModelSpec.parse(arguments.model).is_language_model else ()
+        conventions = {name: row if name == options.labeller else row_of(name) for name in both}
+        sys.stdout.buffer.write(TableWriter(width).single(row, conventions).encode())
     else:
-        _print_rows(arguments, rows())
-    return problems.exit_code
+        context = OutputContext(taxonomy=shipped_taxonomy(), version=__version__, width=width)
+        sys.stdout.buffer.writelines(format_named(to).open(context)([row]))
+    return EXIT_DONE
 
 
-def _write_file(
+def _map_records(
     arguments: argparse.Namespace,
-    mapper: CweClassifier,
+    classifier: CweClassifier,
     options: MapOptions,
-    source: Path | None,
-    rows: Callable[[int], Iterator[MapRow]],
+    pasted: bytes | None,
 ) -> int:
-    """Write the output file; return how many rows it has."""
-    from cybersecqwen import __version__
-    from cybersecqwen.apps.map_job import PartFile, RunIdentity, identify_input
-    from cybersecqwen.apps.outputs.writers import writer_for
-    from cybersecqwen.core.taxonomy import shipped_taxonomy
+    """Map the records of a file, of standard input, or of a text that holds them."""
+    from cybersecqwen.apps.map_job import MapJob, run_map_job
+    from cybersecqwen.cli.interrupt import ends_at_once
+    from cybersecqwen.cli.progress import ProgressLine
 
-    to = _format(arguments)
-    settings = {
-        "format": arguments.format,
-        "to": to,
-        "labeller": options.labeller,
-        "top_k": str(options.top_k),
-        "threshold": str(options.threshold),
-    }
-    identity = RunIdentity(
-        input=identify_input(source) if source else (),
-        settings=settings,
-        model=mapper.digest,
-        version=__version__,
-    )
-    writer = writer_for(to, taxonomy=shipped_taxonomy(), version=__version__, width=TEXT_WIDTH)
-    with closing(PartFile(arguments.output, identity, resume=arguments.resume)) as part:
-        written = part.done
-        try:
-            written += part.write(progress(rows(part.done), "records"), mapper.window)
-        except CyberSecQwenError:
-            part.discard_if_empty()
-            raise
-        part.finish(writer)
-    return written
-
-
-def _print_object(rows: Iterator[MapRow], model: str, problems: _Problems) -> None:
-    """Print ``{"model", "items", "problems"}``, each item as it comes."""
-    import msgspec
-
-    encode = msgspec.json.encode
-    out = sys.stdout.buffer
-    rows = _started(rows)
-    out.write(b'{"model":' + encode(model) + b',"items":[')
-    for number, row in enumerate(rows):
-        out.write((b",\n" if number else b"\n") + encode(row))
-    out.write(b'],"problems":' + encode(problems.rows()) + b"}\n")
-
-
-def _print_rows(arguments: argparse.Namespace, rows: Iterator[MapRow]) -> None:
-    """Print the rows in the format asked for."""
-    from cybersecqwen import __version__
-    from cybersecqwen.apps.outputs.writers import writer_for
-    from cybersecqwen.core.taxonomy import shipped_taxonomy
-
-    rows = _started(rows)
-    if not sys.stdout.isatty():
-        rows = progress(rows, "records")
-    writer = writer_for(
-        _format(arguments),
-        taxonomy=shipped_taxonomy(),
-        version=__version__,
+    job = MapJob(
+        source=None if arguments.input == "-" else Path(arguments.input),
+        classifier=classifier,
+        options=options,
+        format=arguments.format,
+        to=_format(arguments),
+        output=arguments.output,
         width=shutil.get_terminal_size().columns if sys.stdout.isatty() else TEXT_WIDTH,
+        allowed_only=arguments.allowed_only,
+        org_id=arguments.org_id,
+        resume=arguments.resume,
+        restart=arguments.restart,
+        stdin=io.BytesIO(pasted) if pasted else None,
     )
-    sys.stdout.buffer.writelines(writer(rows))
+    problems: list[RecordProblem] = []
+    # Rows on the same terminal say themselves how far it is.
+    line = ProgressLine(quiet=arguments.quiet or (not job.output and sys.stdout.isatty()))
+
+    def report(problem: RecordProblem) -> None:
+        # What a stranger's file calls its records must not reach the terminal as a command.
+        line.print_line(printable(str(problem)))
+        if arguments.json:
+            problems.append(problem)
+
+    def interrupted() -> str:
+        return f"cybersecqwen: {_how_far(line.last, job.output)}"
+
+    with line, ends_at_once(interrupted):
+        summary = run_map_job(
+            job, sink=sys.stdout.buffer, progress=line, report=report, notice=line.print_line
+        )
+    if job.output and arguments.json:
+        print_json(
+            {
+                "output": str(job.output),
+                "rows": summary.answered,
+                "problems": [problem.row() for problem in problems],
+                "model": summary.model,
+                "summary": summary,
+            }
+        )
+    sys.stdout.flush()
+    if not arguments.quiet and not pasted:
+        warn(printable_lines(_describe(summary)))
+    return EXIT_SOME_FAILED if summary.problems else EXIT_DONE
 
 
-def _started(rows: Iterable[MapRow]) -> Iterator[MapRow]:
-    """Draw the first row now, so that an unusable input fails before anything is printed."""
-    stream = iter(rows)
-    for first in stream:
-        return chain([first], stream)
-    return stream
+def _how_far(last: JobProgress, output: Path | None) -> str:
+    share = "" if last.fraction is None else f" ({last.fraction:.0%})"
+    rest = "with an --output FILE it could be gone on with"
+    if output:
+        rest = "the same command goes on from there"
+    return f"interrupted after {last.done:,} records{share}; {rest}"
+
+
+def _describe(summary: MapSummary) -> str:
+    """Return the closing lines of a run over a file."""
+    skipped = [
+        f"{count:,} {word}, skipped"
+        for count, word in (
+            (summary.rejected, "rejected"),
+            (summary.reserved, "reserved"),
+            (summary.withdrawn, "withdrawn"),
+        )
+        if count
+    ]
+    sure = summary.answered - summary.unsure
+    counts = [
+        f"{summary.answered:,} answered ({sure:,} sure, {summary.unsure:,} unsure)",
+        *skipped,
+        f"{summary.problems:,} problem{'' if summary.problems == 1 else 's'}",
+    ]
+    lines = [f"{summary.records:,} records in {summary.seconds:,.1f} s: {'; '.join(counts)}"]
+    lines += [
+        f"  {common.records:7,}  {common.cwe:<8}  {common.name}" for common in summary.commonest
+    ]
+    if summary.output:
+        lines.append(f"written to {summary.output}")
+    return "\n".join(lines)

@@ -7,18 +7,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import islice
 
 import msgspec
 
-from cybersecqwen.apps.map_job import MapOptions
+from cybersecqwen.apps.map_stream import MapOptions, MapOutcome, map_windows
 from cybersecqwen.apps.outputs.rows import MapRow, RowMaker
-from cybersecqwen.core.concurrency import in_order
 from cybersecqwen.core.records import Advisory, RecordProblem
-from cybersecqwen.core.text.clean import clean
+from cybersecqwen.core.text.clean import has_text
 from cybersecqwen.serving.errors import ApiError, BusyError
 from cybersecqwen.specialists import CweMapper
-from cybersecqwen.specialists.mapper import WINDOW
 
 _MOST_TOGETHER = 128
 _WORTHWHILE = 64
@@ -62,7 +59,7 @@ class Batcher:
             ApiError: The text has nothing to read.
             BusyError: Too many texts are waiting.
         """
-        if not readable(text):
+        if not has_text(text):
             raise ApiError(400, "text: has nothing to read", "empty_text")
         if len(self._waiting) >= self._limit:
             raise BusyError("texts")
@@ -121,11 +118,6 @@ class Batcher:
         self.count(len(batch))
 
 
-def readable(text: str) -> bool:
-    """Whether anything of a text is left when what nobody sees is taken out."""
-    return bool(clean(text[:99]) or clean(text))
-
-
 def map_lines(
     mapper: CweMapper,
     records: Iterable[Advisory | RecordProblem],
@@ -138,40 +130,17 @@ def map_lines(
 
     Args:
         mapper: The model.
-        records: What a parser yields; four windows of them are held.
+        records: What a parser yields.
         options: What is asked of the model.
         maker: Turns predictions into rows.
-        skip: Records to leave out at the front. Texts of a window are answered together, so the
-            window that is cut by it is answered as a whole and gives what it gave before.
+        skip: Records to leave out at the front; see ``map_windows``.
     """
-    stream = iter(records)
-    whole = skip - skip % WINDOW
-    for _ in islice(stream, whole):
-        pass
-    numbered = enumerate(stream, whole + 1)
-
-    def windows() -> Iterator[list[tuple[int, Advisory | RecordProblem]]]:
-        while window := list(islice(numbered, WINDOW)):
-            yield window
-
-    def answer(window: list[tuple[int, Advisory | RecordProblem]]) -> list[MapRow | RecordProblem]:
-        checked = [_checked(number, record) for number, record in window]
-        texts = [record.description for record in checked if isinstance(record, Advisory)]
-        predictions = mapper.map_many(
-            texts, labeller=options.labeller, top_k=options.top_k, threshold=options.threshold
-        )
-        return [
-            record if isinstance(record, RecordProblem) else maker.row(record.id, next(predictions))
-            for record in checked
-        ]
-
-    left_out = skip - whole
-    for lines in in_order(answer, windows(), 2):
-        yield lines[left_out:]
-        left_out = 0
+    for window in map_windows(records, mapper, options, skip=skip):
+        yield [_line(outcome, maker) for outcome in window]
 
 
-def _checked(number: int, record: Advisory | RecordProblem) -> Advisory | RecordProblem:
-    if isinstance(record, Advisory) and not readable(record.description):
-        return RecordProblem(f"record {number}", record.id, "description has no text")
-    return record
+def _line(outcome: MapOutcome, maker: RowMaker) -> MapRow | RecordProblem:
+    if outcome.record and outcome.prediction:
+        return maker.row(outcome.record.id, outcome.prediction)
+    assert outcome.problem is not None  # what has no answer has a problem
+    return outcome.problem

@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator, Iterable
 
 from cybersecqwen.core.chat import Generation, Message, Sampling
 from cybersecqwen.core.records import Answer, CwePrediction
+from cybersecqwen.core.text.clean import has_text
 from cybersecqwen.llm.backends.common import StopCutter
-from cybersecqwen.serving.batching import readable
 from cybersecqwen.serving.errors import ApiError
 from cybersecqwen.serving.service import Service
 
@@ -35,7 +35,7 @@ async def embedded_reply(
     """
     start = time.monotonic()
     text = next((turn.content for turn in reversed(conversation) if turn.role == "user"), "")
-    if not readable(text):
+    if not has_text(text):
         raise ApiError(400, "messages: the last user message has nothing to read", "empty_text")
     cutter = StopCutter(sampling.stop)
     said: list[str] = []

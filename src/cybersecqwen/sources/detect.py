@@ -24,6 +24,7 @@ from cybersecqwen.sources.advisories.registry import (
     WORKBOOKS,
 )
 from cybersecqwen.sources.io.json_stream import prefix_value
+from cybersecqwen.sources.io.position import ReadPosition
 from cybersecqwen.sources.io.streams import ByteSource, NotRecordsError, UnreadableError
 from cybersecqwen.sources.io.unpack import UnpackLimits, Workbook, open_sources
 
@@ -45,6 +46,7 @@ def read_advisories(
     text_column: str = "",
     id_column: str = "",
     limits: UnpackLimits | None = None,
+    position: ReadPosition | None = None,
 ) -> Iterator[Record]:
     """Yield the records of an input, in its order; a bad one as the problem it has.
 
@@ -62,6 +64,7 @@ def read_advisories(
         text_column: The column or key that holds the text, where its name does not tell.
         id_column: The same for the id.
         limits: What unpacking may cost.
+        position: Told how much of the input has been read.
 
     Yields:
         Records; in a folder or an archive also a note for each file that is none of records.
@@ -75,7 +78,9 @@ def read_advisories(
     options = ReadOptions(labels_from, text_column, id_column)
     unreadable = _Unreadable()
     found = False
-    sources = open_sources(path, stdin or sys.stdin.buffer, name=name, limits=limits)
+    sources = open_sources(
+        path, stdin or sys.stdin.buffer, name=name, limits=limits, position=position
+    )
     for source in sources:
         found = found or not isinstance(source, NotRecordsError)
         try:

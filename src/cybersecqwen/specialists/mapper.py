@@ -16,6 +16,7 @@ from cybersecqwen.core.model_folder import SpecialistConfig
 from cybersecqwen.core.records import Candidate, CwePrediction, Labeller
 from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
 from cybersecqwen.core.text.clean import render
+from cybersecqwen.core.text.description import tells_something
 from cybersecqwen.specialists.backoff import Backoff
 from cybersecqwen.specialists.model import ModelFolder, load_folder, resolve_folder
 from cybersecqwen.specialists.onnx_session import Logits, Network, PendingLogits
@@ -23,6 +24,12 @@ from cybersecqwen.specialists.tokenize import Encoder
 
 WINDOW = 1024
 """Texts that are read, sorted by length and answered together; ``map_many`` holds two windows."""
+
+
+CONTENT_FREE = "A vulnerability exists."
+"""What is read in place of a text that tells nothing: the answer is then what the model says of a
+vulnerability of which nothing is known, as a content-free input calibrates language models (Zhao et
+al., Calibrate Before Use, ICML 2021), and its confidence is low."""
 
 
 class CweMapper:
@@ -194,7 +201,8 @@ def _readable(text: str, number: int) -> str:
     rendered = render(text)
     if not rendered:
         raise InputError(f"text {number} has nothing to read")
-    return rendered
+    # Texts of one or two words are foreign to the model, and its confidence in them means nothing.
+    return rendered if tells_something(text) else CONTENT_FREE
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:

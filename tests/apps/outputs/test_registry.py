@@ -14,17 +14,18 @@ from cybersecqwen.core.errors import InputError
 def test_each_ending_means_its_format(known) -> None:
     for ending in known.endings:
         assert format_of_file(Path(f"out{ending.upper()}")) is known
+        assert format_of_file(Path(f"out{ending}.gz")) is known
     assert format_named(known.name) is known
 
 
-@pytest.mark.parametrize("name", ["x.json", "x.docx", "x", "-", ".csv.zip"])
+@pytest.mark.parametrize("name", ["x.js", "x.docx", "x", "-", ".csv.zip"])
 def test_an_unknown_ending_is_an_error_that_names_those_known(name: str) -> None:
     with pytest.raises(InputError, match=r"\.jsonl.*\.csv.*\.xlsx.*--to"):
         format_of_file(Path(name))
 
 
 def test_an_unknown_format_is_an_error_that_names_those_known() -> None:
-    with pytest.raises(InputError, match="jsonl, csv, xlsx"):
+    with pytest.raises(InputError, match="jsonl, json, csv, xlsx"):
         format_named("docx")
 
 

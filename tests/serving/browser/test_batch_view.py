@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from browsing import HEAP, VAGUE, watched_page
+from cybersecqwen.apps.outputs.csv_table import write_csv
 from cybersecqwen.apps.outputs.rows import MapRow
-from cybersecqwen.apps.outputs.writers import write_csv
 from running_server import RunningServer
 
 

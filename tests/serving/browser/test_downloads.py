@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from cybersecqwen.apps.outputs.csv_table import write_csv
 from cybersecqwen.apps.outputs.rows import MapRow, NamedCwe
-from cybersecqwen.apps.outputs.writers import write_csv
 
 NAMES = [
     "=HYPERLINK('x')",

@@ -1,8 +1,9 @@
-"""JSON lines: one object a row, as it comes."""
+"""JSON: one object a line, or one object for all rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -14,3 +15,27 @@ def write_jsonl(rows: Iterable[MapRow]) -> Iterator[bytes]:
     encode = msgspec.json.Encoder().encode
     for row in rows:
         yield encode(row) + b"\n"
+
+
+class JsonObjectWriter:
+    """One JSON object: ``items`` and what is only known after the last of them.
+
+    Args:
+        closing: Returns the further members, such as problems and a summary; called at the end.
+    """
+
+    def __init__(self, closing: Callable[[], dict[str, Any]] = dict) -> None:
+        self._closing = closing
+
+    def __call__(self, rows: Iterable[MapRow]) -> Iterator[bytes]:
+        """Return the object, each row as it comes."""
+        encode = msgspec.json.Encoder().encode
+        yield b'{"items":['
+        separator = b"\n"
+        for row in rows:
+            yield separator + encode(row)
+            separator = b",\n"
+        yield b"]"
+        for name, value in self._closing().items():
+            yield b',"%s":%s' % (name.encode(), encode(value))
+        yield b"}\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from cybersecqwen.apps.outputs.csv_table import write_csv
 from cybersecqwen.apps.outputs.cve5 import Cve5Writer
@@ -15,7 +15,7 @@ from cybersecqwen.apps.outputs.filled_documents import (
     FilledCycloneDx,
     FilledOsv,
 )
-from cybersecqwen.apps.outputs.jsonl import write_jsonl
+from cybersecqwen.apps.outputs.jsonl import JsonObjectWriter, write_jsonl
 from cybersecqwen.apps.outputs.rows import MapRow
 from cybersecqwen.apps.outputs.sarif import SarifWriter
 from cybersecqwen.apps.outputs.table import TableWriter
@@ -42,6 +42,7 @@ class OutputContext:
         title: What was mapped, for a heading: a file's name.
         org_id: UUID of the organisation that publishes CVE containers, or an empty string.
         documents: Opens the input again; None where it cannot be.
+        closing: Returns what belongs beside the rows in one JSON object, once they are written.
     """
 
     taxonomy: Taxonomy
@@ -50,6 +51,7 @@ class OutputContext:
     title: str = ""
     org_id: str = ""
     documents: Documents | None = None
+    closing: Callable[[], dict[str, Any]] = dict
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,12 @@ def _again(context: OutputContext) -> Documents:
 FORMATS = (
     OutputFormat("table", (".txt",), "a table for a terminal", lambda c: TableWriter(c.width)),
     OutputFormat("jsonl", (".jsonl", ".ndjson"), "JSON lines", lambda _: write_jsonl),
+    OutputFormat(
+        "json",
+        (".json",),
+        "one JSON object with rows, problems and summary",
+        lambda c: JsonObjectWriter(c.closing),
+    ),
     OutputFormat("csv", (".csv",), "CSV for spreadsheets", lambda _: write_csv),
     OutputFormat("xlsx", (".xlsx",), "an Excel workbook", _xlsx, binary=True),
     OutputFormat(
@@ -156,17 +164,18 @@ def format_named(name: str) -> OutputFormat:
 
 
 def format_of_file(path: Path) -> OutputFormat:
-    """Return the format that a file's ending means.
+    """Return the format that a file's ending means, ``.gz`` after it left aside.
 
     Raises:
         InputError: The ending means none.
     """
-    name = path.name.lower()
+    name = path.name.lower().removesuffix(".gz")
     endings = [(ending, known) for known in FORMATS for ending in known.endings]
     for ending, known in sorted(endings, key=lambda pair: -len(pair[0])):
         if name.endswith(ending):
             return known
     listed = ", ".join(ending for ending, _ in endings)
     raise InputError(
-        f"{path}: no format has this ending; known are {listed}. Or name the format with --to"
+        f"{path}: no format has this ending; known are {listed}, each also with .gz. "
+        "Or name the format with --to"
     )

@@ -60,3 +60,8 @@ def render(description: str) -> str:
     weakness it has; each becomes one short word. Ids such as ``CWE-79`` stay.
     """
     return _NUMBER.sub("0", _LINK.sub("url", clean(description)))
+
+
+def has_text(text: str) -> bool:
+    """Whether anything of a text is left when what nobody sees is taken out."""
+    return bool(clean(text[:99]) or clean(text))

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from cybersecqwen.apps.map_job import MapOptions
+from cybersecqwen.apps.map_stream import MapOptions
 from cybersecqwen.core.records import Advisory, Labeller, RecordProblem
 from cybersecqwen.serving.batching import map_lines
 from cybersecqwen.serving.errors import ApiError, BusyError

@@ -11,9 +11,9 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from cybersecqwen import __version__
-from cybersecqwen.apps.map_job import MapOptions
+from cybersecqwen.apps.map_stream import MapOptions
 from cybersecqwen.core.records import Labeller
-from cybersecqwen.serving.batching import readable
+from cybersecqwen.core.text.clean import has_text
 from cybersecqwen.serving.errors import ApiError
 from cybersecqwen.serving.routes.rest import answer_pieces, cwe_json, passage_json
 from cybersecqwen.serving.routes.schemas import AskRequest
@@ -60,7 +60,7 @@ def mcp_server(service: Service) -> MCPServer:
 
         With choices, chooses the option that the passages support best.
         """
-        if not readable(question):
+        if not has_text(question):
             raise ApiError(400, "the question has nothing to read", "empty_text")
         pieces = answer_pieces(service, AskRequest(question=question, choices=choices))
         async with contextlib.aclosing(pieces):

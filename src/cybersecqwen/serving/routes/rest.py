@@ -16,8 +16,9 @@ from cybersecqwen.apps.outputs.rows import MapRow
 from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.records import Advisory, Answer, Labeller, Passage, RecordProblem
 from cybersecqwen.core.taxonomy import canonical_cwe
+from cybersecqwen.core.text.clean import has_text
 from cybersecqwen.llm.answering import Answerer
-from cybersecqwen.serving.batching import map_lines, readable
+from cybersecqwen.serving.batching import map_lines
 from cybersecqwen.serving.errors import ApiError
 from cybersecqwen.serving.names import model_name
 from cybersecqwen.serving.routes import schemas
@@ -146,7 +147,7 @@ async def map_texts(request: Request, asked: Annotated[schemas.MapRequest, Body(
 def _record(number: int, item: schemas.Item | str) -> Advisory | RecordProblem:
     given, text = ("", item) if isinstance(item, str) else (item.id, item.text)
     name = given or f"item-{number}"
-    if not readable(text):
+    if not has_text(text):
         return RecordProblem(f"item {number}", name, "text has nothing to read")
     return Advisory(name, text)
 
@@ -186,7 +187,7 @@ def line_json(line: Line) -> bytes:
 async def ask(request: Request, asked: Annotated[schemas.AskRequest, Body()]) -> Response:
     """Answer a question from the knowledge base, with citations; as events if asked for."""
     service = service_of(request)
-    if not readable(asked.question):
+    if not has_text(asked.question):
         raise ApiError(400, "question: has nothing to read", "empty_text")
     pieces = answer_pieces(service, asked)
     if wants(request, SSE):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cybersecqwen.apps.map_job import MapOptions
+from cybersecqwen.apps.map_stream import MapOptions
 from cybersecqwen.core.records import Labeller
 
 _LONGEST_TEXT = 1_000_000

@@ -20,6 +20,7 @@ from typing import IO, Any, cast
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.sources.io.compressed import open_bzip2, open_xz, open_zstd
+from cybersecqwen.sources.io.position import ReadPosition
 from cybersecqwen.sources.io.streams import (
     CHUNK_BYTES,
     DAMAGE,
@@ -84,7 +85,12 @@ Found = ByteSource | Workbook | UnreadableError
 
 
 def open_sources(
-    path: Path | None, stdin: IO[bytes], *, name: str = "", limits: UnpackLimits | None = None
+    path: Path | None,
+    stdin: IO[bytes],
+    *,
+    name: str = "",
+    limits: UnpackLimits | None = None,
+    position: ReadPosition | None = None,
 ) -> Iterator[Found]:
     """Yield every stream of bytes that an input holds, decompressed, one open at a time.
 
@@ -97,28 +103,32 @@ def open_sources(
         stdin: Standard input, in binary.
         name: What to call standard input.
         limits: What the input may cost.
+        position: Told how much has been read.
     """
+    position = position or ReadPosition()
     unpacker = _Unpacker(limits or UnpackLimits())
     if path is None or str(path) == "-":
         yield from unpacker.open(cast("Bytes", stdin), name or "standard input", 0)
     elif path.is_dir():
-        yield from _folder(path, unpacker)
+        yield from _folder(path, unpacker, position)
     else:
-        yield from _file(path, unpacker)
+        position.expect([path])
+        yield from _file(path, unpacker, position)
 
 
-def _file(path: Path, unpacker: _Unpacker) -> Iterator[Found]:
+def _file(path: Path, unpacker: _Unpacker, position: ReadPosition) -> Iterator[Found]:
     try:
         stream = path.open("rb")
     except OSError as error:
         yield UnreadableError(str(path), error.strerror or str(error))
         return
-    with stream:
+    with stream, position.reading(stream):
         yield from unpacker.open(stream, str(path), 0)
 
 
-def _folder(path: Path, unpacker: _Unpacker) -> Iterator[Found]:
+def _folder(path: Path, unpacker: _Unpacker, position: ReadPosition) -> Iterator[Found]:
     passed_over: list[str] = []
+    found: list[Path] = []
     for folder, subfolders, names in os.walk(path):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in sorted(names):
@@ -126,9 +136,12 @@ def _folder(path: Path, unpacker: _Unpacker) -> Iterator[Found]:
             if not file.is_file():
                 continue
             if may_hold_records(name):
-                yield from _file(file, unpacker)
+                found.append(file)
             else:
                 passed_over.append(file.relative_to(path).as_posix())
+    position.expect(found)
+    for file in found:
+        yield from _file(file, unpacker, position)
     yield from _named(passed_over, str(path))
 
 

@@ -1,0 +1,75 @@
+"""What the argument of ``map`` is: a description, or something else that was typed in its place."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import msgspec
+
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.text.clean import clean
+from cybersecqwen.core.text.description import ID, is_placeholder
+
+_FILE_NAME = re.compile(
+    r"\S+\.(?:jsonl?|ndjson|csv|tsv|txt|xml|ya?ml|html?|sarif|xlsx|gz|xz|bz2|zst|zip|pdf|docx?|md)",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"(?:https?|ftp)://\S+", re.IGNORECASE)
+_LONGEST_PATH = 4096
+
+
+def pasted_records(text: str) -> bytes | None:
+    """Return a text that is JSON as bytes to be read like a file of records, else None."""
+    content = text.strip()
+    if not content.startswith(("{", "[")):
+        return None
+    data = content.encode("utf-8", "replace")
+    first = data.split(b"\n", 1)[0]
+    return data if _is_json(data) or _is_json(first) else None
+
+
+def check_description(text: str) -> None:
+    """Refuse a text that is no description.
+
+    Raises:
+        InputError: It is empty, a placeholder, the name of a file, an id, or an address; with what
+            to do instead.
+    """
+    said = clean(text)
+    if not said:
+        raise InputError("the text is empty: give a vulnerability description")
+    if _is_file(text.strip()):
+        raise InputError(f"{said} is a file: map --input {said}")
+    if ID.fullmatch(said):
+        raise InputError(
+            f"{said} is an id, not a description: give its description, "
+            "or a feed that holds it with map --input FILE"
+        )
+    if _ADDRESS.fullmatch(said):
+        raise InputError(f"{said} is an address, and nothing is fetched: give a description")
+    if _FILE_NAME.fullmatch(said):
+        raise InputError(f"{said}: no such file, and no description of a vulnerability")
+    if is_placeholder(said):
+        raise InputError(f"{said!r} says that there is no description: give one")
+
+
+def _is_file(text: str) -> bool:
+    # A long text cannot be a name, and the system would say so with an error.
+    if len(text) > _LONGEST_PATH or "\n" in text or "\0" in text:
+        return False
+    # A word such as ``heap`` may be a folder's name too, so only what looks like a path counts.
+    try:
+        path = Path(text)
+        return path.is_file() or (path.is_dir() and (os.sep in text or text.startswith(".")))
+    except (OSError, ValueError):
+        return False
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
