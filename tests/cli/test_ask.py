@@ -30,15 +30,15 @@ def asked(
 def test_an_answer_and_its_passages_are_printed(asked: pytest.CaptureFixture[str]) -> None:
     assert main(["ask", "How can lantern guessing be mitigated?"]) == 0
     out = asked.readouterr().out
-    assert "Lock the lantern after three wrong codes. [T9100#mitigation-M9001]\n" in out
-    assert "[T9100#mitigation-M9001] Lantern Guessing (mitigation)\n" in out
+    assert "Lock the lantern after three wrong codes. [T9100#mitigation-M9001]" in out
+    assert out.count("three wrong codes") == 1, "nothing is said twice"
 
 
 def test_json_holds_the_whole_answer(asked: pytest.CaptureFixture[str]) -> None:
     assert main(["ask", "What is T9100.001?", "--json"]) == 0
     answer = json.loads(asked.readouterr().out)
     assert answer["found"] is True
-    assert answer["citations"] == ["T9100.001"]
+    assert "T9100.001" in answer["citations"]
     assert answer["passages"][0]["text"].startswith("Adversaries may try one code")
     assert answer["unsupported"] == []
     assert answer["prediction"] is None

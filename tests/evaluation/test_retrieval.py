@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from cybersecqwen.cli.main import main
-from cybersecqwen.core.records import Answer
+from cybersecqwen.core.records import Answer, AnswerLine
 from cybersecqwen.evaluation.retrieval import Sought, check_answers, page_at, page_recall
 from cybersecqwen.evaluation.synthetic_questions import MadeQuestion, plain, reworded, unanswerable
+from cybersecqwen.knowledge.base import KnowledgeBase
 from cybersecqwen.knowledge.index import build
-from cybersecqwen.knowledge.search import KnowledgeBase
 from cybersecqwen.sources.catalogues.cwe_text import read_cwe_text
 from cybersecqwen.sources.catalogues.stix import read_stix
 from mitre_files import write_all
@@ -79,7 +79,7 @@ def test_made_questions_are_repeatable_and_name_no_id(knowledge: KnowledgeBase) 
     questions = reworded(knowledge, 20)
     assert questions == reworded(knowledge, 20)
     assert questions != reworded(knowledge, 20, seed=2)
-    assert all(question.page in knowledge.manifest.page_ids for question in questions)
+    assert all(question.page in knowledge.page_ids for question in questions)
     assert not any("T9" in question.text or "CWE-" in question.text for question in questions)
 
 
@@ -92,7 +92,8 @@ def test_plain_questions_ask_for_parts_that_are_there(knowledge: KnowledgeBase) 
 
 def test_a_false_quotation_is_counted(knowledge: KnowledgeBase) -> None:
     head = knowledge.page("T9100.001")[0]
-    false = Answer("It never rains. [T9100.001]", (head.id,), (head,))
+    line = AnswerLine("It never rains.", (head.id,), quoted=True)
+    false = Answer("It never rains. [T9100.001]", (head.id,), (head,), direct=(line,))
     question = MadeQuestion("What is wick spraying?", "T9100.001", "description")
     beyond = [MadeQuestion("Which moon?", "", "elsewhere")]
     found = check_answers(knowledge, lambda _: false, [question], beyond)

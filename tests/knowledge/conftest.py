@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cybersecqwen.core.records import Catalogue
+from cybersecqwen.knowledge.base import KnowledgeBase
 from cybersecqwen.knowledge.index import build
-from cybersecqwen.knowledge.search import KnowledgeBase
 from cybersecqwen.sources.catalogues.cwe_text import read_cwe_text
 from cybersecqwen.sources.catalogues.stix import read_stix
 from mitre_files import write_all

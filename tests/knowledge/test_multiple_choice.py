@@ -5,9 +5,9 @@ from itertools import permutations
 import pytest
 
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.knowledge.multiple_choice import answer_by_retrieval, answer_choice
+from cybersecqwen.knowledge.base import KnowledgeBase
+from cybersecqwen.knowledge.multiple_choice import answer_by_retrieval
 from cybersecqwen.knowledge.option_features import INPUTS, OPTION_INPUTS, OptionFeaturizer
-from cybersecqwen.knowledge.search import KnowledgeBase
 
 CHOICES = ["Fill the lantern", "Lock the lantern after three wrong codes", "Sing", "Wash the wick"]
 QUESTION = "Which mitigation helps against Lantern Guessing?"
@@ -67,27 +67,27 @@ def test_the_reader_gives_odds_for_any_order_and_number_of_options(
 ) -> None:
     for size in range(2, 5):
         choices = CHOICES[:size]
-        shares = answer_choice(knowledge, QUESTION, choices).probabilities
+        shares = knowledge.choose(QUESTION, choices).probabilities
         assert sum(shares) == pytest.approx(1.0)
         by_text = dict(zip(choices, shares, strict=True))
         for order in permutations(choices):
-            answer = answer_choice(knowledge, QUESTION, order)
+            answer = knowledge.choose(QUESTION, order)
             assert answer.probabilities == pytest.approx([by_text[c] for c in order], abs=1e-5)
     ten = [*CHOICES, "a", "b", "c", "d", "e", "f"]
-    assert len(answer_choice(knowledge, QUESTION, ten).probabilities) == 10
+    assert len(knowledge.choose(QUESTION, ten).probabilities) == 10
 
 
 def test_the_reader_takes_the_supported_option_and_names_its_passage(
     knowledge: KnowledgeBase,
 ) -> None:
-    answer = answer_choice(knowledge, QUESTION, CHOICES)
+    answer = knowledge.choose(QUESTION, CHOICES)
     assert answer.best == 1
     assert answer.passage is not None
     assert answer.passage.id == "T9100#mitigation-M9001"
-    nothing = answer_choice(knowledge, "Which zebra?", ["one zebra", "two zebras", "", "???"])
+    nothing = knowledge.choose("Which zebra?", ["one zebra", "two zebras", "", "???"])
     assert nothing.passage is None
     with pytest.raises(InputError, match="two options"):
-        answer_choice(knowledge, QUESTION, ["A"])
+        knowledge.choose(QUESTION, ["A"])
 
 
 def test_the_reader_is_told_of_links_between_the_pages_named(knowledge: KnowledgeBase) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from cybersecqwen.core.chat import Message
 from cybersecqwen.core.errors import InputError, ModelError
+from cybersecqwen.core.interfaces import NO_HELPERS, AnswerHelpers
 from cybersecqwen.core.records import Answer, Candidate, ChoiceAnswer, CwePrediction, Passage
-from cybersecqwen.llm.answering import NOT_HELD, Answerer
+from cybersecqwen.llm.answering import FROM_MEMORY, NOT_HELD, Answerer
 from cybersecqwen.llm.backends.mock import MockBackend
 from cybersecqwen.llm.multiple_choice import MultipleChoiceConfig
 
@@ -26,6 +27,7 @@ class FakeBook:
 
     found: bool = True
     searched: list[str] = field(default_factory=list)
+    history: list[str] = field(default_factory=list)
 
     def search(self, query: str, limit: int = 8) -> list[tuple[Passage, float]]:
         self.searched.append(query)
@@ -34,11 +36,18 @@ class FakeBook:
     def page(self, name: str) -> list[Passage]:
         return [passage for passage in (HEAD, LOCK, WEAK) if passage.id.startswith(name)]
 
-    def answer(self, question: str) -> Answer:
+    def answer(
+        self, question: str, *, history: Sequence[str] = (), helpers: AnswerHelpers = NO_HELPERS
+    ) -> Answer:
+        self.history = list(history)
         if not self.found:
             return Answer("Not in the knowledge base.", found=False)
-        passage = WEAK if "CWE-901" in question else LOCK
-        return Answer(f"{passage.text} [{passage.id}]", (passage.id,), (passage,))
+        prediction = None
+        if helpers.predict and helpers.describes(question):
+            prediction = helpers.predict(question)
+        passage = WEAK if prediction else LOCK
+        text = f"{passage.text} [{passage.id}]"
+        return Answer(text, (passage.id,), (passage,), prediction=prediction, subjects=("T9",))
 
     def choose(self, question: str, choices: Sequence[str]) -> ChoiceAnswer:
         shares = tuple(1 / len(choices) for _ in choices)
@@ -76,6 +85,7 @@ def test_what_a_model_writes_is_streamed_then_checked(tmp_path: Path) -> None:
         (LOCK.id,),
         (LOCK,),
         unsupported=("It costs 40 euros.",),
+        subjects=("T9",),
     )
 
 
@@ -87,16 +97,44 @@ def test_what_does_not_hold_at_all_gives_way_to_the_passages(tmp_path: Path) -> 
     assert answer.citations == (LOCK.id,)
 
 
-def test_a_model_may_say_that_nothing_answers(tmp_path: Path) -> None:
+def test_where_the_model_sees_no_answer_the_passages_speak(tmp_path: Path) -> None:
     backend = mock(tmp_path, {"reply": "Not in the knowledge base."})
-    answer = Answerer(FakeBook(), backend=backend).ask("Which moon?")
+    answer = Answerer(FakeBook(), backend=backend).ask("How is it stopped?")
+    assert answer.found
+    assert answer.citations == (LOCK.id,)
+
+
+def test_what_the_book_does_not_answer_comes_from_memory_and_is_marked(tmp_path: Path) -> None:
+    backend = mock(tmp_path, {"reply": "Full moon."})
+    *pieces, answer = Answerer(FakeBook(found=False), backend=backend).stream("Which moon?")
+    assert isinstance(answer, Answer)
+    assert answer.text == f"{FROM_MEMORY}\nFull moon."
+    assert "".join(map(str, pieces)) == answer.text
+    assert answer.from_memory
     assert not answer.found
     assert answer.citations == ()
 
 
-def test_without_passages_the_model_is_not_asked(tmp_path: Path) -> None:
-    backend = mock(tmp_path, {"error": "should not be called"})
-    assert not Answerer(FakeBook(found=False), backend=backend).ask("Which moon?").found
+def test_earlier_turns_reach_the_book_and_the_model(tmp_path: Path) -> None:
+    seen: list[Sequence[Message]] = []
+
+    class Watching(MockBackend):
+        def stream(self, conversation: Any, sampling: Any) -> Any:
+            seen.append(conversation)
+            return super().stream(conversation, sampling)
+
+    script = tmp_path / "script.jsonl"
+    script.write_text(json.dumps({"reply": f"Lock the lantern after 3 bad codes [{LOCK.id}]."}))
+    book = FakeBook()
+    turns = [
+        Message("user", "x" * 5000),
+        Message("user", "What is T9?"),
+        Message("assistant", "A."),
+    ]
+    Answerer(book, backend=Watching(str(script))).ask("and how is it stopped?", turns)
+    assert book.history == ["x" * 5000, "What is T9?"]
+    assert book.searched == ["and how is it stopped? T9"]
+    assert [turn.content for turn in seen[0]][1:3] == ["What is T9?", "A."], "what fits, the latest"
 
 
 def test_a_model_that_gives_up_is_named(tmp_path: Path) -> None:
@@ -114,9 +152,7 @@ def test_a_vulnerability_brings_in_the_specialist() -> None:
     text = "An oil injection in Lamp 1.2 allows remote attackers to spill arbitrary oil."
     answer = Answerer(FakeBook(), specialist=FakeSpecialist()).ask(text)
     assert answer.prediction is not None
-    assert answer.text.startswith(
-        "Likely weakness: CWE-901 Oil Injection, confidence 0.90 (fake 1)."
-    )
+    assert answer.prediction.cwe == "CWE-901"
     assert "CWE-901" in answer.citations
     assert Answerer(FakeBook(), specialist=FakeSpecialist()).ask("What is T9?").prediction is None
 

@@ -70,18 +70,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _open(arguments: argparse.Namespace) -> Answerer:
-    from cybersecqwen.cli.kb import open_knowledge
-    from cybersecqwen.llm import open_backend
-    from cybersecqwen.llm.answering import Answerer
-    from cybersecqwen.llm.multiple_choice import CONFIG_FIELDS, multiple_choice_config
-    from cybersecqwen.specialists import CweMapper
+    from cybersecqwen.apps.ask import open_answerer
+    from cybersecqwen.cli.kb import knowledge_at
 
-    knowledge = open_knowledge(arguments.kb)
     options = backend_options(arguments.option)
-    given = {name: options.pop(name) for name in CONFIG_FIELDS if name in options}
-    reading = multiple_choice_config(given)
-    backend = open_backend(arguments.model, **options) if arguments.model else None
-    return Answerer(knowledge, backend=backend, specialist=CweMapper.load(), reading=reading)
+    return open_answerer(knowledge_at(arguments.kb), arguments.model or "", options)
 
 
 def _ask(answerer: Answerer, arguments: argparse.Namespace) -> Answer:
@@ -100,17 +93,10 @@ def _ask(answerer: Answerer, arguments: argparse.Namespace) -> Answer:
 
 
 def _print_choice(chosen: ChoiceAnswer, arguments: argparse.Namespace, name: str) -> None:
+    from cybersecqwen.apps.ask import choice_fields
+
     if arguments.json:
-        print_json(
-            {
-                "best": chosen.best,
-                "letter": LETTERS[chosen.best],
-                "probabilities": chosen.probabilities,
-                "passage": chosen.passage,
-                "passages": chosen.passages,
-                "model": name,
-            }
-        )
+        print_json(choice_fields(chosen, name))
         return
     for place, (text, share) in enumerate(
         zip(arguments.choices, chosen.probabilities, strict=True)
@@ -125,20 +111,11 @@ def _print_choice(chosen: ChoiceAnswer, arguments: argparse.Namespace, name: str
 
 
 def _print_answer(answer: Answer, arguments: argparse.Namespace, name: str) -> None:
+    from cybersecqwen.apps.ask import answer_fields
+
     if arguments.json:
-        print_json(
-            {
-                "text": answer.text,
-                "citations": answer.citations,
-                "passages": answer.passages,
-                "found": answer.found,
-                "unsupported": answer.unsupported,
-                "prediction": answer.prediction,
-                "model": name,
-            }
-        )
+        print_json(answer_fields(answer, name))
         return
+    for correction in answer.corrections:
+        print(printable(f"({correction})"))
     print(printable_lines(answer.text))
-    for passage in answer.passages:
-        print(printable_lines(f"\n[{passage.id}] {passage.title} ({passage.kind})"))
-        print(printable_lines(f"    {passage.text}"))

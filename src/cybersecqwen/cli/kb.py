@@ -16,8 +16,8 @@ from cybersecqwen.cli.common import (
 
 if TYPE_CHECKING:
     from cybersecqwen.core.records import Catalogue
+    from cybersecqwen.knowledge.base import KnowledgeBase
     from cybersecqwen.knowledge.index import IndexManifest
-    from cybersecqwen.knowledge.search import KnowledgeBase
 
 HELP = "build, search and describe an offline knowledge base of CWE, CAPEC and ATT&CK"
 
@@ -80,12 +80,12 @@ def open_knowledge(folder: Path | None) -> KnowledgeBase:
     Raises:
         InputError: There is none; the message says how to build one.
     """
-    from cybersecqwen.knowledge.search import KnowledgeBase
+    from cybersecqwen.knowledge.base import KnowledgeBase
 
-    return KnowledgeBase(_folder(folder))
+    return KnowledgeBase(knowledge_at(folder))
 
 
-def _folder(given: Path | None) -> Path:
+def knowledge_at(given: Path | None) -> Path:
     """Return the knowledge base's folder, once it is known to be there.
 
     Raises:
@@ -165,7 +165,7 @@ def _search(arguments: argparse.Namespace) -> int:
 def _info(arguments: argparse.Namespace) -> int:
     from cybersecqwen.knowledge.index import read_manifest
 
-    manifest = read_manifest(_folder(arguments.kb))
+    manifest = read_manifest(knowledge_at(arguments.kb))
     ages = {source.name: _age(source.date) for source in manifest.sources}
     if arguments.json:
         print_json(_summary(manifest) | {"age_days": ages})

@@ -113,8 +113,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _reader(arguments: argparse.Namespace) -> int:
     from cybersecqwen.cli.common import progress
-    from cybersecqwen.knowledge.option_features import INPUTS, OptionFeaturizer
-    from cybersecqwen.knowledge.search import KnowledgeBase
+    from cybersecqwen.knowledge.base import KnowledgeBase
+    from cybersecqwen.knowledge.option_features import INPUTS
     from cybersecqwen.training.ranker.fit import RankerMetrics, RankerRecipe
     from cybersecqwen.training.ranker.run import blur, read_quiz, train_ranker
 
@@ -125,12 +125,12 @@ def _reader(arguments: argparse.Namespace) -> int:
         "train": whole[: recipe.questions or None],
         "validation": read_quiz(held, recipe.seed, recipe.validation_questions),
     }
-    witness = OptionFeaturizer(KnowledgeBase(arguments.kb))
+    featurizer = KnowledgeBase(arguments.kb).featurizer
     words = [word for row in whole for word in row.question.split()]
     measured = {
         name: [
             RankerMetrics(
-                witness.measure(*blur(row, words, recipe)).inputs,
+                featurizer.measure(*blur(row, words, recipe)).inputs,
                 row.answer,
                 row.kind,
                 row.wording,

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from cybersecqwen.core.chat import Generation, Message, Sampling
-from cybersecqwen.core.records import Answer, ChoiceAnswer, CwePrediction, Labeller, Passage
+from cybersecqwen.core.records import (
+    Advisory,
+    Answer,
+    ChoiceAnswer,
+    CwePrediction,
+    Labeller,
+    Passage,
+)
 
 Capability = Literal["generate", "score"]
 """``generate`` writes text; ``score`` gives log-probabilities of given continuations."""
@@ -124,6 +132,30 @@ class CweClassifier(Protocol):
         ...
 
 
+def _never(_: str) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerHelpers:
+    """What answers some questions beside a knowledge base.
+
+    Attributes:
+        predict: Finds the weakness behind a description; None where no classifier is there.
+        classifier: Its name.
+        describes: Whether a question holds a vulnerability's description.
+        look_up: Finds the record of a CVE id; None where there is no store.
+    """
+
+    predict: Callable[[str], CwePrediction] | None = None
+    classifier: str = ""
+    describes: Callable[[str], bool] = _never
+    look_up: Callable[[str], Advisory | None] | None = None
+
+
+NO_HELPERS = AnswerHelpers()
+
+
 class Retriever(Protocol):
     """A knowledge base that finds passages."""
 
@@ -139,8 +171,16 @@ class KnowledgeBaseLike(Retriever, Protocol):
         """Return the passages of the page with an id such as ``CWE-79``; none if it has none."""
         ...
 
-    def answer(self, question: str) -> Answer:
-        """Answer in sentences taken from the passages, each cited, or say that it cannot."""
+    def answer(
+        self, question: str, *, history: Sequence[str] = (), helpers: AnswerHelpers = NO_HELPERS
+    ) -> Answer:
+        """Answer from the passages, each line cited, or say that it cannot.
+
+        Args:
+            question: The question.
+            history: Earlier questions of the conversation, the oldest first.
+            helpers: What answers beside the pages.
+        """
         ...
 
     def choose(self, question: str, choices: Sequence[str]) -> ChoiceAnswer:

@@ -122,12 +122,26 @@ _GROUNDED = (
 )
 
 
-def grounded_conversation(question: str, passages: Sequence[Passage]) -> tuple[Message, ...]:
+_FROM_MEMORY = (
+    "You answer questions on defensive cybersecurity from what you know. Be brief: one to four "
+    "sentences. If you do not know, say so. Make up no ids, numbers or names."
+)
+
+
+def grounded_conversation(
+    question: str, passages: Sequence[Passage], history: Sequence[Message] = ()
+) -> tuple[Message, ...]:
     """Return the conversation that asks a model to answer from passages and to cite them."""
     return (
         Message("system", _GROUNDED),
+        *history,
         Message("user", f"{passage_block(passages)}\n\nQuestion: {question}"),
     )
+
+
+def memory_conversation(question: str, history: Sequence[Message] = ()) -> tuple[Message, ...]:
+    """Return the conversation that asks a model what no passage answers."""
+    return (Message("system", _FROM_MEMORY), *history, Message("user", question))
 
 
 def passage_block(passages: Sequence[Passage]) -> str:

@@ -310,17 +310,58 @@ class CwePrediction:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerLine:
+    """A line of an answer.
+
+    Attributes:
+        text: What it says.
+        citations: Ids of the passages that support it.
+        quoted: Whether it stands in its passage word for word; else it is composed.
+        lead: Composed words before a quotation, such as whose it is.
+    """
+
+    text: str
+    citations: tuple[str, ...]
+    quoted: bool = False
+    lead: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSection:
+    """Details of an answer under a heading.
+
+    Attributes:
+        heading: What they are.
+        lines: The details.
+        citations: Ids of the passages that support them all, where the lines cite none.
+        total: How many there are in all; more than lines where some are left out.
+    """
+
+    heading: str
+    lines: tuple[AnswerLine, ...]
+    citations: tuple[str, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A written answer and the passages it stands on.
 
     Attributes:
-        text: The answer, each sentence followed by the ids it cites in square brackets.
+        text: The whole answer, each line followed by the ids it cites in square brackets.
         citations: Ids of the passages it cites, in order of first use.
         passages: The passages cited, in that order.
         found: Whether the knowledge base supports an answer; if not, ``text`` says so.
         unsupported: Sentences of ``text`` that the passages they cite do not support, or that
             cite none.
         prediction: What the specialist says, where the question describes a vulnerability.
+        direct: The answer itself, in a sentence or two, without the details.
+        sections: The details.
+        corrections: What was read otherwise than it was typed, such as ``atack read as attack``.
+        nearest: Ids of the pages nearest to a question that none answers.
+        subjects: Ids of the pages that it is about, for a follow-up to refer to.
+        intent: What the question was understood to ask for.
+        from_memory: Whether a language model wrote it from memory, no passage supporting it.
     """
 
     text: str
@@ -329,6 +370,13 @@ class Answer:
     found: bool = True
     unsupported: tuple[str, ...] = ()
     prediction: CwePrediction | None = None
+    direct: tuple[AnswerLine, ...] = ()
+    sections: tuple[AnswerSection, ...] = ()
+    corrections: tuple[str, ...] = ()
+    nearest: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+    intent: str = ""
+    from_memory: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ from cybersecqwen.evaluation.tasks import LoadOptions, Task, find_task
 from cybersecqwen.llm.rerank import SHORTLIST_WEIGHT, LlmReranker
 
 if TYPE_CHECKING:
-    from cybersecqwen.knowledge.search import KnowledgeBase
+    from cybersecqwen.knowledge.base import KnowledgeBase
 
 
 @dataclass(frozen=True)
@@ -320,7 +320,7 @@ def _backend(options: RunOptions, spec: ModelSpec) -> Backend:
 
 
 def _knowledge(folder: Path) -> KnowledgeBase:
-    from cybersecqwen.knowledge.search import KnowledgeBase  # noqa: PLC0415
+    from cybersecqwen.knowledge.base import KnowledgeBase  # noqa: PLC0415
 
     return KnowledgeBase(folder)
 

@@ -14,14 +14,13 @@ from cybersecqwen.core.records import Answer, Passage
 from cybersecqwen.core.text.sentences import sentences
 from cybersecqwen.core.text.terms import ids_in
 from cybersecqwen.evaluation.synthetic_questions import MadeQuestion
-from cybersecqwen.knowledge.search import KnowledgeBase
+from cybersecqwen.knowledge.base import KnowledgeBase
 
 DEPTHS = (1, 3, 5, 10)
 """At how many pages recall is reported."""
 
 _ATTACK_PAGE = re.compile(r"attack\.mitre\.org/(?:\w+/)+([A-Z]{1,2}\d{4})(?:/(\d{3}))?")
 _OTHER_PAGE = re.compile(r"(cwe|capec)\.mitre\.org/data/definitions/(\d+)")
-_CITATION = re.compile(r"\s*\[([^\]]+)\]$")
 
 
 class Recall(msgspec.Struct, frozen=True):
@@ -144,12 +143,12 @@ def check_answers(
 
 def _quotes(knowledge: KnowledgeBase, answer: Answer) -> list[bool]:
     """Return, for each sentence quoted, whether the passage it cites holds it word for word."""
+    lines = [*answer.direct, *(line for section in answer.sections for line in section.lines)]
     held = []
-    for line in answer.text.splitlines():
-        for part in re.split(r"(?<=\]) ", line):
-            if match := _CITATION.search(part):
-                passage = knowledge.cited(match[1])
-                held.append(passage is not None and part[: match.start()] in passage.text)
+    for line in lines:
+        if line.quoted:
+            cited = [passage for c in line.citations if (passage := knowledge.cited(c))]
+            held.append(any(line.text in passage.text for passage in cited))
     return held
 
 
@@ -163,8 +162,11 @@ def _has_part(question: MadeQuestion, answer: Answer) -> bool:
 def _is_part(passage: Passage, kind: str, answer: Answer) -> bool:
     if passage.kind == kind:
         return True
+    if passage.kind not in {"relation", "facts"}:
+        return False
     heading = f"{kind}: "
     return any(
-        sentence.startswith(heading) and sentence in answer.text
+        sentence in answer.text or any(name in answer.text for name in ids_in(sentence))
         for sentence in sentences(passage.text)
+        if sentence.startswith(heading)
     )

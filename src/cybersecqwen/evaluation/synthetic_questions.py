@@ -22,7 +22,7 @@ from cybersecqwen.core.records import Passage
 from cybersecqwen.core.text.sentences import sentences
 
 if TYPE_CHECKING:
-    from cybersecqwen.knowledge.search import KnowledgeBase
+    from cybersecqwen.knowledge.base import KnowledgeBase
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +156,11 @@ def plain(knowledge: KnowledgeBase, count: int, seed: int = 1) -> list[MadeQuest
     rng = random.Random(seed)
     material = _material()
     options: dict[str, list[MadeQuestion]] = defaultdict(list)
-    for name in knowledge.manifest.page_ids:
+    for name in knowledge.page_ids:
         page = knowledge.page(name)
         if page[0].kind == "withdrawn":
             continue
-        called = page[0].title if name in knowledge.named(page[0].title)[:1] else name
+        called = page[0].title if name in knowledge.parse(page[0].title).subjects[:1] else name
         called = rng.choice([called, name])
         for kind, asked in _parts(page, material):
             text = rng.choice(asked).format(called)
@@ -189,7 +189,7 @@ def unanswerable(knowledge: KnowledgeBase, count: int, seed: int = 1) -> list[Ma
     material = _material()
     live = [
         page[0].title.rpartition(": ")[2]
-        for page in map(knowledge.page, rng.choices(knowledge.manifest.page_ids, k=4 * count))
+        for page in map(knowledge.page, rng.choices(knowledge.page_ids, k=4 * count))
         if page[0].kind != "withdrawn"
     ]
     asked = [text for texts in material.plain.values() for text in texts]
@@ -209,7 +209,7 @@ def unanswerable(knowledge: KnowledgeBase, count: int, seed: int = 1) -> list[Ma
 
 
 def _unused(rng: random.Random, knowledge: KnowledgeBase) -> str:
-    known = set(knowledge.manifest.page_ids)
+    known = set(knowledge.page_ids)
     while True:
         name = rng.choice(
             [

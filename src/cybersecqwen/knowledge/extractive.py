@@ -1,31 +1,31 @@
-"""Answers without a model: sentences taken from the passages that fit, each cited.
-
-A question names pages or not, and asks for a kind of passage or not (``core.asking``). Where it
-names one, that page's passages answer it; else the best passages that a search finds. An answer
-stands only when what it quotes speaks of what was asked.
-"""
+"""Answers without a language model: the question's intent decides what is composed or quoted."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cybersecqwen.core.interfaces import AnswerHelpers
 from cybersecqwen.core.passages import page_of
-from cybersecqwen.core.question_intent import DEFINITION, Intent, content_terms, detect_intent
-from cybersecqwen.core.records import Answer, Passage
-from cybersecqwen.core.text.sentences import sentences
-from cybersecqwen.core.text.terms import ids_in, terms
-
-if TYPE_CHECKING:
-    from cybersecqwen.knowledge.search import KnowledgeBase
-
-NOT_FOUND = "Not in the knowledge base."
-"""How the text of an answer begins that nothing supports."""
+from cybersecqwen.core.records import Answer, AnswerLine, Passage
+from cybersecqwen.core.text.terms import terms
+from cybersecqwen.knowledge.answers import (
+    chain,
+    comparison,
+    cve,
+    entry,
+    mapping,
+    protection,
+    relations,
+    which,
+)
+from cybersecqwen.knowledge.answers.draft import NOT_FOUND, Draft, label, quoted
+from cybersecqwen.knowledge.intents import Intent
+from cybersecqwen.knowledge.query import Query
+from cybersecqwen.knowledge.search import PassageIndex
 
 LEAST_SUPPORT = 0.5
 """Share of what was asked that the best passage and its page's head must speak of.
@@ -37,164 +37,286 @@ base and on others that it cannot answer (``kb check``).
 LEAST_OF_FEW = 0.75
 """The same of a question with three terms or fewer, where one missing is much."""
 
+HELP = (
+    "Ask about a weakness (CWE), an attack pattern (CAPEC), or an ATT&CK technique, tactic, group, "
+    "software or mitigation: what it is, who uses it, how to mitigate or detect it."
+)
+
 _FEW = 3
+_DESCRIBED = 4  # terms beside names and intent
 _PASSAGES = 4
 _NEARLY_AS_GOOD = 0.75  # of the best passage's score
+_NEAREST = 3
 _UNKNOWN_NAME = re.compile(r"(?<=\w )(?:[A-Z]\w{2,}|\w*\d\w*)")
-_WHOLE = 400  # characters of a passage that is quoted whole
-_SENTENCES = 2  # of a longer one
 
 
-@dataclass(frozen=True, slots=True)
-class _ParsedQuestion:
-    """A question, read.
-
-    Attributes:
-        question: Its text.
-        wish: What it asks for.
-        named: Ids of the pages it names.
-        rest: Terms of its subject that name no page.
-        scores: Every passage's relevance (N,).
-    """
-
-    question: str
-    wish: Intent | None
-    named: tuple[str, ...]
-    rest: tuple[str, ...]
-    scores: NDArray[np.float32]
+def answer(index: PassageIndex, query: Query, helpers: AnswerHelpers) -> Answer:
+    """Answer a question: the direct answer first, then details, each with its passages."""
+    if query.intent is Intent.SMALL_TALK:
+        return Answer(f"{NOT_FOUND} {HELP}", found=False, intent=query.intent.value)
+    if query.unknown:
+        return _refused(index, query, f"{NOT_FOUND} It has no page {', '.join(query.unknown)}.")
+    if query.cves and not helpers.describes(query.text):
+        found = cve.about(index, query, helpers.look_up)
+        return found.finished(index, query) if found else _refused(index, query, _no_record(query))
+    if helpers.predict and _describes(query, helpers):
+        prediction = helpers.predict(_description(query))
+        draft = which.predicted_entry(index, query, prediction, helpers.classifier)
+        return replace(draft.finished(index, query), prediction=prediction)
+    return _from_pages(index, _without_own_words(index, query))
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """Sentences of a passage, exactly as they stand there."""
-
-    passage: Passage
-    sentences: tuple[str, ...]
-
-
-def answer(knowledge: KnowledgeBase, question: str) -> Answer:
-    """Answer in quoted sentences, each with its passage's id, or say that nothing answers."""
-    unknown = [name for name in ids_in(question) if not len(knowledge.places(name))]
-    if unknown:
-        return Answer(f"{NOT_FOUND} It has no page {', '.join(unknown)}.", found=False)
-    asked = _read(knowledge, question)
-    quotes = _of_pages(knowledge, asked) if asked.named else []
-    if quotes and asked.wish:
-        return cited(quotes)  # the named page's part of the kind asked for
-    if not _stands(knowledge, asked, quotes):
-        if asked.named and asked.wish and not asked.rest:
-            page = knowledge.passage(int(knowledge.places(asked.named[0])[0]))
-            text = f"{NOT_FOUND} {page.title} ({page_of(page.id)}) gives no {asked.wish.name}."
-            return Answer(text, found=False)
-        quotes = _of_search(knowledge, asked)
-    return cited(quotes) if _stands(knowledge, asked, quotes) else Answer(NOT_FOUND, found=False)
+def _from_pages(index: PassageIndex, query: Query) -> Answer:
+    """Compose an answer from the pages named, or quote the passages that a search finds."""
+    # Who says so much besides a name and what is asked of it describes a case of their own.
+    described = len(query.rest) >= _DESCRIBED and query.intent is not Intent.WHICH
+    composed = _by_search(index, query) if described else None
+    if composed is None:
+        composed, settled = _composed(index, query)
+        if composed is None and not settled and not described:
+            composed = _by_search(index, query)
+    if composed is None:
+        return _refused(index, query)
+    if not composed.found:
+        return _refused(index, query, f"{NOT_FOUND} {composed.direct[0].text}")
+    return composed.finished(index, query)
 
 
-def cited(quotes: Sequence[Quote]) -> Answer:
-    """Return the answer that quotes make, a line for each passage."""
-    lines = [
-        " ".join(f"{sentence} [{quote.passage.id}]" for sentence in quote.sentences)
-        for quote in quotes
-    ]
-    passages = tuple(quote.passage for quote in quotes)
-    return Answer("\n".join(lines), tuple(passage.id for passage in passages), passages)
+def _without_own_words(index: PassageIndex, query: Query) -> Query:
+    """Return a question whose rest has no words that its subjects' own titles hold."""
+    own = set(terms(" ".join(index.title(page) for page in query.subjects)))
+    return replace(query, rest=tuple(term for term in query.rest if term not in own))
 
 
-def _read(knowledge: KnowledgeBase, question: str) -> _ParsedQuestion:
-    named = tuple(dict.fromkeys([*ids_in(question), *knowledge.named(question)]))
-    subject = content_terms(question)
-    spoken = {term for name in named for term in _name_terms(knowledge, name)}
-    rest = tuple(term for term in subject if term not in spoken)
-    wish = detect_intent(question)
-    if named and not rest and wish is None:
-        wish = DEFINITION
-    if wish is DEFINITION and rest:
-        wish = None  # "What is the port that X listens on?" asks for no definition
-    return _ParsedQuestion(question, wish, named, rest, knowledge.relevance(question))
+def _describes(query: Query, helpers: AnswerHelpers) -> bool:
+    """Whether the classifier should read a question: no page is named so, or it is a record."""
+    if "weakness" not in query.wanted and set(query.wanted) & {"technique", "attack pattern"}:
+        return False
+    if helpers.describes(query.text):
+        return True
+    if query.intent is not Intent.WHICH:
+        return False
+    named = any(page.startswith("CWE-") for mention in query.mentions for page in mention.pages)
+    return not named and len(query.rest) >= 2
 
 
-def _name_terms(knowledge: KnowledgeBase, name: str) -> list[str]:
-    """Return the terms of a page's id, title and aliases."""
-    page = knowledge.page(name)
-    aliases = [passage.text for passage in page if passage.kind == "alias"]
-    return terms(" ".join([name, page[0].title, *aliases]))
+_QUESTION_PART = re.compile(
+    r"(?:^|(?<=[.,;?!]))[^.,;?!]*\b(?:cwe|weakness|cwes)\b[^.,;?!]*(?:[.,;?!]|$)", re.IGNORECASE
+)
 
 
-def _of_pages(knowledge: KnowledgeBase, asked: _ParsedQuestion) -> list[Quote]:
-    """Quote what the named pages hold of the kind asked for."""
-    pages = {name: knowledge.places(name) for name in asked.named}
-    joined = knowledge.joining(asked.named)
-    if len(joined):
-        return _quotes(knowledge, asked, joined)
-    if asked.wish is DEFINITION:
-        first = next(iter(pages.values()))[0]
-        return [_quote(knowledge.passage(int(first)), asked.rest)]
-    together = np.concatenate(list(pages.values()))
-    if asked.wish is None:
-        return _quotes(knowledge, asked, together)
-    wished = together[knowledge.of_kinds(asked.wish.kinds)[together]]
-    if len(wished):
-        return _quotes(knowledge, asked, wished)
-    listed = (_listed(knowledge, places, asked.wish) for places in pages.values())
-    return next(filter(None, listed), [])
+def _description(query: Query) -> str:
+    """Return a question without the clause that asks, where something else is left."""
+    rest = _QUESTION_PART.sub(" ", query.text).strip(" -")
+    return rest if len(rest.split()) >= 4 else query.text
 
 
-def _of_search(knowledge: KnowledgeBase, asked: _ParsedQuestion) -> list[Quote]:
-    """Quote the best passages of all."""
-    scores = asked.scores
+def _no_record(query: Query) -> str:
+    return f"{NOT_FOUND} No record of {', '.join(query.cves)} is held here, and no page names it."
+
+
+def _refused(index: PassageIndex, query: Query, text: str = "") -> Answer:
+    """Say that nothing answers, and offer the pages that are nearest."""
+    nearest = list(query.subjects)
+    if query.rest and not nearest:
+        known = [term for term in query.rest if term in index.vocabulary]
+        scores = index.term_scores(known) if known else np.zeros(len(index), np.float32)
+        nearest = [p for p in index.best_pages(scores, _NEAREST) if not index.is_withdrawn(p)]
+    text = text or NOT_FOUND
+    if nearest and not any(page in text for page in nearest):
+        text += f" Nearest pages: {'; '.join(label(index, page) for page in nearest)}."
+    corrections = tuple(f"{c.typed} read as {c.read}" for c in query.corrections)
+    return Answer(
+        text,
+        found=False,
+        nearest=tuple(nearest),
+        corrections=corrections,
+        subjects=query.subjects,
+        intent=query.intent.value,
+    )
+
+
+_Composer = Callable[[PassageIndex, Query, str], Draft | None]
+
+_OF_ONE: dict[Intent, _Composer] = {
+    Intent.MAPPING: mapping.map_usage,
+    Intent.MITIGATION: protection.mitigate,
+    Intent.MITIGATED: protection.mitigated,
+    Intent.DETECTION: protection.detect,
+    Intent.TECHNIQUES: relations.techniques,
+    Intent.MEMBERS: relations.members,
+    Intent.CHAIN: chain.chain,
+    Intent.SEQUENCE: relations.sequence,
+    Intent.TARGET: relations.targets,
+    Intent.SUBTECHNIQUES: lambda i, q, p: (
+        relations.kin(i, q, p, upwards=False) or relations.kin(i, q, p, upwards=True)
+    ),
+    Intent.PARENT: lambda i, q, p: relations.kin(i, q, p, upwards=True),
+    Intent.CHILD: lambda i, q, p: relations.kin(i, q, p, upwards=False),
+}
+_OF_ALL: dict[Intent, Callable[[PassageIndex, Query, Sequence[str]], Draft | None]] = {
+    Intent.DIFFERENCE: comparison.compare,
+    Intent.REPLACED: mapping.replaced,
+    Intent.USERS: relations.users,
+    Intent.USES: relations.uses,
+    Intent.TACTIC: relations.tactics_of,
+    Intent.MEMBERSHIP: relations.membership,
+    Intent.ATTRIBUTION: relations.attribution,
+}
+
+
+def _composed(index: PassageIndex, query: Query) -> tuple[Draft | None, bool]:
+    """Compose the answer that the intent asks for; and whether there is no use in searching."""
+    subjects = query.subjects
+    if query.intent is Intent.WHICH:
+        return which.named_entry(index, query), False
+    if not subjects:
+        listed = query.intent is Intent.TACTIC
+        return (relations.all_tactics(index, query) if listed else None), False
+    live = [page for page in subjects if not index.is_withdrawn(page)]
+    if not live and query.intent is not Intent.DIFFERENCE:
+        return mapping.replaced(index, query, subjects), True
+    if query.intent in _OF_ALL:
+        pages = subjects if query.intent in {Intent.REPLACED, Intent.DIFFERENCE} else live
+        return _or_without(index, query, _OF_ALL[query.intent](index, query, pages), live)
+    return _of_each(index, query, live)
+
+
+def _of_each(index: PassageIndex, query: Query, live: Sequence[str]) -> tuple[Draft | None, bool]:
+    """Compose the answer to a question that asks the same of each entry it names."""
+    if query.intent in {Intent.DEFINITION, Intent.SEARCH}:
+        plain = query.intent is Intent.DEFINITION and not query.rest
+        return (_definitions(index, query, live) if plain else None), plain
+    page = _subject(index, query, live)
+    listed = query.intent is Intent.MEMBERS and _LISTS.search(query.skeleton)
+    if query.intent in _BY_NAME_ALONE and not listed and not _speaks_of(index, page, query.rest):
+        return None, False
+    compose = _OF_ONE.get(query.intent, entry.part)
+    draft = compose(index, query, page)
+    for other in live:
+        if other != page and index.kind(other) == index.kind(page):
+            draft = _joined(draft, compose(index, query, other))
+    return _or_without(index, query, draft, [page])
+
+
+_LISTS = re.compile(r"\b(?:list|name|show|enumerate|members?|contain\w*|in|of)\b", re.IGNORECASE)
+# What is asked by naming the entry, so that other words must fit its page.
+_BY_NAME_ALONE = frozenset({Intent.MEMBERS, Intent.TECHNIQUES, Intent.MITIGATED})
+
+
+def _speaks_of(index: PassageIndex, page: str, rest: Sequence[str]) -> bool:
+    """Whether a page holds most of some terms; any page does where there are none."""
+    if not rest:
+        return True
+    held = set(terms(" ".join(passage.text for passage in index.page(page))))
+    weights = index.rarity(rest)
+    share = sum(w for t, w in zip(rest, weights, strict=True) if t in held) / sum(weights)
+    return bool(share >= LEAST_SUPPORT)
+
+
+def _joined(first: Draft | None, second: Draft | None) -> Draft | None:
+    if first is None or second is None:
+        return first or second
+    return Draft(
+        first.direct + second.direct,
+        first.sections + second.sections,
+        first.subjects + second.subjects,
+    )
+
+
+def _or_without(
+    index: PassageIndex, query: Query, draft: Draft | None, pages: Sequence[str]
+) -> tuple[Draft | None, bool]:
+    """Return the draft; where there is none, the remark that the page has no such part."""
+    if draft is not None:
+        return draft, True
+    if query.rest or not pages:
+        return None, False
+    return entry.without_part(index, query, pages[0]), True
+
+
+def _subject(index: PassageIndex, query: Query, pages: Sequence[str]) -> str:
+    """Return the page that a question is about where it names several."""
+    preferred = {
+        Intent.MAPPING: ("weakness", "category", "view"),
+        Intent.TECHNIQUES: ("tactic",),
+        Intent.MEMBERS: ("view", "category"),
+        Intent.MITIGATED: ("mitigation",),
+    }.get(query.intent, ())
+    return next((p for p in pages if index.kind(p) in preferred), pages[0])
+
+
+def _definitions(index: PassageIndex, query: Query, pages: Sequence[str]) -> Draft:
+    others = [p for mention in query.mentions for p in mention.pages[1:4]]
+    draft = entry.define(index, query, pages[0], others)
+    for page in pages[1:4]:
+        more = entry.define(index, query, page)
+        draft.add(label(index, page), more.direct)
+        draft.subjects.append(page)
+    return draft
+
+
+def _by_search(index: PassageIndex, query: Query) -> Draft | None:
+    """Quote the passages that speak of what was asked, if they speak of enough of it."""
+    live = [page for page in query.subjects if not index.is_withdrawn(page)]
+    if live:
+        passages = entry.search_page(index, query, live)
+        if _stands(index, query, passages):
+            return _quoting(query, passages, live)
+        if query.intent not in {Intent.SEARCH, Intent.DEFINITION, Intent.WHICH}:
+            return None
+    if query.intent is Intent.WHICH:
+        return which.found_entry(index, query, sure=False) if _known(index, query) else None
+    passages = _best(index, query)
+    if _stands(index, query, passages):
+        return _quoting(query, passages, [page_of(passages[0].id)])
+    return None
+
+
+def _best(index: PassageIndex, query: Query) -> list[Passage]:
+    scores = index.relevance(query)
     best = float(scores.max(initial=0.0))
     if best <= 0:
         return []
-    return _quotes(knowledge, asked, np.flatnonzero(scores >= _NEARLY_AS_GOOD * best))
+    places = np.flatnonzero(scores >= _NEARLY_AS_GOOD * best)
+    ranked = places[np.argsort(-scores[places], kind="stable")][:_PASSAGES]
+    return [index.passage(int(place)) for place in ranked]
 
 
-def _quotes(
-    knowledge: KnowledgeBase, asked: _ParsedQuestion, places: NDArray[np.intp]
-) -> list[Quote]:
-    ranked = places[np.argsort(-asked.scores[places], kind="stable")][:_PASSAGES]
-    return [_quote(knowledge.passage(int(place)), asked.rest) for place in ranked]
+def _quoting(query: Query, passages: Sequence[Passage], subjects: Sequence[str]) -> Draft:
+    draft = Draft(subjects=list(subjects))
+    draft.direct.append(quoted(passages[0], 2, query.rest))
+    more: list[AnswerLine] = [quoted(passage, 2, query.rest) for passage in passages[1:]]
+    draft.add("Also", more)
+    return draft
 
 
-def _listed(knowledge: KnowledgeBase, places: Iterable[int], wish: Intent) -> list[Quote]:
-    """Quote the relations and facts of a page that are asked for, such as ``Tactics: ...``."""
-    marks = tuple(f"{heading}: " for heading in (*wish.headings, *wish.facts))
-    if not marks:
-        return []
-    quotes = []
-    for place in places:
-        passage = knowledge.passage(int(place))
-        if passage.kind in {"relation", "facts"}:
-            found = tuple(s for s in sentences(passage.text) if s.startswith(marks))
-            if found:
-                quotes.append(Quote(passage, found))
-    return quotes[:_PASSAGES]
+def _known(index: PassageIndex, query: Query) -> bool:
+    """Whether the knowledge base knows most of the words that a question is about."""
+    known = [term in index.vocabulary for term in query.rest]
+    return (
+        bool(known) and sum(known) / len(known) >= LEAST_OF_FEW and not _names_unknown(index, query)
+    )
 
 
-def _quote(passage: Passage, wanted: Sequence[str]) -> Quote:
-    """Quote a short passage whole; of a longer one, the sentences that speak of what is wanted."""
-    parts = sentences(passage.text)
-    if len(passage.text) <= _WHOLE:
-        return Quote(passage, tuple(parts))
-    shared = [len(set(wanted) & set(terms(part))) for part in parts]
-    best = sorted(range(len(parts)), key=lambda place: (-shared[place], place))[:_SENTENCES]
-    return Quote(passage, tuple(parts[place] for place in sorted(best)))
-
-
-def _stands(knowledge: KnowledgeBase, asked: _ParsedQuestion, quotes: Sequence[Quote]) -> bool:
+def _stands(index: PassageIndex, query: Query, passages: Sequence[Passage]) -> bool:
     """Whether the best of the quoted passages, with its page's head, speaks of what was asked."""
-    if not quotes or (not asked.named and _names_unknown(knowledge, asked.question)):
+    if not passages or (not query.mentions and _names_unknown(index, query)):
         return False
-    if not asked.rest:
-        return bool(asked.named)
-    best = quotes[0].passage
-    head = knowledge.passage(int(knowledge.places(page_of(best.id))[0]))
-    held = set(terms(f"{best.title} {best.id} {best.text} {head.text}"))
-    weights = knowledge.rarity(asked.rest)
-    share = sum(w for t, w in zip(asked.rest, weights, strict=True) if t in held) / sum(weights)
-    return bool(share >= (LEAST_OF_FEW if len(asked.rest) <= _FEW else LEAST_SUPPORT))
+    if not query.rest:
+        return bool(query.mentions)
+    best = passages[0]
+    first = index.passage(int(index.places(page_of(best.id))[0]))
+    held = set(terms(f"{best.title} {best.id} {best.text} {first.text}"))
+    if len(query.rest) < _FEW and not query.mentions:
+        # So few words are a name or nothing: the page must be headed by them.
+        held = set(terms(f"{best.title} {best.id}"))
+    weights = index.rarity(query.rest)
+    share = sum(w for t, w in zip(query.rest, weights, strict=True) if t in held) / sum(weights)
+    return bool(share >= (LEAST_OF_FEW if len(query.rest) <= _FEW else LEAST_SUPPORT))
 
 
-def _names_unknown(knowledge: KnowledgeBase, question: str) -> bool:
+def _names_unknown(index: PassageIndex, query: Query) -> bool:
     """Whether a question names, with a capital or a number, what no passage mentions."""
-    named = terms(" ".join(_UNKNOWN_NAME.findall(question)))
-    return not all(map(knowledge.knows, named))
+    named = terms(" ".join(_UNKNOWN_NAME.findall(query.corrected)))
+    return not all(term in index.vocabulary for term in named)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -18,26 +17,24 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import write_json
 from cybersecqwen.core.passages import merge_entries, page_of, passages_of
 from cybersecqwen.core.records import Catalogue, Entry, Passage
-from cybersecqwen.core.text.clean import normalised
 from cybersecqwen.core.text.terms import terms
-from cybersecqwen.knowledge.lexical import bm25s
+from cybersecqwen.knowledge import passage_store
+from cybersecqwen.knowledge.lexical import TermIndex, Vocabulary
+from cybersecqwen.knowledge.names import NAMES, NameTable
 from cybersecqwen.knowledge.pairs import PairIndex
+from cybersecqwen.knowledge.spelling import WORDS, word_counts
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the files' layout or the way texts become terms changes."""
 
 MANIFEST = "manifest.json"
-PASSAGES = "passages.jsonl"
-ARRAYS = ("offsets", "pages", "about", "kinds")
-NAMES = "names.json"
-BM25 = "bm25"
-HEADS = "heads"
+PAGES = "pages.json"
+ARRAYS = ("pages", "about", "kinds", "links", "vocabulary")
+PASSAGE_TERMS = "passage_terms"
+HEAD_TERMS = "head_terms"
 
 HEAD_KINDS = frozenset({"description", "term", "alias"})
 """Passages that say what their page is about."""
-
-# CWE names end in the weakness's common name: ``... ('SQL Injection')``.
-_COMMON_NAME = re.compile(r"\('([^']+)'\)")
 
 
 class SourceInfo(msgspec.Struct, frozen=True):
@@ -55,12 +52,12 @@ class IndexManifest(msgspec.Struct, frozen=True):
     """What an index holds.
 
     Attributes:
-        format: Of its files.
-        sources: What it was made from.
-        entries: How many, withdrawn ones too.
-        passages: How many.
-        kinds: How many passages of each kind; their order numbers the kinds.
-        page_ids: The entries' ids, in the passages' order.
+        format: Version of its files' layout.
+        sources: The catalogues it was made from.
+        entries: Number of entries, withdrawn ones too.
+        passages: Number of passages.
+        kinds: Number of passages of each kind; their order numbers the kinds.
+        relations: Names of the relations between entries; their order numbers the relations.
     """
 
     format: int
@@ -68,13 +65,26 @@ class IndexManifest(msgspec.Struct, frozen=True):
     entries: int
     passages: int
     kinds: dict[str, int]
-    page_ids: tuple[str, ...]
+    relations: tuple[str, ...]
 
 
-class Names(msgspec.Struct, frozen=True):
-    """Normalised names and aliases, each with its spellings and the page ids they lead to."""
+class PageTable(msgspec.Struct, frozen=True):
+    """The entries, by the number of their page: the order of the passages.
 
-    by_words: dict[str, list[tuple[str, str]]]
+    Attributes:
+        ids: Their ids.
+        titles: Their names.
+        kinds: As in ``Entry``.
+        sources: The number of the first source that holds each.
+        withdrawn: Numbers of those that their source has withdrawn.
+        replaced_by: What their sources say to use instead, by id.
+    """
+
+    ids: tuple[str, ...]
+    titles: tuple[str, ...]
+    kinds: tuple[str, ...]
+    sources: tuple[int, ...]
+    withdrawn: tuple[int, ...]
     replaced_by: dict[str, tuple[str, ...]]
 
 
@@ -104,12 +114,17 @@ def read_manifest(folder: Path) -> IndexManifest:
     recover(folder)
     path = folder / MANIFEST
     try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=IndexManifest)
+        content = path.read_bytes()
+        found = msgspec.json.decode(content, type=_Format).format
+        if found != FORMAT:
+            raise InputError(f"{folder}: index format {found}, not {FORMAT}: run kb build")
+        return msgspec.json.decode(content, type=IndexManifest)
     except (OSError, msgspec.DecodeError) as error:
         raise InputError(f"{folder}: no knowledge index (kb build makes one): {error}") from error
-    if manifest.format != FORMAT:
-        raise InputError(f"{folder}: index format {manifest.format}, not {FORMAT}: run kb build")
-    return manifest
+
+
+class _Format(msgspec.Struct):
+    format: int
 
 
 def _write(
@@ -118,25 +133,26 @@ def _write(
     entries: Mapping[str, Entry],
     passages: Sequence[Passage],
 ) -> IndexManifest:
-    page_ids = tuple(entries)
-    number = {name: n for n, name in enumerate(page_ids)}
-    offsets = [0]
-    with (folder / PASSAGES).open("wb") as stream:
-        for passage in passages:
-            offsets.append(offsets[-1] + stream.write(msgspec.json.encode(passage) + b"\n"))
+    number = {name: n for n, name in enumerate(entries)}
+    passage_store.write(folder, passages)
     kinds = Counter(passage.kind for passage in passages)
     kind_number = {kind: n for n, kind in enumerate(sorted(kinds))}
+    relations = tuple(sorted({r for entry in entries.values() for r, _ in entry.links}))
     arrays: dict[str, NDArray[Any]] = {
-        "offsets": np.array(offsets, np.int64),  # (N + 1,)
         "pages": np.array([number[page_of(p.id)] for p in passages], np.int32),  # (N,)
         # Which other entry a passage concerns; -1 for none.  (N,)
         "about": np.array([number.get(_about(p.id), -1) for p in passages], np.int32),
         "kinds": np.array([kind_number[p.kind] for p in passages], np.uint8),  # (N,)
+        "links": _links(entries, number, relations),
     }
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
-    _write_words(folder, passages, arrays["pages"])
-    write_json(folder / NAMES, _names(entries.values()))
+    _write_terms(folder, passages, arrays["pages"])
+    write_json(folder / PAGES, _page_table(catalogues, entries, number))
+    texts = [passage.text for passage in passages]
+    names = NameTable.of(entries.values(), word_counts(texts, lower_case=True))
+    write_json(folder / NAMES, names)
+    write_json(folder / WORDS, word_counts(texts))
     manifest = IndexManifest(
         format=FORMAT,
         sources=tuple(
@@ -146,15 +162,47 @@ def _write(
         entries=len(entries),
         passages=len(passages),
         kinds={kind: kinds[kind] for kind in kind_number},
-        page_ids=page_ids,
+        relations=relations,
     )
     write_json(folder / MANIFEST, manifest)
     return manifest
 
 
-def _write_words(folder: Path, passages: Sequence[Passage], pages: NDArray[np.int32]) -> None:
+def _links(
+    entries: Mapping[str, Entry], number: Mapping[str, int], relations: Sequence[str]
+) -> NDArray[np.int32]:
+    """Return the links between live entries (links, 3): from, relation, to; by ``from``."""
+    rows = [
+        (number[entry.id], relations.index(relation), number[target])
+        for entry in entries.values()
+        if not entry.withdrawn
+        for relation, target in entry.links
+        if target in number
+    ]
+    return np.array(rows, np.int32).reshape(-1, 3)
+
+
+def _page_table(
+    catalogues: Sequence[Catalogue], entries: Mapping[str, Entry], number: Mapping[str, int]
+) -> PageTable:
+    first: dict[str, int] = {}
+    for source, catalogue in enumerate(catalogues):
+        for entry in catalogue.entries:
+            first.setdefault(entry.id, source)
+    return PageTable(
+        ids=tuple(entries),
+        titles=tuple(entry.name for entry in entries.values()),
+        kinds=tuple(entry.kind for entry in entries.values()),
+        sources=tuple(first[name] for name in entries),
+        withdrawn=tuple(number[entry.id] for entry in entries.values() if entry.withdrawn),
+        replaced_by={e.id: e.replaced_by for e in entries.values() if e.withdrawn},
+    )
+
+
+def _write_terms(folder: Path, passages: Sequence[Passage], pages: NDArray[np.int32]) -> None:
     """Write what is searched: passages by term, pages' heads by term, pages by pair of terms."""
     rows, vocabulary = _numbered(passages)
+    np.save(folder / "vocabulary.npy", np.array([t.encode() for t in vocabulary]))
     starts = np.flatnonzero(np.diff(pages, prepend=-1, append=-1))
     heads = [
         [
@@ -165,38 +213,18 @@ def _write_words(folder: Path, passages: Sequence[Passage], pages: NDArray[np.in
         ]
         for start, end in pairwise(starts)
     ]
-    for name, texts in ((BM25, rows), (HEADS, heads)):
-        retriever = bm25s.BM25(method="lucene", k1=1.2, b=0.75)
-        retriever.index((texts, vocabulary), show_progress=False)
-        retriever.save(folder / name, show_progress=False)
+    TermIndex.build(rows, len(vocabulary)).save(folder, PASSAGE_TERMS)
+    TermIndex.build(heads, len(vocabulary)).save(folder, HEAD_TERMS)
     PairIndex.build(rows[start:end] for start, end in pairwise(starts)).save(folder)
 
 
-def _numbered(passages: Iterable[Passage]) -> tuple[list[list[int]], dict[str, int]]:
-    """Return each passage's terms as numbers, and the vocabulary."""
-    vocabulary: dict[str, int] = {}
-    rows = [
-        [vocabulary.setdefault(t, len(vocabulary)) for t in terms(f"{p.title} {p.id} {p.text}")]
-        for p in passages
-    ]
-    return rows, vocabulary
+def _numbered(passages: Iterable[Passage]) -> tuple[list[list[int]], list[str]]:
+    """Return each passage's terms as numbers, and the sorted vocabulary."""
+    texts = [terms(f"{p.title} {p.id} {p.text}") for p in passages]
+    vocabulary = sorted({t for text in texts for t in text if len(t) <= Vocabulary.LONGEST})
+    number = {term: n for n, term in enumerate(vocabulary)}
+    return [[number[t] for t in text if t in number] for text in texts], vocabulary
 
 
 def _about(citation: str) -> str:
     return citation.partition("#")[2].partition("-")[2]
-
-
-def _names(entries: Iterable[Entry]) -> Names:
-    by_words: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    replaced_by: dict[str, tuple[str, ...]] = {}
-    for entry in entries:
-        if entry.withdrawn:
-            replaced_by[entry.id] = entry.replaced_by
-            continue
-        spellings = [entry.name, *entry.aliases, *_COMMON_NAME.findall(entry.name)]
-        if ": " in entry.name:  # ATT&CK's sub-techniques: parent, colon, own name
-            spellings.append(entry.name.rpartition(": ")[2])
-        for spelling in dict.fromkeys(spellings):
-            if key := normalised(spelling):
-                by_words[key].append((spelling, entry.id))
-    return Names(dict(by_words), replaced_by)

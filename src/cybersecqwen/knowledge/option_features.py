@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +14,7 @@ from numpy.typing import NDArray
 from cybersecqwen.core.records import Passage
 from cybersecqwen.core.text.clean import clean
 from cybersecqwen.core.text.terms import ids_in, terms
-
-if TYPE_CHECKING:
-    from cybersecqwen.knowledge.search import KnowledgeBase
+from cybersecqwen.knowledge.search import PassageIndex
 
 Floats = NDArray[np.float32]
 
@@ -146,12 +143,12 @@ class OptionFeaturizer:
     """Measures what a knowledge base says for options.
 
     Args:
-        knowledge: The knowledge base.
+        index: What is said.
     """
 
-    def __init__(self, knowledge: KnowledgeBase) -> None:
-        self._knowledge = knowledge
-        self._relation = knowledge.of_kinds(("relation",))
+    def __init__(self, index: PassageIndex) -> None:
+        self.index = index
+        self._relation = index.of_kinds(("relation",))
         self._read = lru_cache(4096)(self._sentences)
         self._idf = lru_cache(1 << 16)(self._one_idf)
         self._relations = lru_cache(2048)(self._relations_of)
@@ -173,7 +170,7 @@ class OptionFeaturizer:
         return OptionFeatures(self._assembled(asked, table), support, places)
 
     def _ask(self, question: str) -> _QuestionTerms:
-        knowledge = self._knowledge
+        knowledge = self.index
         scores = knowledge.relevance(question)
         scores = scores / max(float(scores.max(initial=0.0)), 1e-9)
         pages = knowledge.page_maximum(scores)
@@ -181,11 +178,11 @@ class OptionFeaturizer:
         most = min(_CONSIDERED, len(both) - 1)
         places = np.argpartition(-both, most)[: most + 1]
         places = places[np.lexsort((places, -both[places]))]
-        ids = list(dict.fromkeys([*ids_in(question), *knowledge.named(question)]))
+        ids = list(knowledge.parse(question).subjects)
         numbers = [
-            knowledge.page_numbers[found[0]] for i in ids if len(found := knowledge.places(i))
+            knowledge.page_of_passage[found[0]] for i in ids if len(found := knowledge.places(i))
         ]
-        of = knowledge.page_numbers[places]
+        of = knowledge.page_of_passage[places]
         top = list(dict.fromkeys(of[:200].tolist()))[:_TOP_PAGES]
         wanted = [kind for name, (_, kind) in ASKS.items() if _ASKED[name].search(question)]
         return _QuestionTerms(
@@ -202,8 +199,8 @@ class OptionFeaturizer:
         )
 
     def _words(self, asked: _QuestionTerms, option: list[str]) -> tuple[list[float], float, int]:
-        most = float(self._knowledge.idf(option).sum())
-        covered = self._knowledge.bm25(option)[asked.places] / np.float32(max(most, 1e-9))
+        most = float(self.index.idf(option).sum())
+        covered = self.index.term_scores(option)[asked.places] / np.float32(max(most, 1e-9))
         root = np.sqrt(covered)
         both = (asked.relevance + asked.page) * root
         place = int(both.argmax())
@@ -222,18 +219,18 @@ class OptionFeaturizer:
 
     def _links(self, asked: _QuestionTerms, choice: str) -> list[float]:
         """Measure an option that is, or mentions, an entry."""
-        knowledge = self._knowledge
-        ids = ids_in(choice) or knowledge.spelt(choice)
+        knowledge = self.index
+        ids = ids_in(choice) or knowledge.names.spelt(choice)
         whole = bool(ids)
-        ids = ids or knowledge.named(choice)[:2]
+        ids = ids or list(knowledge.parse(choice).subjects[:2])
         spans = [found for i in ids if len(found := knowledge.places(i))]
         if not spans:
             return [0.0] * 10
-        numbers = [knowledge.page_numbers[span[0]] for span in spans]
+        numbers = [knowledge.page_of_passage[span[0]] for span in spans]
         own = max(float(asked.all[span].max()) for span in spans)
         head = max(float(asked.all[span[0]]) for span in spans)
-        of = knowledge.page_numbers[asked.places]
-        holds = knowledge.bm25([i.lower() for i in ids])[asked.places] > 0
+        of = knowledge.page_of_passage[asked.places]
+        holds = knowledge.term_scores([i.lower() for i in ids])[asked.places] > 0
         elsewhere = holds & ~np.isin(of, numbers)
         about = np.isin(knowledge.about[asked.places], numbers)
         fits = max((self._fits(asked, page, ids) for page in asked.top[:2]), default=0.0)
@@ -260,13 +257,13 @@ class OptionFeaturizer:
 
     def _relations_of(self, page: int) -> dict[str, list[str]]:
         """Return, for each id that a page's relations lead to, their headings."""
-        start, end = np.searchsorted(self._knowledge.page_numbers, [page, page + 1]).tolist()
+        start, end = np.searchsorted(self.index.page_of_passage, [page, page + 1]).tolist()
         found: dict[str, list[str]] = {}
         heading = ""
         for place in range(start, end):
             if not self._relation[place]:
                 continue
-            parts = _HEADING.split(self._knowledge.passage(place).text)
+            parts = _HEADING.split(self.index.passage(place).text)
             for number, part in enumerate(parts):
                 if number % 2:
                     heading = part
@@ -284,7 +281,7 @@ class OptionFeaturizer:
         pieces = _pieces(choice)
         most = [0.0] * 4
         most_score = 0.0
-        covered = self._knowledge.bm25(option)[asked.places]
+        covered = self.index.term_scores(option)[asked.places]
         order = np.argsort(-(asked.relevance + asked.page) * np.sqrt(covered), kind="stable")
         for place in asked.places[order[:_READ]].tolist():
             title, parts = self._read(place)
@@ -304,7 +301,7 @@ class OptionFeaturizer:
     def _sentences(
         self, place: int
     ) -> tuple[set[str], list[tuple[set[str], set[tuple[str, str]], set[str]]]]:
-        passage: Passage = self._knowledge.passage(place)
+        passage: Passage = self.index.passage(place)
         parts = []
         for sentence in _SENTENCE.split(passage.text):
             words = terms(sentence)
@@ -312,7 +309,7 @@ class OptionFeaturizer:
         return set(terms(f"{passage.title} {passage.id}")), parts
 
     def _one_idf(self, term: str) -> float:
-        known = self._knowledge.idf([term])
+        known = self.index.idf([term])
         return float(known[0]) if len(known) else 8.0
 
     def _shape(
@@ -321,7 +318,7 @@ class OptionFeaturizer:
         """Measure an option by itself, beside the question and the other options."""
         mine, spoken = set(option), set(asked.terms)
         alike = [len(mine & set(o)) / max(1, len(mine | set(o))) for o in others]
-        known = len(self._knowledge.idf(option))
+        known = len(self.index.idf(option))
         return [
             len(mine & spoken) / max(1, len(mine)),
             float(np.log1p(len(choice.split()))),

@@ -20,7 +20,9 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # Knuth's multiplicative hashing
 _SHIFT = np.uint64(64 - 21)
 _K1, _B = 1.2, 0.4  # as in BM25; a pair counts once a page
 
-_FILES = ("pair_starts", "pair_pages", "pair_lengths")
+_GROUP = 64  # buckets whose pages are found together, so that not each start need be kept
+
+_FILES = ("pair_counts", "pair_groups", "pair_pages", "pair_lengths")
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,14 @@ class PairIndex:
     """Pages by pair.
 
     Attributes:
-        starts: Where each bucket's pages begin in ``pages`` (buckets + 1,).
+        counts: How many pages each bucket has (buckets,).
+        groups: Where the pages of each ``_GROUP`` buckets begin in ``pages`` (groups,).
         pages: Page numbers, bucket after bucket (pairs,).
         lengths: What a pair is worth on each page: less on a long one (pages,).
     """
 
-    starts: NDArray[Any]
+    counts: NDArray[np.uint16]
+    groups: NDArray[np.int32]
     pages: NDArray[Any]
     lengths: NDArray[np.float32]
 
@@ -45,10 +49,11 @@ class PairIndex:
         number = np.repeat(np.arange(len(found), dtype=np.min_scalar_type(len(found))), counts)
         buckets = np.concatenate(found)
         order = np.argsort(buckets, kind="stable")
-        starts = np.zeros(_BUCKETS + 1, np.int32)
-        np.cumsum(np.bincount(buckets, minlength=_BUCKETS), out=starts[1:])
+        sizes = np.bincount(buckets, minlength=_BUCKETS)
+        groups = np.zeros(_BUCKETS // _GROUP, np.int32)
+        np.cumsum(sizes.reshape(-1, _GROUP).sum(axis=1)[:-1], out=groups[1:])
         lengths = 1 / (1 + _K1 * (1 - _B + _B * counts / max(float(counts.mean()), 1.0)))
-        return cls(starts, number[order], lengths.astype(np.float32))
+        return cls(sizes.astype(np.uint16), groups, number[order], lengths.astype(np.float32))
 
     @classmethod
     def load(cls, folder: Path) -> PairIndex:
@@ -57,15 +62,15 @@ class PairIndex:
 
     def save(self, folder: Path) -> None:
         """Write the index into a folder."""
-        arrays = (self.starts, self.pages, self.lengths)
+        arrays: tuple[NDArray[Any], ...] = (self.counts, self.groups, self.pages, self.lengths)
         for name, array in zip(_FILES, arrays, strict=True):
             np.save(folder / f"{name}.npy", array)
 
     def scores(self, terms: Sequence[int]) -> NDArray[np.float32]:
         """Return every page's score (pages,) for the numbers of a question's terms, in order."""
         buckets = np.unique(_pairs(terms))
-        firsts = self.starts[buckets].astype(np.int64)
-        counts = self.starts[buckets + 1] - firsts
+        counts = self.counts[buckets].astype(np.int64)
+        firsts = np.array([self._first(int(bucket)) for bucket in buckets], np.int64)
         idf = np.log1p((len(self.lengths) - counts + 0.5) / (counts + 0.5))
         runs = [self.pages[first : first + n] for first, n in zip(firsts, counts, strict=True)]
         if not runs:
@@ -74,6 +79,11 @@ class PairIndex:
             np.concatenate(runs), weights=np.repeat(idf, counts), minlength=len(self.lengths)
         )
         return totals.astype(np.float32) * self.lengths
+
+    def _first(self, bucket: int) -> int:
+        """Return where a bucket's pages begin."""
+        group = bucket // _GROUP
+        return int(self.groups[group]) + int(self.counts[group * _GROUP : bucket].sum())
 
 
 def _pairs(terms: Sequence[int]) -> NDArray[np.int64]:

@@ -1,10 +1,9 @@
-"""Search: BM25 over passages, and the ids and names that a question spells out."""
+"""The opened index: passages and pages by id, by name, by words and by relation."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import msgspec
@@ -13,32 +12,35 @@ from numpy.typing import NDArray
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.passages import page_of
-from cybersecqwen.core.question_intent import passage_kinds
-from cybersecqwen.core.records import Answer, ChoiceAnswer, Passage
-from cybersecqwen.core.text.clean import normalised, words
-from cybersecqwen.core.text.terms import ids_in, terms
-from cybersecqwen.knowledge.extractive import answer
+from cybersecqwen.core.records import Passage
+from cybersecqwen.core.text.terms import terms
 from cybersecqwen.knowledge.index import (
     ARRAYS,
-    BM25,
-    HEADS,
-    NAMES,
-    PASSAGES,
+    HEAD_TERMS,
+    PAGES,
+    PASSAGE_TERMS,
     IndexManifest,
-    Names,
+    PageTable,
     read_manifest,
 )
-from cybersecqwen.knowledge.lexical import bm25s
-from cybersecqwen.knowledge.multiple_choice import answer_choice, best_coverage
+from cybersecqwen.knowledge.intents import Intent, passage_kinds
+from cybersecqwen.knowledge.lexical import TermIndex, Vocabulary
+from cybersecqwen.knowledge.names import NAMES, NameFinder, NameTable
 from cybersecqwen.knowledge.pairs import PairIndex
+from cybersecqwen.knowledge.passage_store import PassageStore
+from cybersecqwen.knowledge.query import Query, parse
+from cybersecqwen.knowledge.spelling import WORDS, Speller
+from cybersecqwen.knowledge.understanding import understood
 
 # What a passage gains, as shares of the best BM25 score, when the question names its page; half
-# of it when it names the entry the passage is about. An id leaves no doubt; a name may be an
-# ordinary word. The page's head, its description, gains a little more.
+# of it when it names the entry the passage is about. An id leaves no doubt, nor does a name that
+# is all of the question; a name within it may be an ordinary word. The page's head, its
+# description, gains a little more.
 _ID_SHARE = 1.0
+_WHOLE_NAME_SHARE = 1.5
 _NAME_SHARE = 0.25
 _HEAD_SHARE = 0.5
-_LONGEST_NAME = 16  # words
+_WITHDRAWN_SHARE = 0.01  # of its score that a withdrawn page keeps where its id is not asked for
 
 # Chosen on 2,500 questions made from the knowledge base: thinned sentences, some of their words
 # exchanged for others of like meaning, with or without a thinned description of their page.
@@ -47,7 +49,7 @@ _HEAD_WEIGHT = 0.3  # of the BM25 score of the page's head
 _PAIR_WEIGHT = 0.3  # of the page's score for pairs of words
 
 
-class KnowledgeBase:
+class PassageIndex:
     """An index, opened by memory map.
 
     Args:
@@ -59,29 +61,33 @@ class KnowledgeBase:
 
     def __init__(self, folder: Path) -> None:
         self.manifest: IndexManifest = read_manifest(folder)
+        self._folder = folder
         try:
-            self._bm25 = bm25s.BM25.load(folder / BM25, mmap=True)
-            self._heads = bm25s.BM25.load(folder / HEADS, mmap=True, load_vocab=False)
-            self._pairs = PairIndex.load(folder)
-            offsets, pages, about, kinds = (
+            self._page_table = msgspec.json.decode((folder / PAGES).read_bytes(), type=PageTable)
+            pages, about, kinds, links, vocabulary = (
                 np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS
             )
-            self._texts = np.memmap(folder / PASSAGES, np.uint8, "r")
-            self._names = msgspec.json.decode((folder / NAMES).read_bytes(), type=Names)
-        except (OSError, EOFError, ValueError) as error:
+            self.vocabulary = Vocabulary(vocabulary)
+            self._terms = TermIndex.load(folder, PASSAGE_TERMS, self.manifest.passages)
+            self._heads = TermIndex.load(folder, HEAD_TERMS, self.manifest.entries)
+            self._pairs = PairIndex.load(folder)
+            self._passages = PassageStore(folder)
+        except (OSError, EOFError, ValueError, msgspec.DecodeError) as error:
             raise InputError(f"{folder}: damaged knowledge index: {error}") from error
-        self._offsets: NDArray[np.int64] = offsets  # (N + 1,)
         self._pages: NDArray[np.int32] = pages  # (N,)
         self._about: NDArray[np.int32] = about  # (N,)
         self._kinds: NDArray[np.uint8] = kinds  # (N,)
+        self._links: NDArray[np.int32] = links  # (L, 3)
+        self.parse: Callable[[str], Query] = lru_cache(256)(self._parse)
 
     def __len__(self) -> int:
         return self.manifest.passages
 
+    # Passages and pages
+
     def passage(self, number: int) -> Passage:
         """Return a passage by its place in the index."""
-        start, end = self._offsets[number], self._offsets[number + 1]
-        return msgspec.json.decode(self._texts[start:end].tobytes(), type=Passage)
+        return self._passages[number]
 
     def cited(self, citation: str) -> Passage | None:
         """Return the passage of a citation id, or None where there is none."""
@@ -92,6 +98,11 @@ class KnowledgeBase:
         """Return the passages of the page with that id; none if there is no such page."""
         return [self.passage(int(place)) for place in self.places(name)]
 
+    def passages_of(self, name: str, *kinds: str) -> list[Passage]:
+        """Return a page's passages of some kinds, in order."""
+        places = self.places(name)
+        return [self.passage(int(place)) for place in places[self.of_kinds(kinds)[places]]]
+
     def places(self, name: str) -> NDArray[np.intp]:
         """Return where in the index the passages of a page lie; nowhere if there is no such page.
 
@@ -101,13 +112,184 @@ class KnowledgeBase:
         first, end = np.searchsorted(self._pages, [page, page + 1])
         return np.arange(first, end)
 
-    def joining(self, names: Sequence[str]) -> NDArray[np.intp]:
+    def has_page(self, name: str) -> bool:
+        """Whether there is a page with that id."""
+        return name in self._page_numbers
+
+    def title(self, name: str) -> str:
+        """Return a page's name, or an empty string where there is no such page."""
+        number = self._page_numbers.get(name)
+        return "" if number is None else self._page_table.titles[number]
+
+    def kind(self, name: str) -> str:
+        """Return what a page is about, as in ``Entry.kind``; empty where there is none."""
+        number = self._page_numbers.get(name)
+        return "" if number is None else self._page_table.kinds[number]
+
+    def source(self, name: str) -> str:
+        """Return the name of the first source of a page that exists, such as ``cwe``."""
+        return self.manifest.sources[self._page_table.sources[self._page_numbers[name]]].name
+
+    def is_withdrawn(self, name: str) -> bool:
+        """Whether the source of a page has deprecated or revoked it."""
+        return name in self._page_table.replaced_by
+
+    def replacements(self, name: str) -> tuple[str, ...]:
+        """Return what a withdrawn page's source says to use instead."""
+        return self._page_table.replaced_by.get(name, ())
+
+    def pages_of_kind(self, *kinds: str) -> list[str]:
+        """Return the ids of the pages of some kinds that are not withdrawn, in order."""
+        table = self._page_table
+        return [
+            name
+            for name, kind in zip(table.ids, table.kinds, strict=True)
+            if kind in kinds and name not in table.replaced_by
+        ]
+
+    def lists(self) -> dict[str, str]:
+        """Return the titles of views and categories by id."""
+        return {page: self.title(page) for page in self.pages_of_kind("view", "category")}
+
+    # Relations
+
+    def linked(self, name: str, *relations: str) -> list[str]:
+        """Return the ids that a page leads to by some relations, in its source's order."""
+        number = self._page_numbers.get(name, -2)
+        first, end = np.searchsorted(self._links[:, 0], [number, number + 1])
+        return self._ends(self._links[first:end], relations, 2)
+
+    def linking(self, name: str, *relations: str) -> list[str]:
+        """Return the ids of pages that lead to one by some relations."""
+        number = self._page_numbers.get(name, -2)
+        order = self._by_target
+        first, end = np.searchsorted(self._links[:, 2], [number, number + 1], sorter=order)
+        return self._ends(self._links[order[first:end]], relations, 0)
+
+    def _ends(self, links: NDArray[np.int32], relations: Sequence[str], column: int) -> list[str]:
+        wanted = [n for n, name in enumerate(self.manifest.relations) if name in relations]
+        ids = self._page_table.ids
+        pages = dict.fromkeys(ids[row[column]] for row in links.tolist() if row[1] in wanted)
+        return [page for page in pages if page not in self._page_table.replaced_by]
+
+    @cached_property
+    def _by_target(self) -> NDArray[np.intp]:
+        return np.argsort(self._links[:, 2], kind="stable")
+
+    def joining(self, names: Iterable[str]) -> NDArray[np.intp]:
         """Return where the passages lie that belong to one of the pages and concern another."""
         pages = [self._page_numbers[name] for name in names if name in self._page_numbers]
         return np.flatnonzero(np.isin(self._pages, pages) & np.isin(self._about, pages))
 
+    # Names
+
+    @cached_property
+    def names(self) -> NameFinder:
+        """What finds names in texts."""
+        return NameFinder(msgspec.json.decode((self._folder / NAMES).read_bytes(), type=NameTable))
+
+    @cached_property
+    def speller(self) -> Speller:
+        """What mends typing errors."""
+        counts = msgspec.json.decode((self._folder / WORDS).read_bytes(), type=dict[str, int])
+        return Speller(counts, self.names.words)
+
+    def _parse(self, text: str) -> Query:
+        return understood(parse(text, self))
+
+    # Search
+
+    def search(self, query: str, limit: int = 8) -> list[tuple[Passage, float]]:
+        """Return the best passages and their scores, best first; none that share no term."""
+        scores = self.relevance(query)
+        return [(self.passage(int(n)), float(scores[n])) for n in best(scores, limit)]
+
+    def best_pages(self, scores: NDArray[np.float32], limit: int) -> list[str]:
+        """Return the ids of the best pages by their best passage's score, best first."""
+        highest = np.maximum.reduceat(scores, self._page_starts)
+        return [self._page_table.ids[n] for n in best(highest, limit)]
+
+    def relevance(self, question: str | Query) -> NDArray[np.float32]:
+        """Return every passage's score (N,).
+
+        It is BM25, more for the kind asked for; a share of what its page scores for its head and
+        for pairs of words; and a share of the best for what the question names.
+        """
+        query = self.parse(question) if isinstance(question, str) else question
+        numbers = self.vocabulary.numbers(terms(query.corrected))
+        scores = self._terms.scores(numbers)
+        scores[self.of_kinds(passage_kinds(query.corrected))] *= _KIND_FACTOR
+        pages = _HEAD_WEIGHT * self._heads.scores(numbers)
+        pages += _PAIR_WEIGHT * self._pairs.scores(numbers)
+        scores += self._spread(pages) * (scores > 0)
+        unit = float(scores.max(initial=0.0)) or 1.0
+        scores[self._withdrawn] *= _WITHDRAWN_SHARE
+        for name, share in self._shares(query).items():
+            places = self.places(name)
+            if len(places):
+                scores[places] += share * unit
+                scores[places[:1]] += _HEAD_SHARE * share * unit
+                scores[self._about == self._pages[places[0]]] += share * unit / 2
+        return scores
+
+    def _shares(self, query: Query) -> dict[str, float]:
+        """Return how much of the best score the pages gain that a question names."""
+        alone = query.intent is Intent.DEFINITION and not query.rest and len(query.mentions) == 1
+        whole = _WHOLE_NAME_SHARE if alone else _NAME_SHARE
+        shares: dict[str, float] = {}
+        for mention in query.mentions:
+            for place, page in enumerate(mention.pages):
+                share = whole if place == 0 else min(whole, _NAME_SHARE * 2)
+                shares[page] = max(shares.get(page, 0.0), _ID_SHARE if mention.is_id else share)
+                shares |= dict.fromkeys(self.replacements(page), _ID_SHARE)
+        return shares
+
+    def term_scores(self, wanted: Sequence[str]) -> NDArray[np.float32]:
+        """Return every passage's BM25 score (N,) for some terms."""
+        return self._terms.scores(self.vocabulary.numbers(wanted))
+
+    def passages_holding(self, term: int) -> NDArray[np.intp]:
+        """Return where the passages lie that hold a term, by its number."""
+        return self._terms.holding(term)
+
+    def head_scores(self, wanted: Sequence[str]) -> NDArray[np.float32]:
+        """Return every page's BM25 score (pages,) for some terms, by its head alone."""
+        return self._heads.scores(self.vocabulary.numbers(wanted))
+
+    def idf(self, wanted: Sequence[str]) -> NDArray[np.float64]:
+        """Return the inverse document frequency of those terms that the index knows.
+
+        A term adds at most that much to a BM25 score (Lucene's variant).
+        """
+        return self._terms.idf(self.vocabulary.numbers(wanted))
+
+    def rarity(self, wanted: Sequence[str]) -> NDArray[np.float64]:
+        """Return the inverse document frequency of each term, known or not."""
+        rare = np.full(len(wanted), np.log1p((len(self) + 0.5) / 0.5))
+        here = [place for place, term in enumerate(wanted) if term in self.vocabulary]
+        rare[here] = self.idf([wanted[place] for place in here])
+        return rare
+
+    def page_maximum(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return, for every passage, the highest of its page's scores (N,)."""
+        return self._spread(np.maximum.reduceat(scores, self._page_starts))
+
+    def of_kinds(self, kinds: Iterable[str]) -> NDArray[np.bool_]:
+        """Return which passages (N,) are of one of the kinds."""
+        wanted = set(kinds)
+        numbers = [n for n, kind in enumerate(self.manifest.kinds) if kind in wanted]
+        mask: NDArray[np.bool_] = np.isin(self._kinds, numbers)
+        return mask
+
+    def on_pages_of_kind(self, *kinds: str) -> NDArray[np.bool_]:
+        """Return which passages (N,) stand on pages of some kinds, withdrawn ones left out."""
+        mask = np.array([kind in kinds for kind in self._page_table.kinds])
+        mask[list(self._page_table.withdrawn)] = False
+        found: NDArray[np.bool_] = mask[self._pages]
+        return found
+
     @property
-    def page_numbers(self) -> NDArray[np.int32]:
+    def page_of_passage(self) -> NDArray[np.int32]:
         """The number of each passage's page (N,), rising."""
         return self._pages
 
@@ -116,121 +298,23 @@ class KnowledgeBase:
         """The number of the other page that each passage concerns (N,); -1 for none."""
         return self._about
 
-    def spelt(self, text: str) -> list[str]:
-        """Return the ids of entries whose name or alias is exactly this text, case aside."""
-        return list(dict.fromkeys(i for _, i in self._names.by_words.get(normalised(text), ())))
+    @property
+    def page_ids(self) -> tuple[str, ...]:
+        """The ids of all pages, in order."""
+        return self._page_table.ids
 
-    def answer(self, question: str) -> Answer:
-        """Answer in sentences taken from the passages; see ``extract.answer``."""
-        return answer(self, question)
+    def page_id(self, number: int) -> str:
+        """Return the id of a page by its number."""
+        return self._page_table.ids[number]
 
-    def choose(self, question: str, choices: Sequence[str]) -> ChoiceAnswer:
-        """Choose the option that some passage supports best; see ``choice.answer_choice``."""
-        return answer_choice(self, question, choices)
+    @property
+    def head_places(self) -> NDArray[np.intp]:
+        """Where each page's first passage lies (pages,)."""
+        return self._page_starts
 
-    def search(self, query: str, limit: int = 8) -> list[tuple[Passage, float]]:
-        """Return the best passages and their scores, best first; none that share no term."""
-        scores = self.relevance(query)
-        return [(self.passage(int(n)), float(scores[n])) for n in best(scores, limit)]
-
-    def pages(self, query: str, limit: int = 5, choices: Sequence[str] = ()) -> list[str]:
-        """Return the ids of the best pages, each as good as its best passage, best first.
-
-        The options of a multiple-choice question, where there are some, up to double what a
-        passage counts that holds one of them.
-        """
-        scores = self.relevance(query)
-        if choices:
-            scores *= 1 + best_coverage(self, choices)
-        highest = np.maximum.reduceat(scores, self._page_starts)
-        ids = self.manifest.page_ids
-        return [ids[self._pages[self._page_starts[n]]] for n in best(highest, limit)]
-
-    def relevance(self, query: str) -> NDArray[np.float32]:
-        """Return every passage's score (N,).
-
-        It is BM25, more for the kind asked for; a share of what its page scores for its head and
-        for pairs of words; and a share of the best for what the question names.
-        """
-        numbers = self._numbers(terms(query))
-        scores: NDArray[np.float32] = self._bm25.get_scores_from_ids(numbers)
-        scores[self.of_kinds(passage_kinds(query))] *= _KIND_FACTOR
-        pages = _HEAD_WEIGHT * self._heads.get_scores_from_ids(numbers)
-        pages += _PAIR_WEIGHT * self._pairs.scores(numbers)
-        scores += self._spread(pages) * (scores > 0)
-        unit = float(scores.max(initial=0.0)) or 1.0
-        shares = dict.fromkeys(self.named(query), _NAME_SHARE)
-        for name in ids_in(query):
-            shares |= dict.fromkeys([name, *self._names.replaced_by.get(name, ())], _ID_SHARE)
-        for name, share in shares.items():
-            places = self.places(name)
-            if len(places):
-                scores[places] += share * unit
-                scores[places[:1]] += _HEAD_SHARE * share * unit
-                scores[self._about == self._pages[places[0]]] += share * unit / 2
-        return scores
-
-    def bm25(self, query: Sequence[str]) -> NDArray[np.float32]:
-        """Return every passage's BM25 score (N,) for some terms."""
-        scores: NDArray[np.float32] = self._bm25.get_scores_from_ids(self._numbers(query))
-        return scores
-
-    def idf(self, query: Sequence[str]) -> NDArray[np.float64]:
-        """Return the inverse document frequency of those terms that the index knows.
-
-        A term adds at most that much to a BM25 score (Lucene's variant).
-        """
-        numbers = np.array(self._numbers(query), dtype=np.int64)
-        pointers = self._bm25.scores["indptr"]
-        frequency = pointers[numbers + 1].astype(float) - pointers[numbers]
-        idf: NDArray[np.float64] = np.log1p((len(self) - frequency + 0.5) / (frequency + 0.5))
-        return idf
-
-    def knows(self, term: str) -> bool:
-        """Whether any passage holds a term."""
-        return term in self._bm25.vocab_dict
-
-    def rarity(self, wanted: Sequence[str]) -> NDArray[np.float64]:
-        """Return the inverse document frequency of each term, known or not."""
-        rare = np.full(len(wanted), np.log1p((len(self) + 0.5) / 0.5))
-        here = [place for place, term in enumerate(wanted) if self.knows(term)]
-        rare[here] = self.idf([wanted[place] for place in here])
-        return rare
-
-    def page_maximum(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return, for every passage, the highest of its page's scores (N,)."""
-        return self._spread(np.maximum.reduceat(scores, self._page_starts))
-
-    def of_kinds(self, kinds: Sequence[str]) -> NDArray[np.bool_]:
-        """Return which passages (N,) are of one of the kinds."""
-        numbers = [n for n, kind in enumerate(self.manifest.kinds) if kind in kinds]
-        mask: NDArray[np.bool_] = np.isin(self._kinds, numbers)
-        return mask
-
-    def named(self, text: str) -> list[str]:
-        """Return the ids of entries whose name or alias the text spells out, longest first.
-
-        A name of one word counts only in its own spelling and from three letters on, since
-        ``Net`` and ``at`` are software, and ``Impact`` is a tactic.
-        """
-        found: list[str] = []
-        spoken = words(text)
-        start = 0
-        while start < len(spoken):
-            for end in range(min(len(spoken), start + _LONGEST_NAME), start, -1):
-                known = self._names.by_words.get(" ".join(spoken[start:end]), ())
-                ids = [i for name, i in known if end - start > 1 or _spelt(name, text)]
-                if ids:
-                    found += ids
-                    start = end
-                    break
-            else:
-                start += 1
-        return list(dict.fromkeys(found))
-
-    def _numbers(self, query: Sequence[str]) -> list[int]:
-        numbers: list[int] = self._bm25.get_tokens_ids(list(query))
-        return numbers
+    @cached_property
+    def _withdrawn(self) -> NDArray[np.bool_]:
+        return self.of_kinds(("withdrawn",))
 
     def _spread(self, pages: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return each page's value for each of its passages (N,)."""
@@ -245,7 +329,7 @@ class KnowledgeBase:
 
     @cached_property
     def _page_numbers(self) -> dict[str, int]:
-        return {name: n for n, name in enumerate(self.manifest.page_ids)}
+        return {name: n for n, name in enumerate(self._page_table.ids)}
 
 
 def best(scores: NDArray[np.float32], limit: int) -> NDArray[np.intp]:
@@ -259,7 +343,3 @@ def best(scores: NDArray[np.float32], limit: int) -> NDArray[np.intp]:
     else:
         places = np.arange(len(scores))
     return places[np.argsort(-scores[places], kind="stable")][:limit]
-
-
-def _spelt(name: str, text: str) -> bool:
-    return len(name) > 2 and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 
-from cybersecqwen.core.chat import Sampling
+from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.interfaces import Backend, CweClassifier, KnowledgeBaseLike
-from cybersecqwen.core.prompts import LETTERS, escape_special_tokens, grounded_conversation
+from cybersecqwen.core.interfaces import (
+    AnswerHelpers,
+    Backend,
+    CweClassifier,
+    KnowledgeBaseLike,
+)
+from cybersecqwen.core.prompts import (
+    LETTERS,
+    escape_special_tokens,
+    grounded_conversation,
+    memory_conversation,
+)
 from cybersecqwen.core.question_intent import is_vulnerability_description
-from cybersecqwen.core.records import Answer, ChoiceAnswer, CwePrediction, Passage
+from cybersecqwen.core.records import Advisory, Answer, ChoiceAnswer, Passage
 from cybersecqwen.core.text.clean import clean
 from cybersecqwen.llm.grounding import Claim, claims_of
 from cybersecqwen.llm.multiple_choice import MultipleChoice, MultipleChoiceConfig
 
 NOT_HELD = "What the model wrote does not hold against the passages; these are their own words:"
+FROM_MEMORY = "From the model's memory, not from the knowledge base, and not checked:"
 
 _SHOWN = 8  # passages that a language model writes from
-_OF_WEAKNESS = 4  # passages of the page that a specialist points to
 _REFUSED = "not in the knowledge base"
+_HISTORY_CHARACTERS = 4_000  # of earlier turns that a language model reads, the latest first
 
 
 class Answerer:
@@ -32,6 +43,7 @@ class Answerer:
         specialist: A CWE classifier, for questions that describe a vulnerability.
         reading: How a language model chooses among options; None for the defaults.
         sampling: How a language model writes; None for greedy and 400 tokens at most.
+        look_up: Finds the record of a CVE id in a local store; None where there is none.
     """
 
     def __init__(
@@ -42,26 +54,41 @@ class Answerer:
         specialist: CweClassifier | None = None,
         reading: MultipleChoiceConfig | None = None,
         sampling: Sampling | None = None,
+        look_up: Callable[[str], Advisory | None] | None = None,
     ) -> None:
         self._book = retriever
         self._backend = backend
-        self._specialist = specialist
         self._reading = reading or MultipleChoiceConfig()
         self._sampling = sampling or Sampling(max_tokens=400)
+        predict = None
+        if specialist is not None:
+            classifier = specialist
+            predict = lambda text: next(iter(classifier.map_many([text])))  # noqa: E731
+        self._helpers = AnswerHelpers(
+            predict=predict,
+            classifier=specialist.name if specialist else "",
+            describes=is_vulnerability_description,
+            look_up=look_up,
+        )
 
-    def ask(self, question: str) -> Answer:
+    def ask(self, question: str, history: Sequence[Message] = ()) -> Answer:
         """Answer a question, or say that the knowledge base does not hold it.
+
+        Args:
+            question: The question.
+            history: The turns before it, the oldest first. What a question refers to is looked
+                for in them, without a language model too.
 
         Raises:
             InputError: The question is empty.
             ModelError: The language model gives up.
         """
-        for piece in self.stream(question):
+        for piece in self.stream(question, history):
             if isinstance(piece, Answer):
                 return piece
         raise ModelError("the answer ended before it was whole")
 
-    def stream(self, question: str) -> Iterator[str | Answer]:
+    def stream(self, question: str, history: Sequence[Message] = ()) -> Iterator[str | Answer]:
         """Yield the answer's text piece by piece as it is written, then the checked whole.
 
         The whole's text is what counts: there, sentences without support are marked.
@@ -73,18 +100,16 @@ class Answerer:
         question = clean(question)
         if not question:
             raise InputError("the question is empty")
-        prediction = self._predict(question)
-        plain = self._extract(question, prediction)
+        asked = [turn.content for turn in history if turn.role == "user"]
+        plain = self._book.answer(question, history=asked, helpers=self._helpers)
         if self._backend is None:
             yield plain.text
             yield plain
-            return
-        shown = self._shown(question, prediction)
-        if not shown:
-            yield plain.text
-            yield plain
-            return
-        yield from self._written(self._backend, question, shown, plain)
+        elif plain.found:
+            shown = self._shown(question, plain)
+            yield from self._written(self._backend, question, history, shown, plain)
+        else:
+            yield from self._remembered(self._backend, question, history, plain)
 
     def choose(self, question: str, choices: Sequence[str]) -> ChoiceAnswer:
         """Choose among 2 to 10 options; the order in which they come counts for nothing.
@@ -105,77 +130,80 @@ class Answerer:
             return self._book.choose(question, choices)
         return MultipleChoice(self._backend, self._reading, self._book).choose(question, choices)
 
-    def _predict(self, question: str) -> CwePrediction | None:
-        if self._specialist is None or not is_vulnerability_description(question):
-            return None
-        return next(iter(self._specialist.map_many([question])))
-
-    def _extract(self, question: str, prediction: CwePrediction | None) -> Answer:
-        """Answer in the passages' own words; a vulnerability's from the page of its weakness."""
-        if prediction is None:
-            return self._book.answer(question)
-        found = [self._book.answer(f"{ask} {prediction.cwe}?") for ask in _ASKED_OF_WEAKNESS]
-        held = [answer for answer in found if answer.found]
-        passages = tuple(passage for answer in held for passage in answer.passages)
-        lines = [self._verdict(prediction), *(answer.text for answer in held)]
-        return Answer(
-            "\n".join(lines),
-            tuple(passage.id for passage in passages),
-            passages,
-            prediction=prediction,
-        )
-
-    def _verdict(self, prediction: CwePrediction) -> str:
-        name = self._specialist.name if self._specialist else ""
-        page = self._book.page(prediction.cwe)
-        titled = f"{prediction.cwe} {page[0].title}" if page else prediction.cwe
-        sure = "Likely weakness" if not prediction.abstained else "Unsure; perhaps"
-        return f"{sure}: {titled}, confidence {prediction.confidence:.2f} ({name})."
-
-    def _shown(self, question: str, prediction: CwePrediction | None) -> list[Passage]:
+    def _shown(self, question: str, plain: Answer) -> list[Passage]:
         """Return the passages that a language model reads."""
-        found = [passage for passage, _ in self._book.search(question, _SHOWN)]
+        # A follow-up says little by itself; what it is about stands in the answer's subjects.
+        query = " ".join([question, *plain.subjects])
+        found = [passage for passage, _ in self._book.search(query, _SHOWN)]
         # What answers without a model is evidence that plain search may rank lower.
-        quoted = list(self._extract(question, prediction).passages)
-        page = self._book.page(prediction.cwe)[:_OF_WEAKNESS] if prediction else []
-        return list(dict.fromkeys([*quoted, *page, *found]))[:_SHOWN]
+        return list(dict.fromkeys([*plain.passages, *found]))[:_SHOWN]
 
     def _written(
-        self, backend: Backend, question: str, shown: Sequence[Passage], plain: Answer
+        self,
+        backend: Backend,
+        question: str,
+        history: Sequence[Message],
+        shown: Sequence[Passage],
+        plain: Answer,
     ) -> Iterator[str | Answer]:
-        """Let the language model write, then check what it wrote."""
-        conversation = escape_special_tokens(grounded_conversation(question, shown))
+        """Let the language model write from passages, then check what it wrote."""
+        conversation = grounded_conversation(question, shown, _recent(history))
+        text = yield from self._generated(backend, conversation)
+        yield _checked(text, shown, plain)
+
+    def _remembered(
+        self, backend: Backend, question: str, history: Sequence[Message], plain: Answer
+    ) -> Iterator[str | Answer]:
+        """Let the language model answer what the book does not, and mark that it did."""
+        yield f"{FROM_MEMORY}\n"
+        text = yield from self._generated(backend, memory_conversation(question, _recent(history)))
+        yield replace(plain, text=f"{FROM_MEMORY}\n{text.strip()}", from_memory=True)
+
+    def _generated(
+        self, backend: Backend, conversation: Sequence[Message]
+    ) -> Generator[str, None, str]:
         text = ""
-        for piece in backend.stream(conversation, self._sampling):
+        for piece in backend.stream(escape_special_tokens(conversation), self._sampling):
             if isinstance(piece, str):
                 yield piece
             elif piece.finish == "error":
                 raise ModelError(f"{backend.name}: {piece.error}")
             else:
                 text = piece.text
-        yield _checked(text, shown, plain)
+        return text
 
 
-_ASKED_OF_WEAKNESS = ("What is", "How can I prevent", "What are the consequences of")
+def _recent(history: Sequence[Message]) -> list[Message]:
+    """Return the latest turns that fit, beginning with the user's."""
+    kept: list[Message] = []
+    left = _HISTORY_CHARACTERS
+    for turn in reversed(history):
+        left -= len(turn.content)
+        if left < 0:
+            break
+        kept.append(turn)
+    while kept and kept[-1].role != "user":
+        kept.pop()
+    return kept[::-1]
 
 
 def _checked(text: str, shown: Sequence[Passage], plain: Answer) -> Answer:
     """Return what a language model wrote, its sentences checked; else the passages' own words."""
     if _REFUSED in text.lower() and len(text) < 2 * len(_REFUSED):
-        return replace(plain, text=text.strip(), citations=(), passages=(), found=False)
+        return plain  # the passages answer, though the model does not see it
     claims = claims_of(text, shown)
     if not any(claim.holds for claim in claims):
         unsupported = tuple(claim.text for claim in claims)
-        if not plain.found:
-            return replace(plain, unsupported=unsupported)
         return replace(plain, text=f"{NOT_HELD}\n{plain.text}", unsupported=unsupported)
     passages = tuple(dict.fromkeys(p for claim in claims if claim.holds for p in claim.passages))
-    return Answer(
-        "\n".join(claim.rendered for claim in claims),
-        tuple(passage.id for passage in passages),
-        passages,
+    return replace(
+        plain,
+        text="\n".join(claim.rendered for claim in claims),
+        citations=tuple(passage.id for passage in passages),
+        passages=passages,
         unsupported=_without_support(claims),
-        prediction=plain.prediction,
+        direct=(),
+        sections=(),
     )
 
 

@@ -17,7 +17,7 @@ from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.core.model_spec import ModelSpec
 from cybersecqwen.core.paths import knowledge_folder
 from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
-from cybersecqwen.knowledge.search import KnowledgeBase
+from cybersecqwen.knowledge.base import KnowledgeBase
 from cybersecqwen.llm.answering import Answerer
 from cybersecqwen.serving.batching import Batcher
 from cybersecqwen.serving.errors import ApiError

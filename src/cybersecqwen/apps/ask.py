@@ -1,0 +1,76 @@
+"""Asking: what answers questions, opened from what a user names, and its answers as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from cybersecqwen.core.prompts import LETTERS
+from cybersecqwen.core.records import Answer, ChoiceAnswer
+from cybersecqwen.knowledge.base import KnowledgeBase
+from cybersecqwen.llm import open_backend
+from cybersecqwen.llm.answering import Answerer
+from cybersecqwen.llm.multiple_choice import CONFIG_FIELDS, multiple_choice_config
+from cybersecqwen.specialists import CweMapper
+
+
+def open_answerer(
+    knowledge: Path | None = None, model: str = "", options: Mapping[str, Any] | None = None
+) -> Answerer:
+    """Open what answers questions.
+
+    Args:
+        knowledge: The knowledge base's folder; None for the default one.
+        model: SPEC of a language model that writes or chooses; empty for none.
+        options: Of the language model, and of how it chooses among options.
+
+    Raises:
+        InputError: There is no such knowledge base or model, or no such option.
+        MissingExtraError: The language model needs an optional package.
+        ModelError: The model cannot be loaded.
+    """
+    given = dict(options or {})
+    reading = multiple_choice_config(
+        {name: given.pop(name) for name in CONFIG_FIELDS if name in given}
+    )
+    backend = open_backend(model, **given) if model else None
+    return Answerer(
+        KnowledgeBase.load(knowledge),
+        backend=backend,
+        specialist=CweMapper.load(),
+        reading=reading,
+    )
+
+
+def answer_fields(answer: Answer, model: str) -> dict[str, Any]:
+    """Return an answer as the JSON object that the command line and the service give."""
+    return {
+        "text": answer.text,
+        "direct": [asdict(line) for line in answer.direct],
+        "sections": [asdict(section) for section in answer.sections],
+        "citations": list(answer.citations),
+        "passages": [asdict(passage) for passage in answer.passages],
+        "found": answer.found,
+        "from_memory": answer.from_memory,
+        "corrections": list(answer.corrections),
+        "nearest": list(answer.nearest),
+        "intent": answer.intent,
+        "subjects": list(answer.subjects),
+        "unsupported": list(answer.unsupported),
+        "prediction": asdict(answer.prediction) if answer.prediction else None,
+        "model": model,
+    }
+
+
+def choice_fields(chosen: ChoiceAnswer, model: str) -> dict[str, Any]:
+    """Return a choice as the JSON object that the command line and the service give."""
+    return {
+        "best": chosen.best,
+        "letter": LETTERS[chosen.best],
+        "probabilities": list(chosen.probabilities),
+        "passage": asdict(chosen.passage) if chosen.passage else None,
+        "passages": [asdict(found) if found else None for found in chosen.passages],
+        "model": model,
+    }

@@ -1,0 +1,1 @@
+"""Answers composed from pages and their relations, one module for what belongs together."""

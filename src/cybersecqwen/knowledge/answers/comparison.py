@@ -1,0 +1,112 @@
+"""Answers on how entries stand to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cybersecqwen.knowledge.answers.draft import (
+    Draft,
+    facts,
+    head,
+    label,
+    labels,
+    quoted,
+    short_label,
+    stating,
+)
+from cybersecqwen.knowledge.query import Query
+from cybersecqwen.knowledge.search import PassageIndex
+
+_SAID = {
+    "child of": "is a child of",
+    "sub-technique of": "is a sub-technique of",
+    "uses": "uses",
+    "mitigates": "mitigates",
+    "attributed to": "is attributed to",
+    "targets": "targets",
+    "tactic": "serves the tactic",
+    "member": "lists",
+    "can precede": "can precede",
+    "peer of": "is a peer of",
+    "can also be": "can also be",
+    "requires": "requires",
+    "starts with": "starts with",
+    "technique": "corresponds to the technique",
+    "weakness": "exploits the weakness",
+    "attack pattern": "is exploited by the attack pattern",
+    "data source": "belongs to the data source",
+}
+_DEPTH = 5
+_MOST = 4
+
+
+def compare(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Draft:
+    """Say how entries are related, and what each of them is."""
+    subjects = list(subjects)[:_MOST]
+    draft = Draft(subjects=subjects)
+    for place, first in enumerate(subjects):
+        for second in subjects[place + 1 :]:
+            _say_relation(draft, index, first, second)
+    joined = [index.passage(int(place)) for place in index.joining(subjects)]
+    draft.add("How", [quoted(passage, 3) for passage in joined[:_MOST]], len(joined))
+    for page in subjects:
+        lines = [quoted(head(index, page), 3)]
+        level = facts(index, page, "Abstraction")
+        draft.add(label(index, page), [*lines, *level])
+    return draft
+
+
+def _say_relation(draft: Draft, index: PassageIndex, first: str, second: str) -> None:
+    for one, other in ((first, second), (second, first)):
+        for relation, words in _SAID.items():
+            if other in index.linked(one, relation):
+                stated = stating(index, one, [other]) or stating(index, other, [one])
+                draft.say(
+                    f"{short_label(index, one)} {words} {short_label(index, other)}.",
+                    *(stated or [head(index, one)])[:1],
+                )
+                return
+    for one, other in ((first, second), (second, first)):
+        way = _ascent(index, one, other)
+        if way:
+            steps = ", ".join(short_label(index, page) for page in way)
+            draft.say(
+                f"{short_label(index, one)} is a descendant of {short_label(index, other)}, "
+                f"by way of {steps}.",
+                *stating(index, one, way[:1])[:1],
+            )
+            return
+    shared = [
+        p
+        for p in index.linked(first, "child of", "sub-technique of", "tactic")
+        if p in index.linked(second, "child of", "sub-technique of", "tactic")
+    ]
+    pages = f"{short_label(index, first)} and {short_label(index, second)}"
+    if shared:
+        draft.say(
+            f"{pages} are both under {' and '.join(labels(index, shared))}.",
+            *stating(index, first, shared)[:1],
+            *stating(index, second, shared)[:1],
+        )
+        return
+    draft.say(
+        f"{pages} are separate entries; neither page leads to the other.",
+        head(index, first),
+        head(index, second),
+    )
+
+
+def _ascent(index: PassageIndex, page: str, ancestor: str) -> list[str]:
+    """Return the entries between a page and one of its ancestors; none if it is no ancestor."""
+    ways: list[list[str]] = [[page]]
+    for _ in range(_DEPTH):
+        ways = [
+            [*way, up]
+            for way in ways
+            for up in index.linked(way[-1], "child of", "sub-technique of")
+            if up not in way
+        ]
+        for way in ways:
+            if way[-1] == ancestor:
+                return way[1:-1]
+    return []

@@ -1,0 +1,110 @@
+"""Answers to which weakness, technique or attack pattern something is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cybersecqwen.core.records import AnswerLine, CwePrediction
+from cybersecqwen.knowledge.answers.draft import Draft, head, label, quoted, short_label
+from cybersecqwen.knowledge.answers.mapping import usage
+from cybersecqwen.knowledge.query import Query
+from cybersecqwen.knowledge.search import PassageIndex
+
+_KINDS = ("weakness", "technique", "attack pattern")
+_OTHERS = 3
+_WORTH_NAMING = 0.1  # probability of a weakness beside the likeliest
+
+
+def named_entry(index: PassageIndex, query: Query) -> Draft | None:
+    """Name the entry that a question gives in words, by its name or a term of the field."""
+    kinds = [kind for kind in query.wanted if kind in _KINDS] or list(_KINDS)
+    pages = [
+        page
+        for mention in query.mentions
+        if not mention.excluded
+        for page in mention.pages
+        if index.kind(page) in kinds and not index.is_withdrawn(page)
+    ]
+    pages = list(dict.fromkeys(pages))
+    return _entry(index, pages[0], pages[1:]) if pages else None
+
+
+def _entry(index: PassageIndex, page: str, others: Sequence[str]) -> Draft:
+    draft = Draft(subjects=[page])
+    first = head(index, page)
+    draft.say(f"That is {label(index, page)}.", first)
+    draft.quote(first)
+    _add_usage(draft, index, page)
+    for other in others[:_OTHERS]:
+        draft.add(f"Also {label(index, other)}", [quoted(head(index, other))])
+    return draft
+
+
+def _add_usage(draft: Draft, index: PassageIndex, page: str) -> None:
+    found = usage(index, page)
+    if found:
+        passage = index.passages_of(page, "mapping")[0]
+        draft.add("Mapping", [AnswerLine(f"Usage: {found}.", (passage.id,), quoted=True)])
+
+
+def predicted_entry(
+    index: PassageIndex, query: Query, prediction: CwePrediction, name: str
+) -> Draft:
+    """Name the weakness that a classifier finds behind a description."""
+    page = prediction.cwe
+    draft = Draft(subjects=[page])
+    sure = "Unsure; perhaps" if prediction.abstained else "Likely"
+    said = (
+        f"{sure} {label(index, page)}, with a probability of {prediction.confidence:.2f} ({name})."
+    )
+    if not index.has_page(page):
+        draft.direct.append(AnswerLine(said, ()))
+        return draft
+    draft.say(said, head(index, page))
+    draft.quote(head(index, page))
+    _add_usage(draft, index, page)
+    others = [
+        candidate
+        for candidate in prediction.candidates[1 : 1 + _OTHERS]
+        if index.has_page(candidate.cwe) and candidate.probability >= _WORTH_NAMING
+    ]
+    for candidate in others:
+        heading = f"Or {label(index, candidate.cwe)}, {candidate.probability:.2f}"
+        draft.add(heading, [quoted(head(index, candidate.cwe))])
+    mitigations = index.passages_of(page, "mitigation")
+    draft.add("Mitigations", [quoted(p) for p in mitigations[:3]], len(mitigations))
+    consequences = index.passages_of(page, "consequence")
+    draft.add("Consequences", [quoted(p) for p in consequences[:2]], len(consequences))
+    return draft
+
+
+def found_entry(index: PassageIndex, query: Query, *, sure: bool) -> Draft | None:
+    """Name the entry of the kind wanted whose page fits a question's words best."""
+    kinds = [kind for kind in query.wanted if kind in _KINDS] or list(_KINDS)
+    if not query.rest:
+        return None
+    scores = index.term_scores(query.rest)
+    heads = np.repeat(0.0, len(index)).astype(np.float32)
+    starts = index.head_places
+    heads[starts] = index.head_scores(query.rest)
+    both = (index.page_maximum(scores) * 0.5 + index.page_maximum(heads)) * index.on_pages_of_kind(
+        *kinds
+    )
+    pages = index.best_pages(both, 1 + _OTHERS)
+    if not pages:
+        return None
+    draft = Draft(subjects=pages[:1])
+    first = head(index, pages[0])
+    draft.say(
+        f"{'That is most likely' if sure else 'Nearest by its words is'} {label(index, pages[0])}.",
+        first,
+    )
+    draft.quote(first)
+    for other in pages[1:]:
+        draft.add(f"Or {label(index, other)}", [quoted(head(index, other))])
+    return draft
+
+
+__all__ = ["found_entry", "named_entry", "predicted_entry", "short_label"]

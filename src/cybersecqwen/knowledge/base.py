@@ -1,0 +1,94 @@
+"""The knowledge base: answers, choices and searches over one index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from cybersecqwen.core.interfaces import NO_HELPERS, AnswerHelpers
+from cybersecqwen.core.paths import knowledge_folder
+from cybersecqwen.core.records import Answer, ChoiceAnswer
+from cybersecqwen.knowledge import conversation, multiple_choice
+from cybersecqwen.knowledge.extractive import answer
+from cybersecqwen.knowledge.intents import Intent
+from cybersecqwen.knowledge.option_features import OptionFeaturizer
+from cybersecqwen.knowledge.query import Query
+from cybersecqwen.knowledge.search import PassageIndex
+
+
+class KnowledgeBase(PassageIndex):
+    """CWE, CAPEC and ATT&CK, opened by memory map from an index that ``kb build`` made.
+
+    Args:
+        folder: The index.
+
+    Raises:
+        InputError: The folder is no knowledge index, or a damaged one.
+    """
+
+    @classmethod
+    def load(cls, folder: Path | None = None) -> KnowledgeBase:
+        """Open the knowledge base in a folder, by default the user's own.
+
+        Raises:
+            InputError: There is none.
+        """
+        return cls(folder or knowledge_folder())
+
+    def answer(
+        self, question: str, *, history: Sequence[str] = (), helpers: AnswerHelpers = NO_HELPERS
+    ) -> Answer:
+        """Answer a question in sentences quoted from the passages or composed from relations.
+
+        Args:
+            question: The question.
+            history: Earlier questions of the same conversation, the oldest first. A question that
+                names nothing itself is about what they were about.
+            helpers: What answers beside the pages: a classifier, a store of records.
+        """
+        return answer(self, self.understand(question, history, helpers), helpers)
+
+    def understand(
+        self, question: str, history: Sequence[str] = (), helpers: AnswerHelpers = NO_HELPERS
+    ) -> Query:
+        """Return a question parsed, with what it refers to in earlier ones put in its place."""
+        query = self.parse(question)
+        history = history[-conversation.TURNS :]
+        if conversation.continues(query) and history:
+            earlier = self.understand(history[-1], history[:-1], helpers)
+            if earlier.intent not in {Intent.SEARCH, Intent.SMALL_TALK}:
+                return conversation.like(query, earlier)
+        if not conversation.refers_back(query):
+            return query
+        for place in range(len(history) - 1, -1, -1):
+            before = self.answer(history[place], history=history[:place], helpers=helpers)
+            subjects = [page for page in before.subjects if self.has_page(page)]
+            if subjects:
+                several = before.intent in {Intent.DIFFERENCE, Intent.MEMBERSHIP}
+                return conversation.about(query, subjects if several else subjects[:1], self)
+        return query
+
+    def choose(self, question: str, choices: Sequence[str]) -> ChoiceAnswer:
+        """Choose the option that the passages support best.
+
+        Raises:
+            InputError: There are fewer than two options.
+        """
+        return multiple_choice.choose(self.featurizer, question, choices)
+
+    def pages(self, query: str, limit: int = 5, choices: Sequence[str] = ()) -> list[str]:
+        """Return the ids of the best pages, each as good as its best passage, best first.
+
+        The options of a multiple-choice question, where there are some, up to double what a
+        passage counts that holds one of them.
+        """
+        scores = self.relevance(query)
+        if choices:
+            scores *= 1 + multiple_choice.best_coverage(self, choices)
+        return self.best_pages(scores, limit)
+
+    @cached_property
+    def featurizer(self) -> OptionFeaturizer:
+        """What measures the options of multiple-choice questions."""
+        return OptionFeaturizer(self)

@@ -1,0 +1,92 @@
+"""Lists that people name loosely: the CWE Top 25, OWASP's Top Ten, the hardware list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_YEAR = re.compile(r"\b(20[0-3]\d)\b")
+_OWASP_ITEM = re.compile(r"\bA0?(\d{1,2})\b(?!\d)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """A list that appears anew every few years.
+
+    Attributes:
+        asked: How people name it.
+        title: How the catalogue heads it; the year is its group.
+    """
+
+    asked: re.Pattern[str]
+    title: re.Pattern[str]
+
+
+_FAMILIES = (
+    _Family(
+        re.compile(
+            r"\b(?:(?:19|20)\d\d )?(?:mitre |cwe |sans |cwe/sans |the )*top[\s-]*(?:25|"
+            r"twenty[\s-]*five)\b"
+            r"(?: (?:cwes?|list|(?:most )?dangerous|software|weaknesses))*(?: (?:of|from|in|"
+            r"for))?(?: 20\d\d)?|"
+            r"\bmost dangerous (?:software )?(?:weaknesses|errors)(?: (?:of|from|in|"
+            r"for))?(?: 20\d\d)?",
+            re.IGNORECASE,
+        ),
+        re.compile(r"^Weaknesses in the (\d{4}) CWE(?:/SANS)? Top 25 "),
+    ),
+    _Family(
+        re.compile(
+            r"\bowasp(?: top[\s-]*(?:10|ten))?(?: web)?(?: categor(?:y|ies))?(?: (?:of|from|in|"
+            r"for))?(?: \(?20\d\d\)?)?"
+            r"(?: (?:category )?A0?\d{1,2}(?::20\d\d)?)?",
+            re.IGNORECASE,
+        ),
+        re.compile(r"^Weaknesses in OWASP Top Ten(?: RC1)? \((\d{4})\)"),
+    ),
+    _Family(
+        re.compile(
+            r"\bmost important hardware weak\w*(?: list)?(?: (?:of|from|in|for))?(?: 20\d\d)?|"
+            r"\bhardware (?:weakness(?:es)? )?(?:top )?list\b",
+            re.IGNORECASE,
+        ),
+        re.compile(r"^Weaknesses in the (\d{4}) CWE Most Important Hardware"),
+    ),
+)
+
+
+def find_list(text: str, titles: Callable[[], dict[str, str]]) -> tuple[str, int, int] | None:
+    """Return the id of a list that a text names, and where; None where it names none.
+
+    Args:
+        text: The question.
+        titles: Gives the titles of views and categories by id.
+    """
+    for family in _FAMILIES:
+        match = family.asked.search(text)
+        if match:
+            year = _YEAR.search(text)
+            dated = {
+                found[1]: page
+                for page, title in titles().items()
+                if (found := family.title.search(title))
+            }
+            if year and year[1] in dated:
+                page = dated[year[1]]
+            elif dated and not year:
+                page = dated[max(dated)]
+            else:
+                return None
+            page = _item(text, page, year[1] if year else max(dated), titles()) or page
+            return page, match.start(), match.end()
+    return None
+
+
+def _item(text: str, page: str, year: str, titles: dict[str, str]) -> str | None:
+    """Return the id of one category of OWASP's list, where the text names one."""
+    item = _OWASP_ITEM.search(text)
+    if item is None or "OWASP" not in titles[page]:
+        return None
+    head = re.compile(rf"^OWASP Top Ten {year} Category A0?{int(item[1])}\b")
+    return next((name for name, title in titles.items() if head.search(title)), None)

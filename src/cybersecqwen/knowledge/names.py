@@ -1,0 +1,293 @@
+"""Names and aliases of entries, found in a text however they are written."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import resources
+
+import msgspec
+
+from cybersecqwen.core.records import Entry
+from cybersecqwen.core.text.clean import normalised, words
+from cybersecqwen.core.text.terms import stem, terms
+
+NAMES = "names.json"
+LONGEST_NAME = 14
+"""Words."""
+
+# CWE names end in the weakness's common name: ``... ('SQL Injection')``; others in an acronym.
+_COMMON_NAME = re.compile(r"\('([^']+)'\)")
+_ACRONYM = re.compile(r"\s*\(([A-Za-z][\w/ .-]{1,40})\)$")
+# Words beside which an ordinary word is a name: Maze ransomware, the Play group.
+_TYPE_WORDS = frozenset(
+    [
+        "actor",
+        "apt",
+        "backdoor",
+        "botnet",
+        "dropper",
+        "family",
+        "gang",
+        "group",
+        "implant",
+        "infostealer",
+        "intrusion",
+        "loader",
+        "malware",
+        "ransomware",
+        "rat",
+        "rootkit",
+        "spyware",
+        "stealer",
+        "tactic",
+        "trojan",
+        "worm",
+    ]
+)
+_JOINING = frozenset({"and", "or", "vs", "versus"})
+_FAMILY = re.compile(r"^(.{4,}) (?:Group|Team|Framework)$")
+_ORDINARY_COUNT = 100  # of a word that passages use so often that it names nothing by itself
+_OWN_SPELLING = frozenset({"software", "group", "campaign", "tactic", "asset", "data component",
+                           "data source", "mitigation"})  # fmt: skip
+
+
+class Spelling(msgspec.Struct, frozen=True, array_like=True):
+    """One way to write an entry's name.
+
+    Attributes:
+        text: As its source writes it.
+        page: The entry's id.
+        rank: 0 for its own name, 1 for an alias of its source, 2 for a term of the field.
+        ordinary: Whether it is also an ordinary word, and counts only in its own spelling.
+    """
+
+    text: str
+    page: str
+    rank: int
+    ordinary: bool
+
+
+class NameTable(msgspec.Struct, frozen=True):
+    """All names, as they lie on disk."""
+
+    spellings: tuple[Spelling, ...]
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry], counts: Mapping[str, int]) -> NameTable:
+        """Gather the names of live entries.
+
+        Args:
+            entries: All entries.
+            counts: How often words stand in the passages in lower case, by which ordinary words
+                are told from names.
+        """
+        live = [entry for entry in entries if not entry.withdrawn]
+        found: list[Spelling] = []
+        for entry in live:
+            own = dict.fromkeys(spelling for spelling, _ in _own_names(entry))
+            for spelling in own:
+                rank = min(r for s, r in _own_names(entry) if s == spelling)
+                ordinary = _is_ordinary(spelling, entry.kind, counts)
+                found.append(Spelling(spelling, entry.id, rank, ordinary))
+        known = {entry.id for entry in live}
+        for page, said in _field_terms().items():
+            found += (Spelling(term, page, 2, False) for term in said if page in known)
+        return cls(tuple(found))
+
+
+def _own_names(entry: Entry) -> Iterator[tuple[str, int]]:
+    """Yield an entry's names and parts of names that stand for it, with their ranks."""
+    yield entry.name, 0
+    if entry.kind == "technique" and ": " in entry.name:  # parent, colon, own name
+        yield entry.name.rpartition(": ")[2], 0
+    for common in _COMMON_NAME.findall(entry.name):
+        yield common, 0
+    if entry.kind in {"weakness", "attack pattern", "technique"}:
+        yield from ((part, rank) for part, rank in _without_acronym(entry.name, 0))
+    if match := _FAMILY.match(entry.name):
+        yield match[1], 1
+    for alias in entry.aliases:
+        yield alias, 1
+        yield from _without_acronym(alias, 1)
+
+
+def _without_acronym(name: str, rank: int) -> Iterator[tuple[str, int]]:
+    """Yield a name without the acronym at its end, and the acronym, if it is the name's own."""
+    match = _ACRONYM.search(name)
+    if match is None:
+        return
+    bare = name[: match.start()]
+    initials = "".join(word[0] for word in words(bare))
+    if len(bare) > 3:
+        yield bare, rank
+    if match[1].lower() == initials:
+        yield match[1], 1
+
+
+def _is_ordinary(spelling: str, kind: str, counts: Mapping[str, int]) -> bool:
+    spoken = words(spelling)
+    if len(spoken) != 1:
+        return not spoken
+    word = spoken[0]
+    if len(word) < 3 or word in _ordinary_words() or kind in {"category", "view"}:
+        return True
+    return kind in _OWN_SPELLING and counts.get(word, 0) >= _ORDINARY_COUNT
+
+
+def _material() -> dict[str, dict[str, list[str]]]:
+    import yaml  # noqa: PLC0415 - only a build reads it
+
+    text = resources.files("cybersecqwen.knowledge").joinpath("field_terms.yaml").read_text("utf-8")
+    found: dict[str, dict[str, list[str]]] = yaml.safe_load(text)
+    return found
+
+
+def _field_terms() -> dict[str, list[str]]:
+    return _material()["terms"]
+
+
+@cache
+def _ordinary_words() -> frozenset[str]:
+    return frozenset(" ".join(_material()["ordinary"]["words"]).split())
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word of a text.
+
+    Attributes:
+        word: In lower case, mended.
+        start: Where it begins in the text.
+        end: Where it ends.
+    """
+
+    word: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class NameMatch:
+    """A name found in a text.
+
+    Attributes:
+        first: Place of its first token.
+        end: Place after its last.
+        spellings: What it can stand for; all written alike.
+        exact: Whether it is written as its source does, case and endings aside.
+    """
+
+    first: int
+    end: int
+    spellings: tuple[Spelling, ...]
+    exact: bool
+
+
+class NameFinder:
+    """Finds names in texts.
+
+    Args:
+        table: All names.
+    """
+
+    def __init__(self, table: NameTable) -> None:
+        self._table = table
+
+    @cached_property
+    def _exact(self) -> dict[str, list[Spelling]]:
+        return self._by(normalised)
+
+    @cached_property
+    def _stemmed(self) -> dict[str, list[Spelling]]:
+        return self._by(lambda text: " ".join(map(stem, words(text))))
+
+    @cached_property
+    def _joined(self) -> dict[str, list[Spelling]]:
+        """By the letters and digits alone: ``cobaltstrike``, ``apt29``."""
+        return self._by(lambda text: "".join(words(text)))
+
+    def _by(self, key: Callable[[str], str]) -> dict[str, list[Spelling]]:
+        found: dict[str, list[Spelling]] = defaultdict(list)
+        for spelling in self._table.spellings:
+            if name := key(spelling.text):
+                found[name].append(spelling)
+        return dict(found)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The words that names are made of, in lower case."""
+        return frozenset(word for name in self._exact for word in name.split())
+
+    def spelt(self, text: str) -> list[str]:
+        """Return the ids of entries whose name or alias is exactly this text, case aside."""
+        found = sorted(self._exact.get(normalised(text), ()), key=lambda s: s.rank)
+        return list(dict.fromkeys(spelling.page for spelling in found))
+
+    def find(self, text: str, tokens: Sequence[Token], *, tactics: bool = False) -> list[NameMatch]:
+        """Return the names that tokens of a text spell, the longest first at each place.
+
+        Args:
+            text: The text.
+            tokens: Its words.
+            tactics: Whether the names of tactics count that are also ordinary words.
+        """
+        found: list[NameMatch] = []
+        start = 0
+        while start < len(tokens):
+            match = self._at(text, tokens, start, tactics)
+            if match:
+                if shared := self._shared(tokens, match):
+                    found.append(shared)
+                found.append(match)
+                start = match.end
+            else:
+                start += 1
+        return found
+
+    def _shared(self, tokens: Sequence[Token], match: NameMatch) -> NameMatch | None:
+        """Return a name that shares a match's last word: first of ``stack and heap overflow``."""
+        first = match.first - 2
+        if first < 0 or match.end - match.first < 2 or tokens[first + 1].word not in _JOINING:
+            return None
+        key = f"{tokens[first].word} {tokens[match.end - 1].word}"
+        known = [s for s in self._exact.get(key, ()) if not s.ordinary]
+        return NameMatch(first, first + 1, tuple(known), exact=False) if known else None
+
+    def _at(
+        self, text: str, tokens: Sequence[Token], start: int, tactics: bool
+    ) -> NameMatch | None:
+        for end in range(min(len(tokens), start + LONGEST_NAME), start, -1):
+            spoken = [token.word for token in tokens[start:end]]
+            written = text[tokens[start].start : tokens[end - 1].end]
+            beside = {
+                token.word for token in (*tokens[max(0, start - 1) : start], *tokens[end : end + 1])
+            }
+            typed, first = bool(beside & _TYPE_WORDS), tokens[start].start == 0
+            for table, key, exact in (
+                (self._exact, " ".join(spoken), True),
+                (self._stemmed, " ".join(map(stem, spoken)), False),
+                (self._joined, "".join(spoken), False),
+            ):
+                # Letters joined anew must be enough of a name not to arise by accident: who is.
+                if table is self._joined and (len(key) < 5 or not terms(written)):
+                    continue
+                known = [
+                    spelling
+                    for spelling in table.get(key, ())
+                    if not spelling.ordinary
+                    or typed
+                    or _as_a_name(spelling.text, written, first)
+                    or (tactics and spelling.page.startswith("TA"))
+                ]
+                if known:
+                    return NameMatch(start, end, tuple(known), exact)
+        return None
+
+
+def _as_a_name(name: str, written: str, first: bool) -> bool:
+    """Whether an ordinary word stands in a text as its name is spelt, which takes a capital."""
+    return name == written and not name.islower() and (not first or not name.istitle())

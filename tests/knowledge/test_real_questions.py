@@ -1,0 +1,131 @@
+"""Questions that analysts ask, on the whole of CWE, CAPEC and ATT&CK."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from cybersecqwen.core.passages import page_of
+from cybersecqwen.core.records import Answer
+from cybersecqwen.knowledge.base import KnowledgeBase
+
+pytestmark = pytest.mark.data
+
+_ID = re.compile(r"\b(?:(?:CWE|CAPEC)-\d+|T\d{4}(?:\.\d{3})?|TA\d{4}|[SGMC]\d{4})\b")
+
+
+def cited(answer: Answer) -> set[str]:
+    return {page_of(citation) for citation in answer.citations}
+
+
+@pytest.mark.parametrize(
+    ("question", "pages", "says"),
+    [
+        ("difference between CWE-79 and CWE-80", {"CWE-79", "CWE-80"}, "is a child of"),
+        ("What is the difference between CWE-79 and CWE-80?", {"CWE-79", "CWE-80"}, "child of"),
+        (
+            "what's the difference between CWE-862 and CWE-863",
+            {"CWE-862", "CWE-863"},
+            "does not correctly perform the check",
+        ),
+        ("is CWE-20 ok to map to", {"CWE-20"}, "Discouraged"),
+        ("Can I use CWE-119 for CVE mapping?", {"CWE-119"}, "Discouraged"),
+        (
+            "Is CWE-264 allowed for CVE mapping? what should I use instead",
+            {"CWE-264"},
+            "Prohibited",
+        ),
+        ("mapping notes for CWE-20", {"CWE-20"}, "Discouraged"),
+        ("What is the mapping usage of CWE-79?", {"CWE-79"}, "Allowed"),
+        ("Which CWE is improper certificate validation?", {"CWE-295"}, "CWE-295"),
+        ("Which CWE should I use for SSRF?", {"CWE-918"}, "CWE-918"),
+        ("Which CAPEC matches CWE-89?", {"CWE-89"}, "CAPEC-66"),
+        ("what replaced T1086", {"T1086"}, "T1059.001"),
+        ("explain Kerberosting", {"T1558.003"}, "service principal names"),
+        ("T1110/003 mitigation", {"T1110.003"}, "M1032"),
+        ("Tell me about CVE-2021-44228", {"CWE-917"}, "log4j"),
+    ],
+)
+def test_questions_are_answered_from_the_right_pages(
+    real_knowledge: KnowledgeBase, question: str, pages: set[str], says: str
+) -> None:
+    answer = real_knowledge.answer(question)
+    assert answer.found
+    assert pages <= cited(answer)
+    assert says.lower() in answer.text.lower()
+
+
+def test_the_top_25_are_all_named(real_knowledge: KnowledgeBase) -> None:
+    answer = real_knowledge.answer("Name the Top 25 CWEs of 2025")
+    assert set(real_knowledge.linked("CWE-1435", "member")) <= set(_ID.findall(answer.text))
+    assert "25 members" in answer.text
+
+
+@pytest.mark.parametrize("tool", ["Cobalt Strike", "Mimikatz"])
+def test_groups_that_use_a_tool_come_first_and_all(
+    real_knowledge: KnowledgeBase, tool: str
+) -> None:
+    answer = real_knowledge.answer(f"which groups use {tool}")
+    (page,) = real_knowledge.parse(tool).subjects
+    groups = {u for u in real_knowledge.linking(page, "uses") if u.startswith("G")}
+    named = set(_ID.findall(answer.text)) - {page}
+    assert named == groups, "groups, all of them, and nothing else"
+
+
+def test_what_a_group_uses_for_a_tactic(real_knowledge: KnowledgeBase) -> None:
+    answer = real_knowledge.answer("What does APT29 use for persistence?")
+    used = real_knowledge.linked("G0016", "uses")
+    wanted = {page for page in used if "TA0003" in real_knowledge.linked(page, "tactic")}
+    assert wanted <= set(_ID.findall(answer.text))
+    assert f"{len(wanted)} techniques" in answer.text
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["how to stop ransomware", "how to protect against ransomware", "defend against kerberoasting"],
+)
+def test_protection_is_never_answered_by_procedures(
+    real_knowledge: KnowledgeBase, question: str
+) -> None:
+    answer = real_knowledge.answer(question)
+    assert answer.found
+    assert not [passage for passage in answer.passages if passage.kind == "procedure"]
+
+
+@pytest.mark.parametrize("query", ["kerberoasting", "Kerberoasting", "KERBEROASTING"])
+def test_the_page_itself_comes_first_and_withdrawn_ones_last(
+    real_knowledge: KnowledgeBase, query: str
+) -> None:
+    found = [passage.id for passage, _ in real_knowledge.search(query, 3)]
+    assert found[0] == "T1558.003"
+    assert "T1208" not in found
+    assert real_knowledge.search("T1208", 1)[0][0].id == "T1208"
+
+
+def test_a_follow_up_refers_to_what_was_named_before(real_knowledge: KnowledgeBase) -> None:
+    answer = real_knowledge.answer("and how do I mitigate it?", history=["What is CWE-79?"])
+    assert answer.subjects == ("CWE-79",)
+    assert {passage.kind for passage in answer.passages} == {"mitigation"}
+    other = real_knowledge.answer(
+        "and CWE-89?", history=["What is CWE-79?", "how do I mitigate it?"]
+    )
+    assert other.subjects == ("CWE-89",)
+    assert other.intent == "mitigation"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the capital of France?",
+        "hi",
+        "What is CWE-99999?",
+        "which groups use FrobnicatorRAT",
+        "what is the base score of CVE-2099-12345",
+        "Explain the seven stages of the Lockheed Martin kill chain in order",
+    ],
+)
+def test_what_is_not_held_is_refused(real_knowledge: KnowledgeBase, question: str) -> None:
+    answer = real_knowledge.answer(question)
+    assert not answer.found
+    assert answer.citations == ()
