@@ -15,8 +15,8 @@ from cybersecqwen.evaluation import plan as planning
 from cybersecqwen.evaluation.log import LogRow
 from cybersecqwen.evaluation.plan import RunOptions, prepare
 from cybersecqwen.evaluation.runner import run
+from cybersecqwen.knowledge.base import KnowledgeBase
 from cybersecqwen.knowledge.index import build
-from cybersecqwen.knowledge.search import KnowledgeBase
 from cybersecqwen.llm.answering import Answerer
 from cybersecqwen.llm.backends.mock import MockBackend
 from cybersecqwen.llm.rerank import LlmReranker
