@@ -141,6 +141,6 @@ def map_lines(
 
 def _line(outcome: MapOutcome, maker: RowMaker) -> MapRow | RecordProblem:
     if outcome.record and outcome.prediction:
-        return maker.row(outcome.record.id, outcome.prediction)
+        return maker.record_row(outcome.record, outcome.prediction)
     assert outcome.problem is not None  # what has no answer has a problem
     return outcome.problem

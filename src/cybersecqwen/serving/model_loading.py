@@ -36,6 +36,13 @@ def open_specialist(settings: ServeSettings) -> CweMapper:
     return mapper
 
 
+def remote_host(spec: str) -> str | None:
+    """Return the other machine that a language model's SPEC sends prompts to, if it does."""
+    parsed = ModelSpec.parse(spec)
+    host = urlsplit(parsed.target).hostname if parsed.scheme == "openai" else None
+    return host if host and not is_loopback(host) else None
+
+
 def open_language_model(settings: ServeSettings) -> Backend | None:
     """Open the language model, if there is to be one.
 
@@ -58,7 +65,7 @@ def open_language_model(settings: ServeSettings) -> Backend | None:
             _refuse_pickles(folder)
         _require(spec, digest_of(folder), settings.model_sha256, "model")
         return open_backend(spec, local=True)
-    if parsed.scheme == "openai" and not is_loopback(urlsplit(target).hostname or ""):
+    if remote_host(spec):
         log.warning("%s is another machine: prompts are sent there", target.partition("#")[0])
     return open_backend(spec)
 

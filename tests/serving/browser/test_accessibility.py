@@ -27,7 +27,7 @@ def page(request, chromium, server) -> Iterator:
         chromium,
         server.url,
         color_scheme=request.param,
-        viewport={"width": 360, "height": 740} if request.param == "dark" else None,
+        viewport={"width": 390, "height": 844} if request.param == "dark" else None,
     )
 
 
@@ -84,13 +84,16 @@ def not_found(page) -> None:
 
 
 def batched(page) -> None:
-    rows = [json.dumps({"id": f"row-{n}", "description": t}) for n, t in enumerate((HEAP, VAGUE))]
+    texts = enumerate((HEAP, VAGUE))
+    rows = [json.dumps({"id": f"CVE-2024-{n}", "description": t, "title": "x"}) for n, t in texts]
     page.click("nav a[href='#batch']")
     content = "\n".join([*rows, "{broken"]).encode()
     page.set_input_files("#batch-file", {"name": "a.jsonl", "mimeType": "", "buffer": content})
     page.click("#batch-start")
     page.wait_for_selector("#batch-result .state:has-text('Done')")
-    page.click("#batch-result summary")
+    page.click("#batch-result .opener >> nth=0")
+    page.wait_for_selector("#batch-result .opened")
+    page.click("#batch-result .tally >> nth=0")
 
 
 def corrected(page) -> None:

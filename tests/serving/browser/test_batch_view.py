@@ -7,9 +7,11 @@ from pathlib import Path
 
 import msgspec
 
+import cybersecqwen
 from browsing import HEAP, VAGUE, watched_page
-from cybersecqwen.apps.outputs.csv_table import write_csv
-from cybersecqwen.apps.outputs.rows import MapRow
+from cybersecqwen.apps.outputs.registry import OutputContext, format_named
+from cybersecqwen.apps.outputs.rows import RecordRow
+from cybersecqwen.core.taxonomy import shipped_taxonomy
 from running_server import RunningServer
 
 
@@ -44,40 +46,140 @@ def wait_for(page, words: str, seconds: float = 60) -> None:
 
 
 def download(page, kind: str, folder: Path) -> bytes:
+    page.select_option("#batch-result .panel select", label=kind)
+    return saved(page, "Download", folder)
+
+
+def saved(page, button: str, folder: Path) -> bytes:
     with page.expect_download() as waiting:
-        page.click(f"button:has-text('Download {kind}')")
+        page.locator("#batch-result button").get_by_text(button, exact=True).click()
     path = folder / waiting.value.suggested_filename
     waiting.value.save_as(path)
     return path.read_bytes()
 
 
-def test_rows_problems_and_downloads(page, tmp_path: Path) -> None:
+def rows_shown(page) -> list[str]:
+    return page.locator("#batch-result table.rows tbody > tr").all_inner_texts()
+
+
+def show(page, label: str, value: str) -> None:
+    page.select_option(f"#batch-result .tools label:has-text('{label}') select", value)
+
+
+def test_rows_and_problems(page, tmp_path: Path) -> None:
     content = lines(250)
     content.insert(3, "{broken")
     content[5] = json.dumps({"id": "=1+1 \u202e<img src=x onerror=alert(1)>", "text": HEAP})
     choose(page, "feed.jsonl", "\n".join(content))
     wait_for(page, "Done: 251 records answered")
     assert "1 problem." in page.inner_text("#batch-result .state")
-    assert page.locator("progress").evaluate("bar => bar.value") == 1
-    assert page.locator("#batch-result tbody tr").count() == 100  # the others are a page away
-    first = page.locator("#batch-result tbody tr").all_inner_texts()
+    first = rows_shown(page)
+    assert len(first) == 100  # the others are a page away
     assert first[0].startswith("CVE-2024-00000")
     assert "feed.jsonl:4" in first[3]
     assert "=1+1 ⟨U+202E⟩<img src=x onerror=alert(1)>" in first[5]
     page.click("text=Next")
-    assert page.locator("#batch-result tbody tr >> nth=0").inner_text().startswith("CVE-2024-00099")
-    page.select_option("#batch-result select", "problems")
-    assert page.locator("#batch-result tbody tr").count() == 1
-    page.select_option("#batch-result select", "all")
+    assert rows_shown(page)[0].startswith("CVE-2024-00099")
+    show(page, "Show", "problems")
+    assert len(rows_shown(page)) == 1
+    show(page, "Show", "all")
     page.fill("#batch-result input[type=search]", "00123")
-    assert page.locator("#batch-result tbody tr").count() == 1
-    rows = download(page, "JSONL", tmp_path)
-    read = [msgspec.json.decode(line, type=MapRow) for line in rows.splitlines()]
-    assert len(read) == 250
-    assert download(page, "CSV", tmp_path) == b"".join(write_csv(read))
-    assert (tmp_path / "feed-cwe.csv").exists()
-    (problem,) = download(page, "problems", tmp_path).splitlines()
+    page.wait_for_selector("#batch-result nav:has-text('of 1 row')")
+    (problem,) = saved(page, "Download problems", tmp_path).splitlines()
     assert msgspec.json.decode(problem)["where"] == "feed.jsonl:4"
+
+
+def test_every_download_is_the_command_line_s(page, tmp_path: Path) -> None:
+    choose(page, "feed.jsonl", "\n".join([*lines(30), "{broken"]))
+    wait_for(page, "Done: 31 records answered")
+    rows = download(page, "JSON lines", tmp_path)
+    read = [msgspec.json.decode(line, type=RecordRow) for line in rows.splitlines()]
+    assert [row.id for row in read] == [f"CVE-2024-{n:05}" for n in range(30)]
+    assert all(row.description for row in read)
+    context = OutputContext(
+        taxonomy=shipped_taxonomy(), version=cybersecqwen.__version__, title="feed.jsonl"
+    )
+    for words, to, ending in (
+        ("CSV", "csv", "csv"),
+        ("Excel", "xlsx", "xlsx"),
+        ("Report", "html", "html"),
+        ("SARIF", "sarif", "sarif"),
+        ("Markdown", "markdown", "md"),
+        ("CVE containers", "cve5", "cve5.jsonl"),
+    ):
+        made = b"".join(format_named(to).open(context)(read))
+        assert download(page, words, tmp_path) == made, to
+        assert (tmp_path / f"feed-cwe.{ending}").exists()
+
+
+def test_rows_open_sort_and_filter_by_a_click(page) -> None:
+    records = [
+        {"id": "CVE-2023-10001", "description": HEAP, "title": "Strip size"},
+        {"id": "CVE-2024-10002", "description": "SQL injection in the login form"},
+        {
+            "id": "CVE-2024-10003",
+            "description": "SQL injection in the search form",
+            "host": "web-7",
+        },
+        {"id": "CVE-2024-10004", "description": VAGUE},
+    ]
+    choose(page, "a.jsonl", "\n".join(map(json.dumps, records)))
+    wait_for(page, "Done: 4 records answered")
+    assert page.inner_text(".figures .figure >> nth=0").startswith("4")
+    page.click("text=CVE-2024-10003")
+    opened = page.inner_text("#batch-result .detail")
+    assert "SQL injection in the search form" in opened
+    assert "web-7" in opened
+    assert "The answer and its runners-up" in opened
+    links = page.locator("#batch-result .detail a").evaluate_all("all => all.map((a) => a.href)")
+    assert "https://nvd.nist.gov/vuln/detail/CVE-2024-10003" in links
+    assert "https://www.cve.org/CVERecord?id=CVE-2024-10003" in links
+    assert "https://cwe.mitre.org/data/definitions/89.html" in links
+    page.click("#batch-result th button:has-text('Record')")
+    assert rows_shown(page)[0].startswith("CVE-2024-10004")
+    page.click("#batch-result .tally:has-text('CWE-89')")
+    page.wait_for_selector(".chips:has-text('CWE-89')")
+    assert [row[:14] for row in rows_shown(page) if row.startswith("CVE")] == [
+        "CVE-2024-10003",
+        "CVE-2024-10002",
+    ]
+    assert page.inner_text(".figures .figure >> nth=0").startswith("2")
+    page.click("#batch-result .year:has-text('2024')")
+    page.click("text=Show all again")
+    assert len([row for row in rows_shown(page) if row.startswith("CVE")]) == 4
+
+
+def test_an_address_restores_what_was_shown(page) -> None:
+    choose(page, "a.jsonl", "\n".join(lines(40)))
+    wait_for(page, "Done: 40 records answered")
+    page.wait_for_function("location.hash.includes('run=')")
+    page.click("#batch-result .tally:has-text('CWE-89')")
+    show(page, "Order", "-confidence")
+    address, before = page.url, rows_shown(page)
+    assert "cwe=CWE-89" in address
+    page.goto("about:blank")
+    page.goto(address)
+    page.wait_for_selector("#batch-result .chips:has-text('CWE-89')")
+    assert rows_shown(page) == before
+    page.goto("about:blank")
+    page.goto(address.replace("run=", "run=x"))
+    page.wait_for_selector("#batch-note:has-text('not kept here')")
+    page.click("#batch-earlier a:has-text('a.jsonl')")
+    wait_for(page, "Done: 40 records answered")
+    page.click("#batch-earlier button:has-text('Forget')")
+    page.wait_for_selector("#batch-earlier li", state="detached")
+
+
+def test_a_row_on_a_phone_is_low(chromium, server) -> None:
+    for page in watched_page(chromium, server.url, viewport={"width": 390, "height": 844}):
+        choose(page, "a.jsonl", "\n".join(lines(30)))
+        wait_for(page, "Done: 30 records answered")
+        heights = page.locator("#batch-result table.rows tbody > tr").evaluate_all(
+            "rows => rows.map((row) => row.getBoundingClientRect().height)"
+        )
+        assert max(heights) < 140
+        name = page.locator("#batch-result .weakness >> nth=0").bounding_box()
+        assert name["width"] > 250
 
 
 def test_cancelled_and_gone_on_with(page, tmp_path: Path) -> None:
@@ -90,7 +192,7 @@ def test_cancelled_and_gone_on_with(page, tmp_path: Path) -> None:
     assert f"{total:,} records" not in kept.split(" of about ")[0]
     page.click("#batch-result button:has-text('Go on')")
     wait_for(page, f"Done: {total:,} records answered", 240)
-    rows = download(page, "JSONL", tmp_path).splitlines()
+    rows = download(page, "JSON lines", tmp_path).splitlines()
     names = [msgspec.json.decode(row)["id"] for row in rows]
     assert names == [f"CVE-2024-{n:05}" for n in range(total)]
 
@@ -106,7 +208,7 @@ def test_a_server_killed_in_the_middle_costs_no_row(chromium, kb: Path, tmp_path
             page.wait_for_selector("#batch-result .notice:has-text('The connection was lost.')")
             server = RunningServer("--kb", str(kb), port=server.port)
             wait_for(page, f"Done: {total:,} records answered", 120)
-            rows = download(page, "JSONL", tmp_path).splitlines()
+            rows = download(page, "JSON lines", tmp_path).splitlines()
             names = [msgspec.json.decode(row)["id"] for row in rows]
             assert names == [f"CVE-2024-{n:05}" for n in range(total)]
     finally:

@@ -93,12 +93,16 @@ class FilledCsaf(FilledDocuments):
 
     def fill(self, document: Any, proposals: dict[str, NamedCwe]) -> int:
         """Fill in each vulnerability's weakness."""
-        newer = str(document["document"]["csaf_version"]) != "2.0"
+        head = document["document"]
+        newer = str(head["csaf_version"]) != "2.0"
+        tracking = head.get("tracking")
+        name = tracking.get("id") if isinstance(tracking, dict) else ""
         count = 0
-        for vulnerability in _objects(document.get("vulnerabilities")):
+        for number, vulnerability in enumerate(_objects(document.get("vulnerabilities")), start=1):
             ids = [
                 vulnerability.get("cve"),
-                *(i.get("text") for i in _objects(vulnerability.get("ids"))),
+                *(each.get("text") for each in _objects(vulnerability.get("ids"))),
+                f"{name}#{number}",  # what a vulnerability without an id is called
             ]
             found = next((proposals[i] for i in ids if isinstance(i, str) and i in proposals), None)
             if found is None or vulnerability.get("cwe") or vulnerability.get("cwes"):

@@ -124,17 +124,17 @@ class MarkdownReportWriter:
 def headlines(summary: ReportSummary) -> list[str]:
     """Return the sentences that a report begins with."""
     rows, sure, labelled = summary.rows, summary.sure, summary.labelled
-    said = [f"{rows:,} records were answered; {sure:,} ({_share(sure, rows)}) of them surely."]
+    said = [f"Records answered: {rows:,}, of which surely: {sure:,} ({_share(sure, rows)})."]
     if labelled:
         agreeing = summary.agreeing
         said.append(
-            f"{labelled:,} records have a label of their own; the answer agrees with it for "
+            f"Records with a label of their own: {labelled:,}; the answer agrees with it for "
             f"{agreeing:,} ({_share(agreeing, labelled)})."
         )
     severe = summary.severities["critical"] + summary.severities["high"]
     if summary.severities.total():
         said.append(
-            f"{severe:,} of {summary.severities.total():,} with a CVSS score are critical or high."
+            f"Critical or high: {severe:,} of {summary.severities.total():,} with a CVSS score."
         )
     return said
 

@@ -21,6 +21,7 @@ from cybersecqwen.serving.settings import ServeSettings
 log = logging.getLogger("cybersecqwen.serve")
 
 FILE_ROUTE = "/api/map/file"
+ROWS_ROUTE = "/api/rows"
 _SLOWEST_BYTES_PER_SECOND = 1024
 _WRITE_SECONDS = 60.0
 
@@ -92,7 +93,7 @@ class Gate:
             self._check_host(scope, headers)
             self._check_origin(scope, headers)
             self._check_token(scope, headers)
-            if scope["path"] == FILE_ROUTE:
+            if scope["path"] in {FILE_ROUTE, ROWS_ROUTE}:
                 await self._app(scope, self._metered(headers, receive, exchange), exchange.send)
                 return
             body = await self._body(headers, receive)

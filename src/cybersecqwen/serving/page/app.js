@@ -1,19 +1,23 @@
 // The page's frame: sections, the server's state, and what ties the features together.
 
-import { startAsk, tellAsk } from "./views/ask.js";
-import { chooseFile, startBatch } from "./views/batch.js";
-import { startCorrections } from "./views/corrections.js";
-import { byId, count } from "./view/dom.js";
+import { readAddress } from "./lib/address.js";
 import { errorBox } from "./lib/errors.js";
-import { mapThis, startMap, tellMap } from "./views/map.js";
-import { loadInfo } from "./lib/server.js";
+import { loadInfo, privacy } from "./lib/server.js";
+import { byId, count } from "./view/dom.js";
+import { restoreAsk, startAsk, tellAsk } from "./views/ask.js";
+import { chooseFile, restoreBatch, startBatch } from "./views/batch.js";
+import { startCorrections } from "./views/corrections.js";
+import { mapThis, restoreMap, startMap, tellMap } from "./views/map.js";
 
 const VIEWS = ["map", "ask", "batch", "corrections"];
 
 function showView(focus) {
-  const name = VIEWS.find((view) => location.hash === `#${view}`) ?? VIEWS[0];
+  const { section } = readAddress(location.hash);
+  const name = VIEWS.find((view) => view === section) ?? VIEWS[0];
   for (const view of VIEWS) byId(`view-${view}`).hidden = view !== name;
-  for (const link of document.querySelectorAll("nav a")) {
+  for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (
+    document.querySelectorAll("nav a")
+  )) {
     if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
@@ -36,6 +40,14 @@ async function readInfo() {
   }
   tellAsk();
   tellMap();
+  restore();
+}
+
+/** Show what the address asks for, beyond its section. */
+function restore() {
+  restoreMap();
+  restoreAsk();
+  restoreBatch();
 }
 
 function about({ version, model, llm, knowledge }) {
@@ -44,7 +56,7 @@ function about({ version, model, llm, knowledge }) {
     `model ${model.name}`,
     knowledge ? `knowledge base of ${count(knowledge.passages)} passages` : "no knowledge base",
     llm ? `language model ${llm}` : "no language model",
-    "nothing you type leaves this server",
+    privacy(),
   ].join(" \u00b7 ");
 }
 
@@ -60,7 +72,9 @@ startBatch();
 startCorrections();
 showView(false);
 addEventListener("hashchange", () => {
-  if (VIEWS.some((view) => location.hash === `#${view}`)) showView(true);
+  if (!VIEWS.includes(readAddress(location.hash).section)) return;
+  showView(true);
+  restore();
 });
 // A file dropped beside the forms must not replace the page.
 for (const event of ["dragover", "drop"]) addEventListener(event, (e) => e.preventDefault());

@@ -20,7 +20,7 @@
 
   apply(read());
   document.addEventListener("DOMContentLoaded", () => {
-    const select = document.getElementById("theme");
+    const select = /** @type {HTMLSelectElement} */ (document.getElementById("theme"));
     select.value = root.dataset.theme ?? "auto";
     select.addEventListener("change", () => {
       apply(select.value);

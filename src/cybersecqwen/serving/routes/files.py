@@ -57,7 +57,7 @@ async def map_file(
     """
     service = service_of(request)
     options = MapOptions(labeller, top_k, threshold)
-    file = await _received(request, service)
+    file = await received(request, service)
     try:
         lines = lines_of(
             service, lambda: _mapped(service, file, format, options, skip=skip, name=name)
@@ -70,7 +70,7 @@ async def map_file(
     return Streamed(ndjson(service, _closing(file, first, lines)), media_type=NDJSON)
 
 
-async def _received(request: Request, service: Service) -> IO[bytes]:
+async def received(request: Request, service: Service) -> IO[bytes]:
     """Write the body to a temporary file without a name, which no crash leaves behind."""
     if service.uploads >= 2 * service.settings.jobs:
         raise BusyError("files", 5)

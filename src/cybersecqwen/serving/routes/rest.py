@@ -20,6 +20,7 @@ from cybersecqwen.core.text.clean import has_text
 from cybersecqwen.llm.answering import Answerer
 from cybersecqwen.serving.batching import map_lines
 from cybersecqwen.serving.errors import ApiError
+from cybersecqwen.serving.model_loading import remote_host
 from cybersecqwen.serving.names import model_name
 from cybersecqwen.serving.routes import schemas
 from cybersecqwen.serving.service import Service
@@ -81,6 +82,7 @@ async def info(request: Request) -> dict[str, Any]:
             "labels": len(config.labels),
         },
         "llm": model_name(service.backend.name) if service.backend else None,
+        "sends_to": remote_host(limits.model),
         "knowledge": knowledge
         and {
             "sources": [

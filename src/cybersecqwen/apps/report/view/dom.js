@@ -1,12 +1,16 @@
 // Building blocks of the page. Whatever comes from the server, a file or the user becomes a text
 // node: nothing here, or anywhere in the page, parses a string as HTML.
 
+/** @typedef {Node|string|null|undefined} Child */
+
 /**
  * Return a new element.
- * @param {string} name Tag name, with classes behind dots: "p.hint".
- * @param {Object} properties Listeners ("onclick"), attributes, and booleans for attributes
- *   without a value. Null and undefined are left out.
- * @param {...(Node|string|null|undefined)} children
+ * @template {string} N
+ * @param {N} name Tag name, with classes behind dots: "p.hint".
+ * @param {Record<string, any>} properties Listeners ("onclick"), attributes, and booleans for
+ *   attributes without a value. Null, undefined and false are left out.
+ * @param {...(Child|Child[])} children
+ * @returns {N extends `${infer T extends keyof HTMLElementTagNameMap}.${string}` ? HTMLElementTagNameMap[T] : N extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[N] : HTMLElement}
  */
 export function el(name, properties = {}, ...children) {
   const [tag, ...classes] = name.split(".");
@@ -17,13 +21,21 @@ export function el(name, properties = {}, ...children) {
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
     else node.setAttribute(key, value === true ? "" : value);
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
-  return node;
+  for (const child of children.flat()) if (child !== null && child !== undefined) node.append(child);
+  return /** @type {any} */ (node);
 }
 
+/**
+ * Return an element of the document, whose ids and kinds are those of index.html.
+ * @param {string} id
+ * @returns {any}
+ */
 export const byId = (id) => document.getElementById(id);
 
-/** Say something to those who cannot see it appear. */
+/**
+ * Say something to those who cannot see it appear.
+ * @param {string} text
+ */
 export function announce(text) {
   byId("live").textContent = text;
 }
@@ -32,22 +44,31 @@ export function announce(text) {
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}]/gu;
 const KEPT = new Set(["\n", "\t"]);
 
-/** Return a text with its invisible characters spelt out, so that none can disguise it. */
+/**
+ * Return a text with its invisible characters spelt out, so that none can disguise it.
+ * @param {unknown} text
+ */
 export function visible(text) {
   return String(text).replace(INVISIBLE, (char) => {
     if (KEPT.has(char)) return char;
-    const code = char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+    const code = (char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
     return `\u27e8U+${code}\u27e9`;
   });
 }
 
-/** Return a stranger's text, cut at a length, isolated from the direction of what is around it. */
+/**
+ * Return a stranger's text, cut at a length, isolated from the direction of what is around it.
+ * @param {unknown} text
+ */
 export function foreign(text, most = 4000) {
   const shown = visible(text);
   return el("bdi", {}, shown.length > most ? `${shown.slice(0, most)}\u2026` : shown);
 }
 
-/** Return a probability as a percentage, never rounded up to certainty. */
+/**
+ * Return a probability as a percentage, never rounded up to certainty.
+ * @param {number} probability
+ */
 export function percent(probability) {
   if (probability > 0.9949 && probability < 1) return "> 99%";
   if (probability > 0 && probability < 0.0005) return "< 0.1%";
@@ -56,17 +77,31 @@ export function percent(probability) {
     : `${Math.round(probability * 100)}%`;
 }
 
+/** @param {number} number */
 export const count = (number) => number.toLocaleString("en");
 
-/** Return "1 record", "2 records". */
+/**
+ * Return "1 record", "2 records".
+ * @param {number} number
+ * @param {string} noun
+ */
 export const plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 
-/** Return a bar of a probability that needs no style attribute. */
+/**
+ * Return a bar of a probability that needs no style attribute.
+ * @param {number} probability
+ * @param {string} label
+ */
 export function bar(probability, label) {
   return el("meter", { min: 0, max: 1, value: probability, "aria-label": label });
 }
 
-/** Return a box that says something, with a class that says how grave it is. */
+/**
+ * Return a box that says something, with a class that says how grave it is.
+ * @param {"plain"|"good"|"bad"} kind
+ * @param {string} title
+ * @param {...(Child|Child[])} body
+ */
 export function notice(kind, title, ...body) {
   return el(
     `div.notice.${kind}`,
@@ -76,7 +111,10 @@ export function notice(kind, title, ...body) {
   );
 }
 
-/** Call `submit` on Ctrl+Enter or Cmd+Enter in a form. */
+/**
+ * Submit a form on Ctrl+Enter or Cmd+Enter.
+ * @param {HTMLFormElement} form
+ */
 export function submitByKeys(form) {
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
@@ -86,10 +124,14 @@ export function submitByKeys(form) {
   });
 }
 
-/** Take files that are dropped on an element. */
+/**
+ * Take files and texts that are dropped on an element.
+ * @param {HTMLElement} target
+ * @param {(what: File|string) => void} take
+ */
 export function takeDrops(target, take) {
   let depth = 0;
-  const mark = (by) => {
+  const mark = (/** @type {number} */ by) => {
     depth = Math.max(0, depth + by);
     target.classList.toggle("over", depth > 0);
   };
@@ -104,13 +146,18 @@ export function takeDrops(target, take) {
     event.stopPropagation();
     depth = 0;
     mark(0);
-    const [file] = event.dataTransfer.files;
+    const file = event.dataTransfer?.files[0];
+    const text = event.dataTransfer?.getData("text");
     if (file) take(file);
-    else if (event.dataTransfer.getData("text")) take(event.dataTransfer.getData("text"));
+    else if (text) take(text);
   });
 }
 
-/** Save a blob as a file. */
+/**
+ * Save a blob as a file.
+ * @param {Blob} blob
+ * @param {string} name
+ */
 export function download(blob, name) {
   const link = el("a", { href: URL.createObjectURL(blob), download: name, hidden: true });
   document.body.append(link);
@@ -118,6 +165,14 @@ export function download(blob, name) {
   link.remove();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
+
+/**
+ * Return a link to another site, which learns nothing but the address.
+ * @param {string} words
+ * @param {string} address
+ */
+export const away = (words, address) =>
+  el("a.away", { href: address, target: "_blank", rel: "noopener noreferrer" }, words);
 
 /** Let the browser paint and take input. */
 export const pause = () => new Promise((resolve) => setTimeout(resolve));

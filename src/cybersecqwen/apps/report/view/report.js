@@ -2,6 +2,7 @@
 // The report's own script: its rows unpacked, its view restored from the address.
 
 import { byId, el, pause } from "./dom.js";
+import { rowOf } from "./packed_rows.js";
 import { ResultView } from "./result_view.js";
 import { readFilter, writeFilter } from "./results.js";
 import { CweTree } from "./tree.js";
@@ -14,29 +15,6 @@ async function unpacked(element) {
   const packed = Uint8Array.from(atob(element.textContent ?? ""), (char) => char.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Response(stream).text();
-}
-
-/**
- * @param {any[]} list
- * @param {number} place
- * @returns {[import("./results.js").Row, import("./row_table.js").Detail]}
- */
-function rowOf(list, place) {
-  const [id, cwe, confidence, abstained, backoff, candidates, reason, year, said] = list;
-  const [agrees, score, severity, url, title, text, columns] = list.slice(9);
-  return [
-    { place, id, cwe, confidence, abstained: abstained === 1, backoff, said, agrees, score, severity, year, url, title },
-    {
-      text,
-      title,
-      reason,
-      columns,
-      candidates: candidates.map((/** @type {[string, number]} */ [other, probability]) => ({
-        cwe: other,
-        probability,
-      })),
-    },
-  ];
 }
 
 async function start() {

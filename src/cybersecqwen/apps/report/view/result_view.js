@@ -3,7 +3,7 @@
 // page alike.
 
 import { bars, share, shortName, split, treemap, yearColumns, familyOf } from "./charts.js";
-import { count, el, foreign, percent, plural } from "./dom.js";
+import { away, count, el, foreign, percent, plural } from "./dom.js";
 import { cweLink } from "./links.js";
 import {
   addTo,
@@ -16,7 +16,7 @@ import {
   tally,
   tester,
 } from "./results.js";
-import { away, RowTable, severityTag } from "./row_table.js";
+import { RowTable, severityTag } from "./row_table.js";
 import { CweTree } from "./tree.js";
 
 /**

@@ -59,7 +59,7 @@ const SHOWN = {
 export function readFilter(parameters) {
   const filter = { ...NO_FILTER };
   for (const key of KEYS) filter[key] = parameters.get(key) ?? NO_FILTER[key];
-  if (!(filter.show in SHOWN)) filter.show = "all";
+  if (!Object.hasOwn(SHOWN, filter.show)) filter.show = "all";
   return filter;
 }
 
@@ -109,8 +109,9 @@ const SORT_KEYS = {
  */
 export function sortRows(rows, sort) {
   const down = sort.startsWith("-");
-  const key = SORT_KEYS[sort.replace("-", "")];
-  if (!key) return rows;
+  const name = sort.replace("-", "");
+  if (!Object.hasOwn(SORT_KEYS, name)) return rows;
+  const key = SORT_KEYS[name];
   const sign = down ? -1 : 1;
   const keyed = rows.map((row) => ({ row, key: key(row) }));
   keyed.sort((a, b) => {

@@ -1,7 +1,7 @@
 // @ts-check
 // The rows of a result: a page of them at a time, each of which opens to its text.
 
-import { bar, count, el, foreign, percent, plural } from "./dom.js";
+import { away, bar, count, el, foreign, percent, plural } from "./dom.js";
 import { cweLink, recordLinks } from "./links.js";
 
 const PAGE = 100;
@@ -243,14 +243,6 @@ export class RowTable {
     ];
   }
 }
-
-/**
- * Return a link to another site, which learns nothing but the address.
- * @param {string} words
- * @param {string} address
- */
-export const away = (words, address) =>
-  el("a.away", { href: address, target: "_blank", rel: "noopener noreferrer" }, words);
 
 /** @param {Row} row */
 function remarks(row) {

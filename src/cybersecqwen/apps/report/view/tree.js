@@ -12,17 +12,17 @@ export class CweTree {
 
   /** @param {Record<string, Entry>} entries By id. */
   constructor(entries = {}) {
-    this.#entries = entries;
+    this.#entries = new Map(Object.entries(entries));
   }
 
   /** @param {string} id */
   name(id) {
-    return this.#entries[id]?.name ?? "";
+    return this.#entries.get(id)?.name ?? "";
   }
 
   /** @param {string} id */
   usage(id) {
-    return this.#entries[id]?.usage ?? "";
+    return this.#entries.get(id)?.usage ?? "";
   }
 
   /**
@@ -33,7 +33,7 @@ export class CweTree {
     const known = this.#paths.get(id);
     if (known) return known;
     const path = [];
-    for (let step = id; step && path.length < MOST_STEPS; step = this.#entries[step]?.parent ?? "")
+    for (let step = id; step && path.length < MOST_STEPS; step = this.#entries.get(step)?.parent ?? "")
       path.unshift(step);
     this.#paths.set(id, path);
     return path;

@@ -46,7 +46,7 @@ function token() {
 /**
  * Send a request and return its response, whose status is good.
  * @param {string} path Relative to the page, so that a prefix in front of it does no harm.
- * @param {{method?: string, body?: BodyInit, headers?: Object, signal?: AbortSignal}} options
+ * @param {{method?: string, body?: BodyInit|null, headers?: Record<string, string>, signal?: AbortSignal}} options
  * @throws {ApiError}
  */
 export async function request(path, options = {}) {
@@ -122,7 +122,7 @@ export async function* lines(response) {
       const { done, value } = await reader.read();
       if (done) break;
       const parts = (rest + value).split("\n");
-      rest = parts.pop();
+      rest = parts.pop() ?? "";
       if (parts.length) yield parts.map((line) => line.replace(/\r$/, ""));
     }
   } catch (error) {
@@ -149,7 +149,7 @@ export async function* events(response) {
         data = [];
         continue;
       }
-      const [, field, value] = /^([^:]*):? ?([^]*)$/.exec(line);
+      const [, field = "", value = ""] = /^([^:]*):? ?([^]*)$/.exec(line) ?? [];
       if (field === "event") event = value;
       else if (field === "data") data.push(value);
     }

@@ -19,7 +19,7 @@ export function correctionForm(subject) {
       onclick: async () => {
         open.setAttribute("aria-expanded", "true");
         place.replaceChildren(await form(subject, place, open));
-        place.querySelector("[role=combobox]").focus();
+        /** @type {HTMLElement|null} */ (place.querySelector("[role=combobox]"))?.focus();
       },
     },
     "Correct it\u2026",

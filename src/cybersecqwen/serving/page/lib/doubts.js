@@ -14,8 +14,8 @@ const MOST_CHARACTERS = 20_000; // core.text.MAX_CHARACTERS: the model reads no 
 export async function relation(from, to) {
   if (from === to) return "the same";
   const [a, b] = await Promise.all([getCwe(from), getCwe(to)]);
-  if (a.path.some(({ id }) => id === to)) return "broader";
-  if (b.path.some(({ id }) => id === from)) return "narrower";
+  if ([...a.path, ...a.parents].some(({ id }) => id === to)) return "broader";
+  if ([...b.path, ...b.parents].some(({ id }) => id === from)) return "narrower";
   const shared = a.parents.some(({ id }) => b.parents.some((parent) => parent.id === id));
   return shared ? "a sibling" : "elsewhere in the tree";
 }

@@ -64,7 +64,7 @@ const wait = (retryAfter) =>
 
 /**
  * Return a box about an error, with a button that tries again.
- * @param {Error} error
+ * @param {any} error
  * @param {string} subject
  * @param {(() => void)|null} again
  */

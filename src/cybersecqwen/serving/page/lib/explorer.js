@@ -1,7 +1,8 @@
 // A weakness beside the answer: its place in the CWE tree, and the passages that explain it.
 
+import { cweLink } from "../view/links.js";
 import { postJson } from "./api.js";
-import { el, foreign, percent } from "../view/dom.js";
+import { away, el, foreign, percent } from "../view/dom.js";
 import { errorBox } from "./errors.js";
 import { booklessNotice, foldedByKind, foldedPassage, pageOf } from "./passages.js";
 import { bookless, getCwe } from "./server.js";
@@ -18,6 +19,7 @@ const USAGE = {
 export class Explorer {
   #root;
   #turn = 0;
+  /** @type {any} */
   #answer = null;
 
   /** @param {HTMLElement} root Where to show it. */
@@ -59,6 +61,7 @@ export class Explorer {
     this.#addRelated(cwe, turn);
   }
 
+  /** @returns {Node[]} */
   #view(page, family) {
     const best = this.#answer.candidates[0].cwe;
     const back =
@@ -77,6 +80,8 @@ export class Explorer {
         `A ${page.kind} in CWE's terms. `,
         page.deprecated ? "Deprecated. " : "",
         USAGE[page.usage] ?? "",
+        " ",
+        away("At MITRE", cweLink(page.id)),
       ),
       back,
       el("h4", {}, "Where it sits"),
@@ -88,7 +93,7 @@ export class Explorer {
           ? el("div.passages", {}, foldedByKind(page.passages))
           : el("p.hint", {}, "The knowledge base has no page of it."),
       el("div", { class: "related" }),
-    ].filter(Boolean);
+    ].filter((node) => node !== null);
   }
 
   #tree(page, family) {

@@ -14,13 +14,14 @@ export class CwePicker {
   /** The field, with its label and list. */
   node;
   /** The chosen {id, name}, or null. */
+  /** @type {{id: string, name: string}|null} */
   value = null;
   #near;
   #onChoice;
   #name = `picker-${(serial += 1)}`;
   #options = [];
   #active = -1;
-  #timer = null;
+  #timer = 0;
   #turn = 0;
   #list;
   #input;

@@ -1,22 +1,23 @@
-// The rows of a batch: all of them for the downloads, a short form of each for the table.
+// The rows of a batch: each line as it came, for downloads and for opening a row, and a short form
+// for the view.
 
-import { csvLine, CSV_HEAD } from "./exports.js";
-import { pause } from "../view/dom.js";
+const LINES_A_PART = 500;
 
-const LINES_A_PART = 1000;
+/** @typedef {import("../view/results.js").Row} Row */
 
 export class Rows {
-  /** Short forms in order: {id, cwe, confidence, abstained, note} or {id, problem}. */
+  /** Short forms, in the input's order. @type {Row[]} */
   list = [];
-  /** Problems, as the server gave them. */
+  /** Problems, as the server gave them. @type {{id: string, where: string, reason: string}[]} */
   problems = [];
   unsure = 0;
-  /** Rows by CWE id. */
-  counts = new Map();
-  names = new Map();
   // A browser may keep what is in a Blob on disk.
+  /** @type {Blob[]} */
   #parts = [];
+  /** @type {string[]} */
   #pending = [];
+  /** The part that was read last. @type {{place: number, lines: string[]}|null} */
+  #read = null;
 
   /** Records that have been answered, with a row or a problem. */
   get answered() {
@@ -27,58 +28,128 @@ export class Rows {
     return this.list.length - this.problems.length;
   }
 
-  /** Take a row, with the line it came as. */
-  addRow(row, line) {
-    const { backoff } = row;
-    if (!this.names.has(row.cwe)) this.names.set(row.cwe, row.name);
-    if (backoff && !this.names.has(backoff.cwe)) this.names.set(backoff.cwe, backoff.name);
-    this.counts.set(row.cwe, (this.counts.get(row.cwe) ?? 0) + 1);
-    if (row.abstained) this.unsure += 1;
-    this.list.push({
-      id: row.id,
-      cwe: row.cwe,
-      confidence: row.confidence,
-      abstained: row.abstained,
-      backoff: backoff?.cwe ?? null,
-    });
-    this.#pending.push(`${line}\n`);
-    if (this.#pending.length >= LINES_A_PART) this.#pack();
+  /**
+   * Take a line: a row of /api/map/file, or {"problem": ...}.
+   * @param {any} value What it says.
+   * @param {string} line
+   */
+  add(value, line) {
+    const place = this.list.length;
+    if (value.problem) {
+      this.problems.push(value.problem);
+      this.list.push(problemRow(value.problem, place));
+    } else {
+      if (value.abstained) this.unsure += 1;
+      this.list.push(viewRow(value, place));
+    }
+    this.#pending.push(line);
+    if (this.#pending.length >= LINES_A_PART) {
+      this.#parts.push(new Blob([`${this.#pending.join("\n")}\n`]));
+      this.#pending = [];
+    }
   }
 
-  addProblem(problem) {
-    this.problems.push(problem);
-    const { id, where, reason } = problem;
-    this.list.push({ id: id || where, problem: id ? `${where}: ${reason}` : reason });
+  /**
+   * Return what a row of the view opens to.
+   * @param {Row} row
+   * @returns {Promise<import("../view/row_table.js").Detail>}
+   */
+  async detail({ place }) {
+    const value = JSON.parse(await this.#line(place));
+    const { candidates, columns, reason, title = "", description = "" } = value;
+    return { text: description, title, candidates, columns, reason };
   }
 
-  #pack() {
-    this.#parts.push(new Blob([this.#pending.join("")]));
-    this.#pending = [];
+  /** @param {number} place */
+  async #line(place) {
+    const part = Math.floor(place / LINES_A_PART);
+    if (part >= this.#parts.length) return this.#pending[place % LINES_A_PART];
+    if (this.#read?.place !== part) {
+      this.#read = { place: part, lines: (await this.#parts[part].text()).split("\n") };
+    }
+    return this.#read.lines[place % LINES_A_PART];
   }
 
-  jsonl() {
-    this.#pack();
-    return new Blob(this.#parts, { type: "application/x-ndjson" });
+  /** Return every line, problems too. */
+  everything() {
+    const rest = this.#pending.length ? [`${this.#pending.join("\n")}\n`] : [];
+    return new Blob([...this.#parts, ...rest], { type: "application/x-ndjson" });
+  }
+
+  /** Return the rows alone, as JSON lines. */
+  async jsonl() {
+    if (!this.problems.length) return this.everything();
+    /** @type {BlobPart[]} */
+    const kept = [];
+    for (const part of [...this.#parts, new Blob([`${this.#pending.join("\n")}\n`])]) {
+      const lines = (await part.text()).split("\n");
+      const rows = lines.filter((line) => line && !line.startsWith('{"problem"'));
+      kept.push(new Blob(rows.map((line) => `${line}\n`)));
+    }
+    return new Blob(kept, { type: "application/x-ndjson" });
   }
 
   problemLines() {
     const lines = this.problems.map((problem) => `${JSON.stringify(problem)}\n`);
     return new Blob(lines, { type: "application/x-ndjson" });
   }
+}
 
-  /** Return the rows as CSV, made piece by piece so that the page stays alive. */
-  async csv() {
-    this.#pack();
-    const made = [CSV_HEAD];
-    for (const part of this.#parts) {
-      const text = await part.text();
-      const rows = text
-        .split("\n")
-        .filter(Boolean)
-        .map((line) => csvLine(JSON.parse(line)));
-      made.push(new Blob(rows));
-      await pause();
-    }
-    return new Blob(made, { type: "text/csv;charset=utf-8" });
-  }
+/**
+ * Return the view's form of a row.
+ * @param {any} row
+ * @param {number} place
+ * @returns {Row}
+ */
+export function viewRow(row, place) {
+  const { nvd_cwe: nvd = [], cna_cwe: cna = [], published = "" } = row;
+  return {
+    place,
+    id: row.id,
+    cwe: row.cwe,
+    confidence: row.confidence,
+    abstained: row.abstained,
+    backoff: row.backoff?.cwe ?? "",
+    said: [...new Set([...nvd, ...cna])],
+    agrees: row.agrees ?? null,
+    score: row.cvss_score ?? null,
+    severity: row.cvss_severity ?? "",
+    year: yearOf(published, row.id),
+    url: row.url ?? "",
+    title: row.title ?? "",
+  };
+}
+
+/**
+ * Return the year of publication, else that of a CVE id, else an empty string.
+ * @param {string} published
+ * @param {string} id
+ */
+export function yearOf(published, id) {
+  const found = /^((?:19|20)\d\d)-/.exec(published) ?? /^CVE-(\d{4})-\d+$/i.exec(id);
+  return found ? found[1] : "";
+}
+
+/**
+ * @param {{id: string, where: string, reason: string}} problem
+ * @param {number} place
+ * @returns {Row}
+ */
+function problemRow({ id, where, reason }, place) {
+  return {
+    place,
+    id: id || where,
+    cwe: "",
+    confidence: 0,
+    abstained: true,
+    backoff: "",
+    said: [],
+    agrees: null,
+    score: null,
+    severity: "",
+    year: yearOf("", id),
+    url: "",
+    title: "",
+    problem: id ? `${where}: ${reason}` : reason,
+  };
 }

@@ -1,10 +1,11 @@
 // What the server is and knows: read once, and again when it has been away.
 
+import { CweTree } from "../view/tree.js";
 import { getJson } from "./api.js";
 
 /**
- * What /api/info said: {version, model, llm, knowledge, limits}; null until it has.
- * @type {Object|null}
+ * What /api/info said: {version, model, llm, sends_to, knowledge, limits}; null until it has.
+ * @type {any}
  */
 export let info = null;
 
@@ -20,6 +21,14 @@ export const bookless = () => info !== null && !info.knowledge;
 
 /** Whether the server is known to have no language model. */
 export const wordless = () => info !== null && !info.llm;
+
+/** Return where texts go, in a few words. */
+export function privacy() {
+  const host = info?.sends_to;
+  return host
+    ? `mapping stays on this server; questions are sent to ${host}`
+    : "nothing you type leaves this server";
+}
 
 /** Labelling conventions that can be asked for; a model may know more from its training. */
 export const labellers = () =>
@@ -39,6 +48,18 @@ export function getCwe(id) {
     page.catch(() => pages.delete(id)); // a failure is not remembered
   }
   return pages.get(id);
+}
+
+/** @type {Promise<CweTree>|null} */
+let tree = null;
+
+/** Return the CWE tree; it is asked for once. */
+export function getTree() {
+  tree ??= getJson("api/cwe").then(({ entries }) => new CweTree(entries));
+  tree.catch(() => {
+    tree = null; // a failure is not remembered
+  });
+  return tree;
 }
 
 /** What to call a labeller. */

@@ -114,7 +114,7 @@ const changed = () => dispatchEvent(new Event("corrections"));
 
 function read(key) {
   try {
-    const value = JSON.parse(localStorage.getItem(key));
+    const value = JSON.parse(localStorage.getItem(key) ?? "null");
     return typeof value?.text === "string" && value.labels ? value : null;
   } catch {
     return null; // not ours, or damaged

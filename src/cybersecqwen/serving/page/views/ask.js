@@ -1,5 +1,6 @@
 // Ask: a question, and an answer whose every citation opens the passage beside it.
 
+import { readAddress, setAddress } from "../lib/address.js";
 import { ApiError, aborted, events, jsonBody, request, streamedError } from "../lib/api.js";
 import { announce, bar, byId, el, foreign, notice, percent, submitByKeys, visible } from "../view/dom.js";
 import { errorBox } from "../lib/errors.js";
@@ -12,6 +13,7 @@ const EXAMPLES = [
   "Which techniques does APT29 use for persistence?",
 ];
 
+/** @type {AbortController|null} */
 let running = null;
 let mapIt;
 
@@ -55,6 +57,16 @@ export function tellAsk() {
   } else note.replaceChildren();
 }
 
+/** Ask what the address asks. */
+export function restoreAsk() {
+  const { section, parameters } = readAddress(location.hash);
+  const question = parameters.get("q");
+  if (section !== "ask" || !question || question === byId("ask-question").value) return;
+  byId("ask-question").value = question;
+  byId("ask-choices").value = parameters.getAll("choice").join("\n");
+  ask();
+}
+
 function stop() {
   running?.abort();
 }
@@ -90,6 +102,7 @@ async function ask() {
   byId("ask-side").replaceChildren();
   byId("ask-stop").hidden = false;
   announce("Looking it up.");
+  setAddress("ask", new URLSearchParams([["q", question], ...given.map((text) => ["choice", text])]));
   try {
     if (given.length) await choose(question, given, mine.signal);
     else await write(question, mine.signal);

@@ -1,9 +1,15 @@
 // Batch: a file to the server, rows back as a stream, gone on with after a lost connection.
 
+import { readAddress, setAddress } from "../lib/address.js";
 import { ApiError, aborted, lines, request, streamedError } from "../lib/api.js";
+import { copyButton } from "../lib/clipboard.js";
+import { errorBox } from "../lib/errors.js";
+import { forgetRuns, onRuns, recall, remember, remembered } from "../lib/history.js";
+import { Rows } from "../lib/rows.js";
+import { getTree } from "../lib/server.js";
+import { estimate } from "../lib/totals.js";
 import {
   announce,
-  bar,
   byId,
   count,
   download,
@@ -15,19 +21,30 @@ import {
   takeDrops,
   visible,
 } from "../view/dom.js";
-import { errorBox } from "../lib/errors.js";
-import { Rows } from "../lib/rows.js";
-import { RowTable } from "../lib/table.js";
-import { estimate } from "../lib/totals.js";
+import { ResultView } from "../view/result_view.js";
+import { NO_FILTER, readFilter, writeFilter } from "../view/results.js";
 
-const DRAW_MS = 250;
+const DRAW_MS = 400;
 const SLICE_MS = 25; // of parsing before the page may breathe
 const POLL_MS = 2000;
 const MOST_BARREN = 3; // lost connections in a row that brought no record
 const MOST_POLLS = 300;
-const TOP_CWES = 8;
+const MOST_KEPT_BYTES = 64 << 20; // of a result that the history takes
 
+/** What rows can be downloaded as: the server's format, words, ending. */
+const DOWNLOADS = [
+  ["csv", "CSV", "csv"],
+  ["xlsx", "Excel", "xlsx"],
+  ["html", "Report", "html"],
+  ["jsonl", "JSON lines", "jsonl"],
+  ["sarif", "SARIF", "sarif"],
+  ["cve5", "CVE containers", "cve5.jsonl"],
+  ["markdown", "Markdown", "md"],
+];
+
+/** @type {File|null} */
 let chosenFile = null;
+/** @type {Batch|null} */
 let batch = null;
 
 export function startBatch() {
@@ -46,18 +63,97 @@ export function startBatch() {
   addEventListener("beforeunload", (event) => {
     if (batch && (batch.busy || batch.unsaved)) event.preventDefault();
   });
+  onRuns(showEarlier);
+  showEarlier();
+  showEmpty();
+}
+
+/** Restore what the address asks for: an earlier result of this browser, and which of its rows. */
+export async function restoreBatch() {
+  const { section, parameters } = readAddress(location.hash);
+  if (section !== "batch") return;
+  const id = parameters.get("run");
+  if (!id || batch?.id === id) {
+    batch?.view.apply(readFilter(parameters));
+    return;
+  }
+  if (batch?.busy) return;
+  const found = await recall(id);
+  if (!found) {
+    byId("batch-note").replaceChildren(
+      notice(
+        "plain",
+        "This result is not kept here.",
+        "An address like this one opens a result in the browser that made it. Download a report to pass one on.",
+      ),
+    );
+    return;
+  }
+  batch = new Batch({ name: found.run.name, options: { format: "auto", labeller: found.run.labeller } });
+  batch.id = id;
+  byId("batch-result").replaceChildren(batch.node);
+  await batch.fill(/** @type {Blob} */ (found.content));
+  batch.view.apply(readFilter(parameters));
+}
+
+function showEmpty() {
   byId("batch-result").replaceChildren(
     el(
       "div.empty",
       {},
+      el("h3", {}, "What you will see"),
       el(
         "p",
         {},
-        "No file yet. Rows appear here as they are ready, in the order of the file; download them as CSV or JSON lines.",
+        "How many records there are and how sure the answers, the weaknesses by family, year and severity, where the records\u2019 own labels differ, and what to look at first. Every row opens to its text.",
+      ),
+      el(
+        "p",
+        {},
+        "Any part can be pressed to see its rows alone. Download them for Excel, GitHub code scanning or as a report to send on.",
       ),
     ),
   );
 }
+
+async function showEarlier() {
+  const runs = await remembered("batch");
+  byId("batch-earlier").replaceChildren(
+    ...(runs.length
+      ? [
+          el(
+            "details.kind",
+            { open: !batch },
+            el("summary", {}, "Earlier results, kept in this browser"),
+            el(
+              "ul.earlier",
+              {},
+              runs.map((run) =>
+                el(
+                  "li",
+                  {},
+                  el("a", { href: `#batch?run=${run.id}` }, foreign(run.name, 80)),
+                  el("span.hint", {}, ` ${plural(run.rows, "row")}, ${when(run.when)} `),
+                  el(
+                    "button.link",
+                    {
+                      type: "button",
+                      "aria-label": `Forget ${run.name}`,
+                      onclick: () => forgetRuns([run.id]),
+                    },
+                    "Forget",
+                  ),
+                ),
+              ),
+            ),
+          ),
+        ]
+      : []),
+  );
+}
+
+/** @param {string} iso */
+const when = (iso) => new Date(iso).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 
 /** Take a file and wait for the button. */
 export function chooseFile(file) {
@@ -78,9 +174,10 @@ function start() {
     return;
   batch?.stop();
   const options = { format: byId("batch-format").value, labeller: byId("batch-labeller").value };
-  batch = new Batch(chosenFile, options);
+  batch = new Batch({ file: chosenFile, name: chosenFile.name, options });
   byId("batch-note").replaceChildren();
   byId("batch-result").replaceChildren(batch.node);
+  setAddress("batch", new URLSearchParams());
   batch.run();
 }
 
@@ -89,34 +186,60 @@ class Batch {
   rows = new Rows();
   unsaved = false;
   busy = false;
+  /** Under which it is kept in this browser, or an empty string. */
+  id = "";
+  /** @type {File|null} */
   #file;
+  #name;
   #options;
+  /** @type {AbortController|null} */
   #control = null;
+  /** @type {number|null} */
   #total = null;
   #barren = 0;
   #ended = false;
   #waiting = false;
-  #table = new RowTable(this.rows);
   #progress = el("progress", { "aria-label": "Records answered" });
   #state = el("p", { class: "state" });
   #note = el("div", {});
-  #top = el("div", {});
   #cancel = el("button", { type: "button", onclick: () => this.stop() }, "Cancel");
   #resume = el("button", { type: "button", hidden: true, onclick: () => this.run() }, "Go on");
-  #downloads;
+  #as;
+  #save;
   #problems;
+  #share;
 
-  constructor(file, options) {
+  /** @param {{file?: File|null, name: string, options: {format: string, labeller: string}}} from */
+  constructor({ file = null, name, options }) {
     this.#file = file;
+    this.#name = name;
     this.#options = options;
-    const save = (name, make) =>
-      el(
-        "button",
-        { type: "button", disabled: true, onclick: () => this.#save(name, make) },
-        `Download ${name === "problems" ? name : name.toUpperCase()}`,
-      );
-    this.#downloads = [save("csv", () => this.rows.csv()), save("jsonl", () => this.rows.jsonl())];
-    this.#problems = save("problems", () => this.rows.problemLines());
+    this.view = new ResultView({
+      detail: (row) => this.rows.detail(row),
+      changed: (filter) => this.#tellAddress(filter),
+    });
+    this.view.rows = this.rows.list;
+    getTree().then(
+      (tree) => this.view.setTree(tree),
+      () => {}, // names are missing, and the families; the rows are there
+    );
+    this.#as = el(
+      "select",
+      { "aria-label": "Download as" },
+      DOWNLOADS.map(([value, words]) => el("option", { value }, words)),
+    );
+    this.#save = el(
+      "button",
+      { type: "button", disabled: true, onclick: () => this.#download() },
+      "Download",
+    );
+    this.#problems = el(
+      "button",
+      { type: "button", hidden: true, onclick: () => this.#downloadProblems() },
+      "Download problems",
+    );
+    this.#share = copyButton("Copy link", () => location.href);
+    this.#share.hidden = true;
     this.node = el(
       "div",
       {},
@@ -132,18 +255,46 @@ class Batch {
           this.#resume,
           el("span.grow"),
           this.#problems,
-          this.#downloads,
+          this.#share,
+          this.#as,
+          this.#save,
         ),
       ),
       this.#note,
-      this.#top,
-      this.#table.node,
+      this.view.node,
     );
-    this.#estimate();
+    this.view.node.hidden = true;
+    if (file) this.#estimate(file);
   }
 
-  async #estimate() {
-    this.#total = await estimate(this.#file, this.#options.format);
+  async #estimate(file) {
+    this.#total = await estimate(file, this.#options.format);
+    this.#draw();
+  }
+
+  /** Say in the address which rows are shown, once the result can be found by it. */
+  #tellAddress(filter) {
+    const parameters = writeFilter(filter);
+    if (this.id) parameters.set("run", this.id);
+    setAddress("batch", parameters);
+  }
+
+  /**
+   * Take the lines of an earlier result.
+   * @param {Blob} content
+   */
+  async fill(content) {
+    let began = performance.now();
+    for (const line of (await content.text()).split("\n")) {
+      if (line) this.rows.add(JSON.parse(line), line);
+      if (performance.now() - began > SLICE_MS) {
+        await pause();
+        began = performance.now();
+      }
+    }
+    this.#ended = true;
+    this.#cancel.hidden = true;
+    this.#share.hidden = false;
     this.#draw();
   }
 
@@ -160,6 +311,7 @@ class Batch {
     try {
       while (!(await this.#stretch()));
       this.#ended = true;
+      await this.#keep();
       announce(
         `Done: ${plural(this.rows.rows, "row")}, ${plural(this.rows.problems.length, "problem")}.`,
       );
@@ -221,8 +373,8 @@ class Batch {
     const query = new URLSearchParams({
       format,
       labeller,
-      skip: this.rows.answered,
-      name: this.#file.name,
+      skip: String(this.rows.answered),
+      name: this.#name,
     });
     const response = await request(`api/map/file?${query}`, {
       method: "POST",
@@ -244,6 +396,7 @@ class Batch {
   }
 
   #take(line) {
+    /** @type {any} */
     let value;
     try {
       value = JSON.parse(line);
@@ -251,9 +404,22 @@ class Batch {
       throw new ApiError("cut", "A row arrived in part.");
     }
     if (value.error) throw streamedError(value.error);
-    if (value.problem) this.rows.addProblem(value.problem);
-    else this.rows.addRow(value, line);
+    this.rows.add(value, line);
     this.unsaved = true;
+  }
+
+  /** Keep the result in this browser, so that its address can open it again. */
+  async #keep() {
+    const content = this.rows.everything();
+    if (content.size > MOST_KEPT_BYTES || !this.rows.answered) return;
+    const { labeller } = this.#options;
+    const run = { kind: /** @type {const} */ ("batch"), name: this.#name, labeller, rows: this.rows.rows };
+    const id = await remember(run, content);
+    if (!(await recall(id))) return; // a browser that keeps nothing
+    this.id = id;
+    this.unsaved = false;
+    this.#share.hidden = false;
+    this.#tellAddress(this.view.filter);
   }
 
   /** Wait until the server can go on: as long as it asked for, or until it answers again. */
@@ -286,20 +452,19 @@ class Batch {
     const { answered, rows, unsure, problems } = this.rows;
     const known = this.#total !== null && this.#total >= answered && this.#total > 0;
     if (this.#ended) this.#progress.value = 1;
-    else if (known) this.#progress.value = answered / this.#total;
+    else if (known) this.#progress.value = answered / (this.#total ?? 1);
     else if (this.busy) this.#progress.removeAttribute("value");
     else this.#progress.value = 0;
-    const of = known && !this.#ended ? ` of about ${count(this.#total)}` : "";
+    this.#progress.hidden = this.#ended;
+    const of = known && !this.#ended ? ` of about ${count(this.#total ?? 0)}` : "";
     const verb = this.#verb(answered);
     this.#state.textContent =
-      `${verb}${count(answered)}${of} records answered, ${count(unsure)} not sure, ` +
+      `${verb}${count(answered)}${of} records answered, ${count(unsure)} unsure, ` +
       `${plural(problems.length, "problem")}.`;
-    for (const button of this.#downloads) button.disabled = !rows;
+    this.#save.disabled = !rows;
     this.#problems.hidden = !problems.length;
-    this.#problems.disabled = false;
-    this.#drawTop();
-    this.#table.node.hidden = !answered;
-    this.#table.refresh();
+    this.view.node.hidden = !answered;
+    if (answered) this.view.refresh();
   }
 
   #verb(answered) {
@@ -308,39 +473,45 @@ class Batch {
     return this.busy && !answered ? "Sending the file. " : "";
   }
 
-  #drawTop() {
-    const { counts, names, rows } = this.rows;
-    if (!rows) return;
-    const top = [...counts].sort(([, a], [, b]) => b - a).slice(0, TOP_CWES);
-    this.#top.replaceChildren(
-      el(
-        "details.kind",
-        { open: this.#top.firstChild?.open ?? false },
-        el("summary", {}, `The most frequent of ${count(counts.size)} weaknesses`),
-        el(
-          "ol.bars",
-          {},
-          top.map(([cwe, number]) =>
-            el(
-              "li",
-              {},
-              el("span", {}, el("code", {}, foreign(cwe, 20)), " ", foreign(names.get(cwe), 200)),
-              bar(number / rows, `${cwe}, share of the rows`),
-              el("span.number", {}, count(number)),
-            ),
-          ),
-        ),
-      ),
-    );
+  /** Have the server write the rows in the format that is chosen. */
+  async #download() {
+    const [to, , ending] = DOWNLOADS.find(([value]) => value === this.#as.value) ?? DOWNLOADS[0];
+    this.#save.disabled = true;
+    this.#save.textContent = "Writing it\u2026";
+    try {
+      const rows = await this.rows.jsonl();
+      const query = new URLSearchParams({ to, name: this.#name });
+      const made =
+        to === "jsonl"
+          ? rows
+          : await (
+              await request(`api/rows?${query}`, {
+                method: "POST",
+                body: rows,
+                headers: { "Content-Type": "application/x-ndjson" },
+              })
+            ).blob();
+      download(made, `${this.#stem()}-cwe.${ending}`);
+      this.unsaved = this.busy;
+      this.#note.replaceChildren();
+    } catch (error) {
+      this.#note.replaceChildren(errorBox(error, "file", () => this.#download()));
+    } finally {
+      this.#save.disabled = false;
+      this.#save.textContent = "Download";
+    }
   }
 
-  async #save(kind, make) {
-    const stem = this.#file.name
-      .replace(/(\.(gz|zip))?$/i, "")
-      .replace(/\.(jsonl?|ndjson|csv|tsv|txt)$/i, "");
-    const ending = kind === "problems" ? "problems.jsonl" : kind;
-    download(await make(), `${stem || "answers"}-cwe.${ending}`);
-    if (kind !== "problems") this.unsaved = this.busy;
+  #downloadProblems() {
+    download(this.rows.problemLines(), `${this.#stem()}-cwe.problems.jsonl`);
+  }
+
+  /** Return the file's name without its endings. */
+  #stem() {
+    const stem = this.#name
+      .replace(/(\.(gz|bz2|xz|zst|zip|tar))*$/i, "")
+      .replace(/\.(json|jsonl|ndjson|csv|tsv|txt|xlsx|yaml|md)$/i, "");
+    return stem || "answers";
   }
 }
 

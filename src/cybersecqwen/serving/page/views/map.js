@@ -1,9 +1,12 @@
 // Map: one description to its weakness, in both conventions.
 
+import { readAddress, setAddress, writeAddress } from "../lib/address.js";
 import { aborted, jsonBody, request } from "../lib/api.js";
+import { copyButton } from "../lib/clipboard.js";
 import { correctionForm } from "../lib/correct.js";
 import {
   announce,
+  away,
   bar,
   byId,
   count,
@@ -14,14 +17,19 @@ import {
   submitByKeys,
   takeDrops,
 } from "../view/dom.js";
+import { cweLink, recordLinks } from "../view/links.js";
 import { doubts, relation } from "../lib/doubts.js";
 import { errorBox } from "../lib/errors.js";
 import { Explorer } from "../lib/explorer.js";
+import { forgetRuns, onRuns, recall, remember, remembered } from "../lib/history.js";
 import { describedIn } from "../lib/records.js";
 import { LABELLER, labelCount, labellers } from "../lib/server.js";
 
 const MOST_FILE_BYTES = 1 << 20; // of a dropped file that may be one record
 const TOP = 5;
+const EARLIER = 8;
+const NAME_CHARACTERS = 90; // of a text, to call it by
+const MOST_SHARED_CHARACTERS = 4000; // of a text, in an address
 
 const EXAMPLES = [
   [
@@ -38,10 +46,13 @@ const EXAMPLES = [
   ],
 ];
 
+/** @type {Explorer} */
 let explorer;
+/** @type {AbortController|null} */
 let running = null;
 let recordId = "";
-let shown = null; // {text, answers: {nvd: row, cna: row}}
+/** @type {{text: string, id: string, answers: Record<string, any>}|null} */
+let shown = null;
 let passOn;
 
 /** @param {(file: File) => void} toBatch Takes a file of many records. */
@@ -66,9 +77,43 @@ export function startMap(toBatch) {
     recordId = "";
   });
   byId("map-labeller").addEventListener("change", () => {
-    if (shown) show();
+    if (!shown) return;
+    show();
+    tellAddress();
+  });
+  onRuns(() => {
+    if (!shown) showEmpty();
   });
   showEmpty();
+}
+
+/** Restore what the address asks for: a text, or one that this browser keeps. */
+export async function restoreMap() {
+  const { section, parameters } = readAddress(location.hash);
+  if (section !== "map") return;
+  const kept = await recall(parameters.get("run") ?? "");
+  const text = kept ? String(kept.content) : parameters.get("text");
+  const labeller = kept?.run.labeller ?? parameters.get("labeller");
+  const input = byId("map-labeller").querySelector(`input[value="${CSS.escape(labeller ?? "")}"]`);
+  if (input && !input.disabled) input.checked = true;
+  if (!text || text === shown?.text) return;
+  setText(text, parameters.get("id") ?? "");
+  await mapText();
+}
+
+/** Put the text and the convention into the address, so that it can be passed on. */
+function tellAddress() {
+  setAddress("map", addressed());
+}
+
+function addressed() {
+  const parameters = new URLSearchParams();
+  if (shown && shown.text.length <= MOST_SHARED_CHARACTERS) {
+    parameters.set("text", shown.text);
+    parameters.set("labeller", chosen());
+    if (shown.id) parameters.set("id", shown.id);
+  }
+  return parameters;
 }
 
 /** Offer the conventions that the model knows, once that is known. */
@@ -79,6 +124,7 @@ export function tellMap() {
   for (const input of group.querySelectorAll("input"))
     input.disabled = !known.includes(input.value);
   if (!known.includes(chosen())) group.querySelector("input:enabled").checked = true;
+  if (!shown) showHowToRead();
 }
 
 /** Put a text into the form and map it. */
@@ -149,7 +195,12 @@ async function mapText() {
     shown = { text, id: recordId, answers: await mapAll(text, mine.signal) };
     if (!record) byId("map-note").replaceChildren();
     show();
+    tellAddress();
     announceAnswer();
+    remember(
+      { kind: "text", name: nameOf(text, recordId), labeller: chosen(), rows: 1 },
+      text,
+    );
   } catch (error) {
     if (aborted(error)) return;
     shown = null;
@@ -158,6 +209,12 @@ async function mapText() {
   } finally {
     if (running === mine) result.setAttribute("aria-busy", "false");
   }
+}
+
+/** Return what to call a text by: its id, or its beginning. */
+function nameOf(text, id) {
+  const line = text.replace(/\s+/g, " ").trim();
+  return id || (line.length > NAME_CHARACTERS ? `${line.slice(0, NAME_CHARACTERS)}\u2026` : line);
 }
 
 /** Return the rows of a text by labeller. */
@@ -178,9 +235,14 @@ function announceAnswer() {
   announce(`${sure}: ${answer.cwe}, ${answer.name}, ${percent(answer.confidence)}.`);
 }
 
-const current = () => shown.answers[chosen()] ?? Object.values(shown.answers)[0];
+/** Return the row of the convention that is chosen. */
+function current() {
+  const answers = shown?.answers ?? {};
+  return answers[chosen()] ?? Object.values(answers)[0];
+}
 
 function show() {
+  if (!shown) return;
   const answer = current();
   const labeller = shown.answers[chosen()] ? chosen() : Object.keys(shown.answers)[0];
   const subject = { ...shown, labeller, answer };
@@ -221,11 +283,34 @@ function answerCard(answer, labeller) {
       {},
       `Calibrated: of the answers given with this confidence, about ${inHundred} in 100 are right.`,
     ),
+    answer.usage === "discouraged" || answer.usage === "prohibited"
+      ? el("p.hint", {}, `MITRE\u2019s mapping usage of ${answer.cwe}: ${answer.usage}.`)
+      : null,
+    el(
+      "p.links",
+      {},
+      copyButton("Copy the answer", () => answerText(answer, who)),
+      copyButton("Copy a link", () => linkTo()),
+      recordLinks(shown?.id ?? "").map(([words, address]) => away(words, address)),
+      away(`${answer.cwe} at MITRE`, cweLink(answer.cwe)),
+    ),
   );
 }
 
+/** Return an answer as a line for a ticket. */
+function answerText(answer, who) {
+  const subject = shown?.id ? `${shown.id}: ` : "";
+  const doubt = answer.abstained ? ", not sure" : "";
+  return `${subject}${answer.cwe} ${answer.name} (${percent(answer.confidence)} by ${who}\u2019s convention${doubt}; ${answer.model}, CWE ${answer.catalogue})`;
+}
+
+/** Return an address that opens this text in any browser that reaches this server. */
+function linkTo() {
+  return new URL(writeAddress("map", addressed()), location.href).href;
+}
+
 async function fillDoubts(place, answer) {
-  const said = await doubts(answer, shown.text);
+  const said = await doubts(answer, shown?.text ?? "");
   if (current() !== answer) return;
   place.replaceChildren(
     el("h4", {}, "What it is unsure about"),
@@ -261,7 +346,7 @@ function candidateList(answer) {
             {
               type: "button",
               onclick: () =>
-                explorer.show({ text: shown.text, candidates: answer.candidates }, cwe),
+                explorer.show({ text: shown?.text ?? "", candidates: answer.candidates }, cwe),
             },
             el("code", {}, cwe),
             " ",
@@ -277,7 +362,7 @@ function candidateList(answer) {
 }
 
 async function fillConventions(place) {
-  const entries = Object.entries(shown.answers);
+  const entries = Object.entries(shown?.answers ?? {});
   if (entries.length < 2) return;
   const mine = shown;
   const [[, a], [, b]] = entries;
@@ -331,7 +416,10 @@ async function fillConventions(place) {
   );
 }
 
-function showEmpty() {
+async function showEmpty() {
+  showHowToRead();
+  const runs = await remembered("text");
+  if (shown) return;
   byId("map-result").replaceChildren(
     el(
       "div.empty",
@@ -345,12 +433,42 @@ function showEmpty() {
         ),
       ),
     ),
+    ...(runs.length ? [earlier(runs)] : []),
   );
+}
+
+/** Return the texts that this browser keeps. */
+function earlier(runs) {
+  return el(
+    "details.kind",
+    { open: true },
+    el("summary", {}, "Earlier texts, kept in this browser"),
+    el(
+      "ul.earlier",
+      {},
+      runs
+        .slice(0, EARLIER)
+        .map(({ id, name }) =>
+          el("li", {}, el("a", { href: `#map?run=${id}` }, foreign(name, NAME_CHARACTERS))),
+        ),
+    ),
+    el(
+      "button.link",
+      { type: "button", onclick: () => forgetRuns(runs.map(({ id }) => id)) },
+      "Forget them all",
+    ),
+  );
+}
+
+function showHowToRead() {
+  const place = el("div", {});
+  if (labelCount() !== null) fillSample(place);
   byId("map-side").replaceChildren(
     el(
       "div.empty",
       {},
       el("h3", {}, "How to read an answer"),
+      place,
       el(
         "p",
         {},
@@ -370,6 +488,31 @@ function showEmpty() {
         "p",
         {},
         "Here you will see where the weakness sits in the CWE tree and what explains it.",
+      ),
+    ),
+  );
+}
+
+/** Show how an answer looks: this server's own to one of the examples. */
+async function fillSample(place) {
+  const [, text] = EXAMPLES[1];
+  const body = jsonBody({ text }, "application/json");
+  const answer = await request("api/map", body).then(
+    (response) => response.json(),
+    () => null, // what is wrong is said where it matters
+  );
+  if (!answer || !place.isConnected) return;
+  place.replaceChildren(
+    el(
+      "div.answer.sample",
+      {},
+      el("p.eyebrow", {}, `\u201c${text}\u201d`),
+      el("p", {}, el("span.cwe", {}, answer.cwe), " ", foreign(answer.name, 300)),
+      el(
+        "div.confidence",
+        {},
+        el("strong", {}, percent(answer.confidence)),
+        bar(answer.confidence, "Confidence of the example"),
       ),
     ),
   );

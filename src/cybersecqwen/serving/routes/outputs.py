@@ -1,0 +1,117 @@
+"""Rows that a client has, written in any format; and the CWE tree that they are shown in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import suppress
+from typing import IO, Annotated, Any, Literal
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from starlette.responses import JSONResponse, Response
+
+from cybersecqwen import __version__
+from cybersecqwen.apps.outputs.registry import OutputContext, format_named
+from cybersecqwen.apps.outputs.rows import RecordRow
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.serving.middleware.gate import ROWS_ROUTE
+from cybersecqwen.serving.routes.files import received
+from cybersecqwen.serving.routes.rest import service_of
+from cybersecqwen.serving.service import Service
+from cybersecqwen.serving.streaming import Streamed
+
+router = APIRouter()
+
+_PIECE_BYTES = 1 << 18
+_MEDIA = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "html": "text/html; charset=utf-8",
+    "markdown": "text/markdown; charset=utf-8",
+    "sarif": "application/sarif+json",
+    "cve5": "application/x-ndjson",
+}
+_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+}
+
+RowsFormat = Literal["csv", "xlsx", "html", "markdown", "sarif", "cve5"]
+
+
+@router.get("/api/cwe", tags=["ask"])
+async def cwe_tree(request: Request) -> Response:
+    """Give every entry of the CWE catalogue: name, first parent (CWE-1000), mapping usage."""
+    taxonomy = service_of(request).taxonomy
+    entries = {
+        entry.id: {
+            "name": entry.name,
+            "parent": next(iter(entry.parents), ""),
+            "usage": entry.usage,
+        }
+        for entry in taxonomy
+    }
+    return JSONResponse({"version": taxonomy.version, "entries": entries})
+
+
+@router.post(
+    ROWS_ROUTE,
+    tags=["map"],
+    response_class=Response,
+    responses={200: {"content": {media: {} for media in _MEDIA.values()}}},
+    openapi_extra={"requestBody": _BODY},
+)
+async def write_rows(
+    request: Request,
+    to: Annotated[RowsFormat, Query()] = "csv",
+    name: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    """Write rows of /api/map/file, sent back one JSON object a line, in another format."""
+    service = service_of(request)
+    file = await received(request, service)
+    try:
+        pieces = service.jobs.draw(lambda: _written(service, file, to, name))
+        # Drawn now, so that rows that cannot be read are refused with a proper status.
+        first: bytes = await anext(pieces, b"")
+    except BaseException:
+        file.close()
+        raise
+    # What a stranger's rows say must not run as a page of this server.
+    headers = {"Content-Disposition": "attachment"}
+    return Streamed(_closing(file, first, pieces), media_type=_MEDIA[to], headers=headers)
+
+
+def _written(service: Service, file: IO[bytes], to: str, name: str) -> Iterator[bytes]:
+    """Return the document in pieces of some size."""
+    context = OutputContext(taxonomy=service.taxonomy, version=__version__, title=name)
+    held = bytearray()
+    for piece in format_named(to).open(context)(_rows(file)):
+        held += piece
+        if len(held) >= _PIECE_BYTES:
+            yield bytes(held)
+            held.clear()
+    yield bytes(held)
+
+
+def _rows(lines: Iterable[bytes]) -> Iterator[RecordRow]:
+    decode = msgspec.json.Decoder(RecordRow).decode
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield decode(line)
+        except msgspec.DecodeError as error:
+            raise InputError(f"line {number} is no row of /api/map/file: {error}") from error
+
+
+async def _closing(
+    file: IO[bytes], first: bytes, pieces: AsyncGenerator[bytes]
+) -> AsyncGenerator[bytes]:
+    try:
+        yield first
+        async for piece in pieces:
+            yield piece
+    finally:
+        with suppress(RuntimeError):
+            await pieces.aclose()
+        file.close()
