@@ -1,5 +1,6 @@
 """``python -m cybersecqwen``."""
 
-from cybersecqwen.cli.main import main
+from cybersecqwen.cli.main import console
 
-raise SystemExit(main())
+if __name__ == "__main__":
+    console()

@@ -4,7 +4,9 @@ import gzip
 import hashlib
 import io
 import json
+import socket
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,8 +19,15 @@ import pytest
 from cybersecqwen.cli.main import main
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import RecordProblem
+from cybersecqwen.sources import fetch
 from cybersecqwen.sources.fetch import Fetched, fetch_feed, nvd_years, parse_meta
-from cybersecqwen.sources.io.download import Downloader, DownloadError, Expected, FetchPolicy
+from cybersecqwen.sources.io.download import (
+    Downloader,
+    DownloadError,
+    Expected,
+    FetchPolicy,
+    UnreachableError,
+)
 
 JSON = json.dumps({"format": "NVD_CVE", "vulnerabilities": [], "pad": list(range(9000))}).encode()
 
@@ -344,6 +353,75 @@ def test_years() -> None:
 def test_only_http(tmp_path: Path, get: Downloader) -> None:
     with pytest.raises(DownloadError, match="only http"):
         get.fetch("file:///etc/passwd", tmp_path / "x", Expected("json"))
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+    return port
+
+
+def test_without_a_network_the_whole_call_ends_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    nobody = f"http://127.0.0.1:{free_port()}"
+    start = time.monotonic()
+    assert main(["data", "fetch", "nvd", "--out", str(tmp_path), "--base-url", nobody]) == 2
+    assert time.monotonic() - start < 5
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "127.0.0.1 is not reached, is there a network? (Connection refused)" in line
+
+
+def test_a_name_that_is_looked_up_for_ever_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+
+    def hang(*_: object) -> None:
+        ended.wait(30)
+        raise OSError("gave up")
+
+    monkeypatch.setattr("socket.create_connection", hang)
+    start = time.monotonic()
+    with pytest.raises(UnreachableError, match=r"no answer within 0\.2 s"):
+        Downloader(FetchPolicy(reach_s=0.2)).page("https://feeds.example/x")
+    assert time.monotonic() - start < 5
+    ended.set()
+
+
+def test_a_proxy_is_what_must_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(UnreachableError, match=r"127\.0\.0\.1 is not reached"):
+        Downloader().page("https://feeds.example/x")
+
+
+def test_several_feeds_in_one_call(
+    site: Site,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setattr(fetch, "BASE_URLS", dict.fromkeys(fetch.BASE_URLS, site.url))
+    monkeypatch.setattr(fetch, "Downloader", lambda: Downloader(FetchPolicy(pause_s=0)))
+    site.files["/stix-capec.json"] = b"{}"
+    for domain in ("enterprise-attack", "mobile-attack", "ics-attack"):
+        site.files[f"/{domain}/{domain}.json"] = b"{}"
+    assert main(["data", "fetch", "capec", "attack", "capec"]) == 0
+    folder = tmp_path / "cybersecqwen" / "feeds"
+    assert sorted(p.name for p in folder.glob("*.json")) == [
+        "enterprise-attack.json",
+        "ics-attack.json",
+        "mobile-attack.json",
+        "stix-capec.json",
+    ]
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert main(["data", "fetch", "capec", "cwe", "--base-url", site.url]) == 2
+    assert "one by one" in capsys.readouterr().err
 
 
 def test_command_line(site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 HELP = "fetch public vulnerability data, fill the local store, remake the table of CWE facts"
 
+# Named here too, so that --help imports nothing.
+FEEDS = ("nvd", "cve", "cwe", "attack", "capec")
+
 PROGRESS_STEP = 1000
 """Records between two words on how far an import is."""
 
@@ -35,9 +39,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     fetch = actions.add_parser(
         "fetch", help="download a feed; resumes, verifies, and fetches nothing twice unchanged"
     )
-    # The feeds are named here too, so that --help imports nothing.
-    fetch.add_argument("feed", choices=("nvd", "cve", "cwe", "attack", "capec"))
-    fetch.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to fill")
+    fetch.add_argument(
+        "feeds",
+        metavar="FEED",
+        choices=(*FEEDS, "all"),
+        nargs="+",
+        help=f"{', '.join(FEEDS)}, or all of them",
+    )
+    fetch.add_argument(
+        "--out", metavar="DIR", type=Path, help="folder to fill (your own, where kb build looks)"
+    )
     fetch.add_argument(
         "--years", metavar="YEAR", nargs="+", default=[], help="NVD's: 2024, or 2020-2024 (all)"
     )
@@ -145,14 +156,21 @@ def _store_line(found: StoreInfo) -> str:
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.core.paths import feeds_folder
     from cybersecqwen.sources.fetch import Fetched, fetch_feed, nvd_years
 
-    if arguments.years and arguments.feed != "nvd":
+    feeds = FEEDS if "all" in arguments.feeds else tuple(dict.fromkeys(arguments.feeds))
+    if arguments.years and "nvd" not in feeds:
         raise InputError("--years goes with nvd; the other feeds are not cut by year")
-    years = nvd_years(arguments.years) if arguments.feed == "nvd" else ()
+    if arguments.base_url and len(feeds) > 1:
+        raise InputError("--base-url is one feed's mirror: fetch the feeds one by one")
+    years = nvd_years(arguments.years) if "nvd" in feeds else ()
+    out = arguments.out or feeds_folder()
     done: list[Fetched] = []
     problems: list[RecordProblem] = []
-    found = fetch_feed(arguments.feed, arguments.out, years=years, base_url=arguments.base_url)
+    found = chain.from_iterable(
+        fetch_feed(feed, out, years=years, base_url=arguments.base_url) for feed in feeds
+    )
     for item in progress(found, "files"):
         if isinstance(item, RecordProblem):
             problems.append(item)
@@ -165,7 +183,7 @@ def _fetch(arguments: argparse.Namespace) -> int:
         files = [{"path": str(f.path), "url": f.url, "outcome": f.outcome} for f in done]
         print_json(
             {
-                "feed": arguments.feed,
+                "feed": " ".join(feeds),
                 "files": files,
                 "problems": [problem.row() for problem in problems],
             }

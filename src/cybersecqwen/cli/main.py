@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn
 
 from cybersecqwen import __version__
 from cybersecqwen.cli.common import EXIT_UNUSABLE, warn
+from cybersecqwen.cli.interrupt import EXIT_INTERRUPTED
 from cybersecqwen.core.errors import CyberSecQwenError
 
 PURPOSE = "Defensive-cybersecurity models that run on your own machine, with no network."
@@ -31,15 +35,34 @@ def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
         module = importlib.import_module(f"cybersecqwen.cli.{name}")
         subparser = verbs.add_parser(name, help=module.HELP, description=module.HELP)
         module.configure(subparser)
-        subparser.set_defaults(run=module.run)
+        subparser.set_defaults(run=module.run, parser=subparser)
     return parser
+
+
+def console() -> NoReturn:
+    """Run the command line as a program of its own.
+
+    After Ctrl-C it ends here and now: Python's own way out would wait for the threads of every
+    pool, and a second Ctrl-C in that time would end in a traceback.
+    """
+    code = main()
+    if code == EXIT_INTERRUPTED:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 some records failed, 2 unusable."""
     words = sys.argv[1:] if argv is None else list(argv)
     # Only the verb that is called is imported: an answer should not wait for the others.
-    arguments = build_parser(words[0] if words else None).parse_args(words)
+    if words[:1] == ["help"]:
+        words = [*words[1:2], "--help"]
+    arguments, unknown = build_parser(words[0] if words else None).parse_known_args(words)
+    if unknown:
+        arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
@@ -55,5 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             warn(f"cybersecqwen: {error}")
         return EXIT_UNUSABLE
     except KeyboardInterrupt:
+        # A second one, while this process clears away, would end in a traceback.
+        with suppress(ValueError):  # not on the main thread
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         warn("cybersecqwen: interrupted")
-        return 130
+        return EXIT_INTERRUPTED

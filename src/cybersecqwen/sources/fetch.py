@@ -13,7 +13,13 @@ import msgspec
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import RecordProblem
-from cybersecqwen.sources.io.download import Downloader, DownloadError, Expected, Outcome
+from cybersecqwen.sources.io.download import (
+    Downloader,
+    DownloadError,
+    Expected,
+    Outcome,
+    UnreachableError,
+)
 
 Feed = Literal["nvd", "cve", "cwe", "attack", "capec"]
 FEEDS: tuple[Feed, ...] = get_args(Feed)
@@ -84,6 +90,9 @@ def fetch_feed(
 
     Yields:
         Each file as it is done, or the problem of one that cannot be had.
+
+    Raises:
+        UnreachableError: The server is not to be reached.
     """
     get = downloader or Downloader()
     base = (base_url or BASE_URLS[feed]).rstrip("/")
@@ -115,6 +124,8 @@ def _file(get: Downloader, url: str, out: Path, expected: Expected) -> Fetched |
 
 
 def _problem(url: str, error: DownloadError) -> RecordProblem:
+    if isinstance(error, UnreachableError):
+        raise error  # so is whatever else the feed has
     return RecordProblem(url, "", str(error).removeprefix(f"{url}: "))
 
 

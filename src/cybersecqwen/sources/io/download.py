@@ -6,6 +6,9 @@ import gzip
 import hashlib
 import http.client
 import os
+import queue
+import socket
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -37,6 +40,10 @@ ResultT = TypeVar("ResultT")
 
 class DownloadError(InputError):
     """A file cannot be had: the server refuses it, or goes on failing."""
+
+
+class UnreachableError(DownloadError):
+    """A server is not to be reached at all: no network, no such name, nobody who answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,8 @@ class FetchPolicy:
             says how long (``Retry-After``).
         pause_s: Seconds between two requests.
         timeout_s: Seconds without a byte after which a connection is given up.
+        reach_s: Seconds in which a server must be found and answer the first time; a machine
+            without a network is to be told so at once, not after every try of every file.
         sleep: What waits.
     """
 
@@ -78,6 +87,7 @@ class FetchPolicy:
     wait_s: float = 2.0
     pause_s: float = 1.0
     timeout_s: float = 60.0
+    reach_s: float = 3.0
     sleep: Callable[[float], None] = time.sleep
 
 
@@ -109,6 +119,7 @@ class Downloader:
     def __init__(self, manners: FetchPolicy | None = None) -> None:
         self._manners = manners or FetchPolicy()
         self._asked = False
+        self._reached: set[str] = set()
 
     def page(self, url: str) -> bytes:
         """Return a small document, up to 16 MiB.
@@ -166,6 +177,7 @@ class Downloader:
         """Send one request; sort what the server says into answers, retries and refusals."""
         if urlsplit(url).scheme not in {"http", "https"}:
             raise DownloadError(f"{url}: only http and https are fetched")
+        self._reach(url)
         if self._asked:
             self._manners.sleep(self._manners.pause_s)
         self._asked = True
@@ -178,6 +190,35 @@ class Downloader:
                 return error
             with error:
                 _refuse(url, error)
+
+    def _reach(self, url: str) -> None:
+        """Connect to a server, or to the proxy before it, the first time it is asked.
+
+        Raises:
+            UnreachableError: It is not there.
+        """
+        host, port = _peer(url)
+        if host in self._reached:
+            return
+        # Looking a name up knows no time limit of ours, so a thread does it that nobody waits for.
+        outcome: queue.Queue[str] = queue.Queue()
+        seconds = self._manners.reach_s
+
+        def connect() -> None:
+            try:
+                socket.create_connection((host, port), seconds).close()
+                outcome.put("")
+            except OSError as error:
+                outcome.put(error.strerror or str(error))
+
+        threading.Thread(target=connect, daemon=True).start()
+        try:
+            reason = outcome.get(timeout=seconds)
+        except queue.Empty:
+            reason = f"no answer within {seconds:g} s"
+        if reason:
+            raise UnreachableError(f"{host} is not reached, is there a network? ({reason})")
+        self._reached.add(host)
 
     def _attempt(self, url: str, path: Path, expected: Expected, known: _State) -> Outcome:
         part = path.with_name(path.name + ".part")
@@ -222,6 +263,15 @@ class Downloader:
         write_json(_beside(path, "http"), msgspec.structs.replace(state, size=size))
         notes.unlink(missing_ok=True)
         return "new"
+
+
+def _peer(url: str) -> tuple[str, int]:
+    """Return the host and port that a request goes to: the server's, or those of a proxy."""
+    parts = urlsplit(url)
+    proxy = urllib.request.getproxies().get(parts.scheme, "")
+    if proxy and not urllib.request.proxy_bypass(parts.netloc):
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    return parts.hostname or "", parts.port or {"https": 443}.get(parts.scheme, 80)
 
 
 def _refuse(url: str, error: urllib.error.HTTPError) -> NoReturn:
