@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from cybersecqwen.apps.store import open_store
 from cybersecqwen.core.prompts import LETTERS
-from cybersecqwen.core.records import Answer, ChoiceAnswer
+from cybersecqwen.core.records import Advisory, Answer, ChoiceAnswer
 from cybersecqwen.knowledge.base import KnowledgeBase
 from cybersecqwen.llm import open_backend
 from cybersecqwen.llm.answering import Answerer
@@ -41,7 +42,24 @@ def open_answerer(
         backend=backend,
         specialist=CweMapper.load(),
         reading=reading,
+        look_up=look_up_advisory,
     )
+
+
+def look_up_advisory(name: str) -> Advisory | None:
+    """Return the record of an id in the local store of advisories; None where there is none.
+
+    Raises:
+        InputError: The store is damaged.
+    """
+    # Opened anew each time: what answers may run in any thread, and a store in one alone.
+    store = open_store()
+    if store is None:
+        return None
+    try:
+        return store.get(name)
+    finally:
+        store.close()
 
 
 def answer_fields(answer: Answer, model: str) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import resources
 
 WORDS = "words.json"
 """How often each word stands in the passages, in lower case."""
@@ -27,6 +28,14 @@ _HASTY = {
     "whos": "who", "wht": "what", "wich": "which", "wihch": "which", "wth": "with",
     "tecnique": "technique",
 }  # fmt: skip
+
+
+@cache
+def _everyday_words() -> frozenset[str]:
+    """Common English words that MITRE's pages hardly use but for whose neighbours they do."""
+    file = resources.files("cybersecqwen.knowledge").joinpath("everyday_words.txt")
+    return frozenset(file.read_text("utf-8").split())
+
 
 # What questions are made of, though MITRE's pages may seldom say it.
 _ASKING = [
@@ -155,7 +164,10 @@ class Speller:
     def knows(self, word: str) -> bool:
         """Whether a word is taken as it stands."""
         return (
-            word in self._names or word in self._asking or self._counts.get(word, 0) >= _KNOWN_COUNT
+            word in self._names
+            or word in self._asking
+            or self._counts.get(word, 0) >= _KNOWN_COUNT
+            or word in _everyday_words()
         )
 
     def _mended(self, word: str) -> str:

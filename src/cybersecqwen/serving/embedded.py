@@ -27,20 +27,21 @@ async def embedded_reply(
     """Answer the last user's turn; yield pieces, then the whole.
 
     ``max_tokens`` counts words, and stop texts cut as they do with a language model. Earlier
-    turns are not read, and no instruction is followed: what a text says changes nothing but what
-    is looked up.
+    turns are read for what the last one refers to. No instruction is followed: what a text says
+    changes nothing but what is looked up.
 
     Raises:
         ApiError: There is no user's turn with a text.
     """
     start = time.monotonic()
-    text = next((turn.content for turn in reversed(conversation) if turn.role == "user"), "")
+    place = max((n for n, turn in enumerate(conversation) if turn.role == "user"), default=-1)
+    text = conversation[place].content if place >= 0 else ""
     if not has_text(text):
         raise ApiError(400, "messages: the last user message has nothing to read", "empty_text")
     cutter = StopCutter(sampling.stop)
     said: list[str] = []
     left = sampling.max_tokens
-    async with contextlib.aclosing(_pieces(service, text)) as pieces:
+    async with contextlib.aclosing(_pieces(service, text, conversation[: max(place, 0)])) as pieces:
         async for piece in pieces:
             words = re.findall(r"\s*\S+|\s+$", piece)
             shown = cutter.feed("".join(words[:left]))
@@ -63,7 +64,7 @@ async def embedded_reply(
     )
 
 
-async def _pieces(service: Service, text: str) -> AsyncGenerator[str]:
+async def _pieces(service: Service, text: str, history: list[Message]) -> AsyncGenerator[str]:
     if service.knowledge is None:
         if text.rstrip().endswith("?"):
             yield f"I cannot look this up: {service.no_knowledge}.\n\n{NOTE}"
@@ -73,7 +74,7 @@ async def _pieces(service: Service, text: str) -> AsyncGenerator[str]:
         return
     answerer = service.answerer(with_model=False)
     whole: Answer | None = None
-    pieces = service.lookups.draw(lambda: answerer.stream(text))
+    pieces = service.lookups.draw(lambda: answerer.stream(text, history))
     async with contextlib.aclosing(pieces):
         async for piece in pieces:
             if isinstance(piece, str):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from cybersecqwen.apps.ask import look_up_advisory
 from cybersecqwen.apps.outputs.rows import RowMaker
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.interfaces import Backend
@@ -116,7 +117,9 @@ class Service:
             ApiError: There is no knowledge base.
         """
         backend = self.backend if with_model else None
-        return Answerer(self.book(), backend=backend, specialist=self.mapper)
+        return Answerer(
+            self.book(), backend=backend, specialist=self.mapper, look_up=look_up_advisory
+        )
 
     async def close(self) -> None:
         """Stop the threads and free the language model."""

@@ -158,7 +158,7 @@ def test_a_file_that_cannot_be_used_is_refused(client: TestClient, data: bytes) 
 
 def test_ask(client: TestClient, bare: TestClient) -> None:
     found = client.post("/api/ask", json={"question": "What is cross-site scripting?"}).json()
-    assert set(found) == {
+    assert set(found) >= {
         "text",
         "citations",
         "passages",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterator
+from dataclasses import asdict
 from itertools import islice
 from typing import Annotated, Any, get_args
 
@@ -13,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from cybersecqwen import __version__
 from cybersecqwen.apps.outputs.rows import MapRow
+from cybersecqwen.core.chat import Message
 from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.records import Advisory, Answer, Labeller, Passage, RecordProblem
 from cybersecqwen.core.taxonomy import canonical_cwe
@@ -220,7 +222,8 @@ async def answer_pieces(
             "model": model,
         }
         return
-    pieces = desk.draw(lambda: answerer.stream(asked.question))
+    history = [Message(turn.role, turn.content) for turn in asked.history]
+    pieces = desk.draw(lambda: answerer.stream(asked.question, history))
     async with contextlib.aclosing(pieces):
         async for piece in pieces:
             yield piece if isinstance(piece, str) else answer_json(service, piece, model)
@@ -240,15 +243,26 @@ def answer_json(service: Service, answer: Answer, model: str) -> dict[str, Any]:
     prediction = answer.prediction
     return {
         "text": answer.text,
+        "direct": [asdict(line) for line in answer.direct],
+        "sections": [asdict(section) for section in answer.sections],
         "citations": list(answer.citations),
         "passages": [passage_json(found) for found in answer.passages],
         "found": answer.found,
+        "from_memory": answer.from_memory,
+        "corrections": list(answer.corrections),
+        "nearest": [_page(service, name) for name in answer.nearest],
+        "subjects": [_page(service, name) for name in answer.subjects],
+        "intent": answer.intent,
         "unsupported": list(answer.unsupported),
         "prediction": msgspec.to_builtins(service.maker.row("question", prediction))
         if prediction
         else None,
         "model": model,
     }
+
+
+def _page(service: Service, name: str) -> dict[str, str]:
+    return {"id": name, "name": service.book().title(name)}
 
 
 def passage_json(passage: Passage | None) -> dict[str, str] | None:

@@ -70,6 +70,13 @@ class MapRequest(Strict):
         return MapOptions(self.labeller, self.top_k, self.threshold)
 
 
+class EarlierTurn(Strict):
+    """A turn of the conversation before a question."""
+
+    role: Literal["user", "assistant"]
+    content: str = Field(max_length=20_000)
+
+
 class AskRequest(Strict):
     """A question, or a multiple-choice question with its options."""
 
@@ -78,6 +85,7 @@ class AskRequest(Strict):
     )
 
     question: str = Field(min_length=1, max_length=20_000)
+    history: list[EarlierTurn] = Field(default_factory=list, max_length=40)
     choices: list[Annotated[str, Field(max_length=2_000)]] | None = Field(
         None, min_length=2, max_length=10
     )
@@ -160,13 +168,38 @@ class Hits(BaseModel):
     passages: list[Hit]
 
 
+class AnswerLineOut(BaseModel):
+    """A line of an answer: composed words before it, its text, and the passages it stands on."""
+
+    lead: str
+    text: str
+    citations: list[str]
+    quoted: bool
+
+
+class AnswerSectionOut(BaseModel):
+    """Details under a heading; ``total`` says how many there are where not all are shown."""
+
+    heading: str
+    lines: list[AnswerLineOut]
+    citations: list[str]
+    total: int
+
+
 class AnswerOut(BaseModel):
     """An answer and the passages it cites."""
 
     text: str
+    direct: list[AnswerLineOut]
+    sections: list[AnswerSectionOut]
     citations: list[str]
     passages: list[PassageOut]
     found: bool
+    from_memory: bool
+    corrections: list[str]
+    nearest: list[Named]
+    subjects: list[Named]
+    intent: str
     unsupported: list[str]
     prediction: MapRowOut | None
     model: str
