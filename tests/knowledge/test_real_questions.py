@@ -8,6 +8,7 @@ import pytest
 
 from cybersecqwen.core.passages import page_of
 from cybersecqwen.core.records import Answer
+from cybersecqwen.evaluation.answer_bank import measure, read_bank
 from cybersecqwen.knowledge.base import KnowledgeBase
 
 pytestmark = pytest.mark.data
@@ -129,3 +130,13 @@ def test_what_is_not_held_is_refused(real_knowledge: KnowledgeBase, question: st
     answer = real_knowledge.answer(question)
     assert not answer.found
     assert answer.citations == ()
+
+
+def test_the_first_half_of_the_bank_is_answered(real_knowledge: KnowledgeBase) -> None:
+    score = measure(
+        lambda question, before: real_knowledge.answer(question, history=before),
+        read_bank(half="first"),
+    )
+    assert score.well >= 0.9, score.missed
+    assert score.wrong <= 0.05, score.missed
+    assert score.rightly_refused >= 0.95, score.missed

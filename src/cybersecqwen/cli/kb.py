@@ -57,6 +57,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     recall.set_defaults(act=_recall)
     check = actions.add_parser("check", help="ask questions of its own, check citations, refusals")
     check.set_defaults(act=_check)
+    check.add_argument(
+        "--bank",
+        choices=("first", "last", "all"),
+        help="ask the shipped bank of questions instead, or a half of it",
+    )
     for action in (recall, check):
         action.add_argument("--count", type=int, default=200, metavar="N", help="questions (200)")
         action.add_argument("--seed", type=int, default=1, metavar="N", help="of the choice (1)")
@@ -215,6 +220,8 @@ def _check(arguments: argparse.Namespace) -> int:
     from cybersecqwen.evaluation.retrieval import check_answers
     from cybersecqwen.evaluation.synthetic_questions import plain, reworded, unanswerable
 
+    if arguments.bank:
+        return _check_bank(arguments)
     if arguments.count < 4:
         raise InputError("--count must be at least 4")
     knowledge = open_knowledge(arguments.kb)
@@ -237,6 +244,30 @@ def _check(arguments: argparse.Namespace) -> int:
         f"for, {found.right_part:.3f} quoting the part asked for\n"
         f"quotations: {found.held:.4f} of {found.sentences:,} stand in the passage they cite\n"
         f"not answerable: {found.refused:.3f} refused"
+    )
+    return EXIT_DONE
+
+
+def _check_bank(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.apps.ask import open_answerer
+    from cybersecqwen.core.chat import Message
+    from cybersecqwen.evaluation.answer_bank import measure, read_bank
+
+    answerer = open_answerer(knowledge_at(arguments.kb))
+    score = measure(
+        lambda question, before: answerer.ask(question, [Message("user", b) for b in before]),
+        read_bank(half=arguments.bank),
+    )
+    if arguments.json:
+        print_json(score)
+        return EXIT_DONE
+    if arguments.bank != "last":  # the last half is for measuring, not for looking at
+        for text in score.missed:
+            print(printable(text))
+    print(
+        f"{score.answerable} answerable: {score.well:.3f} right and cited, {score.clumsy:.3f} "
+        f"clumsily, {score.wrong:.3f} wrong, {score.refused:.3f} refused\n"
+        f"{score.unanswerable} not answerable: {score.rightly_refused:.3f} refused"
     )
     return EXIT_DONE
 

@@ -17,6 +17,7 @@ from cybersecqwen.core.interfaces import Backend, CweClassifier
 from cybersecqwen.core.model_spec import ModelSpec
 from cybersecqwen.core.records import Labeller, Question
 from cybersecqwen.core.taxonomy import shipped_taxonomy
+from cybersecqwen.evaluation import answer_bank
 from cybersecqwen.evaluation.actors import ActorTable, load_actors
 from cybersecqwen.evaluation.protocols import (
     Protocol,
@@ -29,6 +30,7 @@ from cybersecqwen.evaluation.runner import RunPlan, ask, found_by, select_questi
 from cybersecqwen.evaluation.scoring import is_correct
 from cybersecqwen.evaluation.statistics import Interval, bootstrap_interval, shared_pages
 from cybersecqwen.evaluation.systems import baselines
+from cybersecqwen.evaluation.systems.answering import AnsweringSystem
 from cybersecqwen.evaluation.systems.base import System, require_kind
 from cybersecqwen.evaluation.systems.language_model import RerankingSystem, for_backend
 from cybersecqwen.evaluation.systems.multiple_choice import (
@@ -215,8 +217,19 @@ def _embedded(options: RunOptions, spec: ModelSpec, task: Task) -> System:
             raise InputError("embedded answers multiple choice from a knowledge base: --kb DIR")
         name = f"option ranker over {options.knowledge.name}"
         return KnowledgeBaseSystem(_knowledge(options.knowledge).choose, name)
+    if task.name == answer_bank.TASK_NAME:
+        return _answering(options, spec)
     require_kind(str(spec), task.kind, "cwe")
     return SpecialistSystem(_specialist(spec), options.labeller)
+
+
+def _answering(options: RunOptions, spec: ModelSpec) -> System:
+    from cybersecqwen.llm.answering import Answerer  # noqa: PLC0415
+
+    if options.knowledge is None:
+        raise InputError("embedded answers questions from a knowledge base: --kb DIR")
+    answerer = Answerer(_knowledge(options.knowledge), specialist=_specialist(spec))
+    return AnsweringSystem(answerer, f"ask over {options.knowledge.name}")
 
 
 def _choosing(options: RunOptions, spec: ModelSpec, knowledge: KnowledgeBase | None) -> System:

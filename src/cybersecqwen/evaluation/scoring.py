@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cybersecqwen.core.answer_parsing import AnswerKind
 from cybersecqwen.core.cvss import base_score
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.evaluation import general_check
+from cybersecqwen.evaluation import answer_bank, general_check
 from cybersecqwen.evaluation.actors import ActorTable, load_actors
 from cybersecqwen.evaluation.log import LogRow, RunLog
 from cybersecqwen.evaluation.protocols import PROTOCOLS, Protocol
@@ -58,6 +58,8 @@ def is_correct(kind: AnswerKind, reading: str | None, gold: str, actors: ActorTa
     if kind == "actor":
         return actors.same(reading, gold)
     if kind == "text":
+        if '"question":' in gold:
+            return answer_bank.holds(gold, reading)
         return general_check.holds(gold, reading)
     return reading == gold
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.evaluation.tasks import (
+    answers,
     athena_ate,
     athena_mcq,
     athena_rcm,
@@ -34,6 +35,7 @@ REGISTRY = (
     cwe_holdout.TASK,
     quiz.TASK,
     general.TASK,
+    answers.TASK,
 )
 TASKS = {task.name: task for task in REGISTRY}
 
