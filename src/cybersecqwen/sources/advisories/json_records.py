@@ -12,6 +12,7 @@ import msgspec
 from cybersecqwen.core.lenient_json import decode_lenient, nan_as_null
 from cybersecqwen.core.records import RecordProblem
 from cybersecqwen.sources.advisories.advisory_fields import DECODE_ERRORS, decode_problem
+from cybersecqwen.sources.advisories.columns import find_roles
 from cybersecqwen.sources.advisories.formats import (
     Json,
     JsonFormat,
@@ -110,7 +111,7 @@ class JsonReader:
         return next((f for f in self._formats if f.is_record(value)), None)
 
     def _is_row(self, value: Mapping[str, Any]) -> bool:
-        return self._rows and is_row(value, self._options)
+        return self._rows and is_row(value, self._options) and not json_refusal(value)
 
     def _layout(self, value: Mapping[str, Any]) -> _Layout | None:
         """Return how an object at the top holds records, or None where it is one itself."""
@@ -169,7 +170,6 @@ class JsonReader:
             and self._layout(value) is None
             and self._format_of(value) is None
             and self._is_row(value)
-            and not json_refusal(value)
         )
 
     def _members(
@@ -315,7 +315,11 @@ def looks_like_json(head: bytes) -> bool:
     if _JSON.match(start):
         return True
     first = start.split(b"\n", 1)[0].rstrip()
-    return first.startswith(b'"') and _is_json(first)
+    if not first.startswith(b'"') or not _is_json(first):
+        return False
+    # A quoted name may be the header of a table with one column.
+    name = str(decode_lenient(first))
+    return not (name.lower().startswith("sep=") or find_roles([name], ReadOptions()).has_text)
 
 
 def _begins_with_lines(head: bytes) -> bool:

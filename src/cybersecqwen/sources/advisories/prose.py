@@ -79,9 +79,10 @@ def markup_kind(text: str) -> str:
     if first.isalnum() and first != "v":
         return ""
     head = text[:1000]
-    if first == "<" and len(_TAG.sub(" ", head).split()) < _FEWEST_WORDS:
+    kind = next((kind for pattern, kind in _MARKUP if pattern.match(head)), "")
+    if not kind and first == "<" and len(_TAG.sub(" ", head).split()) < _FEWEST_WORDS:
         return "XML"
-    return next((kind for pattern, kind in _MARKUP if pattern.match(head)), "")
+    return kind
 
 
 def is_binary(text: str) -> bool:

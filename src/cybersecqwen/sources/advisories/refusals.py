@@ -46,7 +46,9 @@ _HTML = re.compile(
     rb"(?:<\?xml[^>]*>|<!--.*?-->|\s)*<(?:!doctype\s+html|html|head|body|title|meta|script|h1|center)\b",
     re.IGNORECASE | re.DOTALL,
 )
-_XML = re.compile(rb"<(?:\?xml\b|!--|!DOCTYPE|[A-Za-z_][\w.:-]*(?:\s[^<>]*)?/?>)")
+_ELEMENT = re.compile(rb"<([A-Za-z_][\w.:-]*)(?:\s[^<>]*)?/?>")
+_ANY_TAG = re.compile(rb"<[^<>]*>")
+_FEWEST_WORDS = 4
 _MARKDOWN_SIGNS = re.compile(
     rb"^(?:#{1,6} \S|```|~~~|[-*] \[[^\]]*\]\(|\|[-: |]+\|$)", re.MULTILINE
 )
@@ -61,6 +63,17 @@ def _is_xml_of(*roots: bytes) -> Callable[[bytes, str], bool]:
     return lambda head, _name: (
         head.startswith(b"<") and pattern.search(head, 0, _START_BYTES) is not None
     )
+
+
+def _is_xml(head: bytes, _name: str) -> bool:
+    """Whether a text begins as XML; a description may begin with a tag that it is about."""
+    if head.startswith((b"<?xml", b"<!")):
+        return True
+    root = _ELEMENT.match(head)
+    if root is None:
+        return False
+    first = _ANY_TAG.sub(b" ", head.split(b"\n", 1)[0])
+    return len(first.split()) < _FEWEST_WORDS or head.rstrip().endswith(b"</%s>" % root[1])
 
 
 def _is_markdown(head: bytes, name: str) -> bool:
@@ -162,7 +175,7 @@ REFUSALS: tuple[Refusal, ...] = (
         "XML",
         "`<?xml` or an element at the start",
         "get it as JSON or CSV",
-        lambda head, _name: _XML.match(head) is not None,
+        _is_xml,
     ),
     Refusal(
         "a PEM file",
@@ -223,14 +236,22 @@ _ERROR_KEYS = frozenset(
         ),
     )
 )
-_ERROR_SIGNS = ("error", "errors", "message", "msg", "status", "statusCode", "code", "detail")
+_ERROR_SIGNS = frozenset(
+    ("error", "errors", "error_code", "error_description", "documentation_url", "statusCode")
+)
+_FIRST_ERROR_STATUS = 400  # of HTTP
 
 
 def _is_api_error(value: Mapping[str, Any]) -> bool:
-    return (
-        0 < len(value) <= len(_ERROR_KEYS)
-        and all(key in _ERROR_KEYS for key in value)
-        and any(key in value for key in _ERROR_SIGNS)
+    keys = set(value)
+    if not keys or keys - _ERROR_KEYS:
+        return False
+    codes = (value.get("status"), value.get("code"))
+    return bool(
+        keys & _ERROR_SIGNS
+        or any(isinstance(code, int) and code >= _FIRST_ERROR_STATUS for code in codes)
+        or ({"message", "msg"} & keys and not {"description", "details"} & keys)
+        or keys == {"detail"}
     )
 
 

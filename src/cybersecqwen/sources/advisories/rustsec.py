@@ -47,7 +47,7 @@ def _read(source: ByteSource, _options: ReadOptions) -> Iterator[Record]:
             raise UnreadableError(source.name, "a RustSec advisory whose block of TOML is cut off")
         # Dates may stand as TOML's own or as texts.
         table = tomllib.loads(front[1])
-        found = msgspec.convert(table, _Front, strict=False, str_keys=True).advisory
+        found = msgspec.convert(msgspec.to_builtins(table), _Front, str_keys=True).advisory
     except UnicodeDecodeError as error:
         yield RecordProblem(place.where, "", f"not UTF-8 at byte {error.start + 1} of the record")
         return

@@ -6,7 +6,6 @@ import datetime
 import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 from cybersecqwen.core.records import ColumnValue, RecordProblem
 from cybersecqwen.sources.advisories.columns import (
@@ -16,14 +15,12 @@ from cybersecqwen.sources.advisories.columns import (
     missing_text,
 )
 from cybersecqwen.sources.advisories.formats import Place, ReadOptions, Record, WorkbookFormat
-from cybersecqwen.sources.io.streams import DAMAGE, NotRecordsError, UnreadableError, reason_of
+from cybersecqwen.sources.io.streams import NotRecordsError, UnreadableError, reason_of
 from cybersecqwen.sources.io.unpack import Workbook
 
 _MAX_PART_BYTES = 512 << 20
 _MAX_SHARED_TEXT_BYTES = 64 << 20
 _HEADER_ROWS = 20
-_BROKEN = (*DAMAGE, KeyError, AttributeError, TypeError, IndexError, ParseError)
-"""What openpyxl raises for workbooks that are damaged."""
 
 
 def read_workbook(book: Workbook, options: ReadOptions) -> Iterator[Record]:
@@ -56,7 +53,8 @@ def read_workbook(book: Workbook, options: ReadOptions) -> Iterator[Record]:
         raise NotRecordsError(book.name, missing_text(found, options))
     except UnreadableError:
         raise
-    except _BROKEN as error:
+    except Exception as error:
+        # Of a damaged workbook openpyxl may raise whatever its parsers raise.
         raise UnreadableError(book.name, f"damaged workbook: {reason_of(error)}") from None
 
 
