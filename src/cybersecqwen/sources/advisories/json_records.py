@@ -243,8 +243,10 @@ class JsonReader:
 
     def _cut(self, source: ByteSource, beginning: Any) -> Iterator[Record]:
         """Read what is too large, or broken, to be decoded whole: record by record."""
-        if isinstance(beginning, dict) and self.names(beginning) is None:
+        if not isinstance(beginning, list) and self.names(beginning) is None:
             reason = f"broken JSON, or JSON of an unknown kind{_shown_keys(beginning)}"
+            if beginning is None:
+                reason = "no JSON, or broken at its beginning, or nested too deep"
             raise UnreadableError(source.name, reason)
         layout = self._layout(beginning) if isinstance(beginning, dict) else None
         alone = isinstance(beginning, dict) and not layout

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from cybersecqwen.core.records import RecordProblem
 from cybersecqwen.sources.advisories.advisory_fields import finish, not_utf8
 from cybersecqwen.sources.advisories.formats import Place, ReadOptions, Record, TextFormat
-from cybersecqwen.sources.advisories.prose import is_binary
+from cybersecqwen.sources.advisories.prose import fragment_kind, is_binary
 from cybersecqwen.sources.io.streams import ByteSource, lines
 from cybersecqwen.sources.io.text_encoding import LineDecoder
 
@@ -41,6 +41,8 @@ def read_text(source: ByteSource, _options: ReadOptions) -> Iterator[Record]:
             yield RecordProblem(place.where, "", "no text: most of it are control characters")
         elif alone := _ID_ALONE.fullmatch(text):
             yield finish(place, alone[1], None, reason=AN_ID_ALONE)
+        elif piece := fragment_kind(text):
+            yield RecordProblem(place.where, "", f"a piece of {piece}, no description")
         elif text.strip():
             first = _ID_FIRST.match(text)
             name = first[1] if first else place.fallback_id

@@ -59,6 +59,13 @@ _MARKUP = (
 )
 _TAG = re.compile(r"<[^<>]*>")
 _FEWEST_WORDS = 4
+_JSON_PIECE = re.compile(r'"\s*:\s*(?:["\[{\d-]|true\b|false\b|null\b)')
+_YAML_PIECE = re.compile(
+    r"(?:- )?[\w.$-]+:|(?:- )?[a-z_]+: (?:\S+|\"[^\"]*\"|'[^']*'|[|>][-+]?)|- \S+|---|\.\.\."
+)
+_TOML_PIECE = re.compile(r"\[\S*|[\w.-]+\s*=\s*(?:[\"'\[{].*|[\d.-]+|true|false)")
+_LINES_TRIED = 100
+_PIECES_ALLOWED = 5  # one line in so many
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
@@ -83,6 +90,28 @@ def markup_kind(text: str) -> str:
     if not kind and first == "<" and len(_TAG.sub(" ", head).split()) < _FEWEST_WORDS:
         return "XML"
     return kind
+
+
+def fragment_kind(line: str) -> str:
+    """Return what a line of text is a piece of that is no prose; empty where it may be prose."""
+    text = line.strip()
+    if _JSON_PIECE.search(text) or text[:1] in "}]" or text[-2:] in {'",', '"}', '"]', "},", "],"}:
+        return "JSON"
+    if text.startswith("<") and text.endswith(">") and not text.startswith("<script"):
+        return "XML"
+    if _TOML_PIECE.fullmatch(text):
+        return "TOML"
+    if text.startswith(("```", "~~~")):
+        return "Markdown"
+    return "YAML" if _YAML_PIECE.fullmatch(text) else ""
+
+
+def is_mostly_markup(head: bytes, _name: str) -> bool:
+    """Whether many of the first lines are pieces of JSON, YAML or XML: a file that is broken."""
+    lines_ = [line for line in head.decode("utf-8", "replace").split("\n") if line.strip()]
+    shown = lines_[:_LINES_TRIED]
+    pieces = sum(bool(fragment_kind(line)) for line in shown)
+    return pieces > 1 and _PIECES_ALLOWED * pieces > len(shown)
 
 
 def is_binary(text: str) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cybersecqwen.sources.advisories.prose import is_mostly_markup
+
 _START_BYTES = 2048
 
 
@@ -200,6 +202,12 @@ REFUSALS: tuple[Refusal, ...] = (
         "`[section]` and `key = value` lines",
         "give the records as JSON or CSV",
         _is_ini,
+    ),
+    Refusal(
+        "broken JSON, YAML or XML",
+        "one line in five of the first hundred is a piece of such",
+        "its beginning is missing or damaged; fetch it again",
+        is_mostly_markup,
     ),
 )
 """What is told by a file's beginning, in the order in which it is tried."""

@@ -24,7 +24,10 @@ DELIMITERS = ",;\t|"
 _DELIMITER_LINE = re.compile(rb"\"?sep=(.)\"?\s*$", re.IGNORECASE)
 _NAME_ENDINGS = (".csv", ".tsv", ".psv", ".csv.txt")
 _NOT_PROSE = re.compile(r"\S*\d\S*|https?://\S+|", re.ASCII)
+_NOT_A_NAME = re.compile(r"\d|[.!?:]")
 _LINES_TRIED = 10
+_CERTAINLY_COLUMNS, _CERTAINLY_ROWS = 5, 3
+"""As many cells in as many rows are no prose, whatever they hold."""
 _LONGEST_NAME = 60
 
 
@@ -67,7 +70,7 @@ def looks_like_table(head: bytes, name: str) -> bool:
     ):
         return True
     stem = re.sub(r"\.(?:gz|bz2|xz|zst)$", "", name.lower())
-    return stem.endswith(_NAME_ENDINGS) or (short and _has_columns(columns, delimiter, rows[1:]))
+    return stem.endswith(_NAME_ENDINGS) or _has_columns(columns, delimiter, rows[1:])
 
 
 def _alone(header: str) -> bool:
@@ -77,13 +80,17 @@ def _alone(header: str) -> bool:
 
 def _has_columns(columns: Sequence[str], delimiter: str, rows: Sequence[bytes]) -> bool:
     """Whether rows have as many cells as the header, and one of them ids, numbers or addresses."""
-    if len(columns) < 2 or not rows or any(re.search(r"\d|[.!?:]", name) for name in columns):
+    if len(columns) < 2 or not rows:
+        return False
+    if len(columns) < _CERTAINLY_COLUMNS and any(map(_NOT_A_NAME.search, columns)):
         return False
     cells = [_columns(row.decode("utf-8", "replace").strip(), delimiter) for row in rows]
     if len(rows) > 1:
         cells = cells[: len(cells) - 1] or cells  # the last one may be cut off
     if any(len(row) != len(columns) for row in cells):
         return False
+    if len(columns) >= _CERTAINLY_COLUMNS and len(cells) >= _CERTAINLY_ROWS:
+        return True
     return any(all(_NOT_PROSE.fullmatch(row[n]) for row in cells) for n in range(len(columns)))
 
 

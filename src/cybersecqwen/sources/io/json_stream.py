@@ -7,6 +7,7 @@ memory holds one record, not the feed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,8 @@ _SHOWN_BYTES = 40
 
 _OUTLINE = compile_bytes(STRING + rb"|[{}\[\],]")
 _COMMA = ord(",")
+_BYTE = re.compile(r"\(byte (\d+)\)")
+_BREAKS_TRIED = 4
 _CLOSING = {ord("{"): ord("}"), ord("["): ord("]")}
 
 
@@ -75,14 +78,29 @@ def whole_objects(source: ByteSource) -> Iterator[Element | RecordProblem]:
 def prefix_value(head: bytes) -> Any:
     """Return what can be decoded of a JSON document of which only the beginning is at hand.
 
-    Everything up to the last comma is whole; what is open there is closed.
+    Everything up to the last comma is whole; what is open there is closed. Where the beginning is
+    broken, what stands before the break counts.
 
     Returns:
         The value, with what is missing left out; None where the head is no JSON.
     """
+    text = head.decode("utf-8", "replace").encode("utf-8")
+    for _ in range(_BREAKS_TRIED):
+        end, still_open = _whole_until(text)
+        closing = bytes(_CLOSING[bracket] for bracket in reversed(still_open))
+        try:
+            return decode_lenient(text[:end] + closing)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            broken_at = _BYTE.search(str(error))
+            text = text[: min(end, int(broken_at[1])) - 1] if broken_at else text[: end - 1]
+        except RecursionError:
+            return None
+    return None
+
+
+def _whole_until(head: bytes) -> tuple[int, bytes]:
+    """Return up to where a document is whole, and which brackets are open there."""
     opened = bytearray()
-    # The document up to the last comma and what is open there; a bracket that closes the last
-    # value at the top ends the document.
     cut = (0, b"")
     for match in _OUTLINE.finditer(head):
         token = match[0][0]
@@ -90,21 +108,15 @@ def prefix_value(head: bytes) -> Any:
             opened.append(token)
             cut = (match.end(), bytes(opened))
         elif token in b"}]":
-            if not opened:
-                return None
-            opened.pop()
-            if not opened:
-                cut = (match.end(), b"")
+            if not opened or opened[-1] != (_OBJECT if token == _OBJECT_END else _ARRAY):
                 break
+            opened.pop()
             cut = (match.end(), bytes(opened))
+            if not opened:
+                break
         elif token == _COMMA:
             cut = (match.start(), bytes(opened))
-    end, still_open = cut
-    closing = bytes(_CLOSING[bracket] for bracket in reversed(still_open))
-    try:
-        return decode_lenient(head[:end] + closing)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+    return cut
 
 
 class _Cutter:

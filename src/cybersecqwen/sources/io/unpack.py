@@ -328,7 +328,9 @@ class _Unpacker:
                 inner = archive.extractfile(member)
                 assert inner  # it is a file
                 with inner:
-                    yield from self.open(cast("Bytes", inner), f"{name}/{member.name}", depth)
+                    # As a stream that cannot be sought in, which tarfile's own does not say.
+                    content = io.BufferedReader(_Piecewise(cast("Bytes", inner)), CHUNK_BYTES)
+                    yield from self.open(content, f"{name}/{member.name}", depth)
         yield from _named(passed_over, name)
 
     def _add_member(self) -> None:
