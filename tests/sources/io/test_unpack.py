@@ -75,7 +75,7 @@ def test_streams_one_after_the_other_are_one_file() -> None:
 
 @pytest.mark.parametrize("packing", ["gz", "bz2", "xz", "zst", "tar"])
 def test_a_packing_cut_off_gives_what_was_readable(packing: str) -> None:
-    lines = (json.dumps({"id": n, "text": f"{n * 7919 % 10007} {TEXT}"}) for n in range(15_000))
+    lines = (json.dumps({"id": n, "text": f"{n * 7919 % 10007} {TEXT}"}) for n in range(40_000))
     packed = PACKINGS[packing]("\n".join(lines).encode())
     records = read(packed[: len(packed) // 2])
     assert sum(isinstance(record, Advisory) for record in records) > 1_000
