@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from cybersecqwen.core.cancellation import inherited
+
 JobT = TypeVar("JobT")
 ResultT = TypeVar("ResultT")
 
@@ -22,6 +24,7 @@ def in_order(
     if workers == 1:
         yield from map(work, jobs)
         return
+    work = inherited(work)
     pool = ThreadPoolExecutor(max_workers=workers)
     waiting: deque[Future[ResultT]] = deque()
     try:

@@ -26,7 +26,7 @@ from cybersecqwen.serving.errors import (
     validation_message,
 )
 from cybersecqwen.serving.metrics import Metrics
-from cybersecqwen.serving.middleware.gate import Gate
+from cybersecqwen.serving.middleware import protected
 from cybersecqwen.serving.routes import files, openai_api, outputs, rest
 from cybersecqwen.serving.routes.mcp_tools import mcp_server
 from cybersecqwen.serving.routes.schemas import ErrorOut
@@ -92,7 +92,7 @@ def create_app(service: Service) -> FastAPI:
     _serve_page(app)
     _answer_errors(app)
     _describe(app)
-    app.add_middleware(Gate, settings=service.settings, metrics=metrics)
+    app.add_middleware(protected, settings=service.settings, metrics=metrics)
     return app
 
 

@@ -51,8 +51,12 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
 
 
+class ClientLeftError(Exception):
+    """The client has gone: there is nobody to answer."""
+
+
 class BusyError(ApiError):
-    """The queue is full."""
+    """What is shared is taken; it will be free again."""
 
     def __init__(self, what: str, retry_after: int = 1) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""The server's process: connections with limits, a quiet log, and a stop that waits."""
+"""The server's process: bounded connections, a quiet log, and a stop that waits."""
 
 from __future__ import annotations
 
@@ -23,14 +23,21 @@ log = logging.getLogger("cybersecqwen.serve")
 _HEAD_BYTES = 64 << 10
 _HEAD_SECONDS = 15.0
 _KEEP_ALIVE_SECONDS = 30
+_PIPELINED = 16
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, with limits on a request's head, which it lacks."""
+    """uvicorn's protocol with the bounds that it lacks, on what comes before and behind a body.
 
-    _head_bytes = 0
-    _head_timer: asyncio.TimerHandle | None = None
+    Heads are bounded in bytes and seconds. Fields behind a chunked body (trailers), which nothing
+    here reads, end the connection. Of requests that arrive before earlier ones are answered, a
+    few are taken; the connection ends when these are answered.
+    """
+
+    _since_body = 0
     _in_head = True
+    _full = False
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start waiting for the first request's head."""
@@ -43,42 +50,67 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what comes before a head is whole."""
-        if self._in_head:
-            if self._head_timer is None:
-                self._await_head()
-            self._head_bytes += len(data)
+        """Count what is neither body nor whole request; drop what will not be answered."""
+        if self._full or self.transport.is_closing():
+            return
+        if self._in_head and self._timer is None:
+            self._await_head()
+        self._since_body += len(data)
         super().data_received(data)
-        if self._in_head and self._head_bytes > _HEAD_BYTES and not self.transport.is_closing():
+        if self._since_body > _HEAD_BYTES and not self.transport.is_closing():
             self.transport.write(
                 b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
                 b"content-length: 0\r\nconnection: close\r\n\r\n"
             )
             self.transport.close()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a head's field; what raises here ends the connection with a 400."""
+        if not self._in_head:
+            raise ValueError("trailers are not taken")
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        """Stop waiting: what follows is the gate's to limit."""
+        """Stop waiting: what follows is for the application to limit."""
         self._in_head = False
         self._stop_waiting()
-        super().on_headers_complete()
+        self._full = self._full or len(self.pipeline) >= _PIPELINED
+        if not self._full:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._since_body = 0
+        if not self._full:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Count the next request's head anew."""
         self._in_head = True
-        self._head_bytes = 0
-        super().on_message_complete()
+        self._since_body = 0
+        if not self._full:
+            super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request, unless too many had come and the last is answered."""
+        super().on_response_complete()
+        if self._full and self.cycle.response_complete and not self.pipeline:
+            self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: the request is answered as if it had not asked for another protocol."""
 
     def _await_head(self) -> None:
-        self._head_timer = self.loop.call_later(_HEAD_SECONDS, self._too_slow)
+        self._timer = self.loop.call_later(_HEAD_SECONDS, self._too_slow)
 
     def _stop_waiting(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _too_slow(self) -> None:
-        self._head_timer = None
-        if self._in_head and self.transport is not None and not self.transport.is_closing():
+        self._timer = None
+        if self._in_head and not self.transport.is_closing():
             self.transport.close()
 
 
@@ -96,7 +128,9 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Finish what is under way; at the second signal, stop at once."""
-        self._service.draining = True
+        if not self._service.draining:
+            self._service.draining = True
+            log.info("stopping: %d requests are under way", len(self.server_state.tasks))
         super().handle_exit(sig, frame)
 
 
@@ -127,7 +161,10 @@ def serve(settings: ServeSettings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         # uvicorn raises the signal again when it has stopped; being told to stop is no failure.
         signal.signal(number, lambda *_: None)
+    if hasattr(signal, "SIGHUP"):  # a terminal that closes, or an operator's habit
+        signal.signal(signal.SIGHUP, server.handle_exit)
     server.run(sockets=[sock])
+    log.info("stopped")
 
 
 def configure(settings: ServeSettings, service: Service) -> uvicorn.Config:
@@ -173,9 +210,9 @@ def set_up_log(stream: Any = None) -> None:
     """Log to standard error, one line an event."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for name in ("cybersecqwen.serve", "uvicorn.error"):
+    # uvicorn warns of every request that is no HTTP, which a client could fill the log with.
+    for name, level in (("cybersecqwen.serve", logging.INFO), ("uvicorn.error", logging.ERROR)):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
-        logger.setLevel(logging.INFO)
+        logger.setLevel(level)
         logger.propagate = False
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -75,7 +75,6 @@ class Service:
         taxonomy: The CWE catalogue.
         maker: Turns predictions into rows.
         draining: Whether it has been told to stop.
-        uploads: Files that are arriving.
     """
 
     settings: ServeSettings
@@ -85,13 +84,12 @@ class Service:
     backend: Backend | None
     taxonomy: Taxonomy = field(default_factory=shipped_taxonomy)
     draining: bool = False
-    uploads: int = 0
 
     def __post_init__(self) -> None:
         limits = self.settings
         self.maker = RowMaker(self.taxonomy, self.mapper.name)
         self.batcher = Batcher(self.mapper, self.maker, limits.queue)
-        self.jobs = BoundedExecutor("batches", limits.jobs, limits.jobs)
+        self.jobs = BoundedExecutor("batches", limits.jobs, 3 * limits.jobs, by_turns=True)
         self.answers = BoundedExecutor("questions", limits.parallel, limits.answer_queue)
         self.lookups = BoundedExecutor("searches", 2, limits.queue)
         self.started = int(time.time())

@@ -39,15 +39,21 @@ class ServeSettings(BaseSettings):
         allowed_hosts: Further names that the Host header may carry.
         log_texts: Whether what clients send may appear in the log.
         max_body_bytes: Size of a request's body.
-        max_file_bytes: Size of a file sent to be mapped.
+        body_memory_bytes: Memory that the bodies of all requests under way may take, by an
+            estimate; more requests are refused with 429.
+        max_file_bytes: Size of a file sent to be mapped, and disk that it may take with the
+            archives within it.
+        upload_disk_bytes: Disk that all files sent may take together.
+        max_uploads: Files that may arrive at once.
+        max_members: Files that an archive may hold.
         max_items: Texts in one batch request.
         max_tokens: Tokens of one answer.
-        body_seconds: For a request's body to arrive.
+        body_seconds: For a request's body to arrive, and for each MiB of a file.
         request_seconds: For an answer that needs no language model.
         answer_seconds: For an answer that a language model writes.
         job_seconds: For a file to be mapped.
         queue: Single texts that may wait to be mapped.
-        jobs: Batches and files mapped at once; as many again may wait.
+        jobs: Batches and files mapped at once; three times as many more may take turns with them.
         parallel: Answers written by the language model at once.
         upstream_parallel: Requests passed through to another server at once.
         answer_queue: Questions that may wait for it.
@@ -71,7 +77,11 @@ class ServeSettings(BaseSettings):
     allowed_hosts: tuple[str, ...] = ()
     log_texts: bool = False
     max_body_bytes: int = Field(4 << 20, gt=0)
+    body_memory_bytes: int = Field(96 << 20, gt=0)
     max_file_bytes: int = Field(2 << 30, gt=0)
+    upload_disk_bytes: int = Field(8 << 30, gt=0)
+    max_uploads: int = Field(64, gt=0)
+    max_members: int = Field(50_000, gt=0)
     max_items: int = Field(10_000, gt=0)
     max_tokens: int = Field(4096, gt=0)
     body_seconds: float = Field(30.0, gt=0)
@@ -100,6 +110,8 @@ class ServeSettings(BaseSettings):
             raise ValueError(f"the token must have at least {_SHORTEST_TOKEN} characters")
         if token is not None and not (token.isascii() and token.isprintable()):
             raise ValueError("the token must be printable ASCII")
+        if token is not None and token != token.strip():
+            raise ValueError("the token must neither begin nor end with a blank")
         if token is None and not self.on_loopback:
             raise ValueError(
                 f"{self.host} is no loopback address, so others could reach the service: give "
@@ -185,4 +197,6 @@ def _token(path: Path) -> str:
 def _problem(found: Any) -> str:
     where = ".".join(map(str, found["loc"]))
     message = str(found["msg"]).removeprefix("Value error, ")
+    if found["type"] == "extra_forbidden":
+        message = "no such setting"
     return f"{where}: {message}" if where else message

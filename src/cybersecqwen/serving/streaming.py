@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, TypeVar
 
 import msgspec
+from fastapi.sse import format_sse_event
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -66,14 +67,17 @@ async def timed(items: AsyncGenerator[ItemT], seconds: float) -> AsyncGenerator[
 async def begun(items: AsyncGenerator[ItemT]) -> AsyncGenerator[ItemT]:
     """Draw the first item now, so that what cannot be answered is refused with a proper status."""
     try:
-        first = await anext(items)
+        first = [await anext(items)]
+    except StopAsyncIteration:
+        first = []
     except BaseException:
         await items.aclose()
         raise
 
     async def all_of_them() -> AsyncGenerator[ItemT]:
         async with contextlib.aclosing(items):
-            yield first
+            for item in first:
+                yield item
             async for item in items:
                 yield item
 
@@ -82,8 +86,7 @@ async def begun(items: AsyncGenerator[ItemT]) -> AsyncGenerator[ItemT]:
 
 def event(value: Any, name: str = "") -> bytes:
     """Return one server-sent event with a JSON value."""
-    head = f"event: {name}\n" if name else ""
-    return head.encode() + b"data: " + msgspec.json.encode(value) + b"\n\n"
+    return format_sse_event(data_str=msgspec.json.encode(value).decode(), event=name or None)
 
 
 def failure(error: Exception) -> dict[str, Any]:

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from typing import Any, TypeVar
 
+from cybersecqwen.core.cancellation import Cancellation, WorkCancelledError
 from cybersecqwen.serving.errors import BusyError
 
 ItemT = TypeVar("ItemT")
@@ -21,44 +23,67 @@ class BoundedExecutor:
         what: What waits, for the refusal.
         running: Iterators under way at once.
         waiting: How many more may wait.
+        by_turns: Whether iterators give up their place after each item, so that long ones do
+            not keep short ones waiting; all of them, ``running`` and ``waiting``, are then open.
     """
 
-    def __init__(self, what: str, running: int, waiting: int) -> None:
+    def __init__(self, what: str, running: int, waiting: int, *, by_turns: bool = False) -> None:
         self._what = what
         self._free = asyncio.Semaphore(running)
-        self._most_waiting = waiting
-        self.waiting = 0
+        self._most = running + waiting
+        self._running = running
+        self._by_turns = by_turns
+        self.open = 0
+        """Iterators that run or wait."""
         self._pool = ThreadPoolExecutor(running, what.replace(" ", "-"))
         self._closing: set[asyncio.Task[None]] = set()
 
     @property
     def busy(self) -> bool:
         """Whether the next one would have to wait."""
-        return self._free.locked()
+        return self.open >= self._running
+
+    @property
+    def waiting(self) -> int:
+        """Iterators that wait for a place."""
+        return max(0, self.open - self._running)
 
     async def draw(self, make: Callable[[], Iterator[ItemT]]) -> AsyncGenerator[ItemT]:
         """Yield what an iterator yields, waiting for a free place first.
 
-        When the reader stops early or is cancelled, the iterator is closed as soon as it has
-        finished the item it is at; only then is its place free again.
+        When the reader stops early or is cancelled, so is the work: at its next checkpoint (see
+        ``core.cancellation``), or after the item it is at. Only then is its place free again.
+
+        Args:
+            make: Returns the iterator; called in the thread.
 
         Raises:
             BusyError: Too many are waiting.
         """
-        await self._enter()
-        loop = asyncio.get_running_loop()
-        iterator: Iterator[ItemT] | None = None
+        if self.open >= self._most:
+            raise BusyError(self._what)
+        self.open += 1
+        cancellation = Cancellation()
+        job = _Job(cancellation.context(), make)
+        held = False
         step: asyncio.Future[Any] | None = None
         try:
-            iterator = make()
             while True:
-                step = loop.run_in_executor(self._pool, next, iterator, _END)
+                if not held:
+                    await self._free.acquire()
+                    held = True
+                step = asyncio.get_running_loop().run_in_executor(self._pool, job.step)
                 item = await asyncio.shield(step)
+                step = None
+                if self._by_turns:
+                    self._free.release()
+                    held = False
                 if item is _END:
                     break
                 yield item
         finally:
-            task = loop.create_task(self._leave(step, iterator))
+            cancellation.cancel()
+            task = asyncio.get_running_loop().create_task(self._leave(job, step, held=held))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
@@ -73,28 +98,42 @@ class BoundedExecutor:
         """Let the threads go."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _enter(self) -> None:
-        if self.busy and self.waiting >= self._most_waiting:
-            raise BusyError(self._what)
-        self.waiting += 1
-        try:
-            await self._free.acquire()
-        finally:
-            self.waiting -= 1
-
-    async def _leave(
-        self, step: asyncio.Future[Any] | None, iterator: Iterator[Any] | None
-    ) -> None:
+    async def _leave(self, job: _Job, step: asyncio.Future[Any] | None, *, held: bool) -> None:
+        """Wait until the thread has let go, close the iterator, give the place back."""
         try:
             if step is not None:
-                with contextlib.suppress(Exception):
+                with contextlib.suppress(Exception, WorkCancelledError):
                     await step
-            close = getattr(iterator, "close", None)
-            if close is not None:
-                with contextlib.suppress(Exception):
-                    await asyncio.get_running_loop().run_in_executor(self._pool, close)
+            with contextlib.suppress(Exception, WorkCancelledError):
+                await asyncio.get_running_loop().run_in_executor(None, job.close)
         finally:
-            self._free.release()
+            self.open -= 1
+            if held:
+                self._free.release()
+
+
+class _Job:
+    """One iterator, made and advanced in threads, always in the same context."""
+
+    def __init__(self, context: Context, make: Callable[[], Iterator[Any]]) -> None:
+        self._context = context
+        self._make = make
+        self._iterator: Iterator[Any] | None = None
+
+    def step(self) -> Any:
+        """Return the next item, or ``_END``."""
+        return self._context.run(self._next)
+
+    def _next(self) -> Any:
+        if self._iterator is None:
+            self._iterator = self._make()
+        return next(self._iterator, _END)
+
+    def close(self) -> None:
+        """Close the iterator, if it has anything to close."""
+        close = getattr(self._iterator, "close", None)
+        if close is not None:
+            self._context.run(close)
 
 
 def iter_once(work: Callable[[], ItemT]) -> Iterator[ItemT]:

@@ -137,16 +137,20 @@ class CweMapper:
             return (distinct[place] for place in window.places)
 
         windows: deque[_Window] = deque()
-        while chunk := list(islice(rendered, WINDOW)):
-            first: dict[str, int] = {}
-            places = [first.setdefault(text, len(first)) for text in chunk]
-            windows.append(
-                _Window(self._network.submit(self._encoder.encode(list(first)), head), places)
-            )
-            if len(windows) > 1:
+        try:
+            while chunk := list(islice(rendered, WINDOW)):
+                first: dict[str, int] = {}
+                places = [first.setdefault(text, len(first)) for text in chunk]
+                windows.append(
+                    _Window(self._network.submit(self._encoder.encode(list(first)), head), places)
+                )
+                if len(windows) > 1:
+                    yield from answer(windows.popleft())
+            while windows:
                 yield from answer(windows.popleft())
-        while windows:
-            yield from answer(windows.popleft())
+        finally:
+            for window in windows:
+                window.logits.cancel()
 
     def _options(
         self, labeller: Labeller, top_k: int, threshold: float | None

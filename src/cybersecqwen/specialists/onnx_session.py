@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from cybersecqwen.core.cancellation import checkpoint
 from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.resources import usable_cores
 from cybersecqwen.specialists.tokenize import TokenIds
@@ -37,11 +38,21 @@ class PendingLogits:
 
     def result(self) -> Logits:
         """Wait for and return the logits, shape (count, C), in the order of the texts."""
-        first = self.parts[0][1].result()
-        logits = np.empty((self.count, first.shape[1]), dtype=np.float32)
-        for places, part in self.parts:
-            logits[places] = part.result()
+        try:
+            first = self.parts[0][1].result()
+            logits = np.empty((self.count, first.shape[1]), dtype=np.float32)
+            for places, part in self.parts:
+                checkpoint()
+                logits[places] = part.result()
+        except BaseException:
+            self.cancel()
+            raise
         return logits
+
+    def cancel(self) -> None:
+        """Drop what has not been begun."""
+        for _, part in self.parts:
+            part.cancel()
 
 
 class Network:

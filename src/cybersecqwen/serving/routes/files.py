@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import tempfile
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import suppress
-from dataclasses import replace
-from typing import IO, Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from cybersecqwen.apps.map_stream import MapOptions
-from cybersecqwen.core.records import Advisory, Labeller, RecordProblem
+from cybersecqwen.core.cancellation import checkpoint
+from cybersecqwen.core.records import Labeller
 from cybersecqwen.serving.batching import map_lines
-from cybersecqwen.serving.errors import ApiError, BusyError
-from cybersecqwen.serving.middleware.gate import FILE_ROUTE
+from cybersecqwen.serving.middleware.deadlines import UNTIL
+from cybersecqwen.serving.middleware.paths import FILE_ROUTE
+from cybersecqwen.serving.middleware.uploads import UPLOAD, Upload
 from cybersecqwen.serving.routes.rest import Line, lines_of, ndjson, service_of
-from cybersecqwen.serving.service import Service
-from cybersecqwen.serving.streaming import NDJSON, Streamed
+from cybersecqwen.serving.streaming import NDJSON, Streamed, begun
 from cybersecqwen.sources import read_advisories
+from cybersecqwen.sources.io.unpack import UnpackLimits
 
 router = APIRouter()
 
-_PIECE_BYTES = 1 << 20
-_STDIN = "standard input"
+_DIRECTORY_BYTES_PER_MEMBER = 256
 _BODY: dict[str, Any] = {
     "required": True,
     "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
@@ -57,77 +53,20 @@ async def map_file(
     """
     service = service_of(request)
     options = MapOptions(labeller, top_k, threshold)
-    file = await received(request, service)
-    try:
-        lines = lines_of(
-            service, lambda: _mapped(service, file, format, options, skip=skip, name=name)
-        )
-        # Drawn now, so that a file that cannot be used is refused with a proper status.
-        first: list[Line] = await anext(lines, [])
-    except BaseException:
-        file.close()
-        raise
-    return Streamed(ndjson(service, _closing(file, first, lines)), media_type=NDJSON)
+    upload: Upload = request.scope["state"][UPLOAD]
+    limits = UnpackLimits(
+        members=service.settings.max_members,
+        directory_bytes=service.settings.max_members * _DIRECTORY_BYTES_PER_MEMBER,
+        check=checkpoint,
+        disk=upload.disk.take,
+    )
 
+    def mapped() -> Iterator[list[Line]]:
+        with upload.open() as file:
+            records = read_advisories(None, format, stdin=file, name=name or "file", limits=limits)
+            yield from map_lines(service.mapper, records, options, service.maker, skip=skip)
 
-async def received(request: Request, service: Service) -> IO[bytes]:
-    """Write the body to a temporary file without a name, which no crash leaves behind."""
-    if service.uploads >= 2 * service.settings.jobs:
-        raise BusyError("files", 5)
-    service.uploads += 1
-    file: IO[bytes] = tempfile.TemporaryFile(prefix="cybersecqwen-")  # noqa: SIM115 - closed when the answer ends
-    try:
-        held = bytearray()
-        async for piece in request.stream():
-            held += piece
-            if len(held) >= _PIECE_BYTES:
-                await asyncio.to_thread(file.write, bytes(held))
-                held.clear()
-        file.write(held)
-        file.seek(0)
-    except ClientDisconnect as error:
-        file.close()
-        raise ApiError(400, "the file broke off", "incomplete") from error
-    except OSError as error:
-        file.close()
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-            raise ApiError(507, "no room for the file on this machine", "no_room") from error
-        raise
-    except BaseException:
-        file.close()
-        raise
-    finally:
-        service.uploads -= 1
-    return file
-
-
-def _mapped(
-    service: Service, file: IO[bytes], chosen: str, options: MapOptions, *, skip: int, name: str
-) -> Iterator[list[Line]]:
-    records = _named(read_advisories(None, chosen, stdin=file), name or "file")
-    return map_lines(service.mapper, records, options, service.maker, skip=skip)
-
-
-def _named(
-    records: Iterator[Advisory | RecordProblem], name: str
-) -> Iterator[Advisory | RecordProblem]:
-    """Call the input by its own name where a parser calls it standard input."""
-    for record in records:
-        if isinstance(record, RecordProblem):
-            yield replace(record, where=record.where.replace(_STDIN, name, 1))
-        else:
-            yield record
-
-
-async def _closing(
-    file: IO[bytes], first: list[Line], lines: AsyncGenerator[list[Line]]
-) -> AsyncGenerator[list[Line]]:
-    try:
-        yield first
-        async for window in lines:
-            yield window
-    finally:
-        with suppress(RuntimeError):
-            await lines.aclose()
-        # The thread may be reading it still; closing waits for nothing and ends its reading.
-        file.close()
+    # Begun now, so that a file that cannot be used is refused with a proper status.
+    lines = await begun(lines_of(service, mapped))
+    seconds = request.scope["state"][UNTIL] - asyncio.get_running_loop().time()
+    return Streamed(ndjson(lines, seconds), media_type=NDJSON)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from typing import IO, Annotated, Any, Literal
 
 import msgspec
@@ -13,16 +12,18 @@ from starlette.responses import JSONResponse, Response
 from cybersecqwen import __version__
 from cybersecqwen.apps.outputs.registry import OutputContext, format_named
 from cybersecqwen.apps.outputs.rows import RecordRow
+from cybersecqwen.core.cancellation import checkpoint
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.serving.middleware.gate import ROWS_ROUTE
-from cybersecqwen.serving.routes.files import received
+from cybersecqwen.serving.middleware.paths import ROWS_ROUTE
+from cybersecqwen.serving.middleware.uploads import UPLOAD, Upload
 from cybersecqwen.serving.routes.rest import service_of
 from cybersecqwen.serving.service import Service
-from cybersecqwen.serving.streaming import Streamed
+from cybersecqwen.serving.streaming import Streamed, begun
 
 router = APIRouter()
 
 _PIECE_BYTES = 1 << 18
+_MAX_LINE_BYTES = 4 << 20
 _MEDIA = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -68,34 +69,31 @@ async def write_rows(
 ) -> Response:
     """Write rows of /api/map/file, sent back one JSON object a line, in another format."""
     service = service_of(request)
-    file = await received(request, service)
-    try:
-        pieces = service.jobs.draw(lambda: _written(service, file, to, name))
-        # Drawn now, so that rows that cannot be read are refused with a proper status.
-        first: bytes = await anext(pieces, b"")
-    except BaseException:
-        file.close()
-        raise
+    upload: Upload = request.scope["state"][UPLOAD]
+    # Begun now, so that rows that cannot be read are refused with a proper status.
+    pieces = await begun(service.jobs.draw(lambda: _written(service, upload, to, name)))
     # What a stranger's rows say must not run as a page of this server.
     headers = {"Content-Disposition": "attachment"}
-    return Streamed(_closing(file, first, pieces), media_type=_MEDIA[to], headers=headers)
+    return Streamed(pieces, media_type=_MEDIA[to], headers=headers)
 
 
-def _written(service: Service, file: IO[bytes], to: str, name: str) -> Iterator[bytes]:
+def _written(service: Service, upload: Upload, to: str, name: str) -> Iterator[bytes]:
     """Return the document in pieces of some size."""
     context = OutputContext(taxonomy=service.taxonomy, version=__version__, title=name)
     held = bytearray()
-    for piece in format_named(to).open(context)(_rows(file)):
-        held += piece
-        if len(held) >= _PIECE_BYTES:
-            yield bytes(held)
-            held.clear()
+    with upload.open() as file:
+        for piece in format_named(to).open(context)(_rows(file)):
+            held += piece
+            if len(held) >= _PIECE_BYTES:
+                yield bytes(held)
+                held.clear()
     yield bytes(held)
 
 
-def _rows(lines: Iterable[bytes]) -> Iterator[RecordRow]:
+def _rows(file: IO[bytes]) -> Iterator[RecordRow]:
     decode = msgspec.json.Decoder(RecordRow).decode
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(iter(lambda: file.readline(_MAX_LINE_BYTES), b""), start=1):
+        checkpoint()
         if not line.strip():
             continue
         try:
@@ -103,15 +101,3 @@ def _rows(lines: Iterable[bytes]) -> Iterator[RecordRow]:
         except msgspec.DecodeError as error:
             raise InputError(f"line {number} is no row of /api/map/file: {error}") from error
 
-
-async def _closing(
-    file: IO[bytes], first: bytes, pieces: AsyncGenerator[bytes]
-) -> AsyncGenerator[bytes]:
-    try:
-        yield first
-        async for piece in pieces:
-            yield piece
-    finally:
-        with suppress(RuntimeError):
-            await pieces.aclose()
-        file.close()

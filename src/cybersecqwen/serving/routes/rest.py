@@ -131,7 +131,7 @@ async def map_texts(request: Request, asked: Annotated[schemas.MapRequest, Body(
         service, lambda: map_lines(service.mapper, records, asked.options, service.maker)
     )
     if wants(request, NDJSON):
-        return Streamed(ndjson(service, windows), media_type=NDJSON)
+        return Streamed(ndjson(windows, service.settings.job_seconds), media_type=NDJSON)
     lines: list[Line] = []
     async with contextlib.aclosing(windows):
         async for window in windows:
@@ -166,11 +166,10 @@ async def lines_of(
             yield window
 
 
-async def ndjson(service: Service, windows: AsyncGenerator[list[Line]]) -> AsyncGenerator[bytes]:
+async def ndjson(windows: AsyncGenerator[list[Line]], seconds: float) -> AsyncGenerator[bytes]:
     """Write lines as they come; what goes wrong after the first is the last line."""
-    limit = service.settings.job_seconds
     try:
-        async for window in timed(windows, limit):
+        async for window in timed(windows, seconds):
             yield b"".join(line_json(line) for line in window)
     except Exception as error:
         yield msgspec.json.encode(failure(error)) + b"\n"

@@ -14,6 +14,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -48,9 +49,7 @@ _OTHER_ARCHIVES = {
 _BZIP2_FIRST_BLOCK = (b"\x31\x41\x59\x26\x53\x59", b"\x17\x72\x45\x38\x50\x90")
 
 _MAX_TAR_HEADER_BYTES = 1 << 20
-_MAX_DIRECTORY_BYTES = 48 << 20
-"""Of a zip: some 600 bytes of memory go to each entry, which takes at least 46 here."""
-
+_DIRECTORY_ENTRY = b"PK\x01\x02"
 _EXPANSION_ALLOWED_BYTES = 1 << 30
 _MAX_EXPANSION = 1000
 
@@ -62,14 +61,20 @@ class UnpackLimits:
     Attributes:
         nesting: Archives and compressions inside each other.
         inner_bytes: Bytes of a zip inside an archive or a pipe, which goes to disk.
-        members: Files in all archives together.
+        members: Files in all archives together; of a zip, whose directory is held, some 600 bytes
+            of memory go to each.
+        directory_bytes: Bytes of a zip's directory.
         check: Called for every piece that is read; what it raises ends the reading.
+        disk: Called with the bytes that go to disk, and with their negative when they are gone;
+            what it raises ends the reading.
     """
 
     nesting: int = 4
     inner_bytes: int = 4 << 30
-    members: int = 1_000_000
+    members: int = 600_000
+    directory_bytes: int = 64 << 20
     check: Callable[[], None] | None = None
+    disk: Callable[[int], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +271,7 @@ class _Unpacker:
 
     def _zip(self, stream: io.BufferedReader, name: str, depth: int) -> Iterator[Found]:
         with self._seekable(stream) as file:
-            _check_directory(file)
+            self._check_directory(file)
             with zipfile.ZipFile(file) as archive:
                 names = set(archive.namelist())
                 if "xl/workbook.xml" in names:
@@ -277,24 +282,43 @@ class _Unpacker:
                 else:
                     yield from self._zip_members(archive, name, depth)
 
-    def _seekable(self, stream: io.BufferedReader) -> IO[bytes]:
-        """Return a stream that a zip's directory, at its end, can be sought in."""
+    @contextmanager
+    def _seekable(self, stream: io.BufferedReader) -> Iterator[IO[bytes]]:
+        """Give a stream that a zip's directory, at its end, can be sought in."""
         if stream.seekable():
-            return stream
+            yield stream
+            return
+        on_disk = self._limits.disk or (lambda _: None)
+        size = 0
         # A temporary file is on disk, so memory stays bounded, and has no name to clean up.
-        file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-        try:
-            while piece := stream.read(CHUNK_BYTES):
-                self._count(len(piece))
-                if file.tell() + len(piece) > self._limits.inner_bytes:
-                    limit = self._limits.inner_bytes >> 20
-                    raise ValueError(f"an archive inside it is over {limit:,} MiB")
-                file.write(piece)
-        except BaseException:
-            file.close()
-            raise
+        with tempfile.TemporaryFile() as file:
+            try:
+                while piece := stream.read(CHUNK_BYTES):
+                    self._count(len(piece))
+                    if size + len(piece) > self._limits.inner_bytes:
+                        limit = self._limits.inner_bytes >> 20
+                        raise ValueError(f"an archive inside it is over {limit:,} MiB")
+                    on_disk(len(piece))
+                    size += len(piece)
+                    file.write(piece)
+                file.seek(0)
+                yield file
+            finally:
+                on_disk(-size)
+
+    def _check_directory(self, file: IO[bytes]) -> None:
+        """Refuse a zip whose directory would fill the memory; ``zipfile`` holds it whole."""
+        directory = _directory_of(file)
+        limit = self._limits.directory_bytes
+        if directory.size > limit:
+            raise ValueError(
+                f"its directory has {directory.size >> 20:,} MiB, the limit is {limit >> 20}"
+            )
+        file.seek(directory.start)
+        # The number of entries that a zip states is believed by nobody.
+        if file.read(directory.size).count(_DIRECTORY_ENTRY) > self._limits.members:
+            raise ValueError(f"it holds over {self._limits.members:,} files; stopped")
         file.seek(0)
-        return file
 
     def _zip_members(self, archive: zipfile.ZipFile, name: str, depth: int) -> Iterator[Found]:
         members = [member for member in archive.infolist() if not member.is_dir()]
@@ -370,25 +394,28 @@ def _document_kind(names: set[str]) -> str:
     return next((what for name, what in _DOCUMENTS.items() if name in names), "")
 
 
-def _check_directory(file: IO[bytes]) -> None:
-    """Refuse a zip whose directory would fill the memory; it is read whole by ``zipfile``."""
-    file.seek(0, os.SEEK_END)
-    size = file.tell()
-    tail_size = min(size, 22 + 0xFFFF)
-    file.seek(size - tail_size)
+@dataclass(frozen=True, slots=True)
+class _Directory:
+    """Where a zip's directory lies, in bytes; empty where there is none to be found."""
+
+    start: int = 0
+    size: int = 0
+
+
+def _directory_of(file: IO[bytes]) -> _Directory:
+    end = file.seek(0, os.SEEK_END)
+    tail_size = min(end, 22 + 0xFFFF + 56 + 20)  # both end records, locator and comment
+    file.seek(end - tail_size)
     tail = file.read(tail_size)
-    file.seek(0)
     at = tail.rfind(b"PK\x05\x06")
     if at < 0:
-        return  # zipfile says what is wrong with it
-    directory = int.from_bytes(tail[at + 12 : at + 16], "little")
-    if directory == 0xFFFFFFFF:
+        return _Directory()  # zipfile says what is wrong with it
+    size = int.from_bytes(tail[at + 12 : at + 16], "little")
+    if size == 0xFFFFFFFF:
         at = tail.rfind(b"PK\x06\x06", 0, at)
-        directory = int.from_bytes(tail[at + 40 : at + 48], "little") if at >= 0 else size
-    if directory > _MAX_DIRECTORY_BYTES:
-        raise ValueError(
-            f"its directory has {directory >> 20:,} MiB, the limit is {_MAX_DIRECTORY_BYTES >> 20}"
-        )
+        size = int.from_bytes(tail[at + 40 : at + 48], "little") if at >= 0 else end
+    # As zipfile does: what a directory states as its start is not heeded.
+    return _Directory(max(0, end - tail_size + at - size), size)
 
 
 class _CheckedTarInfo(tarfile.TarInfo):
