@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain
 
 import msgspec
 
+from cybersecqwen.core.cancellation import checkpoint
 from cybersecqwen.core.concurrency import in_order
 from cybersecqwen.core.interfaces import CweClassifier
 from cybersecqwen.core.records import Advisory, CwePrediction, Labeller, RecordProblem
@@ -21,7 +22,10 @@ NO_TEXT = "description has no text"
 _FIRST_WINDOW = 64
 """Records of the first window; each is four times the one before, up to the classifier's own."""
 
-_WINDOWS_AT_ONCE = 2
+_WINDOW_CANDIDATES = 20_480
+_WINDOW_CHARACTERS = 2 << 20
+
+WINDOWS_AT_ONCE = 2
 """One is tokenised while the other is in the network."""
 
 
@@ -62,12 +66,18 @@ def map_stream(
 
 
 def map_windows(
-    records: Iterable[Record], classifier: CweClassifier, options: MapOptions, *, skip: int = 0
+    records: Iterable[Record],
+    classifier: CweClassifier,
+    options: MapOptions,
+    *,
+    skip: int = 0,
+    windows_at_once: int = WINDOWS_AT_ONCE,
 ) -> Iterator[list[MapOutcome]]:
     """Yield the outcome of each record, in order, as many at once as are answered together.
 
-    Windows depend on nothing but the number of records before them, so the same records always
-    meet the same company and get the same answers, to the last digit.
+    Windows depend on nothing but the records before them, so the same records always meet the
+    same company and get the same answers, to the last digit. Long texts and long lists of
+    candidates make shorter windows, of about the same memory.
 
     Args:
         records: What a parser yields; five windows of them are held at most.
@@ -75,25 +85,18 @@ def map_windows(
         options: What is asked of it.
         skip: Records at the front whose outcomes are not wanted, since an earlier run has them.
             A window that is cut by it is answered as a whole.
+        windows_at_once: Windows under way at once; 1 works in the calling thread alone.
     """
 
-    def answer(window: list[tuple[int, Record]]) -> list[MapOutcome]:
-        return _answer(window, classifier, options)
+    def answer(window: _Window) -> list[MapOutcome]:
+        return _answer(window.records, classifier, options)[max(0, skip - window.before) :]
 
     # A classifier that takes one text at a time is a language model: it is asked by one thread.
-    workers = _WINDOWS_AT_ONCE if classifier.window > 1 else 1
-    numbered = enumerate(records, 1)
-    sizes = _window_sizes(classifier.window)
-    whole = 0
-    size = next(sizes)
-    while whole + size <= skip and any(True for _ in islice(numbered, size - 1, size)):
-        whole += size
-        size = next(sizes)
-    windows = _windows(numbered, chain([size], sizes))
-    left_out = skip - whole
-    for outcomes in in_order(answer, windows, workers):
-        yield outcomes[left_out:]
-        left_out = 0
+    workers = windows_at_once if classifier.window > 1 else 1
+    largest = max(1, min(classifier.window, _WINDOW_CANDIDATES // options.top_k))
+    windows = _windows(enumerate(records, 1), _window_sizes(largest))
+    wanted = (window for window in windows if window.before + len(window.records) > skip)
+    return in_order(answer, wanted, workers)
 
 
 def _window_sizes(largest: int) -> Iterator[int]:
@@ -104,14 +107,32 @@ def _window_sizes(largest: int) -> Iterator[int]:
         size = min(4 * size, largest)
 
 
-def _windows(
-    numbered: Iterator[tuple[int, Record]], sizes: Iterator[int]
-) -> Iterator[list[tuple[int, Record]]]:
-    for size in sizes:
-        window = list(islice(numbered, size))
-        if not window:
-            return
-        yield window
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Records that are answered together, each with its number.
+
+    Attributes:
+        before: Records before the first.
+        records: These.
+    """
+
+    before: int
+    records: list[tuple[int, Record]]
+
+
+def _windows(numbered: Iterable[tuple[int, Record]], sizes: Iterator[int]) -> Iterator[_Window]:
+    most = next(sizes)
+    window: list[tuple[int, Record]] = []
+    characters = 0
+    for number, record in numbered:
+        checkpoint()
+        window.append((number, record))
+        characters += len(record.description) if isinstance(record, Advisory) else 0
+        if len(window) >= most or characters > _WINDOW_CHARACTERS:
+            yield _Window(number - len(window), window)
+            window, characters, most = [], 0, next(sizes)
+    if window:
+        yield _Window(number - len(window), window)
 
 
 def _answer(

@@ -135,7 +135,8 @@ def map_lines(
         maker: Turns predictions into rows.
         skip: Records to leave out at the front; see ``map_windows``.
     """
-    for window in map_windows(records, mapper, options, skip=skip):
+    # In the calling thread alone: files take turns, and one whose turn is over does no work.
+    for window in map_windows(records, mapper, options, skip=skip, windows_at_once=1):
         yield [_line(outcome, maker) for outcome in window]
 
 

@@ -77,7 +77,7 @@ class ServeSettings(BaseSettings):
     allowed_hosts: tuple[str, ...] = ()
     log_texts: bool = False
     max_body_bytes: int = Field(4 << 20, gt=0)
-    body_memory_bytes: int = Field(96 << 20, gt=0)
+    body_memory_bytes: int = Field(48 << 20, gt=0)
     max_file_bytes: int = Field(2 << 30, gt=0)
     upload_disk_bytes: int = Field(8 << 30, gt=0)
     max_uploads: int = Field(64, gt=0)

@@ -19,8 +19,9 @@ log = logging.getLogger("cybersecqwen.serve")
 MAX_JSON_VALUES = 200_000
 """In one body. A batch of the most texts that are allowed, each with an id, has a fifth of it."""
 
-# What a body can come to in memory: four bytes for a character that is one in the body, which is
-# held beside it, and an object of Python's for each JSON value.
+# What a body can come to in memory: itself, its texts, of which each character may take four bytes
+# where one takes more than one, and an object of Python's for each value.
+_BYTES_PER_ASCII_BYTE = 2
 _BYTES_PER_BYTE = 5
 _BYTES_PER_VALUE = 250
 _OPENING = (b",", b"[", b"{", b":")
@@ -55,7 +56,7 @@ class RequestBodies:
         check_length(headers, self._settings.max_body_bytes)
         with self._budget.share() as share:
             body = await self._read(receive, share)
-            share.take(_BYTES_PER_VALUE * _count_values(body))
+            share.take(_expansion(body))
             if self._settings.log_texts and body:
                 log.info("%s reads %s", route_of(scope), body.decode("utf-8", "backslashreplace"))
             given = False
@@ -80,7 +81,7 @@ class RequestBodies:
                     if message["type"] == "http.disconnect":
                         raise ClientLeftError
                     piece = message.get("body", b"")
-                    share.take(_BYTES_PER_BYTE * len(piece))
+                    share.take(_BYTES_PER_ASCII_BYTE * len(piece))
                     body += piece
                     if len(body) > most:
                         raise too_large(most)
@@ -133,6 +134,14 @@ class _Share:
             raise BusyError("large requests")
         self.size += more
         self._budget.taken += more
+
+
+def _expansion(body: bytes) -> int:
+    """Return about how many bytes more a body may come to when it is parsed."""
+    expansion = _BYTES_PER_VALUE * _count_values(body)
+    if not body.isascii() or b"\\u" in body:
+        expansion += (_BYTES_PER_BYTE - _BYTES_PER_ASCII_BYTE) * len(body)
+    return expansion
 
 
 def _count_values(body: bytes) -> int:
