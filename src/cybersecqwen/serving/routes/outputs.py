@@ -100,4 +100,3 @@ def _rows(file: IO[bytes]) -> Iterator[RecordRow]:
             yield decode(line)
         except msgspec.DecodeError as error:
             raise InputError(f"line {number} is no row of /api/map/file: {error}") from error
-
