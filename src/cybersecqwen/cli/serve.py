@@ -10,8 +10,6 @@ from cybersecqwen.cli.common import EXIT_DONE
 
 HELP = "serve the page, REST, OpenAI's API and MCP on this machine"
 
-_NO_FLAG = frozenset({"config", "verb", "run", "allowed_host"})
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
@@ -56,10 +54,12 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 def settings_given(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that the command line gave, by name."""
+    from cybersecqwen.serving.settings import ServeSettings
+
     flags = {
         name: value
         for name, value in vars(arguments).items()
-        if value is not None and name not in _NO_FLAG
+        if value is not None and name in ServeSettings.model_fields
     }
     if getattr(arguments, "allowed_host", None):
         flags["allowed_hosts"] = tuple(arguments.allowed_host)
