@@ -71,13 +71,13 @@ def test_a_bad_object_exits_with_1_and_is_named(
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["build", "--out", "kb"], "at least one of"),
+        (["build", "--out", "kb"], "no catalogue there"),
         (["build", "--capec", "{attack}", "--out", "kb"], "which --capec does not take"),
         (["build", "--cwe", "{attack}", "--out", "kb"], "no CWE catalogue"),
         (["build", "--cwe", "absent.json", "--out", "kb"], "absent.json"),
-        (["search", "x", "--kb", "nowhere"], "kb build --cwe FILE"),
+        (["search", "x", "--kb", "nowhere"], "no knowledge base there"),
         (["search", "x", "--kb", "nowhere", "--limit", "0"], "--limit"),
-        (["info", "--kb", "nowhere"], "kb build --cwe FILE"),
+        (["info", "--kb", "nowhere"], "no knowledge base there"),
     ],
 )
 def test_what_cannot_be_used_exits_with_2(
@@ -88,7 +88,26 @@ def test_what_cannot_be_used_exits_with_2(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     attack = str(write_all(tmp_path)["attack"])
     assert main(["kb", *(argument.format(attack=attack) for argument in arguments)]) == 2
     assert complaint in capsys.readouterr().err
     assert not (tmp_path / "kb").exists()
+
+
+def test_fetched_catalogues_need_no_arguments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.delenv("CYBERSECQWEN_KB", raising=False)
+    feeds = tmp_path / "cybersecqwen" / "feeds"
+    feeds.mkdir(parents=True)
+    files = write_all(tmp_path)
+    files["attack"].rename(feeds / "enterprise-attack.json")
+    files["capec"].rename(feeds / "stix-capec.json")
+    assert main(["kb", "build"]) == 0
+    capsys.readouterr()
+    assert main(["kb", "info", "--json", "--kb", str(tmp_path / "cybersecqwen" / "kb")]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [source["name"] for source in found["sources"]] == ["lantern-attack", "capec"]
+    assert found["shipped"] is False

@@ -91,32 +91,34 @@ def open_knowledge(folder: Path | None) -> KnowledgeBase:
 
 
 def knowledge_at(given: Path | None) -> Path:
-    """Return the knowledge base's folder, once it is known to be there.
+    """Return the folder of the knowledge base to use, once it is known to be there.
 
     Raises:
         InputError: It is not.
     """
     from cybersecqwen.core.errors import InputError
-    from cybersecqwen.core.paths import knowledge_folder
+    from cybersecqwen.knowledge.location import default_folder
 
-    folder = given or knowledge_folder()
+    folder = given or default_folder()
     if not folder.exists():
-        out = f" --out {folder}" if given else ""
         raise InputError(
-            f"{folder}: no knowledge base there. Build one from MITRE's files: cybersecqwen kb "
-            f"build --cwe FILE --attack FILE... --capec FILE{out}"
+            f"{folder}: no knowledge base there; without --kb and CYBERSECQWEN_KB the one that "
+            "ships is used"
         )
     return folder
 
 
 def _build(arguments: argparse.Namespace) -> int:
     from cybersecqwen.core.errors import InputError
-    from cybersecqwen.core.paths import knowledge_folder
+    from cybersecqwen.core.paths import feeds_folder, knowledge_folder
     from cybersecqwen.knowledge.index import build
 
     catalogues = _read(arguments)
     if not catalogues:
-        raise InputError("kb build needs at least one of --cwe, --attack and --capec")
+        raise InputError(
+            f"{feeds_folder()}: no catalogue there; fetch them with 'cybersecqwen data fetch cwe "
+            "attack capec', or name files with --cwe, --attack and --capec"
+        )
     problems = [problem for catalogue in catalogues for problem in catalogue.problems]
     for problem in problems:
         warn(f"cybersecqwen: {problem}")
@@ -134,6 +136,8 @@ def _read(arguments: argparse.Namespace) -> list[Catalogue]:
     from cybersecqwen.sources.catalogues.cwe_text import read_cwe_text
     from cybersecqwen.sources.catalogues.stix import read_stix
 
+    if not (arguments.cwe or arguments.attack or arguments.capec):
+        _take_fetched(arguments)
     catalogues = []
     for option, paths in (("--attack", arguments.attack), ("--capec", [arguments.capec])):
         for path in filter(None, paths):
@@ -144,6 +148,16 @@ def _read(arguments: argparse.Namespace) -> list[Catalogue]:
     if arguments.cwe:
         catalogues.append(read_cwe_text(arguments.cwe))
     return catalogues
+
+
+def _take_fetched(arguments: argparse.Namespace) -> None:
+    """Take the catalogues that ``data fetch`` has brought to the user's own folder."""
+    from cybersecqwen.core.paths import feeds_folder
+
+    folder = feeds_folder()
+    arguments.cwe = next(folder.glob("cwec_*.xml*"), None)
+    arguments.attack = sorted(folder.glob("*-attack.json"))
+    arguments.capec = next(folder.glob("stix-capec.json"), None)
 
 
 def _search(arguments: argparse.Namespace) -> int:
@@ -169,12 +183,17 @@ def _search(arguments: argparse.Namespace) -> int:
 
 def _info(arguments: argparse.Namespace) -> int:
     from cybersecqwen.knowledge.index import read_manifest
+    from cybersecqwen.knowledge.location import shipped_folder
 
-    manifest = read_manifest(knowledge_at(arguments.kb))
+    folder = knowledge_at(arguments.kb)
+    manifest = read_manifest(folder)
+    whose = "shipped with this package" if folder == shipped_folder() else "your own"
     ages = {source.name: _age(source.date) for source in manifest.sources}
     if arguments.json:
-        print_json(_summary(manifest) | {"age_days": ages})
+        path = {"path": str(folder), "shipped": folder == shipped_folder()}
+        print_json(_summary(manifest) | {"age_days": ages} | path)
         return EXIT_DONE
+    print(f"{folder} ({whose})")
     print(f"{manifest.passages:,} passages of {manifest.entries:,} entries")
     for source in manifest.sources:
         age = ages[source.name]

@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path
 
 from cybersecqwen.core.interfaces import NO_HELPERS, AnswerHelpers
-from cybersecqwen.core.paths import knowledge_folder
 from cybersecqwen.core.records import Answer, ChoiceAnswer
 from cybersecqwen.knowledge import conversation, multiple_choice
 from cybersecqwen.knowledge.extractive import answer
 from cybersecqwen.knowledge.intents import Intent
+from cybersecqwen.knowledge.location import default_folder
 from cybersecqwen.knowledge.option_features import OptionFeaturizer
 from cybersecqwen.knowledge.query import Query
 from cybersecqwen.knowledge.search import PassageIndex
@@ -29,12 +29,12 @@ class KnowledgeBase(PassageIndex):
 
     @classmethod
     def load(cls, folder: Path | None = None) -> KnowledgeBase:
-        """Open the knowledge base in a folder, by default the user's own.
+        """Open a knowledge base: the one in a folder, else the user's own, else the shipped one.
 
         Raises:
-            InputError: There is none.
+            InputError: There is none in the folder, or it is damaged.
         """
-        return cls(folder or knowledge_folder())
+        return cls(folder or default_folder())
 
     def answer(
         self, question: str, *, history: Sequence[str] = (), helpers: AnswerHelpers = NO_HELPERS

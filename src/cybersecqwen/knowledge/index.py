@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from cybersecqwen.core.atomic_folder import atomic_folder, recover
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.files import write_json
+from cybersecqwen.core.files import write_json, write_text
 from cybersecqwen.core.passages import merge_entries, page_of, passages_of
 from cybersecqwen.core.records import Catalogue, Entry, Passage
 from cybersecqwen.core.text.terms import terms
 from cybersecqwen.knowledge import passage_store
 from cybersecqwen.knowledge.lexical import TermIndex, Vocabulary
 from cybersecqwen.knowledge.names import NAMES, NameTable
+from cybersecqwen.knowledge.notices import notice_of
 from cybersecqwen.knowledge.pairs import PairIndex
 from cybersecqwen.knowledge.spelling import WORDS, word_counts
 
@@ -28,6 +29,7 @@ FORMAT = 3
 """Raised whenever the files' layout or the way texts become terms changes."""
 
 MANIFEST = "manifest.json"
+NOTICE = "NOTICE"
 PAGES = "pages.json"
 ARRAYS = ("pages", "about", "kinds", "links", "vocabulary")
 PASSAGE_TERMS = "passage_terms"
@@ -164,6 +166,7 @@ def _write(
         kinds={kind: kinds[kind] for kind in kind_number},
         relations=relations,
     )
+    write_text(folder / NOTICE, notice_of(catalogue.name for catalogue in catalogues))
     write_json(folder / MANIFEST, manifest)
     return manifest
 

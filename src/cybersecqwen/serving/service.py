@@ -16,9 +16,9 @@ from cybersecqwen.apps.outputs.rows import RowMaker
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.core.model_spec import ModelSpec
-from cybersecqwen.core.paths import knowledge_folder
 from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
 from cybersecqwen.knowledge.base import KnowledgeBase
+from cybersecqwen.knowledge.location import default_folder
 from cybersecqwen.llm.answering import Answerer
 from cybersecqwen.serving.batching import Batcher
 from cybersecqwen.serving.errors import ApiError
@@ -146,16 +146,14 @@ def open_service(settings: ServeSettings) -> Service:
 
 
 def _open_knowledge(settings: ServeSettings) -> tuple[KnowledgeBase | None, str]:
-    if settings.kb is not None:
-        return KnowledgeBase(settings.kb), ""
-    folder = knowledge_folder()
+    folder = settings.kb or default_folder()
     try:
         return KnowledgeBase(folder), ""
     except InputError as error:
-        if folder.exists():
+        if settings.kb or folder.exists():
             raise
         log.info("no knowledge base: %s", error)
         return None, (
-            "there is no knowledge base, which questions and searches need: build one with "
-            "'cybersecqwen kb build' and start the service again"
+            f"there is no knowledge base, which questions and searches need, at {folder}, which "
+            "CYBERSECQWEN_KB names; unset it and start the service again to use the shipped one"
         )

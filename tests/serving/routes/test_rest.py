@@ -171,7 +171,7 @@ def test_ask(client: TestClient, bare: TestClient) -> None:
     assert found["model"] == "scripted"
     refused = bare.post("/api/ask", json={"question": "What is XSS?"})
     assert refused.status_code == 503
-    assert "kb build" in refused.json()["error"]["message"]
+    assert "CYBERSECQWEN_KB" in refused.json()["error"]["message"]
 
 
 def test_ask_with_choices(client: TestClient) -> None:
