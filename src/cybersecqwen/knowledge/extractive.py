@@ -267,10 +267,29 @@ def _by_search(index: PassageIndex, query: Query) -> Draft | None:
             return None
     if query.intent is Intent.WHICH:
         return which.found_entry(index, query, sure=False) if _known(index, query) else None
+    if not query.mentions and (draft := _actors(index, query)) is not None:
+        return draft
     passages = _best(index, query)
     if _stands(index, query, passages):
         return _quoting(query, passages, [page_of(passages[0].id)])
     return None
+
+
+def _actors(index: PassageIndex, query: Query) -> Draft | None:
+    """Name groups, software or campaigns whose own pages speak of all that is asked."""
+    kinds = [kind for kind in query.wanted if kind in {"group", "software", "campaign"}]
+    if not kinds or not query.rest or any(t not in index.vocabulary for t in query.rest):
+        return None
+    wanted = set(query.rest)
+    pages = [
+        page for page in index.pages_of_kind(*kinds) if wanted <= set(terms(_own_text(index, page)))
+    ]
+    return which.described(index, query, kinds[0], pages) if pages else None
+
+
+def _own_text(index: PassageIndex, page: str) -> str:
+    passages = index.passages_of(page, "description", "facts")
+    return " ".join([index.title(page), *(passage.text for passage in passages)])
 
 
 def _best(index: PassageIndex, query: Query) -> list[Passage]:

@@ -68,9 +68,9 @@ def _aspect(intent: Intent, pattern: str) -> Aspect:
 _PROTECTING = (
     r"\bmitigat|\bprevent|\bcounter-?measure|\bprotect(?!ed\b)|\bdefen[dsc]|\bremediat|\bharden|"
     r"\bstop\b|\bstopping\b|\bavoid|\bfix|\bblock|\beliminat|\bsafeguard|\bsecurity controls?\b|"
-    r"\bcontrols? (?:for|against|that|reduce)|\bagainst\b|\bhow not to\b|\breduc(?:e|ing)\b|"
+    r"\bcontrols? (?:for|against|that|reduce)|\bhow not to\b|"
     r"\bwhat (?:can|should|could) (?:i|we|one) do\b|\bguard\b|\bsecure\b|\bpatch\b|\bresist|"
-    r"\bbest practices?\b|\brecommend"
+    r"\brespon[ds]e?\b(?! ?ible)|\brecover|\bdeal with\b|\bhandle\b"
 )
 _NOTICING = (
     r"\bdetect|\bmonitor|\bspot\b|\bhunt|\btelemetry\b|\blog sources?\b|\bdata (?:sources?|"
@@ -82,6 +82,9 @@ _NOTICING = (
     r"\bwhat (?:should|do|can) \w+ (?:look|watch) for\b|\bvisib|\bidentify\b|\bevent ids?\b|"
     r"\bsigma\b"
 )
+
+_GUARDING = r"\bagainst\b|\breduc(?:e|ing)\b|\brecommend|\bbest practices?\b"
+"""Words that ask for protection where no other word asks for anything else."""
 
 ASPECTS: tuple[Aspect, ...] = (
     _aspect(
@@ -99,13 +102,15 @@ ASPECTS: tuple[Aspect, ...] = (
     ),
     _aspect(
         Intent.ATTRIBUTION,
-        r"\battributed\b|\bbehind @_campaign|\bwho (?:is|was|are|were) (?:behind|responsible)|"
+        r"\battributed\b|\bwho\b.{0,12}\bbehind\b|\bbehind @_campaign|"
+        r"\bwho (?:is|was|are|were) responsible|"
         r"\bresponsible for\b|\bwho (?:did|conducted|ran|carried out|launched)\b|\bconducted by\b",
     ),
     _aspect(Intent.SUBTECHNIQUES, r"\bsub-?\s?techniques?\b(?! of @_technique @)"),
     _aspect(
         Intent.PARENT,
-        r"\bparents?\b|\bmore general\b|\bbroader\b|\bsuper-?class|\bancestors?\b|\bone level up\b",
+        r"\b(?:class|family|pillar) (?:does|is|of)\b|\bparents?\b|\bmore general\b|\bbroader\b|"
+        r"\bsuper-?class|\bancestors?\b|\bone level up\b",
     ),
     _aspect(
         Intent.CHILD,
@@ -157,13 +162,15 @@ ASPECTS: tuple[Aspect, ...] = (
         r"\b(?:can|may|should|could|do) (?:i|we|you|one|a cna|cnas?|psirts?|an? \w+) "
         r"(?:use|assign|pick|choose|map|label|select|put)\b|\balternatives?\b|\binstead\b|"
         r"\busage\b|"
-        r"\bshould @\w+ be (?:used|assigned)",
+        r"\b(?:can|should|may|could) @\w+ be (?:used|assigned|mapped)",
     ),
     _aspect(Intent.MITIGATION, _PROTECTING),
     _aspect(Intent.DETECTION, _NOTICING),
+    _aspect(Intent.MITIGATION, _GUARDING),
     _aspect(
         Intent.CONSEQUENCE,
-        r"\bconsequenc|\bimpacts?\b|\bdamage\b|\bresults? (?:in|of|from)\b|\blead(?:s)? to\b|"
+        r"\bdangerous\b|\bharm(?:ful)?\b|\bconsequenc|\bimpacts?\b|\bdamage\b|\bresults? (?:in|"
+        r"of|from)\b|\blead(?:s)? to\b|"
         r"\b(?:can|could|might|will|would) happen\b|\bhappens (?:if|when)\b|\beffects?\b|"
         r"\brisks?\b|"
         r"\bwhat (?:can|could) (?:an? )?(?:attackers?|adversar\w+|hackers?|someone) (?:do|gain|"

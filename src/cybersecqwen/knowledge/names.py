@@ -23,7 +23,7 @@ LONGEST_NAME = 14
 _COMMON_NAME = re.compile(r"\('([^']+)'\)")
 _ACRONYM = re.compile(r"\s*\(([A-Za-z][\w/ .-]{1,40})\)$")
 # Words beside which an ordinary word is a name: Maze ransomware, the Play group.
-_TYPE_WORDS = frozenset(
+TYPE_WORDS = frozenset(
     [
         "actor",
         "apt",
@@ -266,7 +266,7 @@ class NameFinder:
             beside = {
                 token.word for token in (*tokens[max(0, start - 1) : start], *tokens[end : end + 1])
             }
-            typed, first = bool(beside & _TYPE_WORDS), tokens[start].start == 0
+            typed, first = bool(beside & TYPE_WORDS), tokens[start].start == 0
             for table, key, exact in (
                 (self._exact, " ".join(spoken), True),
                 (self._stemmed, " ".join(map(stem, spoken)), False),

@@ -12,7 +12,7 @@ from cybersecqwen.knowledge import intents
 from cybersecqwen.knowledge.identifiers import IdMatch, find_ids
 from cybersecqwen.knowledge.intents import Intent
 from cybersecqwen.knowledge.lists import find_list
-from cybersecqwen.knowledge.names import NameFinder, Spelling, Token
+from cybersecqwen.knowledge.names import TYPE_WORDS, NameFinder, Spelling, Token
 from cybersecqwen.knowledge.spelling import Speller
 
 _TOKEN = re.compile(r"[^\W_]+(?:[’'][^\W_]+)?")
@@ -268,7 +268,18 @@ def _name_mentions(
             start, end = run[match.first].start, run[match.end - 1].end
             exact = match.exact and min(s.rank for s in match.spellings) < 2
             found.append(Mention(pages, index.kind(pages[0]), False, False, start, end, exact))
-    return found
+    return [m for m in found if not _says_what_another_is(m, text, found)]
+
+
+def _says_what_another_is(mention: Mention, text: str, found: Sequence[Mention]) -> bool:
+    """Whether a term of the field only says what its neighbour is: ``BlackCat ransomware``."""
+    if mention.exact or text[mention.start : mention.end].lower() not in TYPE_WORDS:
+        return False
+    return any(
+        other.kind in {"software", "group"}
+        and (other.end + 1 == mention.start or mention.end + 1 == other.start)
+        for other in found
+    )
 
 
 def _ordered(

@@ -41,29 +41,34 @@ _USING = re.compile(r"\bus(?:e|es|ed|ing)\b|\bttp|\barsenal", re.IGNORECASE)
 _WHO_USES = re.compile(
     r"\bus(?:e|es|ed|ing|ees)\b|\bdo(?:es|ing)?\b|\bleverag|\bemploy|\babus", re.IGNORECASE
 )
+_USED_BY = re.compile(r"\bused by\b|\busers? of @|@\w+ users\b", re.IGNORECASE)
 _SOFTWARE_DOES = re.compile(r"\bwhat does @_software (?:do|use)", re.IGNORECASE)
 _ATTACKING = re.compile(r"\bexploit|\battack(?:ers?|ed)?\b.{0,30}@_weakness", re.IGNORECASE)
 
 # Words that frame a question and say nothing of its subject.
 _FRAME = frozenset(
     terms(
-        """a address addresses all covers each entire every full listed lot under within about
-        adversaries adversary against answer anyone anything applicable applies
-        apply ask att&ck attack attacker attackers attacks attck attempt best boss briefly call
-        called capec care case cases choose code common commonly company compare consider correct
-        cover cve cwe current define defined defines definition describe described describes
-        description detail detailed details differ difference different do's doing does entries
-        entry enumerate exist exists expert explain explanation find following general get give
-        given good have having hear hearing hello help helps hey i'm id identifier ids info
-        information instead interested involve involves it's just keep kind kinds know known learn
-        let like list main make makes many matter me mean meaning means meant mention method
-        methods mitre much my name named names need needed new now number numbers one ones option
-        our overview page pages people person please possible primarily primary provide purpose
-        question quick quickly recommend recommended record related relation relationship right
-        same say says short show simple simply someone something statement stuff summary take
-        takes talk tell term terms than thanks that's there's thing things threat threats top true
-        type types typical typically understand us use used user uses using usual usually versus
-        vs want way ways we what's whats wonder word words work working works according context"""
+        """a about according address addresses adversaries adversary against all answer anyone
+        anything applicable applies apply ask att&ck attack attacker attackers attacks
+        attck attempt behave behaves behind best between boss briefly call called capec
+        care case cases choose code common commonly company compare consider context
+        correct cover covers current cve cwe define defined defines definition describe
+        described describes description detail detailed details differ difference
+        different do's does doing each entire entries entry enumerate every exist exists
+        expert explain explanation few find five following four full general get give
+        given good have having hear hearing hello help helps hey i'm id identifier ids
+        infect infects info information instead interested involve involves it's just keep
+        kind kinds know known learn let like list listed lot main make makes many matter
+        me mean meaning means meant mention method methods mitre much my name named names
+        need needed new now number numbers one ones operate operates option our overview
+        page pages people person please possible primarily primary provide purpose
+        question quick quickly ransomware recommend recommended record related relation
+        relationship right same say says short show simple simply six some someone
+        something spread spreads statement stuff summary take takes talk tell ten term
+        terms than thanks that's there's thing things threat threats three top true two
+        type types typical typically under understand us use used user uses using usual
+        usually versus vs want way ways we what's whats within wonder word words work
+        working works"""
     )
 )
 
@@ -131,7 +136,10 @@ _SMALL = 2  # terms that small talk may have
 
 def _intent(query: Query, wanted: tuple[str, ...]) -> tuple[Intent, re.Pattern[str] | None]:
     """Return what a question asks for, and the pattern of the words that say so."""
-    patterns = {a.intent: a.pattern for a in ASPECTS if a.pattern.search(query.skeleton)}
+    patterns: dict[Intent, re.Pattern[str]] = {}
+    for aspect in ASPECTS:
+        if aspect.pattern.search(query.skeleton):
+            patterns.setdefault(aspect.intent, aspect.pattern)
     reading = _reading(query, wanted, list(patterns))
     if not query.mentions and not query.cves and reading.says(intents.SMALL_TALK):
         return Intent.SMALL_TALK, intents.SMALL_TALK
@@ -267,6 +275,8 @@ def _what_an_actor_uses(r: _Reading) -> Intent | None:
 def _who_uses_it(r: _Reading) -> Intent | None:
     if r.kind not in {"technique", "software"} or r.first not in _LOOSE:
         return None
+    if r.says(_USED_BY) or (r.kind == "technique" and {"group", "campaign"} & r.others):
+        return Intent.USERS
     if not _USERS & r.others or not r.says(intents.USE):
         return None
     return None if r.says(intents.WHO) and not r.says(_WHO_USES) else Intent.USERS

@@ -67,6 +67,16 @@ def _say_relation(draft: Draft, index: PassageIndex, first: str, second: str) ->
                 )
                 return
     for one, other in ((first, second), (second, first)):
+        subs = [
+            s for s in index.linking(other, "sub-technique of") if s in index.linked(one, "uses")
+        ]
+        if subs:
+            draft.say(
+                f"{short_label(index, one)} uses {' and '.join(labels(index, subs))}.",
+                *stating(index, one, subs)[:2],
+            )
+            return
+    for one, other in ((first, second), (second, first)):
         way = _ascent(index, one, other)
         if way:
             steps = ", ".join(short_label(index, page) for page in way)

@@ -21,8 +21,8 @@ MOST_ITEMS = 60
 _WHOLE = 400  # characters of a passage that is quoted whole
 _COMMON_NAME = re.compile(r"\('([^']+)'\)")
 
-_KIND_NAMES = {"attack pattern": "attack pattern", "weakness": "weakness", "software": "software"}
-PLURALS = {"software": "software", "category": "categories", "weakness": "weaknesses"}
+PLURALS = {"software": "pieces of software", "category": "categories", "weakness": "weaknesses"}
+HEADINGS = PLURALS | {"software": "software"}
 
 
 @dataclass
@@ -149,7 +149,8 @@ def labels(index: PassageIndex, pages: Iterable[str]) -> list[str]:
 
 def counted(number: int, kind: str) -> str:
     """Return a number and what it counts: ``3 groups``, ``1 weakness``, ``no technique``."""
-    name = kind if number in {0, 1} else PLURALS.get(kind, f"{kind}s")
+    single = "piece of software" if kind == "software" else kind
+    name = single if number in {0, 1} else PLURALS.get(kind, f"{kind}s")
     return f"{number or 'no'} {name}"
 
 

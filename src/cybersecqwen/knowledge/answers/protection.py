@@ -119,7 +119,12 @@ def _techniques(index: PassageIndex, page: str) -> list[str]:
 
 def mitigated(index: PassageIndex, query: Query, page: str) -> Draft | None:
     """Say which techniques a mitigation addresses."""
-    found = index.linked(page, "mitigates")
+    tactics = set(query.of_kind("tactic"))
+    found = [
+        technique
+        for technique in index.linked(page, "mitigates")
+        if not tactics or tactics & set(index.linked(technique, "tactic"))
+    ]
     if not found:
         return None
     draft = Draft(subjects=[page])

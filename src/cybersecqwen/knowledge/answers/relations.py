@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from cybersecqwen.core.records import AnswerLine, Passage
+from cybersecqwen.core.text.clean import words
 from cybersecqwen.core.text.terms import terms
 from cybersecqwen.knowledge.answers.draft import (
-    PLURALS,
+    HEADINGS,
     Draft,
     counted,
     head,
@@ -56,7 +57,7 @@ def users(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Draft |
         draft.direct.append(_mention(index, page))
     for kind, pages in found.items():
         draft.add_list(
-            _capital(PLURALS.get(kind, f"{kind}s")),
+            _capital(HEADINGS.get(kind, f"{kind}s")),
             labels(index, pages),
             _stated(index, subjects, pages),
         )
@@ -108,14 +109,14 @@ def uses(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Draft | 
         )
         draft.subjects += tactics
         return draft
-    counts = " and ".join(counted(len(pages), _piece(kind)) for kind, pages in found.items())
+    counts = " and ".join(counted(len(pages), kind) for kind, pages in found.items())
     draft.say(
         f"{names} {verb} {counts}.",
         *[p for k in kinds for p in _stated(index, actors, found[k])][:2],
     )
     for kind, pages in found.items():
         draft.add_list(
-            _capital(PLURALS.get(kind, f"{kind}s")),
+            _capital(HEADINGS.get(kind, f"{kind}s")),
             labels(index, pages),
             _stated(index, actors, pages),
         )
@@ -124,13 +125,6 @@ def uses(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Draft | 
 
 def _some(index: PassageIndex, pages: Sequence[str]) -> str:
     return f": {listing(labels(index, pages), 5)}" if pages else ""
-
-
-def _piece(kind: str) -> str:
-    return "piece of software" if kind == "software" else kind
-
-
-PLURALS["piece of software"] = "pieces of software"
 
 
 def techniques(index: PassageIndex, query: Query, tactic: str) -> Draft:
@@ -192,7 +186,7 @@ def all_tactics(index: PassageIndex, query: Query) -> Draft | None:
     """List the tactics of ATT&CK's matrices, of the one named if one is."""
     if set(query.rest) - _MATRICES:
         return None
-    text = query.corrected.lower()
+    text = words(query.corrected)
     draft = Draft()
     for source in index.manifest.sources:
         domain = source.name.removesuffix("-attack")
@@ -246,17 +240,26 @@ def membership(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Dr
                 "Views and categories", labels(index, holding), stating(index, page, holding)
             )
         for group in lists:
-            inside = group in holding
-            size = len(index.linked(group, "member"))
+            listed = index.linked(group, "member")
+            within = [page for page in listed if page in holding]
+            inside = group in holding or bool(within)
+            size = len(listed)
             draft.say(
                 f"{'Yes' if inside else 'No'}: {name} is {'' if inside else 'not '}among the "
                 f"{counted(size, 'member')} of {label(index, group)}.",
                 *(
-                    stating(index, page, [group])
+                    stating(index, page, [group, *within])
                     if inside
                     else [head(index, group), head(index, page)]
                 ),
             )
+            if within:
+                draft.direct.append(
+                    AnswerLine(
+                        f"It is in {' and '.join(labels(index, within))}.",
+                        tuple(p.id for p in stating(index, group, within)),
+                    )
+                )
     return draft if draft.direct else None
 
 
@@ -294,6 +297,8 @@ def kin(index: PassageIndex, query: Query, page: str, *, upwards: bool) -> Draft
 def attribution(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Draft | None:
     """Say to whom campaigns are attributed, or which campaigns to a group."""
     draft = Draft(subjects=list(subjects))
+    if all(index.kind(page) == "software" for page in subjects):
+        return users(index, query, subjects)
     for page in subjects:
         groups = index.linked(page, "attributed to")
         campaigns = index.linking(page, "attributed to")

@@ -7,13 +7,23 @@ from collections.abc import Sequence
 import numpy as np
 
 from cybersecqwen.core.records import AnswerLine, CwePrediction
-from cybersecqwen.knowledge.answers.draft import Draft, head, label, quoted, short_label
+from cybersecqwen.knowledge.answers.draft import (
+    Draft,
+    counted,
+    head,
+    label,
+    labels,
+    listing,
+    quoted,
+    short_label,
+)
 from cybersecqwen.knowledge.answers.mapping import usage
 from cybersecqwen.knowledge.query import Query
 from cybersecqwen.knowledge.search import PassageIndex
 
 _KINDS = ("weakness", "technique", "attack pattern")
 _OTHERS = 3
+_DESCRIBED = 4
 _WORTH_NAMING = 0.1  # probability of a weakness beside the likeliest
 
 
@@ -104,6 +114,21 @@ def found_entry(index: PassageIndex, query: Query, *, sure: bool) -> Draft | Non
     draft.quote(first)
     for other in pages[1:]:
         draft.add(f"Or {label(index, other)}", [quoted(head(index, other))])
+    return draft
+
+
+def described(index: PassageIndex, query: Query, kind: str, pages: Sequence[str]) -> Draft:
+    """Name the entries of a kind whose pages speak of what is asked."""
+    draft = Draft(subjects=list(pages))
+    shown = pages[:_DESCRIBED]
+    count = counted(len(pages), kind)
+    draft.say(
+        f"The pages of {count} speak of that: {listing(labels(index, pages), 6)}.",
+        *(head(index, page) for page in shown),
+    )
+    for page in shown:
+        draft.add(label(index, page), [quoted(head(index, page), 2, query.rest)])
+    draft.add_list("All of them", labels(index, pages), [head(index, page) for page in shown])
     return draft
 
 
