@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -13,21 +11,22 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
-import msgspec
-
 from cybersecqwen import __version__
 from cybersecqwen.apps.map_stream import MapOptions, MapOutcome, map_stream, map_windows
+from cybersecqwen.apps.map_summary import SKIPPED_KINDS, MapSummary, MapTally
 from cybersecqwen.apps.outputs.compression import gzipped
+from cybersecqwen.apps.outputs.input_documents import input_documents
+from cybersecqwen.apps.outputs.record_facts import is_unlabelled
 from cybersecqwen.apps.outputs.registry import OutputContext, Writer, format_named
-from cybersecqwen.apps.outputs.rows import RecordRow, RowMaker
+from cybersecqwen.apps.outputs.rows import MapRow, RecordRow, RowMaker
+from cybersecqwen.apps.outputs.spool import RowSpool
 from cybersecqwen.apps.part_file import PartFile, RunIdentity, identify_input
 from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
+from cybersecqwen.apps.report import write_report
 from cybersecqwen.core.interfaces import CweClassifier
 from cybersecqwen.core.records import Advisory, RecordProblem
-from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
+from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.sources import ReadPosition, read_advisories
-from cybersecqwen.sources.io.streams import ByteSource
-from cybersecqwen.sources.io.unpack import open_sources
 
 __all__ = [
     "MapJob",
@@ -43,12 +42,6 @@ __all__ = [
 MAPPING = "mapping"
 WRITING = "writing the output"
 """Stages of a job."""
-
-COMMONEST = 5
-"""Weaknesses that a summary names."""
-
-SKIPPED_KINDS = ("rejected", "reserved", "withdrawn")
-"""Kinds of ``RecordProblem`` that are no failures: records that say of themselves to be ignored."""
 
 ReportProblem = Callable[[RecordProblem], None]
 
@@ -68,6 +61,9 @@ class MapJob:
         width: Columns of the terminal, for a table.
         allowed_only: Propose only ids that MITRE allows for mapping; see ``RowMaker``.
         org_id: UUID of the organisation that publishes CVE containers; see ``OutputContext``.
+        only_unlabelled: Leave out records that somebody has assigned a weakness to.
+        disagreements: Write the rows alone whose answer is not among the record's own labels.
+        reports: Reports to write over the same rows; see ``write_report``.
         resume: Insist on going on with an interrupted run; see ``PartFile``.
         restart: Begin anew, even where an interrupted run could be gone on with.
         stdin: What to read as standard input; None for the process's own.
@@ -82,47 +78,12 @@ class MapJob:
     width: int = 120
     allowed_only: bool = False
     org_id: str = ""
+    only_unlabelled: bool = False
+    disagreements: bool = False
+    reports: tuple[Path, ...] = ()
     resume: bool = False
     restart: bool = False
     stdin: IO[bytes] | None = None
-
-
-class CommonWeakness(msgspec.Struct, frozen=True):
-    """A weakness and how many records were given it."""
-
-    cwe: str
-    name: str
-    records: int
-
-
-class MapSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a job's records.
-
-    Attributes:
-        records: Records of the input, of every kind.
-        answered: Those with an answer, sure or unsure.
-        unsure: Those whose answer is under the threshold.
-        rejected: Those that the CVE Program or NVD has rejected; not failures.
-        reserved: Those whose id is only reserved; not failures.
-        withdrawn: Those that were withdrawn; not failures.
-        problems: Those that could not be used; each has been reported.
-        commonest: Weaknesses given most often, unsure answers left out.
-        seconds: Wall-clock time.
-        model: Name and version of the model.
-        output: The file written; None where rows went to a stream.
-    """
-
-    records: int
-    answered: int
-    unsure: int
-    rejected: int
-    reserved: int
-    withdrawn: int
-    problems: int
-    commonest: tuple[CommonWeakness, ...]
-    seconds: float
-    model: str
-    output: str | None = None
 
 
 def run_map_job(
@@ -176,7 +137,7 @@ class _Run:
             allowed_only=job.allowed_only,
             labeller=job.options.labeller,
         )
-        self._tally = _Tally()
+        self._tally = MapTally()
         self._started = time.monotonic()
 
     def windows(self, skip: int = 0) -> Iterator[list[MapOutcome]]:
@@ -189,6 +150,9 @@ class _Run:
             for record in read_advisories(
                 job.source, job.format, stdin=job.stdin, position=self._position
             ):
+                if job.only_unlabelled and _is_labelled(record):
+                    self._tally.labelled += 1
+                    continue
                 read += 1
                 yield record
 
@@ -212,8 +176,10 @@ class _Run:
             if outcome.problem and outcome.problem.kind not in SKIPPED_KINDS:
                 self._report(outcome.problem)
 
-    def write(self, outcomes: Iterable[MapOutcome]) -> Iterator[bytes]:
-        """Yield the output's bytes."""
+    def write(
+        self, outcomes: Iterable[MapOutcome], *, spool: RowSpool | None = None
+    ) -> Iterator[bytes]:
+        """Yield the output's bytes; keep the rows in a spool for what else is made of them."""
         job = self.job
         failed: list[dict[str, str]] = []
 
@@ -224,17 +190,29 @@ class _Run:
             taxonomy=shipped_taxonomy(),
             version=__version__,
             width=job.width,
-            title=job.source.name if job.source else "standard input",
+            title=self.title,
             org_id=job.org_id,
-            documents=partial(_documents, job.source) if job.source else None,
+            documents=input_documents(job.source) if job.source else None,
             closing=beside,
         )
         keeps_problems = job.to == "json"
         rows = self._rows(outcomes, failed if keeps_problems else None)
         writer = format_named(job.to).open(context)
-        pieces = _told(writer(rows), writer, self._notice)
+        kept = rows if spool is None else spool.passing(rows)
+        pieces = _told(writer(kept), writer, self._notice)
         compressed = job.output is not None and job.output.suffix.lower() == ".gz"
         return gzipped(pieces) if compressed else pieces
+
+    def report(self, rows: Iterable[MapRow]) -> None:
+        """Write the reports."""
+        for path in self.job.reports:
+            write_report(path, rows, title=self.title)
+            self._notice(f"report written to {path}")
+
+    @property
+    def title(self) -> str:
+        """What was mapped, for a heading."""
+        return self.job.source.name if self.job.source else "standard input"
 
     def _rows(
         self, outcomes: Iterable[MapOutcome], failed: list[dict[str, str]] | None
@@ -242,7 +220,9 @@ class _Run:
         """Yield the row of each record that has an answer; keep the problems where asked to."""
         for outcome in outcomes:
             if outcome.record and outcome.prediction:
-                yield self._maker.record_row(outcome.record, outcome.prediction)
+                row = self._maker.record_row(outcome.record, outcome.prediction)
+                if row.agrees is False or not self.job.disagreements:
+                    yield row
             elif failed is not None and outcome.problem and outcome.problem.is_failure:
                 failed.append(outcome.problem.row())
 
@@ -256,55 +236,8 @@ class _Run:
         )
 
 
-class _Tally:
-    """Counts of what became of records."""
-
-    def __init__(self) -> None:
-        self.records = 0
-        self._answered = 0
-        self._unsure = 0
-        self._problems: Counter[str] = Counter()
-        self._weaknesses: Counter[str] = Counter()
-
-    def add(self, outcome: MapOutcome) -> None:
-        """Count an outcome."""
-        if outcome.problem and outcome.problem.kind == "note":
-            return  # says something of the input as a whole
-        self.records += 1
-        if outcome.problem:
-            self._problems[outcome.problem.kind] += 1
-        elif outcome.prediction:
-            self._answered += 1
-            if outcome.prediction.abstained:
-                self._unsure += 1
-            else:
-                self._weaknesses[outcome.prediction.cwe] += 1
-
-    def summary(
-        self, taxonomy: Taxonomy, *, seconds: float, model: str, output: str | None
-    ) -> MapSummary:
-        """Return the counts, with the commonest weaknesses named."""
-        skipped = {kind: self._problems[kind] for kind in SKIPPED_KINDS}
-        # The smaller id first where two are given equally often, so that runs agree.
-        commonest = sorted(self._weaknesses.items(), key=lambda item: (-item[1], _number(item[0])))
-        return MapSummary(
-            records=self.records,
-            answered=self._answered,
-            unsure=self._unsure,
-            **skipped,
-            problems=self._problems.total() - sum(skipped.values()),
-            commonest=tuple(
-                CommonWeakness(cwe, taxonomy.name(cwe), count)
-                for cwe, count in commonest[:COMMONEST]
-            ),
-            seconds=round(seconds, 2),
-            model=model,
-            output=output,
-        )
-
-
-def _number(cwe: str) -> int:
-    return int(cwe.removeprefix("CWE-"))
+def _is_labelled(record: Advisory | RecordProblem) -> bool:
+    return isinstance(record, Advisory) and not is_unlabelled(record)
 
 
 def _write_file(run: _Run, output: Path, notice: Callable[[str], None]) -> None:
@@ -321,7 +254,9 @@ def _write_file(run: _Run, output: Path, notice: Callable[[str], None]) -> None:
         for window in run.windows(skip=part.done):
             part.append(window)
         run.finishing()
-        part.finish(run.write)
+        with RowSpool() as spool:
+            part.finish(partial(run.write, spool=spool if run.job.reports else None))
+            run.report(spool)
 
 
 def _write_stream(run: _Run, sink: IO[bytes]) -> None:
@@ -329,14 +264,9 @@ def _write_stream(run: _Run, sink: IO[bytes]) -> None:
     windows = run.windows()
     first = next(windows, [])
     outcomes = chain(first, chain.from_iterable(windows))
-    sink.writelines(run.write(outcomes))
-
-
-def _documents(source: Path) -> Iterator[tuple[str, bytes]]:
-    """Open an input again, for outputs that fill in its own documents."""
-    for found in open_sources(source, io.BytesIO()):
-        if isinstance(found, ByteSource):
-            yield found.name, found.read()
+    with RowSpool() as spool:
+        sink.writelines(run.write(outcomes, spool=spool if run.job.reports else None))
+        run.report(spool)
 
 
 def _told(
@@ -357,6 +287,7 @@ def identity_of(job: MapJob) -> RunIdentity:
             "labeller": job.options.labeller,
             "top_k": str(job.options.top_k),
             "threshold": str(job.options.threshold),
+            "only_unlabelled": str(job.only_unlabelled),
         },
         model=job.classifier.digest,
         version=__version__,

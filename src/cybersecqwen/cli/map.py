@@ -24,7 +24,7 @@ from cybersecqwen.core.model_spec import ModelSpec
 from cybersecqwen.core.records import Labeller, RecordProblem
 
 if TYPE_CHECKING:
-    from cybersecqwen.apps.map_job import MapOptions, MapSummary
+    from cybersecqwen.apps.map_job import MapOptions
     from cybersecqwen.apps.progress import JobProgress
     from cybersecqwen.core.interfaces import CweClassifier
 
@@ -92,6 +92,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--allowed-only",
         action="store_true",
         help="propose only ids that MITRE allows for mapping",
+    )
+    parser.add_argument(
+        "--only-unlabelled",
+        action="store_true",
+        help="map only records without a weakness of their own",
+    )
+    parser.add_argument(
+        "--disagreements",
+        action="store_true",
+        help="write the rows alone whose answer is not among the record's own labels",
+    )
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="write a report on the rows too: a page to send on (.html) or Markdown (.md)",
     )
     parser.add_argument("--org-id", metavar="UUID", default="", help="who publishes, for --to cve5")
     parser.add_argument(
@@ -184,11 +202,11 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.json and not arguments.output and arguments.to not in {None, "jsonl", "json"}:
         raise InputError(f"--json prints one JSON object, so it cannot print {arguments.to}")
     _check_language_model(arguments)
-    if arguments.output and arguments.text is not None:
-        raise InputError("--output goes with --input; a single text's answer is printed")
-    if arguments.output:
-        _format(arguments)
-        _check_output(arguments.output, Path(arguments.input))
+    for option in ("output", "report", "disagreements", "only_unlabelled"):
+        if arguments.text is not None and getattr(arguments, option):
+            name = option.replace("_", "-")
+            raise InputError(f"--{name} goes with --input; a single text's answer is printed")
+    _check_outputs(arguments)
 
 
 def _check_language_model(arguments: argparse.Namespace) -> None:
@@ -221,14 +239,26 @@ def _open_model(arguments: argparse.Namespace) -> CweClassifier:
     )
 
 
-def _check_output(output: Path, source: Path) -> None:
-    if output.exists() and not output.is_file():
-        raise InputError(
-            f"{output}: no regular file, so it cannot be replaced by one; "
-            "without --output rows go to standard output"
-        )
-    if output.exists() and source.exists() and output.samefile(source):
-        raise InputError(f"{output}: --output would overwrite --input")
+def _check_outputs(arguments: argparse.Namespace) -> None:
+    from cybersecqwen.apps.report import report_format
+
+    outputs = [*filter(None, [arguments.output]), *arguments.report]
+    if not outputs:
+        return
+    _format(arguments)
+    for report in arguments.report:
+        report_format(report)
+    if len({output.absolute() for output in outputs}) < len(outputs):
+        raise InputError("--output and each --report need a file of their own")
+    source = Path(arguments.input)
+    for output in outputs:
+        if output.exists() and not output.is_file():
+            raise InputError(
+                f"{output}: no regular file, so it cannot be replaced by one; "
+                "without --output rows go to standard output"
+            )
+        if output.exists() and source.exists() and output.samefile(source):
+            raise InputError(f"{output}: would overwrite --input")
 
 
 def _format(arguments: argparse.Namespace) -> str:
@@ -301,6 +331,9 @@ def _map_records(
         width=shutil.get_terminal_size().columns if sys.stdout.isatty() else TEXT_WIDTH,
         allowed_only=arguments.allowed_only,
         org_id=arguments.org_id,
+        only_unlabelled=arguments.only_unlabelled,
+        disagreements=arguments.disagreements,
+        reports=tuple(arguments.report),
         resume=arguments.resume,
         restart=arguments.restart,
         stdin=io.BytesIO(pasted) if pasted else None,
@@ -334,7 +367,7 @@ def _map_records(
         )
     sys.stdout.flush()
     if not arguments.quiet and not pasted:
-        warn(printable_lines(_describe(summary)))
+        warn(printable_lines(summary.describe()))
     return EXIT_SOME_FAILED if summary.problems else EXIT_DONE
 
 
@@ -344,29 +377,3 @@ def _how_far(last: JobProgress, output: Path | None) -> str:
     if output:
         rest = "the same command goes on from there"
     return f"interrupted after {last.done:,} records{share}; {rest}"
-
-
-def _describe(summary: MapSummary) -> str:
-    """Return the closing lines of a run over a file."""
-    skipped = [
-        f"{count:,} {word}, skipped"
-        for count, word in (
-            (summary.rejected, "rejected"),
-            (summary.reserved, "reserved"),
-            (summary.withdrawn, "withdrawn"),
-        )
-        if count
-    ]
-    sure = summary.answered - summary.unsure
-    counts = [
-        f"{summary.answered:,} answered ({sure:,} sure, {summary.unsure:,} unsure)",
-        *skipped,
-        f"{summary.problems:,} problem{'' if summary.problems == 1 else 's'}",
-    ]
-    lines = [f"{summary.records:,} records in {summary.seconds:,.1f} s: {'; '.join(counts)}"]
-    lines += [
-        f"  {common.records:7,}  {common.cwe:<8}  {common.name}" for common in summary.commonest
-    ]
-    if summary.output:
-        lines.append(f"written to {summary.output}")
-    return "\n".join(lines)

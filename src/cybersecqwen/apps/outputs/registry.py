@@ -82,13 +82,13 @@ def _xlsx(_: OutputContext) -> Writer:
 
 
 def _html(context: OutputContext) -> Writer:
-    from cybersecqwen.apps.report import HtmlReportWriter
+    from cybersecqwen.apps.report.html import HtmlReportWriter
 
     return HtmlReportWriter(context.taxonomy, context.version, context.title)
 
 
 def _markdown(context: OutputContext) -> Writer:
-    from cybersecqwen.apps.report import MarkdownReportWriter
+    from cybersecqwen.apps.report.markdown import MarkdownReportWriter
 
     return MarkdownReportWriter(context.taxonomy, context.version, context.title)
 

@@ -20,31 +20,44 @@ class RowSpool:
     """Rows that can be read more than once, in bounded memory.
 
     Args:
-        rows: The rows; all of them are drawn at once.
+        rows: Rows to begin with; all of them are drawn at once.
 
     Attributes:
-        columns: Names of the input's own columns, in the order in which they first occur.
         own_id: Whether an input column called ``id`` ever says something else than the row's id.
         explained: Whether a row has a reason.
         replaced: Whether a row has an id in place of the model's own.
     """
 
-    def __init__(self, rows: Iterable[MapRow]) -> None:
+    def __init__(self, rows: Iterable[MapRow] = ()) -> None:
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed by close()
         self._count = 0
-        columns: dict[str, None] = {}
+        self._columns: dict[str, None] = {}
         self.own_id = self.explained = self.replaced = False
-        encode = msgspec.msgpack.Encoder().encode
+        self._encode = msgspec.msgpack.Encoder().encode
         for row in rows:
-            record = row if isinstance(row, RecordRow) else _as_record(row)
-            columns.update(dict.fromkeys(record.columns))
-            self.own_id |= str(record.columns.get("id", record.id)) != record.id
-            self.explained |= bool(record.reason)
-            self.replaced |= record.instead_of is not None
-            packed = encode(record)
-            self._file.write(_LENGTH.pack(len(packed)) + packed)
-            self._count += 1
-        self.columns = tuple(columns)
+            self.add(row)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the input's own columns, in the order in which they first occur."""
+        return tuple(self._columns)
+
+    def add(self, row: MapRow) -> None:
+        """Add a row behind the others; not while they are read."""
+        record = row if isinstance(row, RecordRow) else _as_record(row)
+        self._columns.update(dict.fromkeys(record.columns))
+        self.own_id |= str(record.columns.get("id", record.id)) != record.id
+        self.explained |= bool(record.reason)
+        self.replaced |= record.instead_of is not None
+        packed = self._encode(record)
+        self._file.write(_LENGTH.pack(len(packed)) + packed)
+        self._count += 1
+
+    def passing(self, rows: Iterable[MapRow]) -> Iterator[MapRow]:
+        """Yield rows, keeping each of them."""
+        for row in rows:
+            self.add(row)
+            yield row
 
     def __len__(self) -> int:
         return self._count
