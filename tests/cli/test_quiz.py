@@ -65,7 +65,7 @@ def test_a_reader_is_trained_on_a_quiz(
     recipe = tmp_path / "reader.yaml"
     recipe.write_text("name: r\nhidden: 2\nepochs: 3\n")
     capsys.readouterr()
-    words = ["train", "reader", str(recipe), "--quiz", str(quiz), "--kb", str(kb)]
+    words = ["train", "ranker", str(recipe), "--quiz", str(quiz), "--kb", str(kb)]
     assert main([*words, "--out", str(out), "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)["scores"]
     assert scores["all"]["questions"] == 6

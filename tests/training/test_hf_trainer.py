@@ -9,7 +9,7 @@ pytest.importorskip("accelerate")
 pytestmark = pytest.mark.torch
 
 from cybersecqwen.training.hf_trainer import Indices, fit  # noqa: E402
-from cybersecqwen.training.specialist.recipe import Fit  # noqa: E402
+from cybersecqwen.training.recipes.specialist import Fit  # noqa: E402
 
 
 class Toy(torch.nn.Module):

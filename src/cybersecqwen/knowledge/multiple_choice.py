@@ -6,7 +6,7 @@ information-retrieval solver of Clark et al. (AAAI 2016), with the option's shar
 long options gain nothing by their length.
 
 The ranker weighs that and more (``option_features``): links between the pages named, passages of
-the kind that is asked for, sentences that say both. Its weights come from ``train reader``.
+the kind that is asked for, sentences that say both. Its weights come from ``train ranker``.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from cybersecqwen.core.files import write_json
 from cybersecqwen.training.checkpoints import MarkWhole, last_whole
-from cybersecqwen.training.specialist.recipe import Fit
+from cybersecqwen.training.recipes.specialist import Fit
 
 log = logging.getLogger(__name__)
 

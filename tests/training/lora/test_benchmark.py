@@ -13,8 +13,8 @@ from cybersecqwen.core.config import load_recipe  # noqa: E402
 from cybersecqwen.core.errors import InputError  # noqa: E402
 from cybersecqwen.training.lora.benchmark import Load, benchmark  # noqa: E402
 from cybersecqwen.training.lora.memory_plan import MemoryStrategy  # noqa: E402
-from cybersecqwen.training.lora.recipe import LoraRecipe  # noqa: E402
 from cybersecqwen.training.lora.trainer import LoraTrainer  # noqa: E402
+from cybersecqwen.training.recipes.lora import LoraRecipe  # noqa: E402
 
 RECIPES = sorted((Path(__file__).parents[3] / "recipes" / "lora").glob("*.yaml"))
 
@@ -33,10 +33,15 @@ def test_each_recipes_steps_are_timed_with_random_weights(path: Path) -> None:
     packed = recipe.packing == "wrapped"
     assert (found.tokens_per_step == 3 * 96) == packed
     plain = benchmark(
-        small, "tiny", 1, load=load, way=MemoryStrategy(96, checkpointing=True), lean=False
+        small,
+        "tiny",
+        1,
+        load=load,
+        way=MemoryStrategy(96, checkpointing=True),
+        fused_adapters=False,
     )
     assert plain.way.checkpointing
-    assert not plain.lean
+    assert not plain.fused_adapters
 
 
 def test_no_steps_are_refused() -> None:

@@ -20,7 +20,7 @@ from cybersecqwen.training.lora.memory_plan import (  # noqa: E402
     plan_memory,
     read_shape,
 )
-from cybersecqwen.training.lora.recipe import Adapter, LoraRecipe, Schedule  # noqa: E402
+from cybersecqwen.training.recipes.lora import Adapter, LoraRecipe, Schedule  # noqa: E402
 
 RECIPE = LoraRecipe(name="t", fit=Schedule(epochs=1, batch=16, learning_rate=1e-4))
 WHOLE = msgspec.structs.replace(RECIPE, logits="whole")

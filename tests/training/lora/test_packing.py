@@ -15,12 +15,12 @@ from cybersecqwen.training.lora.examples import Encoded  # noqa: E402
 from cybersecqwen.training.lora.packing import (  # noqa: E402
     EpochBatches,
     TokenRow,
-    apart,
     collate,
     make_rows,
     micro_batches,
+    unpack,
 )
-from cybersecqwen.training.lora.recipe import LoraRecipe, Packing, Schedule  # noqa: E402
+from cybersecqwen.training.recipes.lora import LoraRecipe, Packing, Schedule  # noqa: E402
 
 FIT = Schedule(epochs=1, batch=4, learning_rate=1e-3)
 LENGTHS = (9, 20, 5, 14, 30, 7, 11)
@@ -70,7 +70,7 @@ def test_learnt_is_what_the_labels_say() -> None:
         for loss in ("answer", "all"):
             rows = make_rows(examples(), recipe(packing, loss=loss)).rows
             for flat in (False, True):
-                laid = rows if flat else [example for row in rows for example in apart(row)]
+                laid = rows if flat else [example for row in rows for example in unpack(row)]
                 labels = collate(laid, flat=flat)["labels"]
                 assert int((labels[:, 1:] != -100).sum()) == sum(row.learnt for row in rows)
 
@@ -135,7 +135,7 @@ def test_padded_rows_compute_what_each_computes_alone(model: Any) -> None:
 def test_blocks_do_not_see_each_other(model: Any) -> None:
     rows = make_rows(examples(), recipe("blocks")).rows
     assert sorted(len(row.starts) for row in rows) == [1, 1, 2, 3]
-    singles = [example for row in rows for example in apart(row)]
+    singles = [example for row in rows for example in unpack(row)]
     expected = torch.cat([alone(model, single) for single in singles])
     assert torch.allclose(together(model, rows, flat=True)[0], expected, atol=1e-4)
     padded = together(model, singles)
@@ -146,11 +146,11 @@ def test_blocks_do_not_see_each_other(model: Any) -> None:
 def test_a_row_taken_apart_is_the_examples_that_were_put_in() -> None:
     given = {e.ids.tobytes() for e in examples()}
     for row in make_rows(examples(), recipe("blocks")).rows:
-        singles = apart(row)
+        singles = unpack(row)
         assert {single.ids.tobytes() for single in singles} <= given
         assert sum(single.learnt for single in singles) == row.learnt
     (first, *_) = make_rows(examples(), recipe("none")).rows
-    assert apart(first) == [first], "with its final answer, which validation asks for"
+    assert unpack(first) == [first], "with its final answer, which validation asks for"
 
 
 def test_wrapped_rows_leak_as_the_reference_does(model: Any) -> None:

@@ -16,10 +16,10 @@ pytestmark = pytest.mark.torch
 from cybersecqwen.core.config import load_recipe  # noqa: E402
 from cybersecqwen.core.errors import ModelError  # noqa: E402
 from cybersecqwen.training.lora.memory_plan import MemoryStrategy  # noqa: E402
-from cybersecqwen.training.lora.model import adapter_config, make_lean  # noqa: E402
-from cybersecqwen.training.lora.recipe import LoraRecipe  # noqa: E402
+from cybersecqwen.training.lora.model import adapter_config, fuse_adapters  # noqa: E402
 from cybersecqwen.training.lora.run import Job, prepare  # noqa: E402
 from cybersecqwen.training.lora.trainer import LoraTrainer, Progress  # noqa: E402
+from cybersecqwen.training.recipes.lora import LoraRecipe  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def fit(
     job: Job,
     folder: Path,
     way: MemoryStrategy,
-    lean: bool = True,
+    fused_adapters: bool = True,
     compiled: bool = False,
     **recipe: Any,
 ) -> LoraTrainer:
@@ -49,7 +49,7 @@ def fit(
         job.train.rows,
         job.validation,
         folder,
-        lean=lean,
+        fused_adapters=fused_adapters,
         compiled=compiled,
     )
     trainer.train()
@@ -71,7 +71,7 @@ def plain(job: Job, tmp_path_factory: pytest.TempPathFactory) -> LoraTrainer:
         (MemoryStrategy(1), {}),
         (MemoryStrategy(120), {"logits": "whole"}),
         (MemoryStrategy(150, checkpointing=True), {}),
-        (MemoryStrategy(100_000), {"lean": False}),
+        (MemoryStrategy(100_000), {"fused_adapters": False}),
     ],
     ids=["row by row", "whole logits", "checkpointing", "PEFT's own forward"],
 )
@@ -173,11 +173,11 @@ def test_a_lean_projection_is_the_same_in_bfloat16_too(job: Job) -> None:
     for name, weights in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weights, std=0.1)
-    lean = copy.deepcopy(model)
-    make_lean(lean)
+    fused = copy.deepcopy(model)
+    fuse_adapters(fused)
     ids = torch.arange(5, 25)[None]
     answers, gradients = [], []
-    for kind in (model, lean):
+    for kind in (model, fused):
         with torch.autocast("cpu", torch.bfloat16):
             logits = kind(ids).logits.float()
         logits.square().mean().backward()

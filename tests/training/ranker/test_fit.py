@@ -15,12 +15,12 @@ from cybersecqwen.core.option_ranker import OptionRanker  # noqa: E402
 from cybersecqwen.core.rows import QuizRow  # noqa: E402
 from cybersecqwen.training.ranker.fit import (  # noqa: E402
     RankerMetrics,
-    RankerRecipe,
     calibrated,
     fit_ranker,
     score_ranker,
 )
 from cybersecqwen.training.ranker.run import blur, read_quiz, train_ranker  # noqa: E402
+from cybersecqwen.training.recipes.ranker import RankerRecipe  # noqa: E402
 
 NAMES = ("support", "hint", "noise", "negated")
 RECIPE = RankerRecipe(name="r", hidden=8, epochs=30, batch_size=32, learning_rate=1e-2)

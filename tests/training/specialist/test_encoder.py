@@ -12,6 +12,7 @@ pytestmark = pytest.mark.torch
 from tokenizers import Tokenizer  # noqa: E402
 
 from cybersecqwen.core.errors import ModelError  # noqa: E402
+from cybersecqwen.training.recipes.specialist import Supervision  # noqa: E402
 from cybersecqwen.training.specialist.encoder import (  # noqa: E402
     CweEncoder,
     keep_layers,
@@ -20,7 +21,6 @@ from cybersecqwen.training.specialist.encoder import (  # noqa: E402
     shrink_embeddings,
 )
 from cybersecqwen.training.specialist.export_onnx import export_onnx, predict_onnx  # noqa: E402
-from cybersecqwen.training.specialist.recipe import Supervision  # noqa: E402
 from cybersecqwen.training.specialist.rows import NO_LABEL, encode  # noqa: E402
 from cybersecqwen.training.specialist.supervision import (  # noqa: E402
     SoftLabels,

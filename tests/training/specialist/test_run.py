@@ -15,7 +15,7 @@ pytestmark = pytest.mark.torch
 from cybersecqwen.core.config import load_recipe  # noqa: E402
 from cybersecqwen.core.errors import InputError  # noqa: E402
 from cybersecqwen.core.files import sha256_file  # noqa: E402
-from cybersecqwen.training.specialist.recipe import SpecialistRecipe  # noqa: E402
+from cybersecqwen.training.recipes.specialist import SpecialistRecipe  # noqa: E402
 from cybersecqwen.training.specialist.run import train_specialist  # noqa: E402
 
 RECIPE = """

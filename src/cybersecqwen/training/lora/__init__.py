@@ -4,7 +4,7 @@ import os
 
 from cybersecqwen.core.errors import require_extra
 
-require_extra("train", "peft", "trl", "datasets", "jinja2")
+require_extra("train", "torch", "transformers", "accelerate", "peft", "trl", "datasets", "jinja2")
 # Batches of ever new widths would make PyTorch's allocator take and give back memory at each step
 # (measured: 40 % more tokens a second without that). It reads this when a GPU is first used, by
 # the second name before PyTorch 2.9.

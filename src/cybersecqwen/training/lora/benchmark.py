@@ -41,9 +41,9 @@ from cybersecqwen.training.lora.model import (
     silent_without_terminal,
 )
 from cybersecqwen.training.lora.packing import TokenRow, make_rows
-from cybersecqwen.training.lora.recipe import LoraRecipe
 from cybersecqwen.training.lora.run import peak_memory
 from cybersecqwen.training.lora.trainer import LoraTrainer
+from cybersecqwen.training.recipes.lora import LoraRecipe
 
 ShapeName = Literal["qwen3-4b", "qwen3-0.6b", "tiny"]
 
@@ -107,7 +107,7 @@ class MeasuredSteps:
         peak_bytes: Most memory held.
         estimate_bytes: What was foretold.
         way: How memory was used.
-        lean: Whether adapters took the lean way.
+        fused_adapters: Whether adapters computed as ``fuse_adapters`` makes them.
         compiled: Whether the layers were compiled.
         attention: Which attention ran.
         device: On what.
@@ -120,7 +120,7 @@ class MeasuredSteps:
     peak_bytes: int
     estimate_bytes: int
     way: MemoryStrategy
-    lean: bool
+    fused_adapters: bool
     compiled: bool
     attention: str
     device: str
@@ -134,7 +134,7 @@ def benchmark(
     load: Load | None = None,
     profile: Profile | None = None,
     way: MemoryStrategy | None = None,
-    lean: bool = True,
+    fused_adapters: bool = True,
     compiled: bool = False,
 ) -> MeasuredSteps:
     """Time some of a recipe's optimizer steps.
@@ -146,7 +146,7 @@ def benchmark(
         load: What the corpus is like.
         profile: As for ``plan_memory``.
         way: How to use the memory; None to let ``plan_memory`` choose.
-        lean: As for ``LoraTrainer``.
+        fused_adapters: As for ``LoraTrainer``.
         compiled: As for ``LoraTrainer``.
 
     Raises:
@@ -165,7 +165,13 @@ def benchmark(
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the libraries say to each other
         trainer = _trainer(
-            recipe, config, plan.way, rows, Path(folder), lean=lean, compiled=compiled
+            recipe,
+            config,
+            plan.way,
+            rows,
+            Path(folder),
+            fused_adapters=fused_adapters,
+            compiled=compiled,
         )
         trainer.train()
     log = [entry for entry in trainer.state.log_history if "loss" in entry]
@@ -181,7 +187,7 @@ def benchmark(
         peak_bytes=peak_memory(),
         estimate_bytes=plan.estimate,
         way=plan.way,
-        lean=lean,
+        fused_adapters=fused_adapters,
         compiled=compiled,
         attention="flash_attention_2" if has_flash_attention() else "sdpa",
         device=f"{processes().num_processes} x "
@@ -215,7 +221,7 @@ def _trainer(
     rows: list[TokenRow],
     folder: Path,
     *,
-    lean: bool,
+    fused_adapters: bool,
     compiled: bool,
 ) -> LoraTrainer:
     set_seed(recipe.seed)
@@ -238,5 +244,13 @@ def _trainer(
     once = msgspec.structs.replace(recipe.fit, epochs=1)
     changed = msgspec.structs.replace(recipe, fit=once, checkpoint_every=1_000_000)
     return LoraTrainer(
-        model, tokenizer, changed, way, rows, [], folder, lean=lean, compiled=compiled
+        model,
+        tokenizer,
+        changed,
+        way,
+        rows,
+        [],
+        folder,
+        fused_adapters=fused_adapters,
+        compiled=compiled,
     )

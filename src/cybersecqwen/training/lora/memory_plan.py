@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.resources import usable_memory
-from cybersecqwen.training.lora.recipe import LoraRecipe
+from cybersecqwen.training.recipes.lora import LoraRecipe
 
 GIB = 1 << 30
 

@@ -1,4 +1,4 @@
-"""The base of a fine-tuning, its adapters, and a lean way through them."""
+"""The base of a fine-tuning, its adapters, and a faster way through them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAn
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file
 from cybersecqwen.training.lora.memory_plan import MemoryStrategy
-from cybersecqwen.training.lora.recipe import LoraRecipe
+from cybersecqwen.training.recipes.lora import LoraRecipe
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def adapter_config(recipe: LoraRecipe) -> LoraConfig:
     )
 
 
-def make_lean(model: nn.Module) -> None:
+def fuse_adapters(model: nn.Module) -> None:
     """Let a model's adapters and norms pass over the states no oftener than they must.
 
     PEFT turns a projection's input into the adapter's float32, which autocast turns back into

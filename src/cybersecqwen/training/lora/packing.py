@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from cybersecqwen.training.lora.examples import Encoded
-from cybersecqwen.training.lora.recipe import LoraRecipe
+from cybersecqwen.training.recipes.lora import LoraRecipe
 from cybersecqwen.training.specialist.rows import NO_LABEL
 
 
@@ -146,19 +146,20 @@ class EpochBatches:
 
 
 def micro_batches(
-    rows: Sequence[TokenRow], tokens_at_once: int, a_pass: int = 0
+    rows: Sequence[TokenRow], tokens_at_once: int, launch_overhead_tokens: int = 0
 ) -> list[list[TokenRow]]:
     """Split a step's rows, longest first, so that they take the least time and fit the memory.
 
     TokenRows of like length come together, and all of a part are padded to its longest. Parts cost
-    their tokens, padding included, and ``a_pass`` each; of all ways to cut the sorted rows, the
-    cheapest is taken (by dynamic programming over where the last part begins).
+    their tokens, padding included, and ``launch_overhead_tokens`` each; of all ways to cut the
+    sorted rows, the cheapest is taken (by dynamic programming over where the last part begins).
 
     Args:
         rows: N of them.
         tokens_at_once: Tokens of a part at most, padding included. A single row may be longer; it
             is then alone.
-        a_pass: What a pass through the model costs beside its tokens, counted in tokens.
+        launch_overhead_tokens: What a pass through the model costs beside its tokens, counted in
+            tokens.
     """
     ordered = sorted(rows, key=len, reverse=True)
     widths = np.array([len(row) for row in ordered], dtype=np.int64)  # (N,)
@@ -166,7 +167,7 @@ def micro_batches(
     begins = np.zeros(len(ordered) + 1, dtype=np.int64)  # where their last part begins
     for end in range(1, len(ordered) + 1):
         sizes = widths[:end] * np.arange(end, 0, -1)  # (end,) of a part from each row to this one
-        costs = least[:end] + sizes + a_pass
+        costs = least[:end] + sizes + launch_overhead_tokens
         costs[:-1][sizes[:-1] > tokens_at_once] = np.iinfo(np.int64).max
         # Of equal costs the longest part: fewer passes.
         begins[end] = np.argmin(costs)
@@ -179,7 +180,7 @@ def micro_batches(
     return parts[::-1]
 
 
-def apart(row: TokenRow) -> list[TokenRow]:
+def unpack(row: TokenRow) -> list[TokenRow]:
     """Return each example of a row as a row of its own.
 
     They do not see each other in it, so this changes neither what is learnt nor its gradient.

@@ -33,9 +33,9 @@ from cybersecqwen.training.lora.model import (
     load_weights,
 )
 from cybersecqwen.training.lora.packing import TokenRow, TokenRows, make_rows
-from cybersecqwen.training.lora.recipe import LoraRecipe
 from cybersecqwen.training.lora.results import RESULTS_FILE, LoraResults, summarise
 from cybersecqwen.training.lora.trainer import LoraTrainer, Report
+from cybersecqwen.training.recipes.lora import LoraRecipe
 
 
 @dataclass(frozen=True)

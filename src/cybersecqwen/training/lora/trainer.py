@@ -25,11 +25,17 @@ from cybersecqwen.training.lora.memory_plan import MemoryStrategy
 from cybersecqwen.training.lora.model import (
     adapter_config,
     compile_layers,
+    fuse_adapters,
     has_flash_attention,
-    make_lean,
 )
-from cybersecqwen.training.lora.packing import EpochBatches, TokenRow, apart, collate, micro_batches
-from cybersecqwen.training.lora.recipe import LoraRecipe
+from cybersecqwen.training.lora.packing import (
+    EpochBatches,
+    TokenRow,
+    collate,
+    micro_batches,
+    unpack,
+)
+from cybersecqwen.training.recipes.lora import LoraRecipe
 from cybersecqwen.training.specialist.rows import NO_LABEL
 
 
@@ -101,7 +107,7 @@ class LoraTrainer(SFTTrainer):
         validation: What is only measured; one example a row.
         folder: For checkpoints.
         report: Called after each step.
-        lean: Whether adapters take the lean way; see ``make_lean``.
+        fused_adapters: Whether adapters compute as ``fuse_adapters`` makes them.
         compiled: Whether PyTorch compiles the layers: a minute or so at the start, faster steps
             after it.
     """
@@ -117,7 +123,7 @@ class LoraTrainer(SFTTrainer):
         folder: Path,
         report: Report | None = None,
         *,
-        lean: bool = True,
+        fused_adapters: bool = True,
         compiled: bool = False,
     ) -> None:
         self.compiled = compiled
@@ -126,9 +132,11 @@ class LoraTrainer(SFTTrainer):
         self._rows = rows
         self._validation = validation
         self._flat = has_flash_attention()
-        self._a_pass = _PASS_ON_PROCESSOR
+        self._launch_overhead_tokens = _PASS_ON_PROCESSOR
         if torch.cuda.is_available():
-            self._a_pass = int(_LAUNCHING / sum(p.numel() for p in model.parameters()))
+            self._launch_overhead_tokens = int(
+                _LAUNCHING / sum(p.numel() for p in model.parameters())
+            )
         self._batches = EpochBatches(len(rows), recipe.fit.batch, recipe.seed, self._epoch)
         self._started = time.monotonic()
         self._seconds_before = 0.0
@@ -151,8 +159,8 @@ class LoraTrainer(SFTTrainer):
         # A base that was read comes in evaluation mode, in which checkpointing does nothing. Here
         # and not at every step: it takes a walk through thousands of modules.
         self.model.train()
-        if lean:
-            make_lean(self.model)
+        if fused_adapters:
+            fuse_adapters(self.model)
         if compiled:
             compile_layers(self.model, model._no_split_modules)
             # Else the first layer, whose input learns nothing, would be compiled for itself.
@@ -191,7 +199,7 @@ class LoraTrainer(SFTTrainer):
         if not self._flat:
             # A mask would keep a row's examples apart too, but PyTorch's attention with one is
             # slow on a GPU and returns gradients that are no numbers now and then.
-            rows = [example for row in rows for example in apart(row)]
+            rows = [example for row in rows for example in unpack(row)]
         shares = [self._parts(rows[n :: self.args.world_size]) for n in range(self.args.world_size)]
         parts = shares[self.args.process_index]
         # Every process passes through the model equally often, as sharding asks; one that has too
@@ -206,7 +214,7 @@ class LoraTrainer(SFTTrainer):
         }
 
     def _parts(self, rows: Sequence[TokenRow]) -> list[list[TokenRow]]:
-        return micro_batches(rows, self._way.tokens_at_once, self._a_pass)
+        return micro_batches(rows, self._way.tokens_at_once, self._launch_overhead_tokens)
 
     def training_step(
         self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None

@@ -1,65 +1,35 @@
-"""Trains the small network that weighs what the knowledge base says for each option.
+"""Fits the option ranker: a small network over what the knowledge base says for each option.
 
 Listwise: the loss is the cross-entropy of a softmax over the options of one question (Cao et al.,
-Learning to Rank, ICML 2007). Optimised by Adam (Kingma and Ba, 2015) with decoupled weight decay.
+Learning to Rank, ICML 2007). Optimised by AdamW (Loshchilov and Hutter, ICLR 2019).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import msgspec
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from cybersecqwen.core.calibration import expected_calibration_error
-from cybersecqwen.core.config import Recipe
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.option_ranker import OptionRanker
+from cybersecqwen.training.recipes.ranker import RankerRecipe
 
 Floats = NDArray[np.float32]
 
+_WEIGHTS = ("hidden", "bias", "output", "direct")
 _LEAST_SCALE = 0.1
 """What hardly varies in training must not be blown up when it does elsewhere."""
 
 
-class RankerRecipe(Recipe, frozen=True):
-    """How to fit a reader.
-
-    Attributes:
-        name: Of the reader.
-        hidden: Units of the hidden layer.
-        epochs: Passes over the training questions.
-        batch_size: Questions at once.
-        learning_rate: Highest; it falls to 0 along a cosine.
-        weight_decay: Per step, times the learning rate.
-        dropout: Share of inputs hidden at random, 0 to 1, so that none is relied on alone.
-        questions: Training questions at most, drawn evenly; 0 for all.
-        validation_questions: The same for validation.
-        blurred: Share of words lost, 0 to 1, at most; see ``reader_run.blur``.
-        seed: Of everything random.
-        held_out_wording: Family of wording left out of training and selection and reported apart.
-    """
-
-    name: str
-    hidden: int = 32
-    epochs: int = 20
-    batch_size: int = 64
-    learning_rate: float = 3e-3
-    weight_decay: float = 0.05
-    dropout: float = 0.15
-    questions: int = 0
-    validation_questions: int = 0
-    blurred: float = 0.8
-    seed: int = 42
-    held_out_wording: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class RankerMetrics:
-    """A question's options, measured.
+    """The inputs of a question's options.
 
     Attributes:
         inputs: (options, F).
@@ -77,13 +47,13 @@ class RankerMetrics:
 
 
 class Score(msgspec.Struct, frozen=True):
-    """A reader on some questions.
+    """A ranker on some questions.
 
     Attributes:
         questions: How many.
         accuracy: Share right, 0 to 1.
         first_input: Share right of the first input alone, taken as the score (its sign turned
-            where the question is negated): retrieval without a reader.
+            where the question is negated): retrieval without a ranker.
         ece: Expected calibration error.
     """
 
@@ -96,7 +66,7 @@ class Score(msgspec.Struct, frozen=True):
 def fit_ranker(
     questions: Sequence[RankerMetrics], names: tuple[str, ...], recipe: RankerRecipe
 ) -> OptionRanker:
-    """Fit a network to measured questions.
+    """Fit a network to the inputs of questions.
 
     Raises:
         InputError: There are no questions.
@@ -108,22 +78,54 @@ def fit_ranker(
     network = _blank(names, rows.mean(axis=0), np.maximum(scale, _LEAST_SCALE), recipe)
     padded = _padded(questions, network)
     draw = np.random.default_rng(recipe.seed)
-    optimiser = _Adam(recipe)
+    weights = {
+        name: torch.nn.Parameter(torch.from_numpy(getattr(network, name).copy()))
+        for name in _WEIGHTS
+    }
     steps = recipe.epochs * -(-len(questions) // recipe.batch_size)
-    step = 0
-    weights = {n: getattr(network, n).copy() for n in ("hidden", "bias", "output", "direct")}
+    optimiser, schedule = _optimiser(weights, recipe, steps)
     for _ in range(recipe.epochs):
         order = draw.permutation(len(questions))
         for start in range(0, len(order), recipe.batch_size):
             batch = order[start : start + recipe.batch_size]
             # One mask for all options of a question: an input is seen for all of them or for none.
             kept = draw.random((len(batch), 1, rows.shape[1])) >= recipe.dropout
-            seen = padded.seen[batch] * kept / (1 - recipe.dropout)
-            slopes = _slopes(weights, seen, padded.real[batch], padded.answers[batch])
-            rate = recipe.learning_rate * 0.5 * (1 + np.cos(np.pi * step / steps))
-            optimiser.step(weights, slopes, rate)
-            step += 1
-    return replace(network, **{n: w.astype(np.float32) for n, w in weights.items()})
+            seen = (padded.seen[batch] * kept / (1 - recipe.dropout)).astype(np.float32)
+            optimiser.zero_grad()
+            _loss(weights, seen, padded.real[batch], padded.answers[batch]).backward()
+            optimiser.step()
+            schedule.step()
+    return replace(network, **{n: weight.detach().numpy() for n, weight in weights.items()})
+
+
+def _optimiser(
+    weights: dict[str, torch.nn.Parameter], recipe: RankerRecipe, steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """Return AdamW, the bias without decay, and a learning rate that falls along a cosine."""
+    decayed = [weight for name, weight in weights.items() if name != "bias"]
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": decayed, "weight_decay": recipe.weight_decay},
+            {"params": [weights["bias"]], "weight_decay": 0.0},
+        ],
+        lr=recipe.learning_rate,
+    )
+    return optimiser, torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+
+
+def _loss(
+    weights: dict[str, torch.nn.Parameter],
+    seen: Floats,
+    real: NDArray[np.bool_],
+    answers: NDArray[np.intp],
+) -> torch.Tensor:
+    """Return the mean cross-entropy over B questions of inputs (B, M, F)."""
+    inputs = torch.from_numpy(seen)
+    active = torch.tanh(inputs @ weights["hidden"] + weights["bias"])  # (B, M, H)
+    logits = active @ weights["output"] + inputs @ weights["direct"]  # (B, M)
+    logits = logits.masked_fill(~torch.from_numpy(real), -1e9)
+    loss: torch.Tensor = functional.cross_entropy(logits, torch.from_numpy(answers))
+    return loss
 
 
 def calibrated(network: OptionRanker, questions: Sequence[RankerMetrics]) -> OptionRanker:
@@ -211,49 +213,3 @@ def _blank(names: tuple[str, ...], mean: Floats, scale: Floats, r: RankerRecipe)
         output=np.zeros(r.hidden, np.float32),
         direct=np.zeros(width, np.float32),
     )
-
-
-def _slopes(
-    weights: dict[str, NDArray[Any]],
-    seen: Floats,
-    real: NDArray[np.bool_],
-    answers: NDArray[np.intp],
-) -> dict[str, NDArray[Any]]:
-    """Return the gradient of the mean loss by each weight."""
-    active = np.tanh(seen @ weights["hidden"] + weights["bias"])  # (B, M, H)
-    logits = active @ weights["output"] + seen @ weights["direct"]  # (B, M)
-    logits = np.where(real, logits, -1e9)
-    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-    error = shares / shares.sum(axis=1, keepdims=True)
-    error[np.arange(len(answers)), answers] -= 1
-    error = np.where(real, error, 0) / len(answers)  # (B, M)
-    back = error[..., None] * weights["output"] * (1 - active**2)  # (B, M, H)
-    return {
-        "hidden": np.einsum("bmf,bmh->fh", seen, back, optimize=True),
-        "bias": back.sum(axis=(0, 1)),
-        "output": np.einsum("bm,bmh->h", error, active),
-        "direct": np.einsum("bm,bmf->f", error, seen),
-    }
-
-
-class _Adam:
-    """Adam with decoupled weight decay."""
-
-    def __init__(self, recipe: RankerRecipe) -> None:
-        self._decay = recipe.weight_decay
-        self._first: dict[str, NDArray[Any]] = {}
-        self._second: dict[str, NDArray[Any]] = {}
-        self._count = 0
-
-    def step(
-        self, weights: dict[str, NDArray[Any]], slopes: dict[str, NDArray[Any]], rate: float
-    ) -> None:
-        self._count += 1
-        for name, slope in slopes.items():
-            first = 0.9 * self._first.get(name, np.zeros_like(slope)) + 0.1 * slope
-            second = 0.999 * self._second.get(name, np.zeros_like(slope)) + 0.001 * slope**2
-            self._first[name], self._second[name] = first, second
-            mean = first / (1 - 0.9**self._count)
-            spread = np.sqrt(second / (1 - 0.999**self._count)) + 1e-8
-            decay = 0.0 if name == "bias" else self._decay
-            weights[name] = weights[name] - rate * (mean / spread + decay * weights[name])

@@ -1,4 +1,4 @@
-"""One run of the reader's training: read, fit, calibrate, try, write."""
+"""One run of the option ranker's training: read, fit, calibrate, score, write."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import msgspec
 from cybersecqwen.core.rows import QuizRow, read_quiz_rows
 from cybersecqwen.training.ranker.fit import (
     RankerMetrics,
-    RankerRecipe,
     Score,
     calibrated,
     fit_ranker,
     score_by,
     score_ranker,
 )
+from cybersecqwen.training.recipes.ranker import RankerRecipe
 
 _SENTENCE_WORDS = 6
 """From how many words on an option is a sentence, which can be told in other words."""
@@ -83,7 +83,7 @@ def train_ranker(
     recipe: RankerRecipe,
     out: Path,
 ) -> RankerResults:
-    """Fit a reader and write it.
+    """Fit an option ranker and write it.
 
     The temperature is chosen on the validation questions, whose pages are not in training. The
     wording held out takes part in neither.

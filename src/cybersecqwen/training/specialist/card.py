@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cybersecqwen.core.model_folder import SpecialistConfig
-from cybersecqwen.training.specialist.recipe import SpecialistRecipe
+from cybersecqwen.training.recipes.specialist import SpecialistRecipe
 
 
 def write_card(config: SpecialistConfig, recipe: SpecialistRecipe, results: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from torch.nn import functional
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
 from cybersecqwen.core.errors import ModelError
-from cybersecqwen.training.specialist.recipe import Supervision
+from cybersecqwen.training.recipes.specialist import Supervision
 from cybersecqwen.training.specialist.rows import NO_LABEL
 
 

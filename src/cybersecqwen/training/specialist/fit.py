@@ -17,6 +17,7 @@ from cybersecqwen.core.files import atomic_write, sha256_file, write_text
 from cybersecqwen.core.rows import CorpusRow, read_corpus_rows
 from cybersecqwen.core.text.clean import render
 from cybersecqwen.training.hf_trainer import processes
+from cybersecqwen.training.recipes.specialist import SpecialistRecipe, SpecialistTeacher
 from cybersecqwen.training.specialist.encoder import (
     CweEncoder,
     keep_layers,
@@ -25,7 +26,6 @@ from cybersecqwen.training.specialist.encoder import (
     shrink_embeddings,
 )
 from cybersecqwen.training.specialist.pretraining import pretrain
-from cybersecqwen.training.specialist.recipe import SpecialistRecipe, SpecialistTeacher
 from cybersecqwen.training.specialist.rows import (
     age_weights,
     choose_labels,

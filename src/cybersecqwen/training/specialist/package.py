@@ -24,12 +24,12 @@ from cybersecqwen.core.model_folder import (
 )
 from cybersecqwen.core.rows import CorpusRow
 from cybersecqwen.core.taxonomy import shipped_taxonomy
+from cybersecqwen.training.recipes.specialist import SpecialistRecipe
 from cybersecqwen.training.specialist.calibrate import LabellerResult, calibrate
 from cybersecqwen.training.specialist.card import write_card
 from cybersecqwen.training.specialist.encoder import CweEncoder
 from cybersecqwen.training.specialist.export_onnx import export_onnx, predict_onnx
 from cybersecqwen.training.specialist.fit import Corpus
-from cybersecqwen.training.specialist.recipe import SpecialistRecipe
 from cybersecqwen.training.specialist.rows import encode, label_numbers
 
 RESULTS_FILE = "training.json"

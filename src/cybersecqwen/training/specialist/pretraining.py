@@ -12,7 +12,7 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerFast
 
 from cybersecqwen.training.hf_trainer import Indices, fit
-from cybersecqwen.training.specialist.recipe import Pretrain
+from cybersecqwen.training.recipes.specialist import Pretrain
 from cybersecqwen.training.specialist.rows import NO_LABEL, TokenisedTexts
 from cybersecqwen.training.specialist.supervision import pad
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from cybersecqwen.core.work_folder import publish, refuse_taken, work_folder
 from cybersecqwen.training.hf_trainer import processes
+from cybersecqwen.training.recipes.specialist import SpecialistRecipe
 from cybersecqwen.training.specialist.fit import Report, fit_specialist, read_corpus
 from cybersecqwen.training.specialist.package import Results, pack, read_results
-from cybersecqwen.training.specialist.recipe import SpecialistRecipe
 
 
 def train_specialist(

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.training.hf_trainer import Indices, fit
+from cybersecqwen.training.recipes.specialist import Fit
 from cybersecqwen.training.specialist.encoder import CweEncoder
-from cybersecqwen.training.specialist.recipe import Fit
 from cybersecqwen.training.specialist.rows import NO_LABEL, TokenisedTexts
 
 _SOFT_KEPT = 16  # ids per row and labeller; what they leave out is under a percent in all

@@ -1,0 +1,179 @@
+"""Exports: a fine-tuned model in the form that another program reads, compared with its source."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from cybersecqwen.apps.corpus import require_clean
+from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.files import sha256_file, write_json
+from cybersecqwen.llm import open_backend
+from cybersecqwen.llm.parity import ParityComparison, compare_backends, require_likeness
+
+if TYPE_CHECKING:
+    from cybersecqwen.core.interfaces import Backend
+
+GgufType = Literal["f16", "q8_0", "q4_k_m"]
+
+# The largest mean gap to the source, nats a character. Rounding alone stays under the first; a
+# quantisation costs something, which the evaluation has to tell; past the second it is broken.
+_ROUNDING = 0.05
+_QUANTISED = 0.5
+
+
+class ExportResult(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was exported, and how alike it is to its source; written beside it as ``check.json``.
+
+    Attributes:
+        output: File or folder that was made.
+        bytes: Its size.
+        source: SPEC of the model that it was made from.
+        comparison: Answers and log-probabilities of both.
+        type: Of a GGUF file: its quantisation.
+        tensors: Of a GGUF file: how many tensors have each type.
+        importance: Of a GGUF file: text that the importance matrix was measured on, and the
+            beginning of its SHA-256.
+    """
+
+    output: str
+    bytes: int
+    source: str
+    comparison: ParityComparison
+    type: str = ""
+    tensors: dict[str, int] = {}
+    importance: str = ""
+
+
+def export_merged(
+    adapter: Path, out: Path, *, base: str | None = None, on_progress: OnProgress = ignore
+) -> ExportResult:
+    """Merge a base and its adapter into one model folder.
+
+    Args:
+        adapter: Folder of ``train lora``.
+        out: Folder to make.
+        base: Where the base is; None for where the adapter says.
+        on_progress: Told of each stage.
+
+    Raises:
+        InputError: A folder cannot be used, or ``out`` is taken.
+        MissingExtraError: The ``train`` extra is not installed.
+        ModelError: The export answers unlike its source.
+    """
+    from cybersecqwen.training.export.merge import merge
+
+    _require_free(out)
+    on_progress(JobProgress("merging"))
+    merge(adapter, out, base)
+    moved = {"base": base} if base else {}
+    return _compared(f"hf:{adapter}", f"hf:{out}", out, _ROUNDING, on_progress, moved)
+
+
+def export_adapter(
+    adapter: Path,
+    out: Path,
+    *,
+    numbers: Literal["f32", "bf16"] = "f32",
+    base: str | None = None,
+    on_progress: OnProgress = ignore,
+) -> ExportResult:
+    """Write the adapter alone, in another number format; arguments and errors as above."""
+    from cybersecqwen.training.export import merge
+
+    _require_free(out)
+    merge.export_adapter(adapter, out, numbers, base)
+    moved = {"base": base} if base else {}
+    return _compared(f"hf:{adapter}", f"hf:{out}", out, _ROUNDING, on_progress, moved)
+
+
+def export_gguf(
+    model: Path,
+    out: Path,
+    *,
+    quantisation: GgufType = "q4_k_m",
+    importance_text: Path | None = None,
+    against: Sequence[Path] = (),
+    threads: int | None = None,
+    on_progress: OnProgress = ignore,
+) -> ExportResult:
+    """Write a model folder as one file for llama.cpp.
+
+    Args:
+        model: Folder of ``export_merged``.
+        out: File to make.
+        quantisation: Type of its large tensors.
+        importance_text: Training text (JSONL rows or plain) to measure on which weights matter.
+        against: Benchmark files that this text may not overlap.
+        threads: Threads of the comparison; None for llama.cpp's own choice.
+        on_progress: Told of each stage.
+
+    Raises:
+        InputError: A file cannot be used, the text overlaps a benchmark, or ``out`` is taken.
+        MissingExtraError: The ``train`` or ``llm`` extra is not installed.
+        ModelError: The export answers unlike its source.
+    """
+    from cybersecqwen.training.export.gguf.write import write_gguf
+
+    _require_free(out)
+    importance, told = None, ""
+    if importance_text:
+        from cybersecqwen.training.export.gguf.importance import measure, read_texts
+
+        texts = read_texts(importance_text)
+        require_clean(importance_text, against)
+        on_progress(JobProgress("measuring importance"))
+        importance = measure(model, texts)
+        told = f"{importance_text.name} {sha256_file(importance_text)[:16]}"
+    on_progress(JobProgress("writing"))
+    types = write_gguf(model, out, quantisation, importance, told)
+    limit = _ROUNDING if quantisation == "f16" else _QUANTISED
+    made = {"threads": threads} if threads else {}
+    facts = {"type": quantisation, "tensors": dict(types), "importance": told}
+    return _compared(
+        f"hf:{model}", f"gguf:{out}", out, limit, on_progress, made_options=made, facts=facts
+    )
+
+
+def _require_free(out: Path) -> None:
+    if out.exists():
+        raise InputError(f"{out}: is there already; give another name, or remove it")
+
+
+def _compared(
+    source: str,
+    made: str,
+    out: Path,
+    limit: float,
+    on_progress: OnProgress,
+    source_options: dict[str, Any] | None = None,
+    *,
+    made_options: dict[str, Any] | None = None,
+    facts: dict[str, Any] | None = None,
+) -> ExportResult:
+    """Compare an export with its source and write what was found beside it; remove it if unlike."""
+
+    def opened(spec: str, options: dict[str, Any] | None) -> Callable[[], Backend]:
+        return lambda: open_backend(spec, **(options or {}))
+
+    on_progress(JobProgress("comparing"))
+    try:
+        found = compare_backends(opened(source, source_options), opened(made, made_options))
+        require_likeness(found, limit, made)
+    except BaseException:
+        if out.is_file():
+            out.unlink()
+        else:
+            shutil.rmtree(out, ignore_errors=True)
+        raise
+    files = [out] if out.is_file() else [file for file in out.rglob("*") if file.is_file()]
+    size = sum(file.stat().st_size for file in files)
+    result = ExportResult(str(out), size, source, found, **(facts or {}))
+    beside = out.with_name(f"{out.name}.check.json") if out.is_file() else out / "check.json"
+    write_json(beside, result)
+    return result

@@ -1,0 +1,230 @@
+"""Training jobs: a specialist, a LoRA adapter, the option ranker, and the timing of LoRA steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from cybersecqwen.apps.corpus import require_clean
+from cybersecqwen.apps.progress import JobProgress, OnProgress, counted, ignore
+from cybersecqwen.core.config import Recipe, load_recipe
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.files import sha256_file
+from cybersecqwen.training.recipes.lora import LoraRecipe
+from cybersecqwen.training.recipes.ranker import RankerRecipe
+from cybersecqwen.training.recipes.specialist import SpecialistRecipe
+
+if TYPE_CHECKING:
+    from cybersecqwen.core.rows import QuizRow
+    from cybersecqwen.knowledge.option_features import OptionFeaturizer
+    from cybersecqwen.training.lora.benchmark import MeasuredSteps, ShapeName
+    from cybersecqwen.training.lora.memory_plan import MemoryStrategy, Profile
+    from cybersecqwen.training.lora.results import LoraResults
+    from cybersecqwen.training.lora.trainer import Progress
+    from cybersecqwen.training.ranker.fit import RankerMetrics
+    from cybersecqwen.training.ranker.run import RankerResults
+    from cybersecqwen.training.specialist.package import Results
+
+RecipeT = TypeVar("RecipeT", bound=Recipe)
+
+
+def train_specialist(
+    recipe: Path | SpecialistRecipe,
+    corpus: Path,
+    out: Path,
+    *,
+    resume: bool = False,
+    on_progress: OnProgress = ignore,
+) -> Results | None:
+    """Train an embedded classifier.
+
+    Args:
+        recipe: A recipe, or its YAML file.
+        corpus: Folder of a built corpus.
+        out: Folder for the model.
+        resume: Whether to go on with what a killed run left beside ``out``.
+        on_progress: Told of each finished stage.
+
+    Returns:
+        What the model reaches on the validation rows; None in all but the main process of a
+        distributed launch.
+
+    Raises:
+        InputError: A file cannot be used, or ``out`` is taken.
+        MissingExtraError: The ``train`` extra is not installed.
+    """
+    from cybersecqwen.training.specialist import run
+
+    return run.train_specialist(
+        _loaded(recipe, SpecialistRecipe),
+        corpus,
+        out,
+        resume=resume,
+        report=lambda stage, minutes: on_progress(JobProgress(f"{stage}: {minutes:.1f} minutes")),
+    )
+
+
+def train_lora(
+    recipe: Path | LoraRecipe,
+    corpus: Path,
+    out: Path,
+    *,
+    profile: Profile | None = None,
+    against: Sequence[Path] = (),
+    resume: bool = False,
+    compiled: bool = False,
+    deterministic: bool = False,
+    on_progress: OnProgress = ignore,
+) -> LoraResults | None:
+    """Fine-tune an adapter for an instruction-tuned language model.
+
+    Args:
+        recipe: A recipe, or its YAML file.
+        corpus: JSONL of prompts and responses, or a folder with ``train.jsonl`` of them.
+        out: Folder for the adapter.
+        profile: Memory to keep to; None for this machine's.
+        against: Benchmark files that no row of the corpus may overlap.
+        resume: Whether to go on with what a killed run left beside ``out``.
+        compiled: Whether PyTorch compiles the layers.
+        deterministic: Whether a GPU computes the same numbers in every run.
+        on_progress: Told of the plan, then of each optimizer step.
+
+    Returns:
+        What was reached; None in all but the main process of a distributed launch.
+
+    Raises:
+        InputError: A file cannot be used, the corpus overlaps a benchmark, or ``out`` is taken.
+        MissingExtraError: The ``train`` extra is not installed.
+    """
+    loaded = _loaded(recipe, LoraRecipe)
+    # What cannot be meant is refused before a large package is imported.
+    if out.exists():
+        raise InputError(f"{out}: is there already; give another folder, or remove it")
+    if not corpus.exists():
+        raise InputError(
+            f"{corpus}: no such corpus; give a JSONL file of prompts and responses, or a "
+            "folder that `cybersecqwen corpus build` made"
+        )
+    require_clean(corpus, against)
+    from cybersecqwen.training.lora import run
+
+    job = run.prepare(loaded, corpus, profile)
+    way = job.plan.way
+    on_progress(
+        JobProgress(
+            f"{len(job.train.rows):,} rows ({job.train.too_long:,} examples too long), "
+            f"{way.tokens_at_once:,} tokens at once, checkpointing "
+            f"{'on' if way.checkpointing else 'off'}, about {job.plan.estimate / 2**30:.1f} GiB"
+        )
+    )
+
+    def report(done: Progress) -> None:
+        stage = f"loss {done.loss:.4f}, {done.tokens_per_second:,.0f} tokens/s, step"
+        on_progress(JobProgress(stage, done.step, done.steps))
+
+    return run.train_lora(
+        job,
+        out,
+        {file.name: sha256_file(file) for file in against},
+        resume=resume,
+        compiled=compiled,
+        deterministic=deterministic,
+        report=report,
+    )
+
+
+def train_ranker(
+    recipe: Path | RankerRecipe,
+    quiz: Path,
+    knowledge: Path,
+    out: Path,
+    *,
+    on_progress: OnProgress = ignore,
+) -> RankerResults:
+    """Train the option ranker of open-book multiple choice.
+
+    Args:
+        recipe: A recipe, or its YAML file.
+        quiz: Folder that ``corpus quiz`` made.
+        knowledge: Folder of a knowledge base.
+        out: File for the ranker (``.npz``).
+        on_progress: Told of each question whose inputs are computed.
+
+    Raises:
+        InputError: A file cannot be used.
+        MissingExtraError: The ``train`` extra is not installed.
+    """
+    from cybersecqwen.knowledge.base import KnowledgeBase
+    from cybersecqwen.knowledge.option_features import INPUTS
+    from cybersecqwen.training.ranker import run
+
+    loaded = _loaded(recipe, RankerRecipe)
+    whole = run.read_quiz(quiz / "train.jsonl", loaded.seed)
+    held = run.read_quiz(quiz / "validation.jsonl", loaded.seed, loaded.validation_questions)
+    featurizer = KnowledgeBase(knowledge).featurizer
+    words = [word for row in whole for word in row.question.split()]
+    parts = {"train": whole[: loaded.questions or None], "validation": held}
+    inputs = {
+        name: [
+            _inputs(row, words, loaded, featurizer)
+            for row in counted(rows, f"{name} questions", len(rows), on_progress)
+        ]
+        for name, rows in parts.items()
+    }
+    return run.train_ranker(inputs["train"], inputs["validation"], INPUTS, loaded, out)
+
+
+def _inputs(
+    row: QuizRow, words: Sequence[str], recipe: RankerRecipe, featurizer: OptionFeaturizer
+) -> RankerMetrics:
+    from cybersecqwen.training.ranker.fit import RankerMetrics
+    from cybersecqwen.training.ranker.run import blur
+
+    found = featurizer.measure(*blur(row, words, recipe)).inputs
+    return RankerMetrics(found, row.answer, row.kind, row.wording, row.paraphrase_level)
+
+
+def time_lora_steps(
+    recipe: Path | LoraRecipe,
+    shape: ShapeName,
+    *,
+    steps: int = 5,
+    example_tokens: int = 230,
+    profile: Profile | None = None,
+    strategy: MemoryStrategy | None = None,
+    fused_adapters: bool = True,
+    compiled: bool = False,
+) -> MeasuredSteps:
+    """Time a LoRA recipe's optimizer steps with random weights.
+
+    Args:
+        recipe: A recipe, or its YAML file; its base is not read.
+        shape: Shape of the base.
+        steps: Steps to count, after two that are not.
+        example_tokens: Mean length of an example, tokens.
+        profile: Memory to keep to; None for this machine's.
+        strategy: How to use the memory; None to let the planner choose.
+        fused_adapters: Whether adapters compute as the trainer has them, rather than as PEFT does.
+        compiled: Whether PyTorch compiles the layers.
+
+    Raises:
+        InputError: It does not fit, or a number makes no sense.
+        MissingExtraError: The ``train`` extra is not installed.
+    """
+    from cybersecqwen.training.lora.benchmark import Load, benchmark
+
+    return benchmark(
+        _loaded(recipe, LoraRecipe),
+        shape,
+        steps,
+        load=Load(example_tokens=example_tokens),
+        profile=profile,
+        way=strategy,
+        fused_adapters=fused_adapters,
+        compiled=compiled,
+    )
+
+
+def _loaded(recipe: Path | RecipeT, kind: type[RecipeT]) -> RecipeT:
+    return load_recipe(recipe, kind) if isinstance(recipe, Path) else recipe
