@@ -3,21 +3,49 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+from dataclasses import replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.evaluation import tasks
-from cybersecqwen.evaluation.tasks import REGISTRY, TASKS, LoadOptions, find_task
+from cybersecqwen.evaluation.tasks import REGISTRY, LoadOptions, find_task
 
 
-def test_every_file_is_registered_under_its_own_name() -> None:
-    modules = [name for _, name, _ in pkgutil.iter_modules(tasks.__path__) if name != "base"]
-    found = [importlib.import_module(f"{tasks.__name__}.{name}").TASK for name in modules]
-    assert sorted(task.name for task in found) == sorted(task.name for task in REGISTRY)
-    assert [name.replace("_", "-") for name in modules] == [task.name for task in found]
-    assert len(TASKS) == len(REGISTRY)
+def test_every_file_is_registered() -> None:
+    modules = {name for _, name, _ in pkgutil.iter_modules(tasks.__path__)} - {"base"}
+    found = [importlib.import_module(f"{tasks.__name__}.{name}") for name in modules]
+    own = [task for module in found for task in getattr(module, "PUBLISHED", ())]
+    own += [module.TASK for module in found if hasattr(module, "TASK")]
+    assert {task.name for task in own} == {task.name for task in REGISTRY}
+    assert len({task.name for task in REGISTRY}) == len(REGISTRY) == len(own)
+
+
+def test_published_tasks_are_read_by_their_benchmarks_readers(tmp_path: Path) -> None:
+    file = tmp_path / "mcq.tsv"
+    file.write_text(
+        "URL\tQuestion\tOption A\tOption B\tOption C\tOption D\tPrompt\tGT\n"
+        "u\tq1\ta\tb\tc\td\tp1\tB\n"
+    )
+    (question,) = find_task("cti-mcq").load(file, LoadOptions())
+    assert (question.gold, question.choices) == ("B", ("a", "b", "c", "d"))
+    assert find_task("cti-rcm").title == "CVE to CWE (CTI-Bench RCM)"
+    assert len(find_task("cti-rcm").duplicates) == 10
+    assert find_task("athena-ate").kind == "techniques"
+    assert not find_task("athena-rcm").duplicates
+
+
+def test_another_package_brings_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = {"mine": EntryPoint("mine", "math:pi", tasks.ENTRY_POINTS)}
+    monkeypatch.setattr(tasks, "entry_points", lambda group: points.values())
+    with pytest.raises(InputError, match="math:pi names no evaluation task"):
+        find_task("mine")
+    with pytest.raises(InputError, match="general, mine"):
+        find_task("others")
+    monkeypatch.setattr("math.pi", replace(find_task("quiz"), name="mine"))
+    assert find_task("mine").name == "mine"
 
 
 def test_an_unknown_task_lists_the_known() -> None:

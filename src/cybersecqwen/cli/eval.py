@@ -13,7 +13,7 @@ from cybersecqwen.cli.common import (
     backend_options,
     pairs_of,
     print_json,
-    progress,
+    show_progress,
     warn,
 )
 from cybersecqwen.core.errors import InputError
@@ -165,12 +165,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.evaluation.actors import load_actors
-    from cybersecqwen.evaluation.log import read_log
-    from cybersecqwen.evaluation.plan import RunOptions, prepare, run_baselines
-    from cybersecqwen.evaluation.report.summary import summarise
-    from cybersecqwen.evaluation.runner import run as run_plan
-    from cybersecqwen.evaluation.scoring import score
+    from cybersecqwen.apps.evaluation import run_evaluation
+    from cybersecqwen.evaluation.plan import RunOptions
 
     options = RunOptions(
         task=arguments.task,
@@ -195,39 +191,32 @@ def _run(arguments: argparse.Namespace) -> int:
         if arguments.reading is None
         else backend_options(arguments.reading, "--reading"),
     )
-    plan = prepare(options)
-    for _ in progress(run_plan(plan, arguments.output), "answers"):
-        pass
-    log = read_log(arguments.output)
-    actors = load_actors(arguments.actors)
-    summary = summarise(score(log, actors=actors), actors)
-    beside = run_baselines(plan, options)
-    failed = [row for row in log.rows if row.finish == "error"]
+    found = run_evaluation(
+        options, arguments.output, actors=arguments.actors, on_progress=show_progress()
+    )
+    failed = found.failed
     for row in failed[:_ERRORS_SHOWN]:
         warn(f"{arguments.output}: {row.id}, trial {row.trial}: {row.error}")
     if len(failed) > _ERRORS_SHOWN:
         warn(f"... and {len(failed) - _ERRORS_SHOWN} more; run again to ask these items again")
     if arguments.json:
-        print_json(_as_json(summary) | {"log": str(arguments.output), "baselines": beside})
+        extra = {"log": str(found.log), "baselines": found.baselines}
+        print_json(_as_json(found.summary) | extra)
     else:
-        _print_summary(summary)
-        _print_classes(summary)
-        _print_baselines(beside)
+        _print_summary(found.summary)
+        _print_classes(found.summary)
+        _print_baselines(found.baselines)
     return EXIT_SOME_FAILED if failed else EXIT_DONE
 
 
 def _score(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.evaluation.actors import load_actors
-    from cybersecqwen.evaluation.log import read_log
-    from cybersecqwen.evaluation.report.summary import summarise
-    from cybersecqwen.evaluation.scoring import available_readings, score
+    from cybersecqwen.apps.evaluation import score_log
 
-    log = read_log(arguments.log)
-    actors = load_actors(arguments.actors)
-    summaries = [summarise(score(log, name, actors), actors) for name in available_readings(log)]
-    if log.torn or log.missing:
-        torn = "; its last line is unfinished" if log.torn else ""
-        warn(f"{log.path}: {log.missing} answers are missing{torn}; run again to go on with it")
+    found = score_log(arguments.log, actors=arguments.actors)
+    summaries = found.summaries
+    if found.torn or found.missing:
+        torn = "; its last line is unfinished" if found.torn else ""
+        warn(f"{found.log}: {found.missing} answers are missing{torn}; run again to go on with it")
     if arguments.json:
         readers = {summary.reader: _as_json(summary) for summary in summaries}
         print_json(_as_json(summaries[0]) | {"log": str(arguments.log), "readers": readers})
@@ -241,17 +230,13 @@ def _score(arguments: argparse.Namespace) -> int:
                     f"[{summary.ci95.low:.4f}, {summary.ci95.high:.4f}]  n {summary.n:,}  "
                     f"unreadable {summary.parse_failures:,}"
                 )
-    return EXIT_SOME_FAILED if log.missing else EXIT_DONE
+    return EXIT_SOME_FAILED if found.missing else EXIT_DONE
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.evaluation.actors import load_actors
-    from cybersecqwen.evaluation.compare import compare_logs
-    from cybersecqwen.evaluation.log import read_log
+    from cybersecqwen.apps.evaluation import compare
 
-    logs = [read_log(path) for path in arguments.logs]
-    actors = load_actors(arguments.actors)
-    comparison = compare_logs(logs, actors, first_only=arguments.first)
+    comparison = compare(arguments.logs, actors=arguments.actors, first_only=arguments.first)
     if arguments.json:
         print_json(comparison)
         return EXIT_DONE
@@ -274,17 +259,15 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.evaluation.importers import import_results
-    from cybersecqwen.evaluation.tasks import LoadOptions, find_task
+    from cybersecqwen.apps.evaluation import import_answers
 
-    questions = {}
-    for name, file in pairs_of("--questions", arguments.questions):
-        questions[name] = find_task(name).load(Path(file), LoadOptions(arguments.gold))
-    found = import_results(
+    pairs = pairs_of("--questions", arguments.questions)
+    found = import_answers(
         arguments.file,
         arguments.origin,
         arguments.output,
-        questions=questions,
+        questions={name: Path(file) for name, file in pairs},
+        gold=arguments.gold,
         task=arguments.task,
         model=arguments.name,
     )
@@ -313,12 +296,11 @@ def _import(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.evaluation.actors import load_actors
-    from cybersecqwen.evaluation.log import read_log
-    from cybersecqwen.evaluation.report.write import write_report
+    from cybersecqwen.apps.evaluation import write_report
 
-    logs = [read_log(path) for path in arguments.logs]
-    written = write_report(logs, arguments.output, arguments.title, load_actors(arguments.actors))
+    written = write_report(
+        arguments.logs, arguments.output, arguments.title, actors=arguments.actors
+    )
     if arguments.json:
         print_json({"files": [str(path) for path in written]})
     else:

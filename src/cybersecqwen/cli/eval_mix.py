@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 from cybersecqwen.cli.common import EXIT_DONE, print_json
-from cybersecqwen.core.errors import InputError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,20 +26,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Mix two logs, print what comes of it, and write it if asked to."""
-    from cybersecqwen.evaluation.ensemble_weight import WEIGHTS, fit_mix, write_mixed
-    from cybersecqwen.evaluation.log import read_log
+    from cybersecqwen.apps.evaluation import fit_ensemble
 
-    given: float | None = arguments.weight
-    if given is not None and not 0 <= given < math.inf:
-        raise InputError(f"--weight must be 0 or more, not {given:g}")
-    model, reader = read_log(arguments.log), read_log(arguments.reader)
-    mix = fit_mix(model, reader, WEIGHTS if given is None else (given,))
-    if arguments.output is not None:
-        write_mixed(model, reader, mix.weight, arguments.output)
+    mix = fit_ensemble(
+        arguments.log, arguments.reader, weight=arguments.weight, output=arguments.output
+    )
     if arguments.json:
         print_json(mix)
         return EXIT_DONE
-    print(f"{mix.n:,} questions; the embedded reader alone is right on {mix.reader:.4f}\n")
+    print(f"{mix.n:,} questions; the option ranker alone is right on {mix.reader:.4f}\n")
     for weight, accuracy in mix.accuracy.items():
         mark = "*" if weight == mix.weight else " "
         print(
