@@ -1,4 +1,13 @@
-"""Defensive-cybersecurity models that anyone can train, measure and run on their own hardware."""
+"""Defensive-cybersecurity models that anyone can train, measure and run on their own hardware.
+
+What is public stands in ``__all__``, one object a feature, each loaded when it is first used:
+
+- ``CweMapper``: which weakness (CWE) a description has, with calibrated probabilities;
+- ``KnowledgeBase``: CWE, CAPEC and ATT&CK, searched and answering with citations;
+- ``Answerer``: the same with a language model of your own, its answers checked;
+- ``evaluate``: a benchmark put to any system, with intervals and a log of every answer;
+- ``build_corpus``: training files from raw records, proven free of benchmark items.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +17,42 @@ from typing import TYPE_CHECKING, Any
 from cybersecqwen.core import telemetry
 
 if TYPE_CHECKING:
+    from cybersecqwen.apps.corpus import build_corpus
+    from cybersecqwen.apps.evaluation import evaluate
     from cybersecqwen.knowledge.base import KnowledgeBase
     from cybersecqwen.llm.answering import Answerer
-    from cybersecqwen.specialists import CweMapper
+    from cybersecqwen.specialists.mapper import CweMapper
 
 # Before anything of ours imports a dependency that would report its use.
 telemetry.switch_off()
 
 __version__ = "0.2.0"
-__all__ = ["Answerer", "CweMapper", "KnowledgeBase", "__version__"]
 
-
-_ROOMS = {
+# Public name -> module. Lazy, so that importing the package costs nothing until a model is wanted.
+_PUBLIC = {
     "Answerer": "cybersecqwen.llm.answering",
-    "CweMapper": "cybersecqwen.specialists",
+    "CweMapper": "cybersecqwen.specialists.mapper",
     "KnowledgeBase": "cybersecqwen.knowledge.base",
+    "build_corpus": "cybersecqwen.apps.corpus",
+    "evaluate": "cybersecqwen.apps.evaluation",
 }
+__all__ = [
+    "Answerer",
+    "CweMapper",
+    "KnowledgeBase",
+    "__version__",
+    "build_corpus",
+    "evaluate",
+]
 
 
 def __getattr__(name: str) -> Any:
-    # Lazy, so that importing the package costs nothing until a model is wanted.
-    if name in _ROOMS:
-        return getattr(import_module(_ROOMS[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

@@ -19,6 +19,7 @@ CONFIG_FILE: Final = "config.json"
 GRAPH_FILE: Final = "model.onnx"
 TOKENIZER_FILE: Final = "tokenizer.json"
 CARD_FILE: Final = "README.md"
+RESULTS_FILE: Final = "training.json"
 
 
 class SpecialistConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

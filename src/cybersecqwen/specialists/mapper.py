@@ -20,6 +20,7 @@ from cybersecqwen.core.text.description import tells_something
 from cybersecqwen.specialists.backoff import Backoff
 from cybersecqwen.specialists.model import ModelFolder, load_folder, resolve_folder
 from cybersecqwen.specialists.onnx_session import Logits, Network, PendingLogits
+from cybersecqwen.specialists.pretrained import copy_model, pretrained_folder
 from cybersecqwen.specialists.tokenize import Encoder
 
 WINDOW = 1024
@@ -50,6 +51,7 @@ class CweMapper:
         self, folder: ModelFolder, taxonomy: Taxonomy, *, threads: int | None = None
     ) -> None:
         self.config: SpecialistConfig = folder.config
+        self.folder = folder.path
         self.digest = folder.digest
         self._taxonomy = taxonomy
         self._encoder = Encoder(folder.tokenizer, self.config.max_tokens)
@@ -69,6 +71,36 @@ class CweMapper:
             ModelError: The model is damaged or of a newer format.
         """
         return cls(load_folder(resolve_folder(path)), shipped_taxonomy(), threads=threads)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str | Path | None = None,
+        *,
+        revision: str | None = None,
+        threads: int | None = None,
+    ) -> CweMapper:
+        """Load the shipped model, a model folder, or a model of the Hugging Face hub.
+
+        Args:
+            name_or_path: None or ``embedded`` for the shipped model; a folder; or a Hugging Face
+                id, which is downloaded.
+            revision: Commit, tag or branch on the hub; None for its main branch.
+            threads: As for ``load``.
+
+        Raises:
+            InputError: There is no such model folder.
+            ModelError: The model cannot be downloaded, is damaged or of a newer format.
+        """
+        return cls.load(pretrained_folder(name_or_path, revision=revision), threads=threads)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the model and its card to a folder that ``from_pretrained`` reads.
+
+        Raises:
+            InputError: The folder holds something else.
+        """
+        copy_model(self.folder, Path(folder))
 
     @property
     def name(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import yaml
+
 from cybersecqwen.core.model_folder import SpecialistConfig
 from cybersecqwen.training.recipes.specialist import SpecialistRecipe
 
@@ -22,7 +24,8 @@ def write_card(config: SpecialistConfig, recipe: SpecialistRecipe, results: dict
     facts = "\n".join(f"- {name}: `{value}`" for name, value in config.provenance.items())
     minutes = ", ".join(f"{name} {value:.1f}" for name, value in results["minutes"].items())
     kept = "all" if recipe.layers is None else ", ".join(map(str, recipe.layers))
-    return f"""# {config.name} {config.version}
+    return f"""{_front_matter(config, recipe, results)}
+# {config.name} {config.version}
 
 Maps the English description of a vulnerability to one of {len(config.labels)} CWE ids (CWE
 {config.taxonomy_version}), as the chosen labeller would: {", ".join(config.labellers)}. Runs on a
@@ -56,3 +59,34 @@ they come. The recipe and the numbers are in `training.json`.
 - Where it abstains, a person should look; the back-off is a hint, not an answer.
 - NVD's and the CNAs' conventions drift. Measure again on newer records before relying on it.
 """
+
+
+def _front_matter(
+    config: SpecialistConfig, recipe: SpecialistRecipe, results: dict[str, Any]
+) -> str:
+    """Return the metadata that the Hugging Face hub reads: licence, task, base and results."""
+    metrics = [
+        {"type": "accuracy", "name": f"accuracy, {labeller}", "value": round(found["accuracy"], 4)}
+        for labeller, found in results["int8"].items()
+    ]
+    data = {
+        "license": "apache-2.0",
+        "language": ["en"],
+        "library_name": "cybersecqwen",
+        "pipeline_tag": "text-classification",
+        "base_model": recipe.base,
+        "tags": ["cybersecurity", "cve", "cwe", "onnx"],
+        "model-index": [
+            {
+                "name": config.name,
+                "results": [
+                    {
+                        "task": {"type": "text-classification"},
+                        "dataset": {"type": "cve", "name": "held-out weeks of CVE records"},
+                        "metrics": metrics,
+                    }
+                ],
+            }
+        ],
+    }
+    return f"---\n{yaml.safe_dump(data, sort_keys=False)}---\n"
