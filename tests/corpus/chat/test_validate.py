@@ -44,12 +44,12 @@ def _verifier(**limits: object) -> Verifier:
     ],
 )
 def test_an_answer_says_only_what_its_evidence_says(response: str, reason: str | None) -> None:
-    assert _verifier().doubt(replace(GOOD, response=response)) == reason
+    assert _verifier().rejection_reason(replace(GOOD, response=response)) == reason
 
 
 def test_a_weakness_that_may_not_be_mapped_to_is_no_answer() -> None:
     category = replace(GOOD, response="CWE-264", gold="CWE-264")
-    assert _verifier().doubt(category) == "policy"
+    assert _verifier().rejection_reason(category) == "policy"
 
 
 def test_letters_and_vectors_are_read_from_the_last_line() -> None:
@@ -60,9 +60,9 @@ def test_letters_and_vectors_are_read_from_the_last_line() -> None:
         "A": "answer",
         "Because.\n\nB": None,
     }.items():
-        assert _verifier().doubt(replace(letter, response=response)) == reason
+        assert _verifier().rejection_reason(replace(letter, response=response)) == reason
     vector = replace(GOOD, gold=VECTOR, reads="cvss", response=f"Over the network.\n\n{VECTOR}")
-    assert _verifier().doubt(vector) is None
+    assert _verifier().rejection_reason(vector) is None
 
 
 def test_prompts_do_not_repeat_nor_do_sentences_beyond_their_share() -> None:
@@ -70,10 +70,10 @@ def test_prompts_do_not_repeat_nor_do_sentences_beyond_their_share() -> None:
     stock = "This is what is always said about it."
     for number in range(3):
         draft = replace(GOOD, prompt=f"{GOOD.prompt} {number}", response=f"{stock}\n\nCWE-79")
-        assert verifier.doubt(draft) is None
-        verifier.passed(draft)
-    assert verifier.doubt(draft) == "repeated prompt"
-    assert verifier.doubt(replace(draft, prompt=f"{GOOD.prompt} 4")) == "stock sentence"
+        assert verifier.rejection_reason(draft) is None
+        verifier.accept(draft)
+    assert verifier.rejection_reason(draft) == "repeated prompt"
+    assert verifier.rejection_reason(replace(draft, prompt=f"{GOOD.prompt} 4")) == "stock sentence"
 
 
 def test_sentences_are_compared_without_what_differs_by_record() -> None:

@@ -17,7 +17,14 @@ from cybersecqwen.corpus.quiz.generate import ask
 from cybersecqwen.corpus.quiz.kinds import CLAUSES, HALVES, LINKS, STATEMENTS, VALUES
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 from cybersecqwen.corpus.quiz.rows import QuizTally
-from cybersecqwen.corpus.quiz.wording import STYLES, halves, masked, reworded, sentences, wordings
+from cybersecqwen.corpus.quiz.wording import (
+    STYLES,
+    bare_sentences,
+    halves,
+    masked,
+    reworded,
+    wordings,
+)
 
 THINGS = ("lantern", "harbour", "orchard", "granary", "windmill", "quarry", "foundry", "brewery")
 MEASURES = ("Locks", "Patrols", "Fences", "Ledgers", "Alarms", "Drills", "Seals", "Audits")
@@ -188,7 +195,7 @@ def test_texts_are_shortened_and_reworded_but_not_at_level_0() -> None:
 
 
 def test_sentences_halves_and_masks() -> None:
-    assert list(sentences("One is here. Two is e.g. there.\n\nThree.")) == [
+    assert list(bare_sentences("One is here. Two is e.g. there.\n\nThree.")) == [
         "One is here",
         "Two is e.g. there",
         "Three",

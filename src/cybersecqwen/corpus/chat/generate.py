@@ -160,7 +160,7 @@ class ExampleGenerator:
         """Return up to so many of the drafts, those that pass every check."""
 
         def checked(draft: DraftExample) -> DraftExample | None:
-            doubt = self._verifier.doubt(draft)
+            doubt = self._verifier.rejection_reason(draft)
             if doubt:
                 self.tally.throw(draft.kind, doubt)
             return None if doubt else draft
@@ -234,7 +234,7 @@ class ExampleGenerator:
             if draft is None:
                 self.tally.throw(kind, "nothing to say")
                 return None
-            doubt = self._verifier.doubt(draft)
+            doubt = self._verifier.rejection_reason(draft)
             if doubt is None:
                 return draft
             self.tally.throw(draft.kind, doubt)
@@ -253,7 +253,7 @@ class ExampleGenerator:
             if len(accepted) == wanted:
                 break
             if draft := make(row):
-                self._verifier.passed(draft)
+                self._verifier.accept(draft)
                 batch.append(draft)
         accepted += self._clean(batch)
         self.tally.accepted.update(draft.kind for draft in accepted)

@@ -15,10 +15,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.resources import files
 
 import yaml
+
+from cybersecqwen.core.text.terms import stem
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z]*(?:['’][a-z]+)?|\d+")
 _LONGEST = 4
@@ -186,15 +187,6 @@ def _widened(piece: _Piece, others: Sequence[_Piece]) -> tuple[int, int]:
 
 def _worth(piece: _Piece, weights: Mapping[str, float]) -> float:
     return weights[piece.phrase] * (1 + 0.15 * (piece.size - 1))
-
-
-@lru_cache(maxsize=1 << 16)
-def stem(word: str) -> str:
-    """Return a word without its commonest endings."""
-    for ending in ("ing", "ed", "es", "s", "d"):
-        if word.endswith(ending) and len(word) > len(ending) + 3:
-            return word.removesuffix(ending)
-    return word.removesuffix("e") if len(word) > 4 else word
 
 
 def telling_words(texts: Mapping[str, str], most: float = 0.12) -> dict[str, frozenset[str]]:

@@ -155,7 +155,7 @@ def _outcome(old: DraftExample, new: DraftExample, finish: str, verifier: Verifi
         ("numbers", _same(_NUMBER, old, new)),
         ("quotations", _same(_QUOTATION, old, new)),
         ("last line", not old.gold or _last(old) == _last(new) or not _alone(old)),
-        ("check", verifier.fault(new) is None),
+        ("check", verifier.intrinsic_rejection(new) is None),
     )
     return next((name for name, holds in checks if not holds), "phrased")
 

@@ -11,6 +11,7 @@ from cybersecqwen.core.answer_parsing import AnswerParser, Pattern
 from cybersecqwen.core.cvss import VECTOR_REGEX, base_score, canonical_vector
 from cybersecqwen.core.taxonomy import Taxonomy
 from cybersecqwen.core.text.clean import clean, normalised
+from cybersecqwen.core.text.sentences import sentences
 from cybersecqwen.corpus.chat.draft import DraftExample
 from cybersecqwen.corpus.chat.recipe import Limits
 from cybersecqwen.corpus.chat.severity import METRICS, VALUES
@@ -44,7 +45,6 @@ _READERS = {
     "cvss": AnswerParser("cvss", (Pattern(VECTOR_REGEX, "last", last_line=True),)),
 }
 _NAMED_FIRST = AnswerParser("cwe", (Pattern(r"\b(CWE-\d+)\b"),))
-_SENTENCE = re.compile(r"(?<=[.!?:]) |\n+")
 _FEWEST_WORDS = 6
 
 
@@ -64,15 +64,15 @@ class Verifier:
         self._prompts: set[str] = set()
         self.sentences: Counter[str] = Counter()
 
-    def doubt(self, draft: DraftExample) -> Reason | None:
+    def rejection_reason(self, draft: DraftExample) -> Reason | None:
         """Return why a row cannot be used, or None."""
         if normalised(draft.prompt) in self._prompts:
             return "repeated prompt"
         if any(self.sentences[s] >= self._most for s in stock_sentences(draft.response)):
             return "stock sentence"
-        return self.fault(draft)
+        return self.intrinsic_rejection(draft)
 
-    def fault(self, draft: DraftExample) -> Reason | None:
+    def intrinsic_rejection(self, draft: DraftExample) -> Reason | None:
         """Return what is wrong with a row by itself, or None."""
         if not draft.response or (
             estimate(draft.prompt) > self._limits.prompt
@@ -85,7 +85,7 @@ class Verifier:
             return "policy"
         return self._ungrounded(draft)
 
-    def passed(self, draft: DraftExample) -> None:
+    def accept(self, draft: DraftExample) -> None:
         """Remember a row that is used."""
         self._prompts.add(normalised(draft.prompt))
         self.sentences.update(stock_sentences(draft.response))
@@ -130,7 +130,8 @@ def read_answer(draft: DraftExample) -> str | None:
 def stock_sentences(response: str) -> list[str]:
     """Return an answer's sentences without what differs from record to record."""
     text = ID_REGEX.sub("0", _QUOTATION.sub("q", _CITATION.sub("", response)))
-    found = (normalised(_NUMBER.sub("0", piece)) for piece in _SENTENCE.split(text))
+    pieces = (piece for line in text.splitlines() for piece in sentences(line))
+    found = (normalised(_NUMBER.sub("0", piece)) for piece in pieces)
     return [sentence for sentence in found if sentence.count(" ") >= _FEWEST_WORDS - 1]
 
 

@@ -15,10 +15,10 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Entry, Passage
 from cybersecqwen.core.taxonomy import Taxonomy
 from cybersecqwen.core.text.clean import words
+from cybersecqwen.core.text.sentences import sentences
+from cybersecqwen.core.text.terms import stem
 from cybersecqwen.corpus.catalogue_graph import CatalogueGraph
-from cybersecqwen.corpus.chat.keyphrases import stem
 
-_SENTENCE = re.compile(r"(?<=[.!?]) (?=[A-Z])")
 _QUOTED_NAME = re.compile(r"\('([^']+)'\)|\(([A-Z]{3,})\)")
 _HEDGED = re.compile(r"does not (\w+) or (?:in|im|un|mis)\w+ly? \w+", re.IGNORECASE)
 _TAILS = (
@@ -166,11 +166,6 @@ class ConfusionNeighbours:
         names |= {name for name in kin if kin[name] != "sibling"}
         ranked = sorted(names, key=lambda n: (-mixed[n], -self._counts.get(n, 0), n))
         return tuple((name, kin.get(name, "other")) for name in ranked)
-
-
-def sentences(text: str) -> list[str]:
-    """Cut a passage into its sentences."""
-    return _SENTENCE.split(text)
 
 
 def shortened(text: str) -> str:

@@ -11,7 +11,7 @@ from functools import cache
 from cybersecqwen.core.records import Entry, Section
 from cybersecqwen.core.text.clean import clean, words
 from cybersecqwen.corpus.catalogue_graph import CatalogueGraph
-from cybersecqwen.corpus.quiz.wording import Halves, halves, sentences
+from cybersecqwen.corpus.quiz.wording import Halves, bare_sentences, halves
 
 NEEDLE = 60
 """Characters by which a sentence is found in the passage that holds it."""
@@ -132,7 +132,7 @@ def _sentences(entry: Entry, section: Section) -> Iterator[Said]:
         text = _STRATEGY.sub("", text) if entry.kind == "weakness" and ". " in text else ""
     elif section.kind != "description" and not section.about:
         text = _HEADING.sub("", text)
-    for sentence in sentences(text):
+    for sentence in bare_sentences(text):
         if len(sentence.split()) >= _FEWEST_WORDS and len(sentence) <= _MOST_CHARACTERS:
             yield Said(section.kind, section.about, sentence, sentence[:NEEDLE])
 

@@ -13,11 +13,11 @@ import msgspec
 import yaml
 
 from cybersecqwen.core.text.clean import clean
+from cybersecqwen.core.text.sentences import sentences
 
 STYLES = ("plain", "exam", "analyst", "terse")
 """Families of wording. A reader can be tried on one that it never trained on."""
 
-_SENTENCE_END = re.compile(r"(?<=[a-z0-9)\]”\"'’][.!?])\s+(?=[A-Z“\"'(])")
 _BRACKETS = re.compile(r"\s*\((?:[^()]|\([^()]*\))*\)|\s*\[[^\]]*\]")
 _TAIL = re.compile(
     r"(?:,|;| -|:) (?:such as|including|which|where|e\.g\.|for example|especially)\b.*"
@@ -126,10 +126,10 @@ def _lexicon() -> _Lexicon:
     )
 
 
-def sentences(text: str) -> Iterator[str]:
+def bare_sentences(text: str) -> Iterator[str]:
     """Yield the sentences of a text, each on one line and without its full stop."""
     for paragraph in text.split("\n\n"):
-        for sentence in _SENTENCE_END.split(clean(paragraph)):
+        for sentence in sentences(clean(paragraph)):
             if stripped := sentence.rstrip(".:; "):
                 yield stripped
 

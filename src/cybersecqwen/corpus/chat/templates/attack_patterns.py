@@ -6,6 +6,8 @@ from random import Random
 
 from cybersecqwen.core.records import Passage
 from cybersecqwen.core.text.clean import words
+from cybersecqwen.core.text.sentences import sentences
+from cybersecqwen.core.text.terms import stem
 from cybersecqwen.corpus.chat.draft import (
     Book,
     DraftExample,
@@ -16,9 +18,8 @@ from cybersecqwen.corpus.chat.draft import (
     describe,
     shuffled,
 )
-from cybersecqwen.corpus.chat.keyphrases import stem
 from cybersecqwen.corpus.chat.templates.impact_and_fix import advice_of, best_advice
-from cybersecqwen.corpus.chat.weakness_graph import quoted, sentences
+from cybersecqwen.corpus.chat.weakness_graph import quoted
 
 _PATTERN = (
     "Which attack pattern would be used against this, and how is it hindered?",

@@ -7,6 +7,8 @@ from random import Random
 
 from cybersecqwen.core.records import Passage
 from cybersecqwen.core.text.clean import words
+from cybersecqwen.core.text.sentences import sentences
+from cybersecqwen.core.text.terms import stem
 from cybersecqwen.corpus.chat.draft import (
     Book,
     DraftExample,
@@ -18,10 +20,9 @@ from cybersecqwen.corpus.chat.draft import (
     describe,
     shuffled,
 )
-from cybersecqwen.corpus.chat.keyphrases import stem
 from cybersecqwen.corpus.chat.severity import SCORERS
 from cybersecqwen.corpus.chat.templates.cwe import nearest
-from cybersecqwen.corpus.chat.weakness_graph import quoted, sentences
+from cybersecqwen.corpus.chat.weakness_graph import quoted
 
 _GAIN = (
     "What does an attacker gain from this vulnerability?",

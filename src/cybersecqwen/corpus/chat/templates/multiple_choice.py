@@ -14,6 +14,8 @@ from cybersecqwen.core.prompts import (
 )
 from cybersecqwen.core.records import Passage, Question
 from cybersecqwen.core.text.clean import words
+from cybersecqwen.core.text.sentences import sentences
+from cybersecqwen.core.text.terms import stem
 from cybersecqwen.corpus.chat.draft import (
     LABELLER_NAMES,
     DraftExample,
@@ -22,13 +24,12 @@ from cybersecqwen.corpus.chat.draft import (
     describe,
     shuffled,
 )
-from cybersecqwen.corpus.chat.keyphrases import stem
 from cybersecqwen.corpus.chat.severity import METRICS, VALUES
 from cybersecqwen.corpus.chat.templates.attack_patterns import fits
 from cybersecqwen.corpus.chat.templates.cvss import told
 from cybersecqwen.corpus.chat.templates.cwe import speaks_of
 from cybersecqwen.corpus.chat.templates.impact_and_fix import advice_of, best_advice
-from cybersecqwen.corpus.chat.weakness_graph import quoted, sentences
+from cybersecqwen.corpus.chat.weakness_graph import quoted
 
 LETTER, LINE, INLINE, REASON = (
     CHOICE_LETTER,
