@@ -42,7 +42,7 @@ def test_another_package_brings_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "entry_points", lambda group: points.values())
     with pytest.raises(InputError, match="math:pi names no evaluation task"):
         find_task("mine")
-    with pytest.raises(InputError, match="general, mine"):
+    with pytest.raises(InputError, match=r"quiz, .*mine$"):
         find_task("others")
     monkeypatch.setattr("math.pi", replace(find_task("quiz"), name="mine"))
     assert find_task("mine").name == "mine"
