@@ -38,5 +38,5 @@ def require_extra(extra: str, *modules: str) -> None:
     if missing:
         raise MissingExtraError(
             f"this needs {', '.join(missing)}, which the base install leaves out: "
-            f"pip install 'cybersecqwen[{extra}]'"
+            f"pip install 'cybersecqwen[{extra}]' (in a clone: pip install '.[{extra}]')"
         )

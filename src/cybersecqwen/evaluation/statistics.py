@@ -7,6 +7,7 @@ together. All resampling is seeded, so the same log always gives the same number
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from math import sqrt
 from statistics import NormalDist
@@ -135,11 +136,11 @@ def trial_spread(values: NDArray[Any]) -> TrialSpread:
 
 def mcnemar(only_a: int, only_b: int) -> float:
     """Return the exact two-sided p-value of equal shares being right (McNemar 1947)."""
-    from scipy.special import bdtr  # noqa: PLC0415 -- slow to import, and only tests need it
-
-    # The binomial at one half is symmetric, so two sides are twice the smaller one.
+    # The binomial at one half is symmetric, so two sides are twice the smaller one; in whole
+    # numbers, so that nothing is lost however many items there are.
     discordant = only_a + only_b
-    return min(1.0, 2 * float(bdtr(min(only_a, only_b), discordant, 0.5))) if discordant else 1.0
+    ways = sum(math.comb(discordant, k) for k in range(min(only_a, only_b) + 1))
+    return min(1.0, float(2 * ways / 2**discordant))
 
 
 def compare_paired(a: ArrayLike, b: ArrayLike, groups: Sequence[str] | None = None) -> Paired:

@@ -12,7 +12,7 @@ import msgspec
 
 from cybersecqwen.core.answer_parsing import CWE_LAST, canonical_answer
 from cybersecqwen.core.chat import Sampling
-from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.errors import InputError, require_extra
 from cybersecqwen.core.jsonl import read_rows
 from cybersecqwen.core.records import Labeller, Question
 from cybersecqwen.evaluation.systems.base import Asked, BareTextSystem, Response
@@ -48,6 +48,7 @@ class SvmSystem(BareTextSystem):
     """
 
     def __init__(self, rows: LabelledTexts) -> None:
+        require_extra("corpus", "sklearn")
         # Heavy, and needed by this baseline alone.
         from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
         from sklearn.svm import LinearSVC  # noqa: PLC0415
