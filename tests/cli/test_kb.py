@@ -111,3 +111,59 @@ def test_fetched_catalogues_need_no_arguments(
     found = json.loads(capsys.readouterr().out)
     assert [source["name"] for source in found["sources"]] == ["lantern-attack", "capec"]
     assert found["shipped"] is False
+
+
+def _bundle(path: Path, version: str, modified: str, *objects: dict[str, object]) -> str:
+    """Write a bundle without a matrix, as the first releases were."""
+    stamp = {"created": "2020-01-01T00:00:00.000Z", "modified": f"{modified}T00:00:00.000Z"}
+    collection = {
+        "type": "x-mitre-collection",
+        "id": "x-mitre-collection--1",
+        "x_mitre_version": version,
+        **stamp,
+    }
+    made = [{**stamp, "x_mitre_domains": ["ics-attack"], **found} for found in objects]
+    path.write_text(json.dumps({"type": "bundle", "objects": [collection, *made]}), "utf-8")
+    return str(path)
+
+
+def _technique(name: str, text: str) -> dict[str, object]:
+    return {
+        "type": "attack-pattern",
+        "id": f"attack-pattern--{name}",
+        "name": f"Door {name}",
+        "description": text,
+        "external_references": [{"source_name": "mitre-attack", "external_id": name}],
+    }
+
+
+def test_entries_whose_ids_are_not_read_are_counted_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["T9001", "MOB-T9001", "MOB-T9002"]
+    bundle = _bundle(
+        tmp_path / "b.json", "1.0", "2018-01-17", *(_technique(n, "A door.") for n in names)
+    )
+    assert main(["kb", "build", "--attack", bundle, "--out", str(tmp_path / "kb")]) == 1
+    err = capsys.readouterr().err
+    assert "2 entries left out" in err
+    assert "MOB-T9001, MOB-T9002" in err
+
+
+@pytest.mark.parametrize("order", [("old", "new"), ("new", "old")])
+def test_of_two_releases_the_newer_is_taken_whatever_the_order(
+    order: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = [_technique("T9001", "The older text."), _technique("T9002", "Dropped since.")]
+    files = {
+        "old": _bundle(tmp_path / "old.json", "12.1", "2022-11-08", *old),
+        "new": _bundle(tmp_path / "new.json", "18.1", "2025-11-13", _technique("T9001", "Newer.")),
+    }
+    out = str(tmp_path / "kb")
+    assert main(["kb", "build", "--attack", *(files[n] for n in order), "--out", out]) == 0
+    assert "version 12.1 of 2022-11-08 is left out" in capsys.readouterr().err
+    assert main(["kb", "search", "T9001", "--kb", out, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["passages"][0]["text"] == "Newer."
+    assert main(["kb", "info", "--kb", out, "--json"]) == 0
+    sources = json.loads(capsys.readouterr().out)["sources"]
+    assert [(source["version"], source["date"]) for source in sources] == [("18.1", "2025-11-13")]

@@ -133,6 +133,7 @@ def _build(arguments: argparse.Namespace) -> int:
 
 def _read(arguments: argparse.Namespace) -> list[Catalogue]:
     from cybersecqwen.core.errors import InputError
+    from cybersecqwen.sources.catalogues.catalogue import newest_releases
     from cybersecqwen.sources.catalogues.cwe_text import read_cwe_text
     from cybersecqwen.sources.catalogues.stix import read_stix
 
@@ -147,7 +148,13 @@ def _read(arguments: argparse.Namespace) -> list[Catalogue]:
             catalogues.append(catalogue)
     if arguments.cwe:
         catalogues.append(read_cwe_text(arguments.cwe))
-    return catalogues
+    newest, older = newest_releases(catalogues)
+    for catalogue in older:
+        warn(
+            f"cybersecqwen: two releases of {catalogue.name}: version {catalogue.version} of "
+            f"{catalogue.date} is left out for the newer one"
+        )
+    return newest
 
 
 def _take_fetched(arguments: argparse.Namespace) -> None:

@@ -150,11 +150,11 @@ def _write(
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
     _write_terms(folder, passages, arrays["pages"])
-    write_json(folder / PAGES, _page_table(catalogues, entries, number))
+    _write_compact(folder / PAGES, _page_table(catalogues, entries, number))
     texts = [passage.text for passage in passages]
     names = NameTable.of(entries.values(), word_counts(texts, lower_case=True))
-    write_json(folder / NAMES, names)
-    write_json(folder / WORDS, word_counts(texts))
+    _write_compact(folder / NAMES, names)
+    _write_compact(folder / WORDS, word_counts(texts))
     manifest = IndexManifest(
         format=FORMAT,
         sources=tuple(
@@ -169,6 +169,10 @@ def _write(
     write_text(folder / NOTICE, notice_of(catalogue.name for catalogue in catalogues))
     write_json(folder / MANIFEST, manifest)
     return manifest
+
+
+def _write_compact(path: Path, content: Any) -> None:
+    path.write_bytes(msgspec.json.encode(content))
 
 
 def _links(

@@ -10,6 +10,7 @@ from functools import cache, cached_property
 from importlib import resources
 
 import msgspec
+import yaml
 
 from cybersecqwen.core.records import Entry
 from cybersecqwen.core.text.clean import normalised, words
@@ -93,10 +94,17 @@ class NameTable(msgspec.Struct, frozen=True):
                 rank = min(r for s, r in _own_names(entry) if s == spelling)
                 ordinary = _is_ordinary(spelling, entry.kind, counts)
                 found.append(Spelling(spelling, entry.id, rank, ordinary))
-        known = {entry.id for entry in live}
-        for page, said in _field_terms().items():
-            found += (Spelling(term, page, 2, False) for term in said if page in known)
         return cls(tuple(found))
+
+
+def field_spellings(has_page: Callable[[str], bool]) -> tuple[Spelling, ...]:
+    """Return what the field calls entries that are there, beside their sources' own names."""
+    return tuple(
+        Spelling(term, page, 2, ordinary=False)
+        for page, said in _material()["terms"].items()
+        if has_page(page)
+        for term in said
+    )
 
 
 def _own_names(entry: Entry) -> Iterator[tuple[str, int]]:
@@ -138,16 +146,11 @@ def _is_ordinary(spelling: str, kind: str, counts: Mapping[str, int]) -> bool:
     return kind in _OWN_SPELLING and counts.get(word, 0) >= _ORDINARY_COUNT
 
 
+@cache
 def _material() -> dict[str, dict[str, list[str]]]:
-    import yaml  # noqa: PLC0415 - only a build reads it
-
     text = resources.files("cybersecqwen.knowledge").joinpath("field_terms.yaml").read_text("utf-8")
-    found: dict[str, dict[str, list[str]]] = yaml.safe_load(text)
+    found: dict[str, dict[str, list[str]]] = yaml.load(text, Loader=yaml.CSafeLoader)
     return found
-
-
-def _field_terms() -> dict[str, list[str]]:
-    return _material()["terms"]
 
 
 @cache
@@ -191,11 +194,11 @@ class NameFinder:
     """Finds names in texts.
 
     Args:
-        table: All names.
+        spellings: All names.
     """
 
-    def __init__(self, table: NameTable) -> None:
-        self._table = table
+    def __init__(self, spellings: Iterable[Spelling]) -> None:
+        self._spellings = tuple(spellings)
 
     @cached_property
     def _exact(self) -> dict[str, list[Spelling]]:
@@ -212,7 +215,7 @@ class NameFinder:
 
     def _by(self, key: Callable[[str], str]) -> dict[str, list[Spelling]]:
         found: dict[str, list[Spelling]] = defaultdict(list)
-        for spelling in self._table.spellings:
+        for spelling in self._spellings:
             if name := key(spelling.text):
                 found[name].append(spelling)
         return dict(found)

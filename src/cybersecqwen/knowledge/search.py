@@ -25,7 +25,7 @@ from cybersecqwen.knowledge.index import (
 )
 from cybersecqwen.knowledge.intents import Intent, passage_kinds
 from cybersecqwen.knowledge.lexical import TermIndex, Vocabulary
-from cybersecqwen.knowledge.names import NAMES, NameFinder, NameTable
+from cybersecqwen.knowledge.names import NAMES, NameFinder, NameTable, field_spellings
 from cybersecqwen.knowledge.pairs import PairIndex
 from cybersecqwen.knowledge.passage_store import PassageStore
 from cybersecqwen.knowledge.query import Query, parse
@@ -186,7 +186,8 @@ class PassageIndex:
     @cached_property
     def names(self) -> NameFinder:
         """What finds names in texts."""
-        return NameFinder(msgspec.json.decode((self._folder / NAMES).read_bytes(), type=NameTable))
+        table = msgspec.json.decode((self._folder / NAMES).read_bytes(), type=NameTable)
+        return NameFinder((*table.spellings, *field_spellings(self.has_page)))
 
     @cached_property
     def speller(self) -> Speller:

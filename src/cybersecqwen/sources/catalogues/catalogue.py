@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from cybersecqwen.core.errors import InputError
@@ -23,3 +25,21 @@ def read_catalogue(path: Path) -> Catalogue:
             return read_cwe_text(path)
         except InputError as cwe:
             raise InputError(f"{path}: neither a STIX bundle ({stix}) nor CWE ({cwe})") from cwe
+
+
+def newest_releases(catalogues: Sequence[Catalogue]) -> tuple[list[Catalogue], list[Catalogue]]:
+    """Return the newest release of each catalogue in the order given, and the older ones.
+
+    An old download beside the new one would bring back what the newer release changed or dropped.
+    """
+    newest: dict[str, Catalogue] = {}
+    for catalogue in catalogues:
+        known = newest.get(catalogue.name)
+        if known is None or _release(catalogue) > _release(known):
+            newest[catalogue.name] = catalogue
+    kept = [catalogue for catalogue in catalogues if newest[catalogue.name] is catalogue]
+    return kept, [catalogue for catalogue in catalogues if catalogue not in kept]
+
+
+def _release(catalogue: Catalogue) -> tuple[str, list[int]]:
+    return catalogue.date, [int(part) for part in re.findall(r"\d+", catalogue.version)]

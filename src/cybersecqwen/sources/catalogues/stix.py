@@ -7,7 +7,7 @@ CAPEC 3.9's STIX translation.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +68,7 @@ class _Object(msgspec.Struct, kw_only=True):
     target_ref: str = ""
     x_mitre_version: str = ""
     x_mitre_deprecated: bool = False
+    x_mitre_domains: list[str] = []
     x_mitre_aliases: list[str] = []
     x_mitre_platforms: list[str] = []
     x_mitre_sectors: list[str] = []
@@ -144,17 +145,43 @@ def read_stix(path: Path) -> Catalogue:
         entries = [e for o in content.objects.values() if (e := _capec_entry(o, content))]
     else:
         entries = [e for o in content.objects.values() if (e := _attack_entry(o, content))]
+        content.problems += _left_out(path, content)
     if not entries:
         raise InputError(f"{path}: the bundle holds no ATT&CK or CAPEC entries")
     date = max(o.modified for o in content.objects.values())[:10]
     return Catalogue(
-        name="capec" if capec else "+".join(domains) or "attack",
+        name="capec" if capec else "+".join(domains) or _commonest_domain(content) or "attack",
         version=_version(content.objects.values()) or date,
         date=date,
         sha256=sha256_file(path),
         entries=tuple(entries),
         problems=tuple(content.problems),
     )
+
+
+def _left_out(path: Path, content: _Content) -> list[RecordProblem]:
+    """Return a problem that counts the live entries whose ids are of no form that is read."""
+    names = [
+        found.external_id("mitre-") or found.id
+        for found in content.objects.values()
+        if found.type in _KINDS
+        and not _withdrawn(found)
+        and not re.fullmatch(_KINDS[found.type][1], found.external_id("mitre-"))
+    ]
+    if not names:
+        return []
+    shown = ", ".join(names[:_NAMED_AT_MOST]) + (" ..." if len(names) > _NAMED_AT_MOST else "")
+    reason = f"{len(names)} entries left out, whose ids are of no form that is read: {shown}"
+    return [RecordProblem(str(path), "", reason)]
+
+
+_NAMED_AT_MOST = 5
+
+
+def _commonest_domain(content: _Content) -> str:
+    """Return the domain that most objects of a bundle without a matrix name."""
+    counts = Counter(d for found in content.objects.values() for d in found.x_mitre_domains)
+    return min(counts, key=lambda name: (-counts[name], name)) if counts else ""
 
 
 def _index(path: Path, raw_objects: Iterable[msgspec.Raw]) -> _Content:
