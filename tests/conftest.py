@@ -11,6 +11,9 @@ import pytest
 # other. Set before anything loads PyTorch, and passed on to the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# The store of whoever runs the tests has no say in them.
+os.environ["CYBERSECQWEN_STORE"] = os.devnull + ".sqlite"
+
 # The real data folder is for tests that ask for it; recipes of other tests name files of their own.
 _DATA = os.environ.pop("CYBERSECQWEN_DATA", None)
 

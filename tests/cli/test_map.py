@@ -413,3 +413,55 @@ def test_no_socket_and_nothing_heavy(tiny_model: Path, feed: Path) -> None:
         assert done.returncode == code, done.stderr
         assert b"a socket was opened" not in done.stderr
         assert b"heavy imports" not in done.stderr
+
+
+def test_ids_are_looked_up_in_the_local_store(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "store.sqlite"
+    monkeypatch.setenv("CYBERSECQWEN_STORE", str(store))
+    assert call("CVE-2024-0001") == 2
+    assert "fill the local store (data fetch nvd, data import FILE)" in call.err
+    feed = tmp_path / "feed.jsonl"
+    feed.write_text(json.dumps({"id": "CVE-2024-0001", "description": "sql sql sql"}))
+    assert main(["data", "import", str(feed)]) == 0
+    assert main(["data", "info"]) == 0
+    assert call("cve-2024-0001") == 0
+    assert [(row["id"], row["cwe"]) for row in call.rows] == [("CVE-2024-0001", "CWE-89")]
+    assert "looked up in the local store, imported today" in call.err
+    assert call("CVE-2024-0001", "CVE-2024-0002") == 1
+    assert "CVE-2024-0002): no description, and the local store does not know it" in call.err
+    listed = tmp_path / "ids.txt"
+    listed.write_text("CVE-2024-0001\n")
+    assert call("--input", listed) == 0
+    assert call.rows[0]["id"] == "CVE-2024-0001"
+
+
+def test_columns_can_be_named(call: Call, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("ticket,finding\nT-1,sql sql sql\n")
+    assert call("--input", table) == 2
+    assert "--text-column NAME" in call.err
+    assert call("--input", table, "--text-column", "finding", "--id-column", "ticket") == 0
+    assert [(row["id"], row["cwe"]) for row in call.rows] == [("T-1", "CWE-89")]
+
+
+def test_a_text_that_comes_again_is_mapped_once(tiny_model: Path) -> None:
+    from cybersecqwen.apps.map_stream import MapOptions, map_stream
+    from cybersecqwen.core.records import Advisory
+    from cybersecqwen.specialists import CweMapper
+
+    mapper = CweMapper.load(str(tiny_model))
+    asked: list[str] = []
+    real = mapper.map_many
+
+    def counted(texts, **options):  # type: ignore[no-untyped-def]
+        asked.extend(texts := list(texts))
+        return real(texts, **options)
+
+    mapper.map_many = counted  # type: ignore[method-assign]
+    findings = [Advisory(f"CVE-{n % 2}", TEXTS[n % 2]) for n in range(10)]
+    outcomes = list(map_stream(findings, mapper, MapOptions()))
+    assert [outcome.record for outcome in outcomes] == findings
+    assert len({outcome.prediction.cwe for outcome in outcomes if outcome.prediction}) == 2
+    assert asked == [TEXTS[0], TEXTS[1]]

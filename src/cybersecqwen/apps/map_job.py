@@ -23,6 +23,7 @@ from cybersecqwen.apps.outputs.spool import RowSpool
 from cybersecqwen.apps.part_file import PartFile, RunIdentity, identify_input
 from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
 from cybersecqwen.apps.report import write_report
+from cybersecqwen.apps.store import open_store, with_descriptions
 from cybersecqwen.core.interfaces import CweClassifier
 from cybersecqwen.core.records import Advisory, RecordProblem
 from cybersecqwen.core.taxonomy import shipped_taxonomy
@@ -55,6 +56,9 @@ class MapJob:
         classifier: A specialist, or a language model with one's shortlist.
         options: What is asked of it.
         format: What ``source`` holds; see ``sources.read_advisories``.
+        text_column: The column that holds the text, where its name does not tell.
+        id_column: The same for the id.
+        store: The local store's file, instead of where it lies by default.
         to: What to write; a name of ``outputs.registry.FORMATS``.
         output: The file to write, whole or not at all; None writes into a stream as rows come.
             One that ends in ``.gz`` is compressed.
@@ -73,6 +77,9 @@ class MapJob:
     classifier: CweClassifier
     options: MapOptions = field(default_factory=MapOptions)
     format: str = "auto"
+    text_column: str = ""
+    id_column: str = ""
+    store: Path | None = None
     to: str = "jsonl"
     output: Path | None = None
     width: int = 120
@@ -147,9 +154,15 @@ class _Run:
 
         def counted() -> Iterator[Advisory | RecordProblem]:
             nonlocal read
-            for record in read_advisories(
-                job.source, job.format, stdin=job.stdin, position=self._position
-            ):
+            records = read_advisories(
+                job.source,
+                job.format,
+                stdin=job.stdin,
+                text_column=job.text_column,
+                id_column=job.id_column,
+                position=self._position,
+            )
+            for record in with_descriptions(records, open_store(job.store), self._notice):
                 if job.only_unlabelled and _is_labelled(record):
                     self._tally.labelled += 1
                     continue
@@ -284,6 +297,8 @@ def identity_of(job: MapJob) -> RunIdentity:
         input=identify_input(job.source) if job.source else (),
         settings={
             "format": job.format,
+            "text_column": job.text_column,
+            "id_column": job.id_column,
             "labeller": job.options.labeller,
             "top_k": str(job.options.top_k),
             "threshold": str(job.options.threshold),

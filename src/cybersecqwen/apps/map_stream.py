@@ -139,12 +139,17 @@ def _answer(
     window: list[tuple[int, Record]], classifier: CweClassifier, options: MapOptions
 ) -> list[MapOutcome]:
     outcomes = [_unanswered(number, record) for number, record in window]
-    texts = [outcome.record.description for outcome in outcomes if outcome.record]
+    # What several records say in the same words (a scanner's finding once a package) is mapped
+    # once.
+    texts = dict.fromkeys(outcome.record.description for outcome in outcomes if outcome.record)
     predictions = classifier.map_many(
         texts, labeller=options.labeller, top_k=options.top_k, threshold=options.threshold
     )
+    by_text = dict(zip(texts, predictions, strict=True))
     return [
-        replace(outcome, prediction=next(predictions)) if outcome.record else outcome
+        replace(outcome, prediction=by_text[outcome.record.description])
+        if outcome.record
+        else outcome
         for outcome in outcomes
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ _FILE_NAME = re.compile(
     r"\S+\.(?:jsonl?|ndjson|csv|tsv|txt|xml|ya?ml|html?|sarif|xlsx|gz|xz|bz2|zst|zip|pdf|docx?|md)",
     re.IGNORECASE,
 )
+_VULNERABILITY_ID = re.compile(r"CVE-\d{4}-\d{4,}|GHSA(?:-[0-9a-z]{4}){3}", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:https?|ftp)://\S+", re.IGNORECASE)
 _LONGEST_PATH = 4096
 
@@ -28,6 +30,14 @@ def pasted_records(text: str) -> bytes | None:
     data = content.encode("utf-8", "replace")
     first = data.split(b"\n", 1)[0]
     return data if _is_json(data) or _is_json(first) else None
+
+
+def ids_alone(words: Sequence[str]) -> bytes | None:
+    """Return words that are all CVE or GHSA ids as a list to be read, one a line; else None."""
+    ids = [word for text in words for word in re.split(r"[\s,;]+", text) if word]
+    if not ids or not all(_VULNERABILITY_ID.fullmatch(word) for word in ids):
+        return None
+    return "\n".join(ids).encode()
 
 
 def check_description(text: str) -> None:
@@ -44,8 +54,8 @@ def check_description(text: str) -> None:
         raise InputError(f"{said} is a file: map --input {said}")
     if ID.fullmatch(said):
         raise InputError(
-            f"{said} is an id, not a description: give its description, "
-            "or a feed that holds it with map --input FILE"
+            f"{said} is an id, not a description: give its description, or a feed that holds it "
+            "(map --input FILE), or fill the local store (data fetch nvd, data import FILE)"
         )
     if _ADDRESS.fullmatch(said):
         raise InputError(f"{said} is an address, and nothing is fetched: give a description")

@@ -186,7 +186,9 @@ def look_up_all(
 
 
 def with_descriptions(
-    records: Iterable[Advisory | RecordProblem], store: AdvisoryStore | None
+    records: Iterable[Advisory | RecordProblem],
+    store: AdvisoryStore | None,
+    notice: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Advisory | RecordProblem]:
     """Yield records as they come, those without a text with the one that the store has.
 
@@ -195,10 +197,12 @@ def with_descriptions(
     Args:
         records: What a reader yields.
         store: The local store; without one nothing changes.
+        notice: Called once, with where texts are taken from and how old that is.
 
     Raises:
         InputError: The store is damaged.
     """
+    told = False
     for record in records:
         known = _without_text(record)
         if store is None or known is None:
@@ -210,6 +214,9 @@ def with_descriptions(
             reason = f"no description, and the local store does not know it ({store.info().age})"
             yield RecordProblem(known.where, known.id, reason, "no_description", known)
             continue
+        if not told:
+            told = True
+            notice(f"records without a text are looked up in the local store, {store.info().age}")
         yield _usable(
             replace(
                 found,

@@ -66,8 +66,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="who assigned the labels of rows that do not say so (other)",
     )
     info = actions.add_parser("info", help="what the local store holds, and how old it is")
+    for action in (fetch, take_in, info):
+        action.add_argument("--store", metavar="FILE", type=Path, help="the local store's file")
     for action in (take_in, info):
-        action.add_argument("--store", metavar="FILE", type=Path, help="the store's file")
         action.add_argument("--json", action="store_true", help="print one JSON object")
     table = actions.add_parser("cwe-table", help="make the table of CWE facts that ships inside")
     table.add_argument(
@@ -155,6 +156,11 @@ def _store_line(found: StoreInfo) -> str:
     return f"{found.path}: {found.records:,} ids ({states}); {found.age}"
 
 
+def _is_advisories(path: Path) -> bool:
+    """Whether a fetched file goes into the store: NVD's feeds and the CVE List do."""
+    return path.name.startswith("nvdcve-") or "_CVEs" in path.name
+
+
 def _fetch(arguments: argparse.Namespace) -> int:
     from cybersecqwen.core.paths import feeds_folder
     from cybersecqwen.sources.fetch import Fetched, fetch_feed, nvd_years
@@ -179,12 +185,20 @@ def _fetch(arguments: argparse.Namespace) -> int:
             done.append(item)
             if not arguments.json:
                 print(f"{item.outcome:9} {item.path}")
+    store = None
+    if taken := [item.path for item in done if _is_advisories(item.path)]:
+        from cybersecqwen.apps.store import import_files
+
+        store = import_files(taken, store=arguments.store).store
+        if not arguments.json:
+            print(_store_line(store))
     if arguments.json:
         files = [{"path": str(f.path), "url": f.url, "outcome": f.outcome} for f in done]
         print_json(
             {
                 "feed": " ".join(feeds),
                 "files": files,
+                "store": _store_row(store) if store else None,
                 "problems": [problem.row() for problem in problems],
             }
         )

@@ -21,6 +21,7 @@ from cybersecqwen.cli.common import (
 )
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.model_spec import ModelSpec
+from cybersecqwen.core.paths import advisory_store_file
 from cybersecqwen.core.records import Labeller, RecordProblem
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ TEXT_WIDTH = 120
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument(
-        "text", nargs="*", help="a vulnerability description, in quotes; - is standard input"
+        "text",
+        nargs="*",
+        help="a vulnerability description, in quotes, or ids to look up in the local store; "
+        "- is standard input",
     )
     parser.add_argument(
         "--input", metavar="FILE", help="records to map (.gz and .zip are read too); - is stdin"
@@ -53,6 +57,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="what --input holds, where its content does not tell: csv, jsonl, nvd, cve5, osv ... "
         "(auto)",
+    )
+    parser.add_argument(
+        "--text-column", metavar="NAME", default="", help="the column or key that holds the text"
+    )
+    parser.add_argument(
+        "--id-column", metavar="NAME", default="", help="the column or key that holds the id"
     )
     parser.add_argument(
         "--to",
@@ -159,8 +169,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _settle_input(arguments: argparse.Namespace) -> bytes | None:
     """Find out what is to be mapped; return records that were given in place of a text."""
-    from cybersecqwen.apps.map_text import check_description, pasted_records
+    from cybersecqwen.apps.map_text import check_description, ids_alone, pasted_records
 
+    ids = ids_alone(arguments.text) if arguments.input is None else None
+    if ids and advisory_store_file().is_file():
+        arguments.text, arguments.input, arguments.format = None, "-", "text"
+        return ids
     if len(arguments.text) > 1:
         first = next((word for word in arguments.text if Path(word).is_file()), "")
         raise InputError(
@@ -326,6 +340,8 @@ def _map_records(
         classifier=classifier,
         options=options,
         format=arguments.format,
+        text_column=arguments.text_column,
+        id_column=arguments.id_column,
         to=_format(arguments),
         output=arguments.output,
         width=shutil.get_terminal_size().columns if sys.stdout.isatty() else TEXT_WIDTH,

@@ -16,7 +16,7 @@ _ID = r"(?:CVE-\d{4}-\d{4,19}|GHSA(?:-[0-9a-z]{4}){3}|(?:PYSEC|GO|RUSTSEC)-\d{4}
 _ID_ALONE = re.compile(rf"\W*({_ID})\W*", re.IGNORECASE)
 _ID_FIRST = re.compile(rf"\s*({_ID})\s*(?:[:;,|\t]|\s[-\u2013\u2014]\s)\s*(?=\S)", re.IGNORECASE)
 
-AN_ID_ALONE = "an id without a description, and the local store does not know it"
+AN_ID_ALONE = "an id alone: give its description, or fill the local store (data import FILE)"
 
 
 def read_text(source: ByteSource, _options: ReadOptions) -> Iterator[Record]:

@@ -4,41 +4,8 @@ from __future__ import annotations
 
 import re
 
-_NOTHING = frozenset(
-    (
-        "nan",
-        "na",
-        "n a",
-        "none",
-        "null",
-        "nil",
-        "tbd",
-        "tba",
-        "todo",
-        "undefined",
-        "unknown",
-        "not available",
-        "not applicable",
-        "not provided",
-        "no data",
-        "no text",
-        "no description",
-        "no description available",
-        "no description provided",
-        "no description is available",
-        "no description is available for this cve",
-        "no summary available",
-        "no details available",
-        "description not available",
-        "description pending",
-        "to be determined",
-        "to be defined",
-        "coming soon",
-        "see title",
-    )
-)
-_LONGEST_PLACEHOLDER = 60
-_NO_LETTERS = re.compile(r"[\W\d_]+")
+from cybersecqwen.core.text.description import is_placeholder
+
 _MARKUP = (
     (re.compile(r"\s*<(?:!doctype\s+html|html|head|body|script|style)\b", re.IGNORECASE), "HTML"),
     (
@@ -70,11 +37,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
 def says_nothing(text: str) -> bool:
-    """Whether a text only says that there is none: ``nan``, ``N/A``, ``TBD``, a dash, digits."""
-    if len(text) > _LONGEST_PLACEHOLDER:
-        return False
-    words = _NO_LETTERS.sub(" ", text.lower()).strip()
-    return not words or words in _NOTHING
+    """Whether a text only says that there is none: ``nan``, ``N/A``, a dash, or digits alone."""
+    return is_placeholder(text) or not any(map(str.isalpha, text))
 
 
 def markup_kind(text: str) -> str:
