@@ -18,6 +18,9 @@ EXIT_DONE = 0
 EXIT_SOME_FAILED = 1
 EXIT_UNUSABLE = 2
 
+LONGEST_MESSAGE = 1000
+"""Characters of a message on standard error."""
+
 ItemT = TypeVar("ItemT")
 
 
@@ -35,6 +38,14 @@ def warn(message: str) -> None:
 def printable(text: str) -> str:
     """Return a text of unknown origin without what a terminal would obey or hide."""
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+def one_line(text: str) -> str:
+    """Return a message of ours that may quote an input: printable, and of a bearable length."""
+    shown = printable(text[: 2 * LONGEST_MESSAGE])
+    if len(text) > LONGEST_MESSAGE:
+        shown = f"{shown[:LONGEST_MESSAGE]} ... ({len(text) - LONGEST_MESSAGE:,} characters more)"
+    return shown
 
 
 def printable_lines(text: str) -> str:
@@ -65,7 +76,10 @@ def backend_options(pairs: Iterable[str], option: str = "--option") -> dict[str,
     """
     import yaml
 
-    return {name: yaml.safe_load(value) for name, value in pairs_of(option, pairs)}
+    try:
+        return {name: yaml.safe_load(value) for name, value in pairs_of(option, pairs)}
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"{option}: a value cannot be read: {error}") from error
 
 
 def progress(items: Iterable[ItemT], what: str) -> Iterator[ItemT]:

@@ -9,14 +9,17 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import PurePath
 from typing import NoReturn
 
 from cybersecqwen import __version__
-from cybersecqwen.cli.common import EXIT_UNUSABLE, warn
+from cybersecqwen.cli.common import EXIT_UNUSABLE, one_line, warn
 from cybersecqwen.cli.interrupt import EXIT_INTERRUPTED
 from cybersecqwen.core.errors import CyberSecQwenError
 
 PURPOSE = "Defensive-cybersecurity models that run on your own machine, with no network."
+
+_TRACEBACK = "CYBERSECQWEN_TRACEBACK"
 
 # Each is a module beside this one with HELP, configure(parser) and run(arguments) -> exit code.
 # None of them imports anything heavy at its top, so that --help stays instant.
@@ -54,6 +57,18 @@ def console() -> NoReturn:
     sys.exit(code)
 
 
+def _fault(error: Exception) -> str:
+    """Say in one line what went wrong where nothing should have."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}"
+    return (
+        f"a fault of this program, please report it: {type(error).__name__} at {place}: {error} "
+        f"({_TRACEBACK}=1 shows more)"
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 some records failed, 2 unusable."""
     words = sys.argv[1:] if argv is None else list(argv)
@@ -68,14 +83,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except CyberSecQwenError as error:
-        warn(f"cybersecqwen: {error}")
+        warn(one_line(f"cybersecqwen: {error}"))
         return EXIT_UNUSABLE
     except OSError as error:
         # The reader of our output left (``| head``), or a disk is full. Point standard output
         # elsewhere, or Python's own flush at exit would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            warn(f"cybersecqwen: {error}")
+            warn(one_line(f"cybersecqwen: {error}"))
+        return EXIT_UNUSABLE
+    except Exception as error:
+        if os.environ.get(_TRACEBACK):
+            raise
+        warn(one_line(f"cybersecqwen: {_fault(error)}"))
         return EXIT_UNUSABLE
     except KeyboardInterrupt:
         # A second one, while this process clears away, would end in a traceback.

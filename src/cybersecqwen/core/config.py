@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import yaml
 
 from cybersecqwen.core.errors import InputError
+
+_MAX_YAML_BYTES = 4 << 20
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -26,11 +28,28 @@ def load_recipe(path: Path, kind: type[RecipeT]) -> RecipeT:
             names the file, the key and what was expected.
     """
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot read the recipe: {error}") from error
-    try:
         # Not strict: YAML 1.1 reads 5e-5, without a point, as text.
-        return msgspec.convert(yaml.safe_load(text) or {}, kind, strict=False)
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        return msgspec.convert(read_yaml(path) or {}, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file into plain values; no tag makes anything else.
+
+    Raises:
+        InputError: The file cannot be read, is no YAML, too large or nested too deeply, or holds
+            a number or date that cannot be.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(_MAX_YAML_BYTES + 1)
+        if len(content) > _MAX_YAML_BYTES:
+            raise InputError(f"{path}: larger than {_MAX_YAML_BYTES >> 20} MiB")
+        return yaml.safe_load(content.decode("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    except RecursionError:
+        raise InputError(f"{path}: nested too deeply") from None
+    except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"{path}: {error}") from error

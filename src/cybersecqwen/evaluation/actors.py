@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
+from cybersecqwen.core.config import read_yaml
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.sources.catalogues.stix import read_stix
 
@@ -100,6 +101,6 @@ def _read(path: Path) -> list[Actor]:
             raise InputError(f"{path}: has no threat actor; give an ATT&CK bundle, or YAML")
         return [Actor([group.name, *group.aliases]) for group in groups]
     try:
-        return msgspec.convert(yaml.safe_load(path.read_bytes()), list[Actor])
-    except (OSError, yaml.YAMLError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        return msgspec.convert(read_yaml(path), list[Actor])
+    except msgspec.ValidationError as error:
         raise InputError(f"{path}: not a table of threat actors: {error}") from error

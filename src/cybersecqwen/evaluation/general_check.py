@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import msgspec
-import yaml
 
+from cybersecqwen.core.config import read_yaml
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Question
 
@@ -77,8 +77,8 @@ def read_checks(path: Path = SHIPPED) -> dict[str, list[Check]]:
         InputError: The file cannot be read or has a wrong or unknown key.
     """
     try:
-        return msgspec.convert(yaml.safe_load(path.read_text("utf-8")), dict[str, list[Check]])
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as error:
+        return msgspec.convert(read_yaml(path), dict[str, list[Check]])
+    except msgspec.ValidationError as error:
         raise InputError(f"{path}: no file of general checks: {error}") from error
 
 

@@ -94,11 +94,21 @@ def as_api_error(error: CyberSecQwenError) -> ApiError:
     return ApiError(503, str(error), "unavailable")
 
 
+_WORDS = {
+    "extra_forbidden": "no such key",
+    "missing": "is missing",
+    "string_type": "must be a text",
+    "model_attributes_type": "the body must be a JSON object",
+    "model_type": "the body must be a JSON object",
+    "json_invalid": "the body is no JSON",
+}
+
+
 def validation_message(errors: Sequence[Any]) -> str:
     """Say which fields are wrong, without repeating what they hold."""
     parts = []
     for found in errors[:5]:
         where = ".".join(str(part) for part in found["loc"] if part != "body")
-        message = str(found["msg"]).removeprefix("Value error, ")
+        message = _WORDS.get(found["type"]) or str(found["msg"]).removeprefix("Value error, ")
         parts.append(f"{where}: {message}" if where else message)
     return "; ".join(parts) or "the request is not valid"

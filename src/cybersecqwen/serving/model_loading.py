@@ -12,6 +12,7 @@ import msgspec
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.files import digest_of
 from cybersecqwen.core.interfaces import Backend
+from cybersecqwen.core.model_folder import CONFIG_FILE
 from cybersecqwen.core.model_spec import ModelSpec
 from cybersecqwen.llm import open_backend
 from cybersecqwen.serving.settings import ServeSettings, is_loopback
@@ -29,10 +30,15 @@ def open_specialist(settings: ServeSettings) -> CweMapper:
         InputError: It lies outside the package and its checksum is missing or wrong.
         ModelError: It is damaged.
     """
-    mapper = CweMapper.load(settings.specialist, threads=settings.threads)
-    if settings.specialist != "embedded":
-        # The configuration names the other files by their digests, which loading has checked.
-        _require(settings.specialist, mapper.digest, settings.specialist_sha256, "specialist")
+    folder, wanted = settings.specialist, settings.specialist_sha256
+    if folder == "embedded":
+        return CweMapper.load(folder, threads=settings.threads)
+    # Before a byte is parsed. The configuration names the other files by their digests, which
+    # loading compares before it parses these.
+    config = _existing(Path(folder), folder) / CONFIG_FILE
+    _require(folder, digest_of(config), wanted, "specialist")
+    mapper = CweMapper.load(folder, threads=settings.threads)
+    _require(folder, mapper.digest, wanted, "specialist")  # the file may have changed since
     return mapper
 
 

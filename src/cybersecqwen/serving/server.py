@@ -24,6 +24,7 @@ _HEAD_BYTES = 64 << 10
 _HEAD_SECONDS = 15.0
 _KEEP_ALIVE_SECONDS = 30
 _PIPELINED = 16
+_LOG_CHARACTERS = 10_000
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -206,10 +207,25 @@ def serve_stdio(settings: ServeSettings) -> None:
     asyncio.run(talk())
 
 
+class _OneLine(logging.Formatter):
+    """Escapes what a terminal would obey or a reader take for another event; shortens the rest."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the event's line."""
+        text = super().format(record)
+        if len(text) > _LOG_CHARACTERS:
+            text = f"{text[:_LOG_CHARACTERS]} ... ({len(text) - _LOG_CHARACTERS:,} more)"
+        if text.isprintable():
+            return text
+        return "".join(
+            char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+        )
+
+
 def set_up_log(stream: Any = None) -> None:
     """Log to standard error, one line an event."""
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s"))
     # uvicorn warns of every request that is no HTTP, which a client could fill the log with.
     for name, level in (("cybersecqwen.serve", logging.INFO), ("uvicorn.error", logging.ERROR)):
         logger = logging.getLogger(name)

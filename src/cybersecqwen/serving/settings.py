@@ -11,12 +11,13 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
-    YamlConfigSettingsSource,
 )
 
+from cybersecqwen.core.config import read_yaml
 from cybersecqwen.core.errors import InputError
 
 PREFIX = "CYBERSECQWEN_SERVE_"
@@ -181,7 +182,10 @@ def _file_source(settings: type[BaseSettings], file: Path) -> PydanticBaseSettin
     if not file.is_file():
         raise InputError(f"{file}: no such settings file")
     if file.suffix.lower() in {".yaml", ".yml"}:
-        return YamlConfigSettingsSource(settings, yaml_file=file)
+        values = read_yaml(file)
+        if not isinstance(values, dict | None):
+            raise InputError(f"{file}: no settings, but a {type(values).__name__}")
+        return InitSettingsSource(settings, {str(name): v for name, v in (values or {}).items()})
     if file.suffix.lower() == ".toml":
         return TomlConfigSettingsSource(settings, toml_file=file)
     raise InputError(f"{file}: settings are read from a .toml, .yaml or .yml file")

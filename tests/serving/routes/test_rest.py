@@ -86,7 +86,7 @@ def test_a_batch_names_what_it_cannot_use(client: TestClient) -> None:
         ({"text": "a", "threshold": 2}, "threshold"),
         ({"text": "a", "labeller": "me"}, "labeller"),
         ({"text": "a", "colour": "red"}, "colour"),
-        ({"items": [{"id": "a"}]}, "items.0"),
+        ({"items": "a"}, "items"),
         ([1], ""),
     ],
 )
@@ -232,3 +232,27 @@ def test_openapi_names_examples_and_refusals(client: TestClient) -> None:
     assert "422" not in operation["responses"]
     assert document["components"]["schemas"]["MapRequest"]["examples"]
     assert "/v1/chat/completions" in document["paths"]
+
+
+def test_one_bad_item_costs_no_other_its_answer(client: TestClient) -> None:
+    items = [
+        "sql",
+        {"id": 1, "text": "sql"},
+        {"id": "x", "description": "sql"},
+        {"id": "y", "txt": "sql"},
+        7,
+        {"id": "z", "text": 7.5},
+    ]
+    reply = client.post("/api/map", json={"items": items}).json()
+    assert [row["id"] for row in reply["items"]] == ["item-1", "1", "x", "z"]
+    assert [(p["where"], p["reason"]) for p in reply["problems"]] == [
+        ("item 4", "text: is missing; txt: no such key"),
+        ("item 5", "give a text, or an object with text and, if you like, id"),
+    ]
+    assert client.post("/api/map", json={"description": "sql"}).status_code == 200
+
+
+def test_json_needs_no_name(client: TestClient) -> None:
+    for media in ("application/x-www-form-urlencoded", ""):
+        reply = client.post("/api/map", content=b'{"text": "sql"}', headers={"Content-Type": media})
+        assert reply.status_code == 200, media

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-import yaml
 from msgspec import Meta
 
-from cybersecqwen.core.config import Recipe, load_recipe
+from cybersecqwen.core.config import Recipe, load_recipe, read_yaml
+from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Labeller
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 from cybersecqwen.corpus.records.recipe import CorpusRecipe, NearDuplicate, RecordsRecipe, Share
@@ -206,6 +206,6 @@ def load_corpus_recipe(path: Path) -> CorpusRecipe | ChatRecipe | QuizRecipe:
 def _kind(path: Path) -> str:
     """Return what the file says it is; whatever is wrong with it, its own type will say better."""
     try:
-        return msgspec.convert(yaml.safe_load(path.read_text("utf-8")), _RecipeKind).kind
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError):
+        return msgspec.convert(read_yaml(path), _RecipeKind).kind
+    except (InputError, msgspec.ValidationError):
         return "records"

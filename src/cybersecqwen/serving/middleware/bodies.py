@@ -24,6 +24,7 @@ MAX_JSON_VALUES = 200_000
 _BYTES_PER_ASCII_BYTE = 2
 _BYTES_PER_BYTE = 5
 _BYTES_PER_VALUE = 250
+_SMALL_BYTES = 32 << 10
 _OPENING = (b",", b"[", b"{", b":")
 
 
@@ -96,7 +97,7 @@ class _Budget:
     """Memory that the bodies of all requests under way may take together.
 
     Args:
-        limit: Bytes; one body may always be held, however large.
+        limit: Bytes; one body may always be held, however large, and so may all small ones.
     """
 
     def __init__(self, limit: int) -> None:
@@ -114,7 +115,8 @@ class _Budget:
 
     def allows(self, more: int, share: int) -> bool:
         """Whether a share may grow by so many bytes."""
-        return self.taken + more <= self._limit or self.taken == share
+        small = share + more <= _SMALL_BYTES
+        return small or self.taken + more <= self._limit or self.taken == share
 
 
 class _Share:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Annotated, Any
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, ParamSpec
 
 import msgspec
 from mcp.server import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from cybersecqwen import __version__
 from cybersecqwen.apps.map_stream import MapOptions
+from cybersecqwen.core.errors import CyberSecQwenError
 from cybersecqwen.core.records import Labeller
 from cybersecqwen.core.text.clean import has_text
 from cybersecqwen.serving.errors import ApiError
@@ -27,7 +31,24 @@ _INSTRUCTIONS = (
 )
 _READ_ONLY = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
 
+ParamsT = ParamSpec("ParamsT")
+
 Text = Annotated[str, Field(min_length=1, max_length=100_000)]
+
+
+def _with_reasons(
+    tool: Callable[ParamsT, Awaitable[dict[str, Any]]],
+) -> Callable[ParamsT, Awaitable[dict[str, Any]]]:
+    """Let the agent see why a tool refuses; what is not a refusal stays hidden from it."""
+
+    @functools.wraps(tool)
+    async def refusing(*arguments: ParamsT.args, **named: ParamsT.kwargs) -> dict[str, Any]:
+        try:
+            return await tool(*arguments, **named)
+        except (ApiError, CyberSecQwenError) as error:
+            raise ToolError(str(error)) from None
+
+    return refusing
 
 
 def mcp_server(service: Service) -> MCPServer:
@@ -37,6 +58,7 @@ def mcp_server(service: Service) -> MCPServer:
     )
 
     @server.tool(annotations=_READ_ONLY)
+    @_with_reasons
     async def map_cve(
         text: Text,
         labeller: Labeller = "nvd",
@@ -52,6 +74,7 @@ def mcp_server(service: Service) -> MCPServer:
         return found
 
     @server.tool(annotations=_READ_ONLY)
+    @_with_reasons
     async def ask(
         question: Annotated[str, Field(min_length=1, max_length=20_000)],
         choices: Annotated[list[str], Field(min_length=2, max_length=10)] | None = None,
@@ -70,6 +93,7 @@ def mcp_server(service: Service) -> MCPServer:
         raise ApiError(502, "the answer broke off", "model_error")
 
     @server.tool(annotations=_READ_ONLY)
+    @_with_reasons
     async def search_knowledge(
         query: Annotated[str, Field(min_length=1, max_length=20_000)],
         limit: Annotated[int, Field(ge=1, le=50)] = 8,
@@ -81,6 +105,7 @@ def mcp_server(service: Service) -> MCPServer:
         return {"passages": hits}
 
     @server.tool(annotations=_READ_ONLY)
+    @_with_reasons
     async def cwe_info(cwe: Annotated[str, Field(max_length=40)]) -> dict[str, Any]:
         """Look a CWE id up: its name, its place in the tree, and what the knowledge base has."""
         found = cwe_json(service, cwe)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_args
 
 import msgspec
 from fastapi import APIRouter, Body, Path, Request
+from pydantic import ValidationError
 from starlette.responses import JSONResponse, Response
 
 from cybersecqwen import __version__
@@ -21,7 +22,7 @@ from cybersecqwen.core.taxonomy import canonical_cwe
 from cybersecqwen.core.text.clean import has_text
 from cybersecqwen.llm.answering import Answerer
 from cybersecqwen.serving.batching import map_lines
-from cybersecqwen.serving.errors import ApiError
+from cybersecqwen.serving.errors import ApiError, validation_message
 from cybersecqwen.serving.model_loading import remote_host
 from cybersecqwen.serving.names import model_name
 from cybersecqwen.serving.routes import schemas
@@ -38,6 +39,8 @@ from cybersecqwen.serving.streaming import (
 )
 
 router = APIRouter()
+
+_ITEM = schemas.Item.model_validate
 
 Line = MapRow | RecordProblem
 
@@ -148,12 +151,18 @@ async def map_texts(request: Request, asked: Annotated[schemas.MapRequest, Body(
     )
 
 
-def _record(number: int, item: schemas.Item | str) -> Advisory | RecordProblem:
-    given, text = ("", item) if isinstance(item, str) else (item.id, item.text)
-    name = given or f"item-{number}"
-    if not has_text(text):
-        return RecordProblem(f"item {number}", name, "text has nothing to read")
-    return Advisory(name, text)
+def _record(number: int, given: Any) -> Advisory | RecordProblem:
+    name = f"item-{number}"
+    try:
+        item = _ITEM({"text": given} if isinstance(given, str) else given)
+    except ValidationError as error:
+        reason = "give a text, or an object with text and, if you like, id"
+        if isinstance(given, dict):
+            reason = validation_message(error.errors())
+        return RecordProblem(f"item {number}", name, reason)
+    if not has_text(item.text):
+        return RecordProblem(f"item {number}", item.id or name, "text has nothing to read")
+    return Advisory(item.id or name, item.text)
 
 
 async def lines_of(

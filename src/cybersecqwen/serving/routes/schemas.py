@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from cybersecqwen.apps.map_stream import MapOptions
 from cybersecqwen.core.records import Labeller
@@ -22,6 +22,21 @@ _ROW: dict[str, Any] = {
     "model": "cybersecqwen-specialist 1",
 }
 
+_TEXT = AliasChoices("text", "description")
+_ITEM: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string"},
+        {
+            "type": "object",
+            "properties": {
+                "id": {"anyOf": [{"type": "string"}, {"type": "number"}]},
+                "text": {"type": "string"},
+                "description": {"type": "string"},
+            },
+        },
+    ]
+}
+
 Text = Annotated[str, Field(min_length=1, max_length=_LONGEST_TEXT)]
 
 
@@ -32,14 +47,16 @@ class Strict(BaseModel):
 
 
 class Item(Strict):
-    """A text of a batch, and the id that its row shall have."""
+    """A text of a batch, and the id that its row shall have; ``description`` is ``text``, too."""
 
-    id: str = Field("", max_length=1000)
-    text: str = Field(max_length=_LONGEST_TEXT)
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    id: str | None = Field("", max_length=1000)
+    text: str = Field(max_length=_LONGEST_TEXT, validation_alias=_TEXT)
 
 
 class MapRequest(Strict):
-    """One text, or a batch of them."""
+    """One text, or a batch of them; an item that cannot be used costs no other its answer."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -50,8 +67,8 @@ class MapRequest(Strict):
         }
     )
 
-    text: Text | None = None
-    items: list[Item | str] | None = None
+    text: Text | None = Field(None, validation_alias=_TEXT)
+    items: list[Any] | None = Field(None, json_schema_extra={"items": _ITEM})
     labeller: Labeller = Field("nvd", description="Whose labelling convention to follow.")
     top_k: int = Field(5, ge=1, le=1000, description="Candidates for each text.")
     threshold: float | None = Field(

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import logging
 import socket
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -209,3 +213,99 @@ def test_a_fault_is_a_500_that_says_nothing_of_the_text(
         assert "the-secret" not in caplog.text + reply.text
     finally:
         log.removeHandler(caplog.handler)
+
+
+def test_all_bodies_together_are_bounded(
+    start_live: Callable[..., Any], files: dict[str, Any]
+) -> None:
+    live = start_live(**files, body_memory_bytes=4 << 20)
+    head = f"POST /api/map HTTP/1.1\r\nHost: localhost\r\nContent-Length: {3 << 20}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", live.port), timeout=60) as first:
+        first.sendall(head.encode() + b"x" * (5 << 19))
+        wait_until(lambda: httpx.get(f"{live.url}/health").status_code == 200)
+        with socket.create_connection(("127.0.0.1", live.port), timeout=60) as second:
+            second.sendall(head.encode() + b"x" * (5 << 19))
+            assert second.recv(12) == b"HTTP/1.1 429"
+    wait_until(lambda: httpx.post(f"{live.url}/api/map", json=TEXT).status_code == 200)
+
+
+def test_values_of_a_body_are_bounded(client: TestClient) -> None:
+    reply = client.post("/api/map", content=b'{"items":[' + b"[]," * 200_000 + b"0]}")
+    assert (reply.status_code, reply.json()["error"]["code"]) == (413, "too_many_values")
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (
+            b"POST /health HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+            b"400",
+        ),
+        (b"GET /health HTTP/1.1\r\nHost: localhost\r\n", b"431"),
+    ],
+)
+def test_fields_without_end(
+    start_live: Callable[..., Any], files: dict[str, Any], sent: bytes, status: bytes
+) -> None:
+    live = start_live(**files)
+    with socket.create_connection(("127.0.0.1", live.port), timeout=60) as sock:
+        sock.sendall(sent)
+        try:
+            for _ in range(1000):
+                sock.sendall(b"a: b\r\n" * 1000)
+            raise AssertionError("6 MB of fields were taken")
+        except OSError:
+            pass
+    with socket.create_connection(("127.0.0.1", live.port), timeout=60) as sock:
+        sock.sendall(sent + b"a: b\r\n" * (20_000 if status == b"431" else 3))
+        assert sock.recv(12) == b"HTTP/1.1 " + status
+
+
+def test_of_many_pipelined_requests_the_first_are_answered(
+    start_live: Callable[..., Any], files: dict[str, Any]
+) -> None:
+    live = start_live(**files)
+    with socket.create_connection(("127.0.0.1", live.port), timeout=60) as sock:
+        sock.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1000)
+        reply = b""
+        while piece := sock.recv(1 << 16):
+            reply += piece
+    assert 1 < reply.count(b"HTTP/1.1 200") < 100
+
+
+def test_work_ends_with_its_client(start_live: Callable[..., Any], files: dict[str, Any]) -> None:
+    live = start_live(**files, jobs=1)
+    bomb = gzip.compress(b"a" * (900 << 20), 1)
+    head = f"POST /api/map/file HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(bomb)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", live.port), timeout=60) as sock:
+        sock.sendall(head.encode() + bomb)
+        wait_until(lambda: live.service.jobs.open == 1)
+    start = time.monotonic()
+    wait_until(lambda: live.service.jobs.open == 0)
+    assert time.monotonic() - start < 1
+
+
+def test_an_upload_that_trickles_takes_no_turn(
+    start_live: Callable[..., Any], files: dict[str, Any]
+) -> None:
+    live = start_live(**files, jobs=1)
+    head = b"POST /api/map/file HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nsql"
+    with ExitStack() as slow:
+        for _ in range(10):
+            sock = slow.enter_context(socket.create_connection(("127.0.0.1", live.port)))
+            sock.sendall(head)
+        reply = httpx.post(f"{live.url}/api/map/file", content=b"sql\n", timeout=60)
+        assert reply.status_code == 200
+
+
+def test_an_archive_inside_takes_no_more_disk_than_a_file_may(files: dict[str, Any]) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("a.txt", b"sql\n" * 500_000)
+    outer = io.BytesIO()
+    with zipfile.ZipFile(outer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("b.zip", inner.getvalue())
+    with opened(**files, max_file_bytes=1 << 20) as client:
+        reply = client.post("/api/map/file", content=outer.getvalue())
+        assert (reply.status_code, reply.json()["error"]["code"]) == (413, "too_large")
+        assert client.post("/api/map/file", content=b"sql\n").status_code == 200
