@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from cybersecqwen import __version__
+from cybersecqwen.apps.engine import Engine, LocalEngine
 from cybersecqwen.apps.map_stream import MapOptions, MapOutcome, map_stream, map_windows
 from cybersecqwen.apps.map_summary import SKIPPED_KINDS, MapSummary, MapTally
 from cybersecqwen.apps.outputs.compression import gzipped
@@ -71,6 +72,7 @@ class MapJob:
         resume: Insist on going on with an interrupted run; see ``PartFile``.
         restart: Begin anew, even where an interrupted run could be gone on with.
         stdin: What to read as standard input; None for the process's own.
+        engine: Where records are answered; the output is the same, byte for byte.
     """
 
     source: Path | None
@@ -91,6 +93,7 @@ class MapJob:
     resume: bool = False
     restart: bool = False
     stdin: IO[bytes] | None = None
+    engine: Engine = field(default_factory=LocalEngine)
 
 
 def run_map_job(
@@ -169,7 +172,9 @@ class _Run:
                 read += 1
                 yield record
 
-        for window in map_windows(counted(), job.classifier, job.options, skip=skip):
+        for window in map_windows(
+            counted(), job.classifier, job.options, skip=skip, engine=job.engine
+        ):
             self.count(window)
             yield window
             done = self._tally.records

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 
 import msgspec
 
+from cybersecqwen.apps.engine import Engine, LocalEngine
 from cybersecqwen.core.cancellation import checkpoint
-from cybersecqwen.core.concurrency import in_order
 from cybersecqwen.core.interfaces import CweClassifier
 from cybersecqwen.core.records import Advisory, CwePrediction, Labeller, RecordProblem
 from cybersecqwen.core.text.clean import clean, has_text
@@ -72,6 +74,7 @@ def map_windows(
     *,
     skip: int = 0,
     windows_at_once: int = WINDOWS_AT_ONCE,
+    engine: Engine | None = None,
 ) -> Iterator[list[MapOutcome]]:
     """Yield the outcome of each record, in order, as many at once as are answered together.
 
@@ -85,18 +88,25 @@ def map_windows(
         options: What is asked of it.
         skip: Records at the front whose outcomes are not wanted, since an earlier run has them.
             A window that is cut by it is answered as a whole.
-        windows_at_once: Windows under way at once; 1 works in the calling thread alone.
+        windows_at_once: Windows that a process has under way at once; 1 works in the calling
+            thread alone.
+        engine: Where windows are answered; None for this process.
     """
-
-    def answer(window: _Window) -> list[MapOutcome]:
-        return _answer(window.records, classifier, options)[max(0, skip - window.before) :]
-
     # A classifier that takes one text at a time is a language model: it is asked by one thread.
-    workers = windows_at_once if classifier.window > 1 else 1
+    threads = windows_at_once if classifier.window > 1 else 1
     largest = max(1, min(classifier.window, _WINDOW_CANDIDATES // options.top_k))
     windows = _windows(enumerate(records, 1), _window_sizes(largest))
-    wanted = (window for window in windows if window.before + len(window.records) > skip)
-    return in_order(answer, wanted, workers)
+    cut: deque[int] = deque()
+
+    def wanted() -> Iterator[list[tuple[int, Record]]]:
+        for window in windows:
+            if window.before + len(window.records) > skip:
+                cut.append(max(0, skip - window.before))
+                yield window.records
+
+    make = partial(_answerer, classifier, options)
+    for outcomes in (engine or LocalEngine()).run(make, wanted(), _lost, threads=threads):
+        yield outcomes[cut.popleft() :]
 
 
 def _window_sizes(largest: int) -> Iterator[int]:
@@ -133,6 +143,18 @@ def _windows(numbered: Iterable[tuple[int, Record]], sizes: Iterator[int]) -> It
             window, characters, most = [], 0, next(sizes)
     if window:
         yield _Window(number - len(window), window)
+
+
+def _answerer(
+    classifier: CweClassifier, options: MapOptions
+) -> Callable[[list[tuple[int, Record]]], list[MapOutcome]]:
+    return partial(_answer, classifier=classifier, options=options)
+
+
+def _lost(numbered: tuple[int, Record]) -> MapOutcome:
+    number, record = numbered
+    where = record.where or f"record {number}"
+    return MapOutcome(problem=RecordProblem(where, record.id, "ended every worker that read it"))
 
 
 def _answer(

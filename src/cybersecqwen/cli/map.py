@@ -148,6 +148,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="an option of the language model's backend, such as threads=4",
     )
+    parser.add_argument(
+        "--engine",
+        metavar="NAME",
+        help="where records are answered: local, ray (a cluster on this machine) or ray:ADDRESS "
+        "(CYBERSECQWEN_ENGINE, else local)",
+    )
+    parser.add_argument(
+        "--workers", metavar="N", type=int, help="processes that answer, with --engine ray"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
         "-q", "--quiet", action="store_true", help="no progress and no summary on standard error"
@@ -331,6 +340,7 @@ def _map_records(
     pasted: bytes | None,
 ) -> int:
     """Map the records of a file, of standard input, or of a text that holds them."""
+    from cybersecqwen.apps.engine import EngineSpec, open_engine
     from cybersecqwen.apps.map_job import MapJob, run_map_job
     from cybersecqwen.cli.interrupt import ends_at_once
     from cybersecqwen.cli.progress import ProgressLine
@@ -353,6 +363,7 @@ def _map_records(
         resume=arguments.resume,
         restart=arguments.restart,
         stdin=io.BytesIO(pasted) if pasted else None,
+        engine=open_engine(EngineSpec.parse(arguments.engine, arguments.workers)),
     )
     problems: list[RecordProblem] = []
     # Rows on the same terminal say themselves how far it is.

@@ -21,6 +21,8 @@ SWITCHES = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_UPDATE_CHECK": "1",
     "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+    # Ray: clusters that are started here.
+    "RAY_USAGE_STATS_ENABLED": "0",
     # What further libraries have agreed on (https://donottrack.sh); DISABLE_TELEMETRY is read by
     # older Hugging Face libraries.
     "DISABLE_TELEMETRY": "1",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +102,10 @@ class CweMapper:
             InputError: The folder holds something else.
         """
         copy_model(self.folder, Path(folder))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Sent to another process as its files: that machine need not have the folder.
+        return _in_worker, (load_folder(self.folder),)
 
     @property
     def name(self) -> str:
@@ -221,6 +226,11 @@ class CweMapper:
                 abstained=row in backoff,
                 backoff=backoff.get(row),
             )
+
+
+def _in_worker(folder: ModelFolder) -> CweMapper:
+    # One process of many, so it runs one batch at a time.
+    return CweMapper(folder, shipped_taxonomy(), threads=1)
 
 
 class _Window:

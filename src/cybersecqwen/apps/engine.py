@@ -1,0 +1,104 @@
+"""Where windows of records are answered: in this process, or by workers of a Ray cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from cybersecqwen.core.concurrency import in_order
+from cybersecqwen.core.errors import InputError
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+
+ENGINE_VARIABLE = "CYBERSECQWEN_ENGINE"
+"""Environment variable that names the engine where the command line does not."""
+
+
+class Engine(Protocol):
+    """What answers windows of items, in their order."""
+
+    def run(
+        self,
+        make: Callable[[], Callable[[list[ItemT]], list[ResultT]]],
+        windows: Iterable[list[ItemT]],
+        lost: Callable[[ItemT], ResultT],
+        *,
+        threads: int = 1,
+    ) -> Iterator[list[ResultT]]:
+        """Yield the results of each window, one for each item, in order.
+
+        Args:
+            make: Makes the function that answers a window; called once in each worker, where it
+                opens the model.
+            windows: Items that are answered together; only so many are drawn ahead as keep the
+                workers busy.
+            lost: Gives the result of an item that ends every worker which meets it.
+            threads: Windows that one process may answer at the same time.
+        """
+        ...
+
+
+class LocalEngine:
+    """This process, with a few threads."""
+
+    def run(
+        self,
+        make: Callable[[], Callable[[list[ItemT]], list[ResultT]]],
+        windows: Iterable[list[ItemT]],
+        lost: Callable[[ItemT], ResultT],
+        *,
+        threads: int = 1,
+    ) -> Iterator[list[ResultT]]:
+        """Yield the results of each window; ``lost`` is never called: there is no other process."""
+        return in_order(make(), windows, threads)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """An engine as it is named on the command line.
+
+    Attributes:
+        scheme: ``local`` or ``ray``.
+        address: Address of a running Ray cluster; empty to start one on this machine.
+        workers: Processes that answer; None for one a core of the cluster.
+    """
+
+    scheme: str = "local"
+    address: str = ""
+    workers: int | None = None
+
+    @classmethod
+    def parse(cls, text: str | None, workers: int | None = None) -> EngineSpec:
+        """Read ``local``, ``ray``, ``ray:ADDRESS`` or ``ray://HOST:PORT``.
+
+        Args:
+            text: The name; None for what ``CYBERSECQWEN_ENGINE`` says, else ``local``.
+            workers: Processes that answer.
+
+        Raises:
+            InputError: It names no engine, or workers are asked of the local one.
+        """
+        said = text or os.environ.get(ENGINE_VARIABLE) or "local"
+        scheme, _, rest = said.partition(":")
+        if scheme not in {"local", "ray"} or (scheme == "local" and rest):
+            raise InputError(f"{said!r} is no engine: give local, ray, or ray:ADDRESS of a cluster")
+        if workers is not None and (scheme == "local" or workers < 1):
+            raise InputError("--workers takes a number from 1 and goes with --engine ray")
+        return cls(scheme, said if rest.startswith("//") else rest, workers)
+
+
+def open_engine(spec: EngineSpec) -> Engine:
+    """Open an engine.
+
+    Raises:
+        InputError: No cluster answers at the address.
+        MissingExtraError: Ray is not installed.
+    """
+    if spec.scheme == "local":
+        return LocalEngine()
+    from cybersecqwen.apps.ray_engine import RayEngine
+
+    return RayEngine(spec.address, spec.workers)
