@@ -1,4 +1,4 @@
-"""The CWE catalogue's long texts, from MITRE's JSON form (CWE 4.x) or its XML form."""
+"""The CWE catalogue's long texts, as pages of the knowledge base."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file
-from cybersecqwen.core.records import Catalogue, Entry, RecordProblem, Section
+from cybersecqwen.core.records import Catalogue, Entry, Section
 from cybersecqwen.core.taxonomy import canonical_cwe
-from cybersecqwen.sources.catalogues.cwe_xml import NotACatalogueError, catalogue_of
+from cybersecqwen.sources.catalogues.cwe_pages import CwePage, read_pages
 from cybersecqwen.sources.catalogues.markup import plain
-from cybersecqwen.sources.io.unpack import read_whole
 
 _RELATIONS = {
     "ChildOf": "child of",
@@ -28,158 +24,24 @@ _RELATIONS = {
 _CWE_IN_TEXT = re.compile(r"\bCWE-\d+\b")
 
 
-class _Term(msgspec.Struct):
-    term: str = msgspec.field(name="Term", default="")
-    description: str = msgspec.field(name="Description", default="")
-
-
-class _Related(msgspec.Struct):
-    nature: str = msgspec.field(name="Nature")
-    cwe: str = msgspec.field(name="CweID")
-
-
-class _Member(msgspec.Struct):
-    cwe: str = msgspec.field(name="CweID")
-
-
-class _Platform(msgspec.Struct):
-    name: str = msgspec.field(name="Name", default="")
-    group: str = msgspec.field(name="Class", default="")
-
-
-class _Introduction(msgspec.Struct):
-    phase: str = msgspec.field(name="Phase", default="")
-    note: str = msgspec.field(name="Note", default="")
-
-
-class _Consequence(msgspec.Struct):
-    scope: list[str] = msgspec.field(name="Scope", default_factory=list)
-    impact: list[str] = msgspec.field(name="Impact", default_factory=list)
-    note: str = msgspec.field(name="Note", default="")
-
-
-class _Mitigation(msgspec.Struct):
-    phase: list[str] = msgspec.field(name="Phase", default_factory=list)
-    strategy: str = msgspec.field(name="Strategy", default="")
-    description: str = msgspec.field(name="Description", default="")
-    notes: str = msgspec.field(name="EffectivenessNotes", default="")
-
-
-class _Detection(msgspec.Struct):
-    method: str = msgspec.field(name="Method", default="")
-    description: str = msgspec.field(name="Description", default="")
-    effectiveness: str = msgspec.field(name="Effectiveness", default="")
-    notes: str = msgspec.field(name="EffectivenessNotes", default="")
-
-
-class _ExamplePart(msgspec.Struct):
-    intro: str = msgspec.field(name="IntroText", default="")
-    body: str = msgspec.field(name="BodyText", default="")
-
-
-class _Example(msgspec.Struct):
-    parts: list[_ExamplePart] = msgspec.field(name="Entries", default_factory=list)
-
-
-class _Observed(msgspec.Struct):
-    reference: str = msgspec.field(name="Reference", default="")
-    description: str = msgspec.field(name="Description", default="")
-
-
-class _Note(msgspec.Struct):
-    kind: str = msgspec.field(name="Type", default="")
-    note: str = msgspec.field(name="Note", default="")
-
-
-class _Mapping(msgspec.Struct):
-    usage: str = msgspec.field(name="Usage", default="")
-    rationale: str = msgspec.field(name="Rationale", default="")
-    comments: str = msgspec.field(name="Comments", default="")
-
-
-class _Page(msgspec.Struct, rename="pascal", kw_only=True):
-    """A weakness, category or view; each fills what it has."""
-
-    id: str = msgspec.field(name="ID")
-    name: str
-    status: str = ""
-    abstraction: str = ""
-    description: str = ""
-    extended_description: str = ""
-    summary: str = ""
-    objective: str = ""
-    likelihood_of_exploit: str = ""
-    background_details: list[str] = []
-    functional_areas: list[str] = []
-    affected_resources: list[str] = []
-    alternate_terms: list[_Term] = []
-    related_weaknesses: list[_Related] = []
-    related_attack_patterns: list[str] = []
-    relationships: list[_Member] = []
-    members: list[_Member] = []
-    applicable_platforms: list[_Platform] = []
-    modes_of_introduction: list[_Introduction] = []
-    common_consequences: list[_Consequence] = []
-    potential_mitigations: list[_Mitigation] = []
-    detection_methods: list[_Detection] = []
-    demonstrative_examples: list[_Example] = []
-    observed_examples: list[_Observed] = []
-    notes: list[_Note] = []
-    mapping_notes: _Mapping | None = None
-
-
-class _Document(msgspec.Struct, rename="pascal"):
-    weaknesses: list[msgspec.Raw]
-    content_version: str = ""
-    content_date: str = ""
-    categories: list[msgspec.Raw] = []
-    views: list[msgspec.Raw] = []
-
-
 def read_cwe_text(path: Path) -> Catalogue:
     """Read the catalogue: JSON or XML, plain or compressed, told apart by content.
 
     Raises:
         InputError: The file cannot be read or is no CWE catalogue.
     """
-    content = read_whole(path)
-    try:
-        if content.lstrip().startswith(b"<"):
-            # The XML's shape is made the JSON's, so that one reader serves both.
-            content = msgspec.json.encode(catalogue_of(content))
-        document = msgspec.json.decode(content, type=_Document)
-    except (
-        NotACatalogueError,
-        msgspec.DecodeError,
-        UnicodeDecodeError,
-        RecursionError,
-    ) as error:
-        raise InputError(f"{path}: no CWE catalogue: {error}") from error
-    entries: list[Entry] = []
-    problems: list[RecordProblem] = []
-    decoder = msgspec.json.Decoder(_Page)
-    kinds = {
-        "weakness": document.weaknesses,
-        "category": document.categories,
-        "view": document.views,
-    }
-    for kind, pages in kinds.items():
-        for number, raw in enumerate(pages, 1):
-            try:
-                entries.append(_entry(decoder.decode(raw), kind))
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                problems.append(RecordProblem(f"{path}: {kind} {number}", "", str(error)))
+    found = read_pages(path)
     return Catalogue(
         name="cwe",
-        version=document.content_version or document.content_date,
-        date=document.content_date,
+        version=found.version,
+        date=found.date,
         sha256=sha256_file(path),
-        entries=tuple(entries),
-        problems=tuple(problems),
+        entries=tuple(_entry(page, kind) for kind, page in found.pages),
+        problems=found.problems,
     )
 
 
-def _entry(page: _Page, kind: str) -> Entry:
+def _entry(page: CwePage, kind: str) -> Entry:
     name = f"CWE-{page.id}"
     withdrawn = page.status == "Deprecated"
     replaced: list[str] = []
@@ -198,7 +60,7 @@ def _entry(page: _Page, kind: str) -> Entry:
     )
 
 
-def _links(page: _Page) -> Iterator[tuple[str, str]]:
+def _links(page: CwePage) -> Iterator[tuple[str, str]]:
     for related in page.related_weaknesses:
         if related.nature in _RELATIONS and (cwe := canonical_cwe(related.cwe)):
             yield _RELATIONS[related.nature], cwe
@@ -209,7 +71,7 @@ def _links(page: _Page) -> Iterator[tuple[str, str]]:
             yield "member", cwe
 
 
-def _sections(page: _Page) -> Iterator[Section]:
+def _sections(page: CwePage) -> Iterator[Section]:
     for text in (page.description, page.extended_description, page.summary, page.objective):
         yield Section("description", plain(text))
     yield from (
@@ -233,7 +95,7 @@ def _sections(page: _Page) -> Iterator[Section]:
         )
 
 
-def _effects_and_measures(page: _Page) -> Iterator[Section]:
+def _effects_and_measures(page: CwePage) -> Iterator[Section]:
     for c in page.common_consequences:
         heading = f"{', '.join(c.scope)}: {', '.join(c.impact)}."
         yield Section("consequence", _joined(heading, c.note))
@@ -246,7 +108,7 @@ def _effects_and_measures(page: _Page) -> Iterator[Section]:
         yield Section("detection", _joined(f"{d.method}:", d.description, rated, d.notes))
 
 
-def _examples(page: _Page) -> Iterator[Section]:
+def _examples(page: CwePage) -> Iterator[Section]:
     for example in page.demonstrative_examples:
         # The code itself is left out: its words are not those that anyone asks in.
         yield Section("example", _joined(*(t for p in example.parts for t in (p.intro, p.body))))
@@ -254,7 +116,7 @@ def _examples(page: _Page) -> Iterator[Section]:
         yield Section("example", f"{observed.reference}: {plain(observed.description)}")
 
 
-def _facts(page: _Page) -> Iterator[str]:
+def _facts(page: CwePage) -> Iterator[str]:
     platforms = [p.name or p.group for p in page.applicable_platforms]
     phases = [introduction.phase for introduction in page.modes_of_introduction]
     facts: dict[str, Iterable[str]] = {
