@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,8 @@ class TermIndex:
 
     def save(self, folder: Path, name: str) -> None:
         """Write the index into a folder as three files whose names begin with ``name``."""
-        for part, array in zip(_FILES, (self.starts, self.texts, self.weights), strict=True):
+        arrays: tuple[NDArray[Any], ...] = (self.starts, self.texts, self.weights)
+        for part, array in zip(_FILES, arrays, strict=True):
             np.save(folder / f"{name}_{part}.npy", array)
 
     def scores(self, terms: Sequence[int]) -> NDArray[np.float32]:
