@@ -3,10 +3,12 @@ from __future__ import annotations
 from itertools import chain, count, islice, repeat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cybersecqwen import CweMapper
 from cybersecqwen.core.errors import InputError, ModelError
+from cybersecqwen.core.records import Advisory
 from cybersecqwen.specialists.mapper import WINDOW
 from tiny_specialist import LABELS, write_model
 
@@ -149,6 +151,29 @@ def test_same_answers_whatever_the_number_of_threads(tiny_model: Path) -> None:
     assert one == four
 
 
-def test_texts_are_cut_at_the_models_length(tmp_path: Path) -> None:
+def test_what_stands_past_the_models_length_is_read_too(tmp_path: Path) -> None:
     mapper = CweMapper.load(write_model(tmp_path / "short", max_tokens=4))
-    assert mapper.map("sql sql " + "write " * 50).cwe == "CWE-89"
+    assert mapper.map("sql sql " + "zz " * 50).cwe == "CWE-89"
+    assert mapper.map("zz " * 50 + "sql sql").cwe == "CWE-89"
+
+
+def test_a_record_is_read_with_its_title(tiny_model: Path) -> None:
+    mapper = CweMapper.load(tiny_model)
+    record = Advisory("CVE-2026-1", "zz", title="sql sql")
+    (found,) = mapper.map_many([record])
+    assert found.cwe == "CWE-89"
+    assert found == mapper.map(record)
+
+
+def test_bands_follow_the_precision_of_validation(tiny_model: Path) -> None:
+    mapper = CweMapper.load(tiny_model)
+    config = msgspec.structs.replace(
+        mapper.config,
+        threshold=dict.fromkeys(mapper.config.labellers, 0.5),
+        precision=dict.fromkeys(mapper.config.labellers, ((0.9, 0.5), (0.95, 0.8))),
+    )
+    mapper.config = config
+    assert [mapper.band(c, "nvd") for c in (0.4, 0.5, 0.8)] == ["unsure", "likely", "sure"]
+    assert mapper.threshold_at(0.93, "nvd") == 0.8
+    with pytest.raises(InputError, match=r"0\.95 is the highest"):
+        mapper.threshold_at(0.99, "nvd")

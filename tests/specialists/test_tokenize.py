@@ -2,17 +2,32 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cybersecqwen.core.errors import ModelError
-from cybersecqwen.specialists.tokenize import Encoder
+from cybersecqwen.specialists.tokenize import Encoder, Pieces
 
 
-def test_cuts_at_the_limit_and_keeps_the_special_tokens(tiny_model: Path) -> None:
+def test_cuts_long_texts_into_pieces_that_overlap_and_keep_the_special_tokens(
+    tiny_model: Path,
+) -> None:
     encoder = Encoder((tiny_model / "tokenizer.json").read_bytes(), max_tokens=5)
-    short, long = encoder.encode(["sql", "sql " * 50])
-    assert short.tolist() == [2, 5, 3]
-    assert long.tolist() == [2, 5, 5, 5, 3]
+    found = encoder.encode(["sql", "sql " * 7])
+    assert found.ids[0].tolist() == [2, 5, 3]
+    assert all(len(ids) <= 5 and ids[0] == 2 and ids[-1] == 3 for ids in found.ids)
+    assert found.owners.tolist() == [0] + [1] * (len(found.ids) - 1)
+    assert sum(len(ids) - 2 for ids in found.ids[1:]) >= 7
+
+
+def test_the_piece_that_is_sure_outweighs_those_that_are_not() -> None:
+    sure, unsure = [6.0, 0.0, 0.0], [0.1, 0.0, 0.2]
+    ids = [np.array([2, 3])] * 3
+    pieces = Pieces(ids, np.array([0, 0, 1]), 2)
+    joined = pieces.join(np.array([unsure, sure, unsure], np.float32), 1.0)
+    shares = np.exp(joined) / np.exp(joined).sum(1, keepdims=True)
+    assert shares[0, 0] > 0.95
+    np.testing.assert_allclose(joined[1], unsure)
 
 
 def test_no_tokenizer() -> None:

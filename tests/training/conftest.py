@@ -90,7 +90,7 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             num_hidden_layers=2,
             num_attention_heads=2,
             intermediate_size=64,
-            max_position_embeddings=64,
+            max_position_embeddings=128,
         )
     ).save_pretrained(folder)
     return folder

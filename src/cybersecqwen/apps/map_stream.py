@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
+from typing import Any
 
 import msgspec
 
@@ -161,19 +162,32 @@ def _answer(
     window: list[tuple[int, Record]], classifier: CweClassifier, options: MapOptions
 ) -> list[MapOutcome]:
     outcomes = [_unanswered(number, record) for number, record in window]
+    records = [outcome.record for outcome in outcomes if outcome.record]
+    if getattr(classifier, "reads_records", False):
+        predictions = iter(_predict(classifier, records, options))
+        return [
+            replace(outcome, prediction=next(predictions)) if outcome.record else outcome
+            for outcome in outcomes
+        ]
     # What several records say in the same words (a scanner's finding once a package) is mapped
     # once.
-    texts = dict.fromkeys(outcome.record.description for outcome in outcomes if outcome.record)
-    predictions = classifier.map_many(
-        texts, labeller=options.labeller, top_k=options.top_k, threshold=options.threshold
-    )
-    by_text = dict(zip(texts, predictions, strict=True))
+    texts = dict.fromkeys(record.description for record in records)
+    by_text = dict(zip(texts, _predict(classifier, texts, options), strict=True))
     return [
         replace(outcome, prediction=by_text[outcome.record.description])
         if outcome.record
         else outcome
         for outcome in outcomes
     ]
+
+
+def _predict(
+    classifier: CweClassifier, items: Iterable[Any], options: MapOptions
+) -> Iterable[CwePrediction]:
+    """Ask about texts or, where a classifier reads them whole, about records."""
+    return classifier.map_many(
+        items, labeller=options.labeller, top_k=options.top_k, threshold=options.threshold
+    )
 
 
 def _unanswered(number: int, record: Record) -> MapOutcome:

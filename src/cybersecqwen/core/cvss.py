@@ -9,24 +9,14 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from cvss import CVSS3
+from cvss import CVSS3, CVSS4
 
+from cybersecqwen.core.cvss_metrics import METRICS_V3
 from cybersecqwen.core.errors import InputError
 
 MAX_DEVIATION = 10.0
 """The largest gap between two base scores; what an unreadable vector is charged."""
 
-_METRICS = ("AV", "AC", "PR", "UI", "S", "C", "I", "A")
-_VALUES = {
-    "AV": "NALP",
-    "AC": "LH",
-    "PR": "NLH",
-    "UI": "NR",
-    "S": "UC",
-    "C": "NLH",
-    "I": "NLH",
-    "A": "NLH",
-}
 _PAIR = r"(?:AV|AC|PR|UI|[SCIA])\s*:\s*[A-Z]"
 VECTOR_REGEX = rf"(?i)((?:CVSS:3(?:\.\d)?\s*/\s*)?\b{_PAIR}(?:\s*/\s*{_PAIR}){{7}})(?![A-Z])"
 """Eight base metrics joined by slashes, in any order, with or without the version in front."""
@@ -48,9 +38,24 @@ def canonical_vector(text: str) -> str | None:
     if parts[0] == "CVSS":
         parts = parts[2:]
     values = dict(zip(parts[::2], parts[1::2], strict=True))
-    if any(values.get(metric, "?") not in _VALUES[metric] for metric in _METRICS):
+    if any(values.get(metric, "?") not in allowed for metric, allowed in METRICS_V3.items()):
         return None
-    return "CVSS:3.1/" + "/".join(f"{metric}:{values[metric]}" for metric in _METRICS)
+    return "CVSS:3.1/" + "/".join(f"{metric}:{values[metric]}" for metric in METRICS_V3)
+
+
+@lru_cache(maxsize=4096)
+def score_of(vector: str) -> float:
+    """Return the base score, 0.0 to 10.0, of a whole vector of version 3 or 4.
+
+    Raises:
+        InputError: It is none.
+    """
+    if not vector.startswith("CVSS:4"):
+        return base_score(vector)
+    try:
+        return float(CVSS4(vector).base_score)
+    except Exception as error:  # the package's exceptions share no base of their own
+        raise InputError(f"not a CVSS v4 base vector: {vector[:80]!r}") from error
 
 
 @lru_cache(maxsize=4096)

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 CONFIG_FILE: Final = "config.json"
 GRAPH_FILE: Final = "model.onnx"
 TOKENIZER_FILE: Final = "tokenizer.json"
@@ -34,6 +34,8 @@ class SpecialistConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
         max_tokens: Tokens of a text that it reads, special tokens included.
         temperature: For each labeller, the number that logits are divided by, above 0.
         threshold: For each labeller, the confidence (0 to 1) under which the model abstains.
+        precision: For each labeller, pairs of a precision (0 to 1), ascending, and the least
+            confidence at and above which validation rows reached it. Since format version 2.
         sha256: Hexadecimal digests of the graph's and the tokenizer's file, by file name.
         taxonomy_version: Version of the CWE catalogue that its labels come from.
         provenance: Where it comes from: base model, training data by hash, commit and so on.
@@ -50,3 +52,9 @@ class SpecialistConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     sha256: dict[str, str]
     taxonomy_version: str
     provenance: dict[str, str]
+    precision: dict[str, tuple[tuple[float, float], ...]] = {}
+
+    def threshold_at(self, labeller: str, precision: float) -> float | None:
+        """Return the least confidence with which a precision was reached, or None if it was not."""
+        reached = (limit for share, limit in self.precision.get(labeller, ()) if share >= precision)
+        return next(reached, None)

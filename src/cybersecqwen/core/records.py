@@ -20,6 +20,9 @@ Labeller = Literal["nvd", "cna"]
 """Whose labelling convention a prediction should follow."""
 
 
+Band = Literal["sure", "likely", "unsure"]
+"""How far an answer can be trusted, by what validation showed for such answers."""
+
 AdvisoryState = Literal["published", "reserved", "rejected", "withdrawn"]
 """What its publisher says of a record: it counts, it has no content yet, its CNA rejected it, its
 database took it back."""
@@ -299,6 +302,8 @@ class CwePrediction:
         backoff: On abstention, the nearest ancestor whose summed probability reaches the
             threshold, if there is one.
         reason: Why, where a language model was asked to write it.
+        band: ``sure`` where validation was right in 95 of 100 such answers or more, ``likely``
+            where the threshold is met, else ``unsure``.
     """
 
     cwe: str
@@ -307,6 +312,7 @@ class CwePrediction:
     abstained: bool
     backoff: Candidate | None = None
     reason: str = ""
+    band: Band = "unsure"
 
 
 @dataclass(frozen=True, slots=True)

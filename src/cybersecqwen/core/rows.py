@@ -37,6 +37,11 @@ class CorpusRow(msgspec.Struct, frozen=True, omit_defaults=True):
         published: ``YYYY-MM-DD``, or an empty string when unknown.
         labels: Weakness ids per labeller, each in the labeller's own order, the main one first.
         near_train_duplicate: In validation only: whether a training row is a near-duplicate.
+        title: The CNA's title of the record.
+        assigner: Short name of the CNA.
+        product: Vendor and product, as ``core.text.record`` writes them.
+        hosts: Host names of the references.
+        vectors: CVSS vectors of versions 3 and 4 per scorer, each in the scorer's own order.
     """
 
     id: str
@@ -44,6 +49,11 @@ class CorpusRow(msgspec.Struct, frozen=True, omit_defaults=True):
     published: str
     labels: dict[str, tuple[str, ...]]
     near_train_duplicate: bool = False
+    title: str = ""
+    assigner: str = ""
+    product: str = ""
+    hosts: tuple[str, ...] = ()
+    vectors: dict[str, tuple[str, ...]] = {}
 
     def ids(self, labeller: str) -> tuple[str, ...]:
         """Return the ids that a labeller assigned."""
@@ -53,6 +63,11 @@ class CorpusRow(msgspec.Struct, frozen=True, omit_defaults=True):
     def labelled(self) -> bool:
         """Whether any labeller assigned an id."""
         return any(self.labels.values())
+
+    @property
+    def scored(self) -> bool:
+        """Whether anybody published a CVSS vector."""
+        return any(self.vectors.values())
 
     @property
     def year(self) -> int | None:
@@ -72,6 +87,11 @@ class _StoredCorpusRow(msgspec.Struct):
     labels: dict[str, tuple[str, ...]] = {}
     near_train_duplicate: bool = False
     familiar: bool = False  # the key's name up to version 0.1
+    title: str = ""
+    assigner: str = ""
+    product: str = ""
+    hosts: tuple[str, ...] = ()
+    vectors: dict[str, tuple[str, ...]] = {}
 
 
 def read_corpus_rows(path: Path) -> Iterator[tuple[int, CorpusRow]]:
@@ -82,7 +102,21 @@ def read_corpus_rows(path: Path) -> Iterator[tuple[int, CorpusRow]]:
     """
     for number, row in read_rows(path, _StoredCorpusRow, "not a corpus row"):
         near = row.near_train_duplicate or row.familiar
-        yield number, CorpusRow(row.id, row.text, row.published, row.labels, near)
+        yield (
+            number,
+            CorpusRow(
+                row.id,
+                row.text,
+                row.published,
+                row.labels,
+                near,
+                row.title,
+                row.assigner,
+                row.product,
+                row.hosts,
+                row.vectors,
+            ),
+        )
 
 
 class ChatRow(msgspec.Struct, frozen=True):

@@ -153,8 +153,13 @@ class LlmReranker:
         prior = log_opinion([candidate.probability for candidate in shortlisted], self._weight)
         candidates = choose(self._backend, asked, permitted, prior)[:top_k]
         best = candidates[0]
+        unsure = best.probability < threshold
         return CwePrediction(
-            best.cwe, best.probability, candidates, abstained=best.probability < threshold
+            best.cwe,
+            best.probability,
+            candidates,
+            abstained=unsure,
+            band="unsure" if unsure else "likely",
         )
 
     def _reason(self, asked: tuple[Message, ...], cwe: str) -> str:

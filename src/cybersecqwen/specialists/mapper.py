@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.model_folder import SpecialistConfig
-from cybersecqwen.core.records import Candidate, CwePrediction, Labeller
+from cybersecqwen.core.records import Advisory, Band, Candidate, CwePrediction, Labeller
 from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
 from cybersecqwen.core.text.clean import render
-from cybersecqwen.core.text.description import tells_something
+from cybersecqwen.core.text.record import parts_of, render_record
 from cybersecqwen.specialists.backoff import Backoff
 from cybersecqwen.specialists.model import ModelFolder, load_folder, resolve_folder
 from cybersecqwen.specialists.onnx_session import Logits, Network, PendingLogits
 from cybersecqwen.specialists.pretrained import copy_model, pretrained_folder
-from cybersecqwen.specialists.tokenize import Encoder
+from cybersecqwen.specialists.tokenize import Encoder, Pieces
 
 WINDOW = 1024
 """Texts that are read, sorted by length and answered together; ``map_many`` holds two windows."""
@@ -32,6 +32,9 @@ CONTENT_FREE = "A vulnerability exists."
 """What is read in place of a text that tells nothing: the answer is then what the model says of a
 vulnerability of which nothing is known, as a content-free input calibrates language models (Zhao et
 al., Calibrate Before Use, ICML 2021), and its confidence is low."""
+
+SURE_PRECISION = 0.95
+"""Of the answers called sure, so many in a hundred were right on validation rows, or more."""
 
 
 class CweMapper:
@@ -47,6 +50,7 @@ class CweMapper:
     """
 
     window: int = WINDOW
+    reads_records = True
 
     def __init__(
         self, folder: ModelFolder, taxonomy: Taxonomy, *, threads: int | None = None
@@ -118,7 +122,7 @@ class CweMapper:
 
     def map(
         self,
-        text: str,
+        text: str | Advisory,
         *,
         labeller: Labeller = "nvd",
         top_k: int = 5,
@@ -127,7 +131,7 @@ class CweMapper:
         """Classify one text.
 
         Args:
-            text: A vulnerability description.
+            text: A vulnerability description, or a record, which is read whole.
             labeller: Whose convention to follow.
             top_k: Candidates to return at most.
             threshold: Confidence (0 to 1) under which to abstain; None for the model's own.
@@ -137,12 +141,14 @@ class CweMapper:
             ModelError: The model does not know the labeller.
         """
         head, threshold = self._options(labeller, top_k, threshold)
-        (ids,) = self._encoder.encode([_readable(text, 1)])
-        return next(self._predict(self._network.run(ids, head), labeller, top_k, threshold))
+        pieces = self._encoder.encode([_readable(text, 1, labeller)])
+        made = np.concatenate([self._network.run(ids, head) for ids in pieces.ids])
+        logits = pieces.join(made, self.config.temperature[labeller])
+        return next(self._predict(logits, labeller, top_k, threshold))
 
     def map_many(
         self,
-        texts: Iterable[str],
+        texts: Iterable[str | Advisory],
         *,
         labeller: Labeller = "nvd",
         top_k: int = 5,
@@ -155,7 +161,8 @@ class CweMapper:
         texts in the same order always give the same answers.
 
         Args:
-            texts: Vulnerability descriptions.
+            texts: Vulnerability descriptions, or records, which are read whole: but for what the
+                labeller asked for says of them.
             labeller: As for ``map``.
             top_k: As for ``map``.
             threshold: As for ``map``.
@@ -166,10 +173,10 @@ class CweMapper:
             ModelError: The model does not know the labeller.
         """
         head, threshold = self._options(labeller, top_k, threshold)
-        rendered = (_readable(text, number) for number, text in enumerate(texts, start=1))
+        rendered = (_readable(text, number, labeller) for number, text in enumerate(texts, start=1))
 
         def answer(window: _Window) -> Iterator[CwePrediction]:
-            logits = window.logits.result()
+            logits = window.result(self.config.temperature[labeller])
             distinct = list(self._predict(logits, labeller, top_k, threshold))
             return (distinct[place] for place in window.places)
 
@@ -178,16 +185,49 @@ class CweMapper:
             while chunk := list(islice(rendered, WINDOW)):
                 first: dict[str, int] = {}
                 places = [first.setdefault(text, len(first)) for text in chunk]
-                windows.append(
-                    _Window(self._network.submit(self._encoder.encode(list(first)), head), places)
-                )
+                pieces = self._encoder.encode(list(first))
+                windows.append(_Window(pieces, self._network.submit(pieces.ids, head), places))
                 if len(windows) > 1:
                     yield from answer(windows.popleft())
             while windows:
                 yield from answer(windows.popleft())
         finally:
             for window in windows:
-                window.logits.cancel()
+                window.cancel()
+
+    def threshold_at(self, precision: float, labeller: Labeller) -> float:
+        """Return the confidence from which on answers reached a precision on validation rows.
+
+        Args:
+            precision: Share of the answers that is to be right, 0 to 1.
+            labeller: Whose convention.
+
+        Raises:
+            InputError: Validation never reached it, or it is no share.
+        """
+        if not 0 < precision < 1:
+            raise InputError(f"the precision must be between 0 and 1, not {precision}")
+        found = self.config.threshold_at(labeller, precision)
+        if found is None:
+            best = max((share for share, _ in self.config.precision.get(labeller, ())), default=0)
+            raise InputError(
+                f"{self.name} did not reach a precision of {precision} on validation rows of "
+                f"{labeller}; {best} is the highest that can be asked for"
+            )
+        return found
+
+    def band(self, confidence: float, labeller: Labeller, threshold: float | None = None) -> Band:
+        """Return how far an answer of a labeller's convention can be trusted.
+
+        Args:
+            confidence: Of the answer, 0 to 1.
+            labeller: Whose convention.
+            threshold: Confidence under which it is unsure; None for the model's own.
+        """
+        if confidence < (self.config.threshold[labeller] if threshold is None else threshold):
+            return "unsure"
+        sure = self.config.threshold_at(labeller, SURE_PRECISION)
+        return "sure" if sure is not None and confidence >= sure else "likely"
 
     def _options(
         self, labeller: Labeller, top_k: int, threshold: float | None
@@ -225,6 +265,7 @@ class CweMapper:
                 candidates=candidates,
                 abstained=row in backoff,
                 backoff=backoff.get(row),
+                band=self.band(candidates[0].probability, labeller, threshold),
             )
 
 
@@ -236,19 +277,32 @@ def _in_worker(folder: ModelFolder) -> CweMapper:
 class _Window:
     """A window's distinct texts on their way, and where each of its texts is among them."""
 
-    __slots__ = ("logits", "places")
+    __slots__ = ("_logits", "_pieces", "places")
 
-    def __init__(self, logits: PendingLogits, places: list[int]) -> None:
-        self.logits = logits
+    def __init__(self, pieces: Pieces, logits: PendingLogits, places: list[int]) -> None:
+        self._pieces = pieces
+        self._logits = logits
         self.places = places
 
+    def cancel(self) -> None:
+        """Do not run what has not begun."""
+        self._logits.cancel()
 
-def _readable(text: str, number: int) -> str:
-    rendered = render(text)
+    def result(self, temperature: float) -> Logits:
+        """Wait for and return the distinct texts' logits, (N, C)."""
+        return self._pieces.join(self._logits.result(), temperature)
+
+
+def _readable(text: str | Advisory, number: int, labeller: Labeller) -> str:
+    """Return what is read of a text or a record."""
+    if isinstance(text, Advisory):
+        known = render(text.description)
+        rendered = known and render_record(text.description, parts_of(text, labeller))
+    else:
+        rendered = render(text)
     if not rendered:
         raise InputError(f"text {number} has nothing to read")
-    # Texts of one or two words are foreign to the model, and its confidence in them means nothing.
-    return rendered if tells_something(text) else CONTENT_FREE
+    return rendered
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -15,9 +15,9 @@ from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.resources import usable_cores
 from cybersecqwen.specialists.tokenize import TokenIds
 
-BATCH_TOKENS = 1024
+BATCH_TOKENS = 512
 """Padded tokens in a batch at most (one text may have more). Larger batches are no faster on a
-core, and each running one holds its activations: some 40 MB at this size."""
+core, and each running one holds its activations: some 20 MB at this size."""
 
 _MAX_THREADS = 16
 
@@ -71,22 +71,7 @@ class Network:
     """
 
     def __init__(self, graph: bytes, shape: tuple[int, int], threads: int | None = None) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        # A memory pattern is kept per input shape, and here nearly every batch has its own.
-        options.enable_mem_pattern = False
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(
-                graph,
-                options,
-                providers=["CPUExecutionProvider"],
-                # On a CPU the fused kernel takes five times as long as its two parts.
-                disabled_optimizers=["SkipLayerNormFusion"],
-            )
-        except Exception as error:  # ONNX Runtime's exceptions share no base of their own
-            raise ModelError(f"ONNX Runtime cannot load the graph: {error}") from error
+        self._session = open_graph(graph)
         inputs = {item.name for item in self._session.get_inputs()}
         outputs = {item.name: item.shape for item in self._session.get_outputs()}
         if inputs != {"input_ids", "attention_mask"} or "logits" not in outputs:
@@ -119,15 +104,91 @@ class Network:
         return self._run([text], labeller)
 
     def _run(self, batch: list[TokenIds], labeller: int) -> Logits:
-        longest = max(map(len, batch))
-        ids = np.zeros((len(batch), longest), dtype=np.int64)  # (B, T); what pads is masked out
-        mask = np.zeros_like(ids)
-        for row, text in enumerate(batch):
-            ids[row, : len(text)] = text
-            mask[row, : len(text)] = 1
         logits: Logits
-        (logits,) = self._session.run(["logits"], {"input_ids": ids, "attention_mask": mask})
+        (logits,) = self._session.run(["logits"], padded(batch))
         return logits[:, labeller]  # (B, L, C) -> (B, C)
+
+
+def open_graph(graph: bytes) -> onnxruntime.InferenceSession:
+    """Return a session that runs one batch on one core.
+
+    Raises:
+        ModelError: The graph cannot be loaded.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    # A memory pattern is kept per input shape, and here nearly every batch has its own.
+    options.enable_mem_pattern = False
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(
+            graph,
+            options,
+            providers=["CPUExecutionProvider"],
+            # On a CPU the fused kernel takes five times as long as its two parts.
+            disabled_optimizers=["SkipLayerNormFusion"],
+        )
+    except Exception as error:  # ONNX Runtime's exceptions share no base of their own
+        raise ModelError(f"ONNX Runtime cannot load the graph: {error}") from error
+
+
+def padded(batch: Sequence[TokenIds]) -> dict[str, TokenIds]:
+    """Return a batch of texts as a graph takes them: ids and mask, (B, T), padded on the right."""
+    ids = np.zeros((len(batch), max(map(len, batch))), dtype=np.int64)
+    mask = np.zeros_like(ids)
+    for row, text in enumerate(batch):
+        ids[row, : len(text)] = text
+        mask[row, : len(text)] = 1
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+class GraphPool:
+    """An ONNX graph with any outputs, shared by threads that each run a batch on one core.
+
+    Args:
+        graph: Content of the ONNX file; it takes ``input_ids`` and ``attention_mask``.
+        outputs: What to read of it, each with one row a text.
+        threads: Batches to run at once; None for one a core, 16 at most.
+
+    Raises:
+        ModelError: The graph cannot be loaded, or lacks an output.
+    """
+
+    def __init__(self, graph: bytes, outputs: Sequence[str], threads: int | None = None) -> None:
+        self._session = open_graph(graph)
+        self._outputs = list(outputs)
+        found = {item.name for item in self._session.get_outputs()}
+        if missing := set(outputs) - found:
+            raise ModelError(f"the graph has no output {', '.join(sorted(missing))}")
+        self._pool = ThreadPoolExecutor(threads or min(usable_cores(), _MAX_THREADS), "specialist")
+
+    def run(self, texts: Sequence[TokenIds]) -> list[list[NDArray[np.float32]]]:
+        """Return each output of each text, in the order of the texts.
+
+        Where an output has a row a token, what stands for padding is cut off.
+        """
+        answers: list[list[NDArray[np.float32]]] = [[] for _ in texts]
+        plans = plan_batches([len(ids) for ids in texts])
+        if len(plans) == 1:
+            found: Iterable[list[NDArray[np.float32]]] = map(self._run, plans, [texts])
+        else:
+            found = self._pool.map(self._run, plans, [texts] * len(plans))
+        for places, outputs in zip(plans, found, strict=True):
+            for row, place in enumerate(places):
+                tokens = len(texts[place])
+                answers[place] = [
+                    out[row][:tokens] if out.ndim == 3 else out[row] for out in outputs
+                ]
+        return answers
+
+    def _run(
+        self, places: NDArray[np.int64], texts: Sequence[TokenIds]
+    ) -> list[NDArray[np.float32]]:
+        made: list[NDArray[np.float32]] = self._session.run(
+            self._outputs, padded([texts[place] for place in places])
+        )
+        return made
 
 
 def plan_batches(lengths: Sequence[int], budget: int = BATCH_TOKENS) -> list[NDArray[np.int64]]:

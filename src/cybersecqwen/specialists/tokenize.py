@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +16,11 @@ TokenIds = NDArray[np.int64]
 
 
 class Encoder:
-    """A tokenizer that cuts at a length and does not pad.
+    """A tokenizer that reads texts whole and does not pad.
 
     Args:
         definition: Content of a ``tokenizer.json``.
-        max_tokens: Longest result, special tokens included.
+        max_tokens: Longest piece that a text is cut into, special tokens included.
 
     Raises:
         ModelError: The definition is no tokenizer.
@@ -31,9 +32,70 @@ class Encoder:
         except Exception as error:  # the Rust side raises bare exceptions
             raise ModelError(f"the tokenizer cannot be read: {error}") from error
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(max_tokens)
+        self._tokenizer.no_truncation()
+        self._max_tokens = max_tokens
 
-    def encode(self, texts: Sequence[str]) -> list[TokenIds]:
-        """Return the token ids of rendered texts (see ``core.text.render``)."""
-        encodings = self._tokenizer.encode_batch_fast(list(texts))
-        return [np.array(encoding.ids, dtype=np.int64) for encoding in encodings]
+    def encode(self, texts: Sequence[str]) -> Pieces:
+        """Return the token ids of rendered texts (see ``core.text.record.render_record``)."""
+        pieces: list[TokenIds] = []
+        owners: list[int] = []
+        for place, encoding in enumerate(self._tokenizer.encode_batch_fast(list(texts))):
+            cut = self._cut(np.array(encoding.ids, dtype=np.int64))
+            pieces += cut
+            owners += [place] * len(cut)
+        return Pieces(pieces, np.array(owners, np.int64), len(texts))
+
+    def _cut(self, ids: TokenIds) -> list[TokenIds]:
+        """Cut a text that is too long into pieces that overlap by an eighth."""
+        if len(ids) <= self._max_tokens:
+            return [ids]
+        room = self._max_tokens - 2
+        step = max(1, room - room // 8)
+        inner = ids[1:-1]
+        starts = range(0, max(1, len(inner) - room + step), step)
+        return [np.concatenate((ids[:1], inner[at : at + room], ids[-1:])) for at in starts]
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Return where each token of a rendered text stands in it, special tokens included."""
+        return list(self._tokenizer.encode(text).offsets)
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Texts as token ids, in pieces that a model can read.
+
+    Attributes:
+        ids: P pieces.
+        owners: Which text each is of, (P,), ascending.
+        texts: How many texts there are.
+    """
+
+    ids: list[TokenIds]
+    owners: NDArray[np.int64]
+    texts: int
+
+    def join(self, logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+        """Return the logits of whole texts, (N, C), from those of their pieces, (P, C).
+
+        A long text's probabilities are the mean over its pieces, the surer ones weighing more: the
+        piece that tells of the weakness outweighs those that tell nothing.
+        """
+        if len(self.ids) == self.texts:
+            return logits
+        joined = np.empty((self.texts, logits.shape[1]), np.float32)
+        counts = np.bincount(self.owners, minlength=self.texts)
+        first = np.cumsum(counts) - counts
+        joined[:] = logits[first]
+        for text in np.flatnonzero(counts > 1):
+            part = logits[first[text] : first[text] + counts[text]].astype(np.float64) / temperature
+            part -= part.max(1, keepdims=True)
+            shares = np.exp(part)
+            shares /= shares.sum(1, keepdims=True)  # (p, C)
+            weights = np.exp(_SURER * shares.max(1))
+            mixed = weights @ shares / weights.sum()
+            joined[text] = temperature * np.log(np.maximum(mixed, 1e-12))
+        return joined
+
+
+_SURER = 12.0
+"""How much more a piece weighs that is surer: by a factor of e for every twelfth of probability."""

@@ -15,12 +15,13 @@ from cybersecqwen.core.errors import ModelError  # noqa: E402
 from cybersecqwen.training.recipes.specialist import Supervision  # noqa: E402
 from cybersecqwen.training.specialist.encoder import (  # noqa: E402
     CweEncoder,
+    change_embeddings,
     keep_layers,
     load_base,
     narrow_feed_forward,
-    shrink_embeddings,
 )
 from cybersecqwen.training.specialist.export_onnx import export_onnx, predict_onnx  # noqa: E402
+from cybersecqwen.training.specialist.package import exported  # noqa: E402
 from cybersecqwen.training.specialist.rows import NO_LABEL, encode  # noqa: E402
 from cybersecqwen.training.specialist.supervision import (  # noqa: E402
     SoftLabels,
@@ -54,7 +55,7 @@ def test_padding_changes_no_answer(base_folder: Path) -> None:
 def test_exported_graphs_answer_as_the_model_does(base_folder: Path, tmp_path: Path) -> None:
     model = make(base_folder)
     texts = encode(Tokenizer.from_file(str(base_folder / "tokenizer.json")), TEXTS, 32)
-    export_onnx(model, tmp_path / "float.onnx", tmp_path / "int8.onnx")
+    export_onnx(exported(model), tmp_path / "float.onnx", tmp_path / "int8.onnx")
     expected = predict(model, texts)
     np.testing.assert_allclose(predict_onnx(tmp_path / "float.onnx", texts), expected, atol=1e-4)
     quantised = predict_onnx(tmp_path / "int8.onnx", texts)
@@ -70,7 +71,7 @@ def test_pruned_vocabulary_reads_kept_words_alike(base_folder: Path) -> None:
     assert smaller.get_vocab_size() == len(kept) < tokenizer.get_vocab_size()
     assert smaller.token_to_id("never") is None  # no text uses it
     assert smaller.token_to_id("z") is not None  # but any word can be spelt
-    shrink_embeddings(model.encoder, kept)
+    change_embeddings(model.encoder, kept)
     after = predict(model, encode(smaller, TEXTS, 32))
     np.testing.assert_allclose(after, before, atol=1e-5)
     assert smaller.encode("never").tokens == ["[CLS]", "n", "##e", "##v", "##e", "##r", "[SEP]"]
@@ -146,7 +147,7 @@ def test_the_feed_forward_parts_lose_their_smallest_neurons(
     expected = predict(model, texts)
     narrow_feed_forward(model.encoder, width - width // 2)
     np.testing.assert_allclose(predict(model, texts), expected, atol=1e-5)
-    export_onnx(model, tmp_path / "float.onnx", tmp_path / "int8.onnx")
+    export_onnx(exported(model), tmp_path / "float.onnx", tmp_path / "int8.onnx")
     np.testing.assert_allclose(predict_onnx(tmp_path / "float.onnx", texts), expected, atol=1e-4)
     with pytest.raises(ModelError, match="the base has"):
         narrow_feed_forward(model.encoder, width)

@@ -8,7 +8,7 @@ import msgspec
 
 from cybersecqwen.apps.outputs.mapping_usage import is_allowed, nearest_allowed
 from cybersecqwen.apps.outputs.record_facts import RecordFacts, agreement
-from cybersecqwen.core.records import Advisory, Candidate, CwePrediction, Labeller
+from cybersecqwen.core.records import Advisory, Band, Candidate, CwePrediction, Labeller
 from cybersecqwen.core.taxonomy import Taxonomy
 
 _DIGITS = 6
@@ -36,6 +36,7 @@ class MapRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         abstained: Whether ``confidence`` is under the threshold.
         backoff: On abstention, the most specific ancestor that is sure enough, if there is one.
         model: Name and version of the model.
+        band: ``sure``, ``likely`` or ``unsure``; see ``CwePrediction``.
         usage: MITRE's mapping usage of ``cwe``: ``allowed``, ``allowed-with-review``,
             ``discouraged`` or ``prohibited``.
         catalogue: Version of the CWE catalogue that names and usage come from.
@@ -53,6 +54,7 @@ class MapRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: str
     usage: str
     catalogue: str
+    band: Band | None = None
     instead_of: NamedCwe | None = None
     reason: str = ""
 
@@ -163,6 +165,7 @@ class RowMaker:
             "model": self._model,
             "usage": answer.usage,
             "catalogue": self._taxonomy.version,
+            "band": "unsure" if replaced else prediction.band,
             "instead_of": own if replaced else None,
             "reason": prediction.reason,
         }

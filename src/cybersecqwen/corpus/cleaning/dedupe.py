@@ -83,7 +83,13 @@ def _union(newest_first: Sequence[CorpusRow]) -> CorpusRow:
     labels = {
         who: next((row.ids(who) for row in newest_first if row.ids(who)), ()) for who in LABELLERS
     }
-    return msgspec.structs.replace(newest_first[0], labels=labels)
+    scorers = {who for row in newest_first for who in row.vectors}
+    vectors = {
+        who: next(found for row in newest_first if (found := row.vectors.get(who)))
+        for who in LABELLERS
+        if who in scorers
+    }
+    return msgspec.structs.replace(newest_first[0], labels=labels, vectors=vectors)
 
 
 def _removal(row: CorpusRow, other: CorpusRow, part: str) -> Removal:

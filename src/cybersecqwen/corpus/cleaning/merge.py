@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from cybersecqwen.core.records import Advisory, LabelSource, RecordProblem
 from cybersecqwen.core.rows import CVE_ID, CorpusRow, labels_of
 from cybersecqwen.core.text.clean import normalised
+from cybersecqwen.core.text.record import host_names, product_name
 from cybersecqwen.corpus.records.rows import LABELLERS, Removal, Stage, id_order
 
 
@@ -38,6 +39,11 @@ class _Entry:
     text: str = ""
     published: str = ""
     labels: dict[LabelSource, list[str]] = field(default_factory=dict)
+    title: str = ""
+    assigner: str = ""
+    product: str = ""
+    hosts: tuple[str, ...] = ()
+    vectors: dict[LabelSource, list[str]] = field(default_factory=dict)
 
 
 class Merger:
@@ -91,6 +97,14 @@ class Merger:
             ids = entry.labels.setdefault(label.source, [])
             if label.cwe not in ids:
                 ids.append(label.cwe)
+        entry.title = entry.title or record.title
+        entry.assigner = entry.assigner or record.assigner
+        entry.product = entry.product or product_name(record.affected)
+        entry.hosts = entry.hosts or host_names(record.references)
+        for scored in record.cvss:
+            vectors = entry.vectors.setdefault(scored.source, [])
+            if scored.version[:1] in "34" and scored.vector not in vectors:
+                vectors.append(scored.vector)
 
     def finish(self) -> tuple[list[CorpusRow], list[Removal]]:
         """Return one row per id, in the order of ids, and what could not become one."""
@@ -102,5 +116,19 @@ class Merger:
                 self._removed.append(Removal(key, "unreadable", reason=reason))
                 continue
             labels = labels_of(*(tuple(entry.labels.get(who, ())) for who in LABELLERS))
-            rows.append(CorpusRow(key, entry.text, entry.published, labels))
+            rows.append(
+                CorpusRow(
+                    key,
+                    entry.text,
+                    entry.published,
+                    labels,
+                    title=entry.title,
+                    assigner=entry.assigner,
+                    product=entry.product,
+                    hosts=entry.hosts,
+                    vectors={
+                        who: tuple(found) for who in LABELLERS if (found := entry.vectors.get(who))
+                    },
+                )
+            )
         return rows, self._removed

@@ -39,10 +39,10 @@ def is_held_out(row: CorpusRow, split: Split) -> bool:
 
 
 def split_rows(rows: Iterable[CorpusRow], split: Split) -> Parts:
-    """Deal rows out into train, validation and, where nobody labelled them, unlabelled."""
+    """Deal rows out into train, validation and, with neither label nor vector, unlabelled."""
     parts = Parts()
     for row in rows:
-        if not row.labelled:
+        if not row.labelled and not row.scored:
             parts.unlabelled.append(row)
         elif is_held_out(row, split):
             parts.validation.append(row)

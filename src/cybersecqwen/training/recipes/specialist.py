@@ -59,6 +59,26 @@ class Pretrain(Recipe, frozen=True):
     mask: float = 0.2
 
 
+class Views(Recipe, frozen=True):
+    """How often which view of a record is shown; what is left over is the description alone.
+
+    Attributes:
+        whole: Share of views with every part.
+        some: Share of views with each part at even odds.
+        hint: Share of the views with parts in which the CNA's own answer stays.
+        padded: Share of views with neutral sentences around the description.
+        empty: Share of views with neutral sentences in the description's place.
+        most_sentences: Neutral sentences in one view at most.
+    """
+
+    whole: float = 0.3
+    some: float = 0.3
+    hint: float = 0.6
+    padded: float = 0.12
+    empty: float = 0.02
+    most_sentences: int = 8
+
+
 class SpecialistTeacher(Recipe, frozen=True):
     """A larger encoder whose probabilities the specialist learns (Hinton et al., 2015).
 
@@ -68,6 +88,7 @@ class SpecialistTeacher(Recipe, frozen=True):
         seed: Its own, so that several teachers differ.
         supervision: Its labels' weights.
         pretrain: Its own domain-adaptive pretraining.
+        views: Of the records, as it is shown them.
     """
 
     base: str
@@ -75,6 +96,7 @@ class SpecialistTeacher(Recipe, frozen=True):
     seed: int = 42
     supervision: Supervision = Supervision()
     pretrain: Pretrain | None = None
+    views: Views = Views(padded=0, empty=0)
 
 
 class Calibration(Recipe, frozen=True):
@@ -96,6 +118,8 @@ class SpecialistRecipe(Recipe, frozen=True):
         version: Likewise.
         base: Hugging Face id, or a folder.
         layers: Encoder layers of the base to keep, counted from 0; all when left out.
+        reading: How many of them, from the end, run for the first token alone.
+        views: Of the records, as the specialist is shown them.
         intermediate: Neurons of each layer's feed-forward part to keep; all when left out.
         fit: Schedule of the supervised stage.
         seed: Of everything random.
@@ -114,6 +138,8 @@ class SpecialistRecipe(Recipe, frozen=True):
     version: str = "1"
     base: str = MINILM
     layers: tuple[int, ...] | None = None
+    reading: int = 1
+    views: Views = Views()
     intermediate: int | None = None
     seed: int = 42
     labellers: tuple[str, ...] = ("nvd", "cna", "adp")

@@ -14,6 +14,9 @@ from cybersecqwen.core.calibration import (
 )
 from cybersecqwen.training.specialist.rows import NO_LABEL
 
+PRECISIONS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99)
+"""Precisions for which a threshold is looked for."""
+
 FEWEST_ROWS = 100
 """Fewer validation rows than this fit nothing; such a labeller keeps temperature 1."""
 
@@ -33,6 +36,7 @@ class LabellerResult:
         temperature: What to divide logits by.
         threshold: Least confidence to answer with.
         coverage: Share of rows at or above the threshold.
+        precision: Pairs of a precision, ascending, and the least confidence that reached it.
     """
 
     rows: int
@@ -45,6 +49,7 @@ class LabellerResult:
     temperature: float
     threshold: float
     coverage: float
+    precision: tuple[tuple[float, float], ...] = ()
 
 
 def calibrate(
@@ -97,6 +102,11 @@ def calibrate(
         temperature=temperature,
         threshold=threshold,
         coverage=float((confidence >= threshold).mean()),
+        precision=tuple(
+            (wanted, limit)
+            for wanted in PRECISIONS
+            if (limit := _threshold(confidence, right, wanted)) < 1
+        ),
     )
 
 

@@ -21,15 +21,23 @@ def write_card(config: SpecialistConfig, recipe: SpecialistRecipe, results: dict
             results["int8"].items(), results["float32"].values(), strict=True
         )
     )
+    whole = "\n".join(
+        f"| {name} | {record['rows']:,} | {text['accuracy']:.3f} | {record['accuracy']:.3f} |"
+        for (name, record), text in zip(
+            results["record"].items(), results["record_text"].values(), strict=True
+        )
+        if record["accuracy"]
+    )
     facts = "\n".join(f"- {name}: `{value}`" for name, value in config.provenance.items())
     minutes = ", ".join(f"{name} {value:.1f}" for name, value in results["minutes"].items())
     kept = "all" if recipe.layers is None else ", ".join(map(str, recipe.layers))
     return f"""{_front_matter(config, recipe, results)}
 # {config.name} {config.version}
 
-Maps the English description of a vulnerability to one of {len(config.labels)} CWE ids (CWE
-{config.taxonomy_version}), as the chosen labeller would: {", ".join(config.labellers)}. Runs on a
-CPU through ONNX Runtime, {results["model_bytes"] / 1e6:.1f} MB.
+Maps the English description of a vulnerability, or its whole record, to one of
+{len(config.labels)} CWE ids (CWE {config.taxonomy_version}), as the chosen labeller would:
+{", ".join(config.labellers)}. Runs on a CPU through ONNX Runtime,
+{results["model_bytes"] / 1e6:.1f} MB.
 
 ## Measured on validation rows
 
@@ -42,10 +50,17 @@ little worse.
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 {rows}
 
+The same graph on the rows of which a record is known, from the description alone and with title,
+assigner, product, CVSS vector and reference hosts before it; the CNA's own weakness stays out.
+
+| labeller | rows | description | whole record |
+| --- | --- | --- | --- |
+{whole}
+
 ## How it was made
 
 {facts}
-- layers of the base: {kept}
+- layers of the base: {kept}; the last {recipe.reading} run for the first token alone
 - seed: {recipe.seed}
 - minutes: {minutes}
 

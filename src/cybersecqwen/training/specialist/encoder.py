@@ -72,6 +72,7 @@ class CweEncoder(nn.Module):
         weight: Tensor,
         soft_ids: Tensor | None = None,
         soft_probabilities: Tensor | None = None,
+        counted: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Return the loss, and the (B, L, C) logits.
 
@@ -82,6 +83,7 @@ class CweEncoder(nn.Module):
             weight: (B,), of the rows' own labels.
             soft_ids: (B, L, K), the ids to which the teachers give most.
             soft_probabilities: (B, L, K), what they give.
+            counted: (B, L), false where a labeller's answer is not asked for; all when left out.
         """
         logits = self.logits(input_ids, attention_mask).float()
         given = labels != NO_LABEL  # (B, L)
@@ -101,6 +103,8 @@ class CweEncoder(nn.Module):
         mixed = torch.where(
             given, (1 - self.soft_share) * hard * weight.unsqueeze(1) + self.soft_share * soft, soft
         )
+        if counted is not None:
+            return {"loss": (mixed * counted).sum() / counted.sum().clamp(min=1), "logits": logits}
         return {"loss": mixed.mean(), "logits": logits}
 
 
@@ -182,11 +186,20 @@ def _layers(encoder: nn.Module) -> tuple[nn.Module, nn.ModuleList, str]:
     raise ModelError(f"{type(encoder).__name__}: cannot tell where its layers are")
 
 
-def shrink_embeddings(encoder: nn.Module, old_ids: NDArray[np.int64]) -> None:
-    """Keep only the rows of the input embeddings that a pruned vocabulary uses, in place."""
+def change_embeddings(encoder: nn.Module, old_ids: NDArray[np.int64]) -> None:
+    """Give an encoder the rows of input embeddings that another vocabulary needs, in place.
+
+    Args:
+        encoder: The encoder.
+        old_ids: (V,), the row of each id before; where it is -1, the row starts near the mean.
+    """
     table = encoder.get_input_embeddings()
     kept = nn.Embedding(len(old_ids), table.embedding_dim)
+    places = torch.from_numpy(old_ids)
     with torch.no_grad():
-        kept.weight.copy_(table.weight[torch.from_numpy(old_ids)])
+        kept.weight.copy_(table.weight[places.clamp(min=0)])
+        new = places < 0
+        spread = torch.randn(int(new.sum()), table.embedding_dim) * table.weight.std(0)
+        kept.weight[new] = table.weight.mean(0) + 0.5 * spread
     encoder.set_input_embeddings(kept)
     encoder.config.vocab_size = len(old_ids)

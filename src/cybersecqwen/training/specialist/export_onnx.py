@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,15 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.optimizer import optimize_model
 from torch import Tensor, nn
-from transformers import AttentionInterface, BertModel
 
 from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.files import atomic_write
-from cybersecqwen.training.specialist.encoder import CweEncoder
 from cybersecqwen.training.specialist.quantize_per_token import scale_per_token
+from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
 from cybersecqwen.training.specialist.rows import TokenisedTexts
 from cybersecqwen.training.specialist.supervision import pad
 
 _ATTENTION = "MultiHeadAttention"
-_FUSED = "onnx_fused"
 _ROWS_AT_ONCE = 64
 
 
@@ -62,70 +61,51 @@ class _FusedAttention(torch.autograd.Function):
         ).setType(query.type())
 
 
-class _Logits(nn.Module):
-    """The part of a CweEncoder that answers, as the exporter wants it: tensors in, tensor out.
+class Exported(nn.Module):
+    """What answers, as the exporter wants it: token ids and a mask in, tensors out.
 
     Args:
-        model: The encoder.
-        fused: Whether attention becomes one node. Then, where the encoder is of BERT's kind, its
-            last layer is run for the first token alone, the only one that the head reads.
+        encoder: Its attention becomes one node a layer.
+        answer: ``states, attention_mask -> outputs``, from what the encoder leaves.
+        outputs: Names of the outputs, in order.
     """
 
-    def __init__(self, model: CweEncoder, fused: bool) -> None:
+    def __init__(self, encoder: ReadingEncoder, answer: nn.Module, outputs: Sequence[str]) -> None:
         super().__init__()
-        self.model = model
-        self.fused = fused
-        self.lengths = torch.zeros(0)
+        self.encoder = encoder
+        self.answer = answer
+        self.outputs = tuple(outputs)
+        self._lengths = torch.zeros(0)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        self.lengths = attention_mask.sum(1).to(torch.int32)  # (B,): padding is on the right
-        encoder = self.model.encoder
-        if not self.fused:
-            return self.model.logits(input_ids, attention_mask)
-        if not isinstance(encoder, BertModel):
-            return self.model.head(encoder(input_ids=input_ids).last_hidden_state[:, 0])
-        states = encoder.embeddings(input_ids=input_ids)
-        *layers, last = encoder.encoder.layer
-        for layer in layers:
-            made = layer(states)
-            states = made[0] if isinstance(made, tuple) else made
-        return self.model.head(self._first_token(last, states)[:, 0])
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Trace the encoder and the answer; padding is on the right."""
+        self._lengths = attention_mask.sum(1).to(torch.int32)  # (B,)
+        states = self.encoder(input_ids, attention_mask).last_hidden_state
+        made: Tensor | tuple[Tensor, ...] = self.answer(states, attention_mask)
+        return made
 
-    def _first_token(self, layer: nn.Module, states: Tensor) -> Tensor:
-        """Return a BERT layer's output for the first token alone, (B, 1, D)."""
-        attention = layer.attention.self
-        first = states[:, :1]
-        heads = attention.num_attention_heads
-        scale = attention.attention_head_size**-0.5
-        parts = (attention.query(first), attention.key(states), attention.value(states))
-        read = _FusedAttention.apply(*parts, self.lengths, heads, scale)
-        attended = layer.attention.output(read, first)
-        return layer.output(layer.intermediate(attended), attended)
-
-    def attend(
+    def mix(
         self,
-        module: nn.Module,
         query: Tensor,
         key: Tensor,
         value: Tensor,
-        mask: None,
-        **options: Any,
-    ) -> tuple[Tensor, None]:
-        """Stand in for the attention of a Hugging Face model; (B, H, T, d) in, (B, T, H, d) out."""
-        heads = int(query.shape[1])
-        flat = [part.transpose(1, 2).flatten(2) for part in (query, key, value)]  # (B, T, H * d)
-        scale = float(options["scaling"] or query.shape[-1] ** -0.5)
-        made = _FusedAttention.apply(*flat, self.lengths, heads, scale)
-        return made.unflatten(-1, (heads, -1)), None
+        mask: Tensor,
+        heads: int,
+        dropout: float,
+    ) -> Tensor:
+        """Stand in for attention while the graph is traced; see ``reading_encoder.Mixer``."""
+        scale = (query.shape[-1] // heads) ** -0.5
+        made: Tensor = _FusedAttention.apply(query, key, value, self._lengths, heads, float(scale))
+        return made
 
 
-def export_onnx(model: CweEncoder, float_path: Path, int8_path: Path) -> None:
+def export_onnx(model: Exported, float_path: Path, int8_path: Path) -> None:
     """Write ``model`` as a fused float32 graph and as an int8 one.
 
-    Both take ``input_ids`` and ``attention_mask``, int64 (B, T), padded on the right, and give
-    ``logits``, float32 (B, L, C). Weights are int8 per output channel with 7 bits used:
-    processors without VNNI add pairs of products in 16 bits, where 8-bit weights would saturate.
-    Activations are int8 per token, so that a text's logits do not depend on its batch.
+    Both take ``input_ids`` and ``attention_mask``, int64 (B, T), padded on the right. Weights are
+    int8 per output channel with 7 bits used: processors without VNNI add pairs of products in 16
+    bits, where 8-bit weights would saturate. Activations are int8 per token, so that a text's
+    answer does not depend on its batch.
     """
     with tempfile.TemporaryDirectory() as folder:
         whole, small = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
@@ -146,16 +126,33 @@ def export_onnx(model: CweEncoder, float_path: Path, int8_path: Path) -> None:
                 stream.write(source.read_bytes())
 
 
-def _write_graph(model: CweEncoder, path: Path) -> None:
-    _trace(_Logits(model, fused=True), path)
+def _write_graph(model: Exported, path: Path) -> None:
+    before = model.encoder.mix
+    model.encoder.mix = model.mix
+    axes = {0: "batch", 1: "tokens"}
+    try:
+        torch.onnx.export(
+            model,
+            (torch.ones(2, 8, dtype=torch.int64), torch.ones(2, 8, dtype=torch.int64)),
+            str(path),
+            input_names=["input_ids", "attention_mask"],
+            output_names=list(model.outputs),
+            dynamic_axes={
+                "input_ids": axes,
+                "attention_mask": axes,
+                **{name: axes if name == "added" else {0: "batch"} for name in model.outputs},
+            },
+            opset_version=17,
+            dynamo=False,
+            custom_opsets={"com.microsoft": 1},
+        )
+    finally:
+        model.encoder.mix = before
     graph = onnx.load(path)
-    attention = [node for node in graph.graph.node if node.op_type == _ATTENTION]
-    if attention:
-        for node in attention:
+    for node in graph.graph.node:
+        if node.op_type == _ATTENTION:
             node.input[3] = ""
-        onnx.save(graph, path)
-    else:  # an encoder whose attention is of its own kind, such as MPNet's
-        _trace(_Logits(model, fused=False), path)
+    onnx.save(graph, path)
     options = FusionOptions("bert")
     # On a CPU the fused kernel takes several times as long as the addition and the norm apart.
     options.enable_skip_layer_norm = False
@@ -164,31 +161,8 @@ def _write_graph(model: CweEncoder, path: Path) -> None:
     ).save_model_to_file(str(path))
 
 
-def _trace(module: _Logits, path: Path) -> None:
-    encoder = module.model.encoder
-    before = encoder.config._attn_implementation
-    if module.fused:
-        AttentionInterface.register(_FUSED, module.attend)
-        encoder.set_attn_implementation(_FUSED)
-    axes = {0: "batch", 1: "tokens"}
-    try:
-        torch.onnx.export(
-            module,
-            (torch.ones(2, 8, dtype=torch.int64), torch.ones(2, 8, dtype=torch.int64)),
-            str(path),
-            input_names=["input_ids", "attention_mask"],
-            output_names=["logits"],
-            dynamic_axes={"input_ids": axes, "attention_mask": axes, "logits": {0: "batch"}},
-            opset_version=17,
-            dynamo=False,
-            custom_opsets={"com.microsoft": 1},
-        )
-    finally:
-        encoder.set_attn_implementation(before)
-
-
-def predict_onnx(path: Path, texts: TokenisedTexts) -> NDArray[np.float32]:
-    """Return (N, L, C) logits of an exported graph on the CPU.
+def predict_onnx(path: Path, texts: TokenisedTexts, output: str = "logits") -> NDArray[np.float32]:
+    """Return an output of an exported graph for N texts, (N, ...), on the CPU.
 
     Raises:
         ModelError: The file is no graph of ours.
@@ -202,7 +176,7 @@ def predict_onnx(path: Path, texts: TokenisedTexts) -> NDArray[np.float32]:
     for start in range(0, len(order), _ROWS_AT_ONCE):
         rows = order[start : start + _ROWS_AT_ONCE]
         batch = {key: value.numpy() for key, value in pad(texts, rows.tolist()).items()}
-        logits = session.run(["logits"], batch)[0]
+        logits = session.run([output], batch)[0]
         if result is None:
             result = np.empty((len(order), *logits.shape[1:]), dtype=np.float32)
         result[rows] = logits

@@ -3,44 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from tokenizers import Tokenizer
-from transformers import PreTrainedTokenizerFast, set_seed
+from transformers import set_seed
 
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.files import atomic_write, sha256_file, write_text
+from cybersecqwen.core.files import atomic_write, sha256_file
 from cybersecqwen.core.rows import CorpusRow, read_corpus_rows
-from cybersecqwen.core.text.clean import render
+from cybersecqwen.core.text.record import render_record
 from cybersecqwen.training.hf_trainer import processes
 from cybersecqwen.training.recipes.specialist import SpecialistRecipe, SpecialistTeacher
-from cybersecqwen.training.specialist.encoder import (
-    CweEncoder,
-    keep_layers,
-    load_base,
-    narrow_feed_forward,
-    shrink_embeddings,
+from cybersecqwen.training.specialist.base_encoder import adapted_base
+from cybersecqwen.training.specialist.encoder import CweEncoder
+from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
+from cybersecqwen.training.specialist.rows import age_weights, choose_labels, label_numbers
+from cybersecqwen.training.specialist.supervision import SoftLabels, average, to_device
+from cybersecqwen.training.specialist.weakness import (
+    ViewedRows,
+    added_words,
+    label_prior,
+    learn_views,
+    neutral_sentences,
+    parts_of_row,
+    soften_records,
+    tokenize_rows,
 )
-from cybersecqwen.training.specialist.pretraining import pretrain
-from cybersecqwen.training.specialist.rows import (
-    age_weights,
-    choose_labels,
-    encode,
-    label_numbers,
-)
-from cybersecqwen.training.specialist.supervision import (
-    SoftLabels,
-    Supervised,
-    average,
-    soften,
-    supervise,
-    to_device,
-)
-from cybersecqwen.training.specialist.vocabulary import prune
 
 Report = Callable[[str, float], None]
 """Takes a finished stage's name and its minutes."""
@@ -93,12 +84,11 @@ def fit_specialist(
     The tokenizer it reads is left in ``folder / student / tokenizer.json``.
     """
     rows = corpus.taught + corpus.untaught
-    texts = [row.text for row in rows]
+    neutral = neutral_sentences(rows, recipe.seed)
     made = []
     for number, teacher in enumerate(recipe.teachers):
         start = time.monotonic()
-        place = folder / f"teacher-{number}"
-        made.append(_teach(teacher, recipe, corpus, rows, texts, place))
+        made.append(_teach(teacher, recipe, corpus, rows, folder / f"teacher-{number}"))
         report(f"teacher {number}", (time.monotonic() - start) / 60)
     start = time.monotonic()
     model = _learn(
@@ -108,15 +98,17 @@ def fit_specialist(
             seed=recipe.seed,
             supervision=recipe.supervision,
             pretrain=recipe.pretrain,
+            views=recipe.views,
         ),
         recipe,
         corpus,
         rows,
-        texts,
         folder / "student",
         layers=recipe.layers,
+        reading=recipe.reading,
         intermediate=recipe.intermediate,
         min_piece_count=recipe.min_piece_count,
+        neutral=neutral,
         soft=average(made, len(corpus.labels)) if made else None,
     )
     report("student", (time.monotonic() - start) / 60)
@@ -128,18 +120,18 @@ def _teach(
     recipe: SpecialistRecipe,
     corpus: Corpus,
     rows: list[CorpusRow],
-    texts: list[str],
     folder: Path,
 ) -> SoftLabels:
     """Fit a teacher and return its soft labels of every row."""
     kept = folder / "soft.npz"
     if not kept.exists():
-        model = _learn(teacher, recipe, corpus, rows, texts, folder)
+        model = _learn(teacher, recipe, corpus, rows, folder)
         to_device(model)
         with processes().main_process_first():
             if not kept.exists():
                 tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-                found = soften(model, encode(tokenizer, texts, teacher.fit.max_tokens))
+                parts = tokenize_rows(tokenizer, rows, (), teacher.fit.max_tokens)
+                found = soften_records(model, parts, recipe.labellers.index("cna"))
                 with atomic_write(kept) as stream:
                     np.savez(stream, ids=found.ids, probabilities=found.probabilities)
     with np.load(kept) as arrays:
@@ -151,58 +143,44 @@ def _learn(
     recipe: SpecialistRecipe,
     corpus: Corpus,
     rows: list[CorpusRow],
-    texts: list[str],
     folder: Path,
     *,
     layers: tuple[int, ...] | None = None,
+    reading: int = 0,
     intermediate: int | None = None,
     min_piece_count: int = 0,
+    neutral: Sequence[str] = (),
     soft: SoftLabels | None = None,
 ) -> CweEncoder:
     """Take a base through pretraining and supervision; teachers and students alike."""
     folder.mkdir(parents=True, exist_ok=True)
     set_seed(plan.seed)
-    base = load_base(plan.base)
-    tokenizer, kept = prune(
-        base.tokenizer.backend_tokenizer, [render(text) for text in texts], min_piece_count
+    base, tokenizer = adapted_base(
+        plan.base,
+        plan.pretrain,
+        [render_record(row.text, parts_of_row(row)) for row in rows],
+        added_words(corpus.labels),
+        folder,
+        plan.seed,
+        layers=layers,
+        intermediate=intermediate,
+        min_piece_count=min_piece_count,
     )
-    if processes().is_main_process:
-        write_text(folder / "tokenizer.json", tokenizer.to_str())
-    if len(kept) < base.encoder.get_input_embeddings().num_embeddings:
-        shrink_embeddings(base.encoder, kept)
-    if layers is not None:
-        keep_layers(base.encoder, layers)
-    if intermediate is not None:
-        narrow_feed_forward(base.encoder, intermediate)
-    if plan.pretrain is not None:
-        _adapt(base.encoder, base.hidden, base.tokenizer, tokenizer, texts, plan, folder)
     # Again, since a resumed run has not drawn what pretraining drew.
     set_seed(plan.seed)
-    encoder = CweEncoder(
-        base.encoder, base.hidden, len(recipe.labellers), len(corpus.labels), plan.supervision
-    )
+    encoder = ReadingEncoder(base.encoder, reading) if reading else base.encoder
     options = plan.supervision
-    data = Supervised(
-        encode(tokenizer, texts, plan.fit.max_tokens),
-        label_numbers(rows, corpus.labels, recipe.labellers),
-        age_weights(rows, options.half_life_years, options.floor),
+    model = CweEncoder(encoder, base.hidden, len(recipe.labellers), len(corpus.labels), options)
+    labels = label_numbers(rows, corpus.labels, recipe.labellers)
+    weights = age_weights(rows, options.half_life_years, options.floor)
+    kept = soft.ids.shape[-1] if soft is not None else 1
+    data = ViewedRows(
+        tokenize_rows(tokenizer, rows, neutral, plan.fit.max_tokens),
+        labels,
+        weights,
+        recipe.labellers.index("cna"),
+        label_prior(labels, weights, kept),
         soft,
     )
-    supervise(encoder, data, plan.fit, folder, plan.seed)
-    return encoder
-
-
-def _adapt(
-    encoder: torch.nn.Module,
-    hidden: int,
-    whole: PreTrainedTokenizerFast,
-    pruned: Tokenizer,
-    texts: list[str],
-    teacher: SpecialistTeacher,
-    folder: Path,
-) -> None:
-    options = teacher.pretrain
-    assert options is not None
-    wrapped = PreTrainedTokenizerFast(tokenizer_object=pruned, **whole.special_tokens_map)
-    encoded = encode(pruned, texts, options.fit.max_tokens)
-    pretrain(encoder, hidden, wrapped, encoded, options, folder / "pretrain", teacher.seed)
+    learn_views(model, data, plan.views, plan.fit, folder, plan.seed)
+    return model

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
+from torch import Tensor, nn
 
 from cybersecqwen import __version__
 from cybersecqwen.core.files import sha256_file, write_json, write_text
@@ -28,9 +29,12 @@ from cybersecqwen.training.recipes.specialist import SpecialistRecipe
 from cybersecqwen.training.specialist.calibrate import LabellerResult, calibrate
 from cybersecqwen.training.specialist.card import write_card
 from cybersecqwen.training.specialist.encoder import CweEncoder
-from cybersecqwen.training.specialist.export_onnx import export_onnx, predict_onnx
+from cybersecqwen.training.specialist.export_onnx import Exported, export_onnx, predict_onnx
 from cybersecqwen.training.specialist.fit import Corpus
-from cybersecqwen.training.specialist.rows import encode, label_numbers
+from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
+from cybersecqwen.training.specialist.record_views import CWE_PART, PartTokens
+from cybersecqwen.training.specialist.rows import label_numbers
+from cybersecqwen.training.specialist.weakness import tokenize_rows, whole_views
 
 RESULTS_FILE = "training.json"
 
@@ -40,14 +44,19 @@ class Results:
     """What a run reports beside its model.
 
     Attributes:
-        int8: Per labeller, the shipped graph on validation rows.
+        int8: Per labeller, the shipped graph on validation rows, from their descriptions alone.
         float32: The same before quantisation.
+        record: The shipped graph on those validation rows of which more than the description is
+            known, all of it read but for the CNA's own answer.
+        record_text: The same rows from their descriptions alone.
         model_bytes: Size of the shipped graph.
         minutes: Of each stage.
     """
 
     int8: dict[str, LabellerResult]
     float32: dict[str, LabellerResult]
+    record: dict[str, LabellerResult]
+    record_text: dict[str, LabellerResult]
     model_bytes: int
     minutes: dict[str, float]
 
@@ -63,13 +72,9 @@ def pack(
     """Write the model folder ``out`` from a fitted encoder and the stages' folder ``work``."""
     tokenizer = Tokenizer.from_file(str(work / "student" / TOKENIZER_FILE))
     float_path, int8_path = work / "float32.onnx", work / "int8.onnx"
-    export_onnx(model, float_path, int8_path)
-    texts = encode(tokenizer, [row.text for row in corpus.validation], recipe.fit.max_tokens)
-    measured = {
-        path: _by_labeller(predict_onnx(path, texts), recipe, corpus)
-        for path in (float_path, int8_path)
-    }
-    results = Results(measured[int8_path], measured[float_path], int8_path.stat().st_size, minutes)
+    export_onnx(exported(model), float_path, int8_path)
+    parts = tokenize_rows(tokenizer, corpus.validation, (), recipe.fit.max_tokens)
+    results = _measure(float_path, int8_path, parts, recipe, corpus, minutes)
     out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(int8_path, out / GRAPH_FILE)
     tokenizer.no_truncation()
@@ -84,6 +89,7 @@ def pack(
         max_tokens=recipe.fit.max_tokens,
         temperature={name: round(r.temperature, 4) for name, r in results.int8.items()},
         threshold={name: r.threshold for name, r in results.int8.items()},
+        precision={name: r.precision for name, r in results.int8.items()},
         sha256={name: sha256_file(out / name) for name in (GRAPH_FILE, TOKENIZER_FILE)},
         taxonomy_version=shipped_taxonomy().version,
         provenance={
@@ -108,14 +114,68 @@ def read_results(folder: Path) -> Results:
     return msgspec.convert(saved["results"], Results)
 
 
+class _WeaknessAnswer(nn.Module):
+    """The head of an encoder, on the first token's state."""
+
+    def __init__(self, model: CweEncoder) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, states: Tensor, attention_mask: Tensor) -> Tensor:
+        return self.model.head(states[:, 0])
+
+
+def exported(model: CweEncoder) -> Exported:
+    """Return a specialist as the exporter wants it.
+
+    Raises:
+        ModelError: Its encoder is not of BERT's kind.
+    """
+    encoder = model.encoder
+    if not isinstance(encoder, ReadingEncoder):
+        encoder = ReadingEncoder(encoder, 1)
+    return Exported(encoder, _WeaknessAnswer(model), ("logits",))
+
+
+def _measure(
+    float_path: Path,
+    int8_path: Path,
+    parts: PartTokens,
+    recipe: SpecialistRecipe,
+    corpus: Corpus,
+    minutes: dict[str, float],
+) -> Results:
+    """Ask both graphs about the validation rows."""
+    known = parts.present.copy()
+    known[:, CWE_PART] = False
+    bare = whole_views(parts, np.zeros_like(known))
+    more = np.asarray(known.any(1), bool)
+    int8 = predict_onnx(int8_path, bare)
+    every = np.ones(len(parts), bool)
+    return Results(
+        int8=_by_labeller(int8, every, recipe, corpus),
+        float32=_by_labeller(predict_onnx(float_path, bare), every, recipe, corpus),
+        record=_by_labeller(
+            predict_onnx(int8_path, whole_views(parts, known)), more, recipe, corpus
+        ),
+        record_text=_by_labeller(int8, more, recipe, corpus),
+        model_bytes=int8_path.stat().st_size,
+        minutes=minutes,
+    )
+
+
 def _by_labeller(
-    logits: NDArray[np.float32], recipe: SpecialistRecipe, corpus: Corpus
+    logits: NDArray[np.float32],
+    rows: NDArray[np.bool_],
+    recipe: SpecialistRecipe,
+    corpus: Corpus,
 ) -> dict[str, LabellerResult]:
+    """Calibrate each labeller on those of its validation rows that ``rows``, (N,), names."""
     numbers = _first_labels(corpus.validation, corpus.labels, recipe.labellers)
     near_duplicate = np.array([row.near_train_duplicate for row in corpus.validation])
     found = {}
     for column, labeller in enumerate(recipe.labellers):
-        given = np.array([bool(row.ids(labeller)) for row in corpus.validation])
+        given = rows & np.array([bool(row.ids(labeller)) for row in corpus.validation])
         found[labeller] = calibrate(
             logits[given, column],
             numbers[given, column],

@@ -35,7 +35,7 @@ class TokenisedTexts:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    def __getitem__(self, index: int) -> NDArray[np.int32]:
+    def __getitem__(self, index: int | np.integer) -> NDArray[np.int32]:
         return self.tokens[self.starts[index] : self.starts[index + 1]]
 
 
@@ -88,13 +88,18 @@ def _year(row: CorpusRow) -> float:
 
 def encode(tokenizer: Tokenizer, descriptions: Sequence[str], max_tokens: int) -> TokenisedTexts:
     """Render and tokenise descriptions, truncated to ``max_tokens`` with special tokens."""
+    return encode_rendered(tokenizer, [render(text) for text in descriptions], max_tokens)
+
+
+def encode_rendered(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> TokenisedTexts:
+    """Tokenise rendered texts, truncated to ``max_tokens`` with special tokens."""
     tokenizer.enable_truncation(max_tokens)
     tokenizer.no_padding()
     pieces: list[NDArray[np.int32]] = []
     lengths: list[int] = []
-    for start in range(0, len(descriptions), _ENCODE_AT_ONCE):
-        texts = [render(text) for text in descriptions[start : start + _ENCODE_AT_ONCE]]
-        ids = [encoding.ids for encoding in tokenizer.encode_batch_fast(texts)]
+    for start in range(0, len(texts), _ENCODE_AT_ONCE):
+        part = list(texts[start : start + _ENCODE_AT_ONCE])
+        ids = [encoding.ids for encoding in tokenizer.encode_batch_fast(part)]
         lengths.extend(map(len, ids))
         pieces.append(np.array([i for text in ids for i in text], dtype=np.int32))
     starts = np.zeros(len(lengths) + 1, dtype=np.int64)

@@ -1,0 +1,139 @@
+"""One way to turn a whole record into text, shared by training, evaluation and serving.
+
+A record says more than its description: who wrote it, of which product, how severe they found it
+and, where NVD's convention is asked for, which weakness they named. What is known is put before
+the description, part by part; a record of which nothing else is known reads as its description.
+
+The one thing that is never put there is the answer that is asked for: the caller leaves out the
+label, or the vector, of the party whose convention the model is to follow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from cybersecqwen.core.records import Advisory, LabelSource
+from cybersecqwen.core.text.clean import clean, render
+
+BREAK: Final = "|"
+"""Stands between two parts."""
+
+PARTS: Final = ("assigner", "product", "title", "vector", "hosts", "cwe")
+"""The parts of a record besides its description, in the order in which they are read."""
+
+_MOST_HOSTS = 2
+_LONGEST_NAME = 80
+_LONGEST_TITLE = 300
+_UNKNOWN = {"", "n/a", "na", "unknown", "unspecified", "-", "none"}
+_METRIC = re.compile(r"\b(AV|AC|PR|UI|S|C|I|A|VC|VI|VA):([A-Z])\b")
+_AS_V3 = {"VC": "C", "VI": "I", "VA": "A"}
+
+
+class RecordParts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a record says besides its description.
+
+    Attributes:
+        assigner: Short name of the CNA.
+        product: Vendor and product, from ``product_name``.
+        title: The CNA's title.
+        vector: A CVSS vector of version 3 or 4.
+        hosts: Host names of its references, from ``host_names``.
+        cwe: The weakness that the CNA named.
+    """
+
+    assigner: str = ""
+    product: str = ""
+    title: str = ""
+    vector: str = ""
+    hosts: tuple[str, ...] = ()
+    cwe: str = ""
+
+
+def parts_of(record: Advisory, asked: LabelSource, *, severity: bool = False) -> RecordParts:
+    """Return what a record says that a model may read.
+
+    Only what the CNA says is read: NVD writes after it, so no record has NVD's word first.
+
+    Args:
+        record: The record.
+        asked: Whose convention is asked for. Where it is the CNA's, its answer stays out.
+        severity: Whether the answer is the vector, else it is the weakness.
+    """
+    own = asked == "cna"
+    vectors = (v.vector for v in record.cvss if v.source == "cna" and v.version[:1] in "34")
+    return RecordParts(
+        assigner=record.assigner,
+        product=product_name(record.affected),
+        title=record.title,
+        vector="" if own and severity else next(vectors, ""),
+        hosts=host_names(record.references),
+        cwe="" if own and not severity else next(iter(record.cwes("cna")), ""),
+    )
+
+
+def part_texts(parts: RecordParts) -> dict[str, str]:
+    """Return the text of each part that is there, by its name, in the order of ``PARTS``."""
+    texts = {
+        "assigner": render(parts.assigner[:_LONGEST_NAME]),
+        "product": render(parts.product[:_LONGEST_NAME]),
+        "title": render(parts.title[:_LONGEST_TITLE]),
+        "vector": " ".join(vector_words(parts.vector)),
+        "hosts": " ".join(parts.hosts[:_MOST_HOSTS]),
+        "cwe": cwe_word(parts.cwe),
+    }
+    return {name: text for name, text in texts.items() if text}
+
+
+def render_record(description: str, parts: RecordParts | None = None) -> str:
+    """Return the text that a specialist reads for a record: the same at training and after."""
+    text = render(description)
+    if parts is None:
+        return text
+    return f" {BREAK} ".join((*part_texts(parts).values(), text))
+
+
+def vector_words(vector: str) -> list[str]:
+    """Return one word for each base metric of a CVSS vector of version 3 or 4.
+
+    Version 4 is read as version 3 where the two ask the same: impact on the vulnerable system,
+    and interaction that is passive or active as required.
+    """
+    words = []
+    for metric, value in _METRIC.findall(vector.upper()):
+        known = _AS_V3.get(metric, metric)
+        needed = metric == "UI" and value in "PA"
+        words.append(f"cvss{known}{'R' if needed else value}".lower())
+    return words
+
+
+def cwe_word(cwe: str) -> str:
+    """Return the word for a weakness that the CNA named: never one that a description has."""
+    return f"cnacwe{cwe.removeprefix('CWE-')}" if cwe else ""
+
+
+def product_name(affected: Iterable[tuple[str, str]]) -> str:
+    """Return vendor and product of the first affected product that has a name."""
+    for vendor, product in affected:
+        names = [name for name in (clean(vendor), clean(product)) if name.lower() not in _UNKNOWN]
+        if len(names) == 2 and names[1].lower().startswith(names[0].lower()):
+            return names[1]
+        if names:
+            return " ".join(names)
+    return ""
+
+
+def host_names(references: Iterable[str]) -> tuple[str, ...]:
+    """Return the distinct host names of web addresses, without ``www.``, in order."""
+    hosts = []
+    for url in references:
+        try:
+            host = urlsplit(url).hostname or ""
+        except ValueError:  # an address that no URL standard allows
+            continue
+        hosts.append(clean(host.removeprefix("www.")))
+    return tuple(host for host in dict.fromkeys(hosts) if host)[:4]

@@ -1,0 +1,1 @@
+"""Sentences labelled with ATT&CK techniques."""

@@ -1,0 +1,157 @@
+"""Sentences with the ATT&CK technique they tell of, to teach a technique specialist.
+
+Procedure sentences and descriptions come from ATT&CK's own bundle, sentences of threat reports
+from TRAM 2. What CTI-ATE is made of, the procedure sentences of its 60 source pages, is left out,
+and so is whatever says much the same as one of its texts.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.files import atomic_write, write_json
+from cybersecqwen.core.records import Catalogue, Entry
+from cybersecqwen.core.text.clean import clean
+from cybersecqwen.core.text.sentences import sentences
+from cybersecqwen.corpus.cleaning.decontaminate import BenchmarkFilter
+from cybersecqwen.corpus.records.recipe import NearDuplicate
+from cybersecqwen.sources.benchmarks.cti_bench import read_tsv
+from cybersecqwen.sources.catalogues.stix import read_stix
+
+_HEADING = re.compile(r"^(.{1,80}?) \(([SGC]\d{4})\): ")
+_PAGE = re.compile(r"/([SGC]\d{4})/?")
+
+
+class TechniqueRow(msgspec.Struct, frozen=True):
+    """A sentence and its technique.
+
+    Attributes:
+        text: The sentence; whoever acts in a procedure is ``{actor}``.
+        technique: Id, such as ``T1059.001``.
+        kind: ``procedure``, ``description``, ``name`` or ``report``.
+        group: Page or report that it stands in.
+    """
+
+    text: str
+    technique: str
+    kind: str
+    group: str
+
+
+class TechniqueEntry(msgspec.Struct, frozen=True):
+    """A technique that can be answered with.
+
+    Attributes:
+        id: Such as ``T1059.001``.
+        name: As ATT&CK's page is headed.
+        text: Its description.
+    """
+
+    id: str
+    name: str
+    text: str
+
+
+def build_technique_corpus(bundle: Path, reports: Path, benchmark: Path, out: Path) -> None:
+    """Write ``techniques.jsonl``, ``train.jsonl``, ``validation.jsonl`` and ``report.json``.
+
+    One page in ten and one report in five are validation, by a hash of their names.
+
+    Args:
+        bundle: ATT&CK's enterprise bundle.
+        reports: TRAM 2's sentences with one label each.
+        benchmark: CTI-ATE.
+        out: Folder to write into.
+
+    Raises:
+        InputError: A file cannot be read.
+    """
+    catalogue = read_stix(bundle)
+    excluded = {
+        match[1] for row in read_tsv(benchmark, ["URL"]) if (match := _PAGE.search(row["URL"]))
+    }
+    known = {entry.id for entry in _techniques(catalogue)}
+    whole = [*_attack_rows(catalogue), *_report_rows(reports, known)]
+    rows = [row for row in whole if row.group not in excluded]
+    limits = NearDuplicate(containment=0.5, cosine=0.8)
+    found = BenchmarkFilter([benchmark], limits).find(("", "", row.text) for row in rows)
+    kept = [row for row, matches in zip(rows, found, strict=True) if not matches]
+    out.mkdir(parents=True, exist_ok=True)
+    parts: dict[str, list[TechniqueRow] | list[TechniqueEntry]] = {
+        "train": [row for row in kept if not _held_out(row)],
+        "validation": [row for row in kept if _held_out(row)],
+        "techniques": [
+            TechniqueEntry(e.id, e.name, clean(_description(e))) for e in _techniques(catalogue)
+        ],
+    }
+    for name, lines in parts.items():
+        with atomic_write(out / f"{name}.jsonl") as stream:
+            stream.write(msgspec.json.Encoder().encode_lines(lines))
+    write_json(
+        out / "report.json",
+        {
+            "attack_version": catalogue.version,
+            "source_pages_left_out": len(excluded),
+            "their_sentences": len(whole) - len(rows),
+            "near_benchmark": len(rows) - len(kept),
+            **{name: len(lines) for name, lines in parts.items()},
+        },
+    )
+
+
+def _techniques(catalogue: Catalogue) -> list[Entry]:
+    return [e for e in catalogue.entries if e.kind == "technique" and not e.withdrawn]
+
+
+def _description(entry: Entry) -> str:
+    return next((s.text for s in entry.sections if s.kind == "description"), entry.name)
+
+
+def _attack_rows(catalogue: Catalogue) -> Iterator[TechniqueRow]:
+    aliases = {e.id: (e.name, *e.aliases) for e in catalogue.entries}
+    for entry in _techniques(catalogue):
+        yield TechniqueRow(entry.name.replace(": ", " "), entry.id, "name", entry.id)
+        for sentence in sentences(clean(_description(entry))):
+            yield TechniqueRow(sentence, entry.id, "description", entry.id)
+        for section in entry.sections:
+            match = _HEADING.match(section.text)
+            if section.kind == "procedure" and match:
+                text = _without_names(section.text[match.end() :], aliases.get(section.about, ()))
+                yield TechniqueRow(clean(text), entry.id, "procedure", section.about)
+
+
+def _without_names(text: str, names: Sequence[str]) -> str:
+    for name in sorted(names, key=len, reverse=True):
+        text = re.sub(rf"\b{re.escape(name)}\b", "{actor}", text)
+    return text
+
+
+class _Sentence(msgspec.Struct):
+    text: str
+    label: str
+    doc_title: str
+
+
+def _report_rows(path: Path, known: set[str]) -> Iterator[TechniqueRow]:
+    try:
+        content = gzip.decompress(path.read_bytes())
+        found = msgspec.json.decode(content, type=list[_Sentence])
+    except (OSError, EOFError, msgspec.DecodeError) as error:
+        raise InputError(f"{path}: no TRAM 2 sentences: {error}") from error
+    for sentence in found:
+        if sentence.label in known:
+            yield TechniqueRow(clean(sentence.text), sentence.label, "report", sentence.doc_title)
+
+
+def _held_out(row: TechniqueRow) -> bool:
+    if row.kind not in {"procedure", "report"}:
+        return False
+    every = 10 if row.kind == "procedure" else 5
+    return int.from_bytes(hashlib.sha256(row.group.encode()).digest()[:8], "big") % every == 0

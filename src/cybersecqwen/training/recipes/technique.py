@@ -1,0 +1,50 @@
+"""The recipe of a technique specialist: every choice that makes the model, with its unit."""
+
+from __future__ import annotations
+
+from cybersecqwen.core.config import Recipe
+from cybersecqwen.training.recipes.specialist import MINILM, Fit, Pretrain
+
+
+class TechniqueTeacher(Recipe, frozen=True):
+    """A larger encoder whose probabilities the technique specialist learns.
+
+    Attributes:
+        base: Hugging Face id, or a folder.
+        fit: Schedule.
+        seed: Its own.
+    """
+
+    base: str
+    fit: Fit
+    seed: int = 42
+
+
+class TechniqueRecipe(Recipe, frozen=True):
+    """A technique specialist from its base encoder to its shipped folder.
+
+    Attributes:
+        name: Of the model.
+        version: Likewise.
+        fit: Schedule.
+        base: Hugging Face id, or a folder.
+        layers: Encoder layers of the base to keep, counted from 0; all when left out.
+        seed: Of everything random.
+        min_piece_count: Rows that a word piece needs to stay in the vocabulary.
+        soft: Share of the loss that the teachers' probabilities get.
+        joined: Share of examples that are several sentences on one technique.
+        pretrain: Domain-adaptive pretraining of the base.
+        teachers: Models to learn from; their probabilities are averaged.
+    """
+
+    name: str
+    fit: Fit
+    version: str = "1"
+    base: str = MINILM
+    layers: tuple[int, ...] | None = None
+    seed: int = 42
+    min_piece_count: int = 2
+    soft: float = 0.6
+    joined: float = 0.3
+    pretrain: Pretrain | None = None
+    teachers: tuple[TechniqueTeacher, ...] = ()
