@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from apps.outputs.output_rows import TAXONOMY, advisory, named, prediction, record_row, written
 from cybersecqwen.apps.outputs.mapping_usage import is_allowed, nearest_allowed
-from cybersecqwen.apps.outputs.record_facts import is_unlabelled, record_url
+from cybersecqwen.apps.outputs.record_facts import is_unlabelled, record_url, relative_name
 from cybersecqwen.apps.outputs.rows import RowMaker
 from cybersecqwen.core.records import Candidate, CvssVector, CweLabel, CwePrediction
 
@@ -87,6 +88,15 @@ def test_the_newest_vector_counts_and_a_broken_one_has_no_score() -> None:
 )
 def test_a_record_has_a_page(record_id: str, url: str) -> None:
     assert record_url(record_id, ("ftp://x", "https://example.org/a")) == url
+
+
+def test_an_input_s_name_is_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert relative_name(str(tmp_path / "in" / "a.json")) == "in/a.json"
+    assert relative_name("/elsewhere/feed.zip/b.json") == "b.json"
+    assert relative_name("in/a.json") == "in/a.json"
+    assert relative_name("standard input") == "standard input"
+    assert relative_name("") == ""
 
 
 def test_only_allowed_ids_are_proposed() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path, PurePath
 from typing import Any
 
 from cvss import CVSS2, CVSS3, CVSS4
@@ -52,10 +53,24 @@ class RecordFacts:
             severity=severity,
             published=record.published,
             url=record_url(record.id, record.references),
-            file=record.file,
+            file=relative_name(record.file),
             line=record.line,
             columns=dict(record.columns),
         )
+
+
+def relative_name(file: str) -> str:
+    """Return an input's name as outputs give it: from the working folder on, else its last part.
+
+    An output goes to others, whom the folders of this machine do not concern.
+    """
+    path = PurePath(file)
+    if not path.is_absolute():
+        return path.as_posix() if file else ""
+    try:
+        return path.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return path.name
 
 
 def _ids(labels: tuple[str, ...]) -> tuple[str, ...]:

@@ -100,7 +100,7 @@ def _unsure_sentence(row: MapRow) -> str:
         return "Unsure: no broader weakness is sure either."
     if backoff.cwe == row.cwe:
         return f"Unsure which kind of {row.cwe} it is ({backoff.probability:.0%} that it is one)."
-    return f"Unsure, but at least {backoff.cwe} {backoff.name} ({backoff.probability:.0%})."
+    return f"Unsure, but at least {backoff.cwe} ({backoff.probability:.0%}): {backoff.name}."
 
 
 def short_name(name: str, width: int) -> str:
