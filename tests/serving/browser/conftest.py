@@ -84,6 +84,7 @@ def _page(name: str, title: str, text: str) -> Entry:
             Section("description", text),
             Section("mitigation", f"Check lengths before {title} can happen."),
         ),
+        links=(("attack pattern", "CAPEC-901"),) if name == "CWE-787" else (),
     )
 
 

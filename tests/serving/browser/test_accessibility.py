@@ -46,7 +46,7 @@ def check(page) -> None:
 
 def mapped(page) -> None:
     map_text(page, HEAP)
-    page.wait_for_selector("#map-side .related h4")
+    page.wait_for_selector("#map-side .attacks h4")
     for details in page.locator("#map-side details").all():
         details.evaluate("node => { node.open = true; }")
 
@@ -69,6 +69,12 @@ def asked(page) -> None:
     page.wait_for_selector("#ask-result .citation")
     page.click(".citation >> nth=1")
     page.click("#ask-note summary")
+
+
+def looked_up(page) -> None:
+    ask(page, "How does lantern lockout help against lantern guessing?")
+    page.wait_for_selector("#ask-result button.mark")
+    page.click("#ask-result button.mark >> nth=0")
 
 
 def chosen(page) -> None:
@@ -104,7 +110,17 @@ def corrected(page) -> None:
     page.click("nav a[href='#corrections']")
 
 
-STATES: list[Callable] = [mapped, unsure, broken, asked, chosen, not_found, batched, corrected]
+STATES: list[Callable] = [
+    mapped,
+    unsure,
+    broken,
+    asked,
+    looked_up,
+    chosen,
+    not_found,
+    batched,
+    corrected,
+]
 
 
 @pytest.mark.parametrize("reach", STATES, ids=lambda reach: reach.__name__)

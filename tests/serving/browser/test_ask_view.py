@@ -9,15 +9,25 @@ from browsing import ANSWER, answers, ask, event
 
 def test_a_real_answer_cites_its_passages(page) -> None:
     ask(page, "How does lantern lockout help against lantern guessing?")
-    page.wait_for_selector("#ask-result .citation")
+    page.wait_for_selector("#ask-result button.mark")
     assert page.locator("#ask-side .passage").count() >= 1
-    page.click("#ask-result .citation >> nth=0")
-    cited = page.inner_text("#ask-result .citation >> nth=0")
+    page.click("#ask-result button.mark >> nth=0")
+    cited = page.get_attribute("#ask-result button.mark >> nth=0", "title")
+    number = page.inner_text("#ask-result button.mark >> nth=0")
     current = page.locator("#ask-side .passage[aria-current]")
     assert current.get_attribute("data-citation") == cited
+    assert current.locator(".mark").inner_text() == number
+    assert current.locator(".text").is_visible()
     assert page.evaluate("document.activeElement.dataset.citation") == cited
     page.click("text=Back to the answer")
-    assert page.evaluate("document.activeElement.className") == "citation"
+    assert page.evaluate("document.activeElement.className") == "mark"
+    assert "q=How+does+lantern" in page.url
+
+
+def test_an_address_asks_its_question(page) -> None:
+    page.evaluate("location.hash = '#ask?q=What+is+T9100%3F'")
+    page.wait_for_selector("#ask-result .answer button.mark")
+    assert page.input_value("#ask-question") == "What is T9100?"
 
 
 def test_what_is_not_there_is_said_so(page) -> None:

@@ -22,8 +22,43 @@ def test_a_text_is_answered_with_its_place_and_passages(page) -> None:
     values = page.locator("ol.bars meter").evaluate_all("bars => bars.map(bar => bar.value)")
     assert values == sorted(values, reverse=True)
     assert "CWE-787" in page.inner_text("#live")
-    related = page.inner_text("#map-side .related")
-    assert "CWE-122" in related
+    attacks = page.inner_text("#map-side .attacks")
+    assert "linked by the catalogues themselves" in attacks
+    assert "CAPEC-" in attacks
+
+
+def test_an_address_brings_its_text_back(page) -> None:
+    map_text(page, HEAP)
+    address = page.url
+    assert "text=A+crafted" in address
+    page.goto("about:blank")
+    page.goto(address)
+    page.wait_for_selector("#map-result .answer h3")
+    assert page.input_value("#map-text") == HEAP
+    page.goto("about:blank")
+    page.goto(address.split("#")[0])
+    page.click("#map-result .earlier a:has-text('A crafted TIFF')")
+    page.wait_for_selector("#map-result .answer h3")
+
+
+def test_links_lead_to_nvd_cve_and_mitre(page) -> None:
+    page.fill("#map-text", json.dumps({"id": "CVE-2024-12345", "description": HEAP}))
+    page.press("#map-text", "Control+Enter")
+    page.wait_for_selector("#map-result .answer h3")
+    links = page.locator("#map-result .links a").evaluate_all("all => all.map((a) => a.href)")
+    assert links == [
+        "https://nvd.nist.gov/vuln/detail/CVE-2024-12345",
+        "https://www.cve.org/CVERecord?id=CVE-2024-12345",
+        "https://cwe.mitre.org/data/definitions/787.html",
+    ]
+
+
+def test_an_id_is_looked_up_and_said_not_to_be_here(page) -> None:
+    page.fill("#map-text", "CVE-2099-99999")
+    page.press("#map-text", "Control+Enter")
+    page.wait_for_selector("#map-note .notice.bad")
+    assert "CVE-2099-99999" in page.inner_text("#map-note")
+    assert page.locator("#map-result .answer h3").count() == 0
 
 
 def test_a_neighbour_is_shown_and_the_answer_found_again(page) -> None:

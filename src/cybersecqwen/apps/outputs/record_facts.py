@@ -31,8 +31,8 @@ class RecordFacts:
     nvd_cwe: tuple[str, ...] = ()
     cna_cwe: tuple[str, ...] = ()
     cvss: str = ""
-    score: float | None = None
-    severity: str = ""
+    cvss_score: float | None = None
+    cvss_severity: str = ""
     published: str = ""
     url: str = ""
     file: str = ""
@@ -49,8 +49,8 @@ class RecordFacts:
             nvd_cwe=_ids(record.cwes("nvd")),
             cna_cwe=next(filter(None, (_ids(record.cwes(who)) for who in _PUBLISHERS)), ()),
             cvss=vector,
-            score=score,
-            severity=severity,
+            cvss_score=score,
+            cvss_severity=severity,
             published=record.published,
             url=record_url(record.id, record.references),
             file=relative_name(record.file),

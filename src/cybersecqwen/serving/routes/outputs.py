@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from typing import IO, Annotated, Any, Literal
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from cybersecqwen import __version__
+from cybersecqwen.apps.outputs.record_facts import RecordFacts
 from cybersecqwen.apps.outputs.registry import OutputContext, format_named
 from cybersecqwen.apps.outputs.rows import RecordRow
+from cybersecqwen.apps.store import look_up, open_store
 from cybersecqwen.core.cancellation import checkpoint
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.records import Advisory, RecordProblem
+from cybersecqwen.serving.errors import ApiError
 from cybersecqwen.serving.middleware.paths import ROWS_ROUTE
 from cybersecqwen.serving.middleware.uploads import UPLOAD, Upload
 from cybersecqwen.serving.routes.rest import service_of
@@ -53,6 +57,40 @@ async def cwe_tree(request: Request) -> Response:
         for entry in taxonomy
     }
     return JSONResponse({"version": taxonomy.version, "entries": entries})
+
+
+@router.get("/api/advisories/{name}", tags=["map"])
+async def advisory(request: Request, name: Annotated[str, Path(max_length=100)]) -> Response:
+    """Give the record of an id out of the local store of this machine."""
+    service = service_of(request)
+    found = await service.lookups.call(lambda: _looked_up(name))
+    if isinstance(found, RecordProblem):
+        raise ApiError(404, f"{found.id}: {found.reason}", "no_such_advisory")
+    facts = RecordFacts.of(found)
+    return JSONResponse(
+        {
+            "id": found.id,
+            "title": found.title,
+            "description": found.description,
+            "nvd_cwe": facts.nvd_cwe,
+            "cna_cwe": facts.cna_cwe,
+            "cvss": facts.cvss,
+            "cvss_score": facts.cvss_score,
+            "cvss_severity": facts.cvss_severity,
+            "published": facts.published,
+            "url": facts.url,
+        }
+    )
+
+
+def _looked_up(name: str) -> Advisory | RecordProblem:
+    # Opened anew each time: a store belongs to one thread.
+    store = open_store()
+    try:
+        return look_up(name, store)
+    finally:
+        if store is not None:
+            store.close()
 
 
 @router.post(

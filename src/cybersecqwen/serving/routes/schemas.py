@@ -233,6 +233,12 @@ class ChoiceOut(BaseModel):
     model: str
 
 
+class AttackPatternOut(Named):
+    """An attack pattern of CAPEC and the ATT&CK techniques that it is linked to."""
+
+    techniques: list[Named]
+
+
 class CweOut(BaseModel):
     """An entry of the CWE catalogue and its place in the tree."""
 
@@ -245,6 +251,9 @@ class CweOut(BaseModel):
     children: list[Named]
     path: list[Named]
     passages: list[PassageOut]
+    attack_patterns: list[AttackPatternOut] = Field(
+        [], description="By the catalogues' own relations, not predicted."
+    )
 
 
 class ErrorDetail(BaseModel):

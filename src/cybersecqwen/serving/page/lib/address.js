@@ -21,11 +21,12 @@ export function writeAddress(section, parameters) {
 }
 
 /**
- * Say in the address what a section shows, without a new step of the browser's history.
+ * Say in the address what a section shows, while it does, without a new step of the browser's
+ * history.
  * @param {string} section
  * @param {URLSearchParams} parameters
  */
 export function setAddress(section, parameters) {
-  if (readAddress(location.hash).section !== section) return;
+  if (document.getElementById(`view-${section}`)?.hidden) return;
   history.replaceState(null, "", writeAddress(section, parameters));
 }

@@ -1,14 +1,10 @@
 // A weakness beside the answer: its place in the CWE tree, and the passages that explain it.
 
 import { cweLink } from "../view/links.js";
-import { postJson } from "./api.js";
-import { away, el, foreign, percent } from "../view/dom.js";
+import { away, el, foreign, percent, plural } from "../view/dom.js";
 import { errorBox } from "./errors.js";
-import { booklessNotice, foldedByKind, foldedPassage, pageOf } from "./passages.js";
+import { booklessNotice, foldedByKind } from "./passages.js";
 import { bookless, getCwe } from "./server.js";
-
-const RELATED = 5;
-const QUERY_CHARACTERS = 1000;
 
 const USAGE = {
   "allowed-with-review": "MITRE allows mapping to it after a review.",
@@ -58,7 +54,6 @@ export class Explorer {
     this.#root.setAttribute("aria-busy", "false");
     this.#root.replaceChildren(...content);
     if (focus) this.#root.querySelector("h3")?.focus();
-    this.#addRelated(cwe, turn);
   }
 
   /** @returns {Node[]} */
@@ -92,7 +87,7 @@ export class Explorer {
         : page.passages.length
           ? el("div.passages", {}, foldedByKind(page.passages))
           : el("p.hint", {}, "The knowledge base has no page of it."),
-      el("div", { class: "related" }),
+      this.#attacks(page.attack_patterns),
     ].filter((node) => node !== null);
   }
 
@@ -159,30 +154,39 @@ export class Explorer {
     return this.#answer.candidates.find(({ cwe }) => cwe === id)?.probability;
   }
 
-  /** Add what the rest of the knowledge base says that matches the text; nothing if it fails. */
-  async #addRelated(cwe, turn) {
-    const query = this.#answer.text.slice(0, QUERY_CHARACTERS);
-    if (bookless() || !query.trim()) return;
-    let found;
-    try {
-      found = (await postJson("api/search", { query, limit: 20 })).passages;
-    } catch (error) {
-      if (turn === this.#turn) {
-        const again = () => this.#addRelated(cwe, turn);
-        this.#root.querySelector(".related")?.replaceChildren(errorBox(error, "text", again));
-      }
-      return;
-    }
-    if (turn !== this.#turn) return;
-    const pages = new Map();
-    for (const passage of found) {
-      const page = pageOf(passage.id);
-      if (page !== cwe && !pages.has(page)) pages.set(page, passage);
-    }
-    const best = [...pages.values()].slice(0, RELATED);
-    if (!best.length) return;
-    this.#root
-      .querySelector(".related")
-      ?.replaceChildren(el("h4", {}, "Elsewhere, matching your text"), ...best.map(foldedPassage));
+  /** Return how a weakness is attacked, by the catalogues' own relations. */
+  #attacks(patterns) {
+    if (!patterns?.length) return null;
+    const techniques = patterns.reduce((sum, pattern) => sum + pattern.techniques.length, 0);
+    return el(
+      "div.attacks",
+      {},
+      el("h4", {}, "How it is attacked"),
+      el(
+        "p.hint",
+        {},
+        `${plural(patterns.length, "attack pattern")} of CAPEC and ${plural(techniques, "technique")} of ATT&CK, linked by the catalogues themselves.`,
+      ),
+      el(
+        "ul.tree",
+        {},
+        patterns.map(({ id, name, techniques: linked }) =>
+          el(
+            "li",
+            {},
+            asked(id, name),
+            linked.length
+              ? el("ul", {}, linked.map((technique) => el("li", {}, asked(technique.id, technique.name))))
+              : null,
+          ),
+        ),
+      ),
+    );
   }
+}
+
+/** Return a link that asks what something is. */
+function asked(id, name) {
+  const question = new URLSearchParams({ q: `What is ${id}?` });
+  return el("a.node", { href: `#ask?${question}` }, el("code", {}, id), " ", foreign(name, 200));
 }

@@ -25,15 +25,30 @@ export const kindName = (kind) =>
 /** Return the id of the page that a citation id belongs to. */
 export const pageOf = (citation) => citation.split("#", 1)[0];
 
-/** Return a passage as an article that can take the focus. */
-export function passageView({ id, title, kind, text }, ...more) {
+/**
+ * Return a passage as an article that can take the focus.
+ * @param {{id: string, title: string, kind: string, text: string}} passage
+ * @param {number} number By which the answer refers to it.
+ * @param {boolean} folded Whether its text shows only when it is opened.
+ */
+export function passageView({ id, title, kind, text }, number, folded) {
   return el(
     "article.passage",
     { tabindex: -1, "data-citation": id },
-    el("h4", {}, el("code", {}, foreign(id, 120)), " ", foreign(title, 300)),
-    el("p.hint", {}, kindName(kind)),
-    el("p.text", {}, foreign(text, 8000)),
-    ...more,
+    el(
+      "details",
+      { open: !folded },
+      el(
+        "summary",
+        {},
+        el("span.mark", {}, String(number)),
+        " ",
+        el("strong", {}, foreign(title, 300)),
+        " ",
+        el("span.hint", {}, el("code", {}, foreign(id, 120)), ` ${kindName(kind).toLowerCase()}`),
+      ),
+      el("p.text", {}, foreign(text, 8000)),
+    ),
   );
 }
 
@@ -58,23 +73,6 @@ export function foldedByKind(passages) {
         ),
       ),
     );
-}
-
-/** Return a folded passage of another page. */
-export function foldedPassage(passage) {
-  return el(
-    "details.kind",
-    {},
-    el(
-      "summary",
-      {},
-      el("code", {}, foreign(passage.id, 120)),
-      " ",
-      foreign(passage.title, 300),
-      el("span.hint", {}, ` ${kindName(passage.kind).toLowerCase()}`),
-    ),
-    el("p.text", {}, foreign(passage.text, 8000)),
-  );
 }
 
 /** Return what to do about a missing knowledge base. */

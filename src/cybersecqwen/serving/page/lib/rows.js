@@ -2,6 +2,7 @@
 // for the view.
 
 const LINES_A_PART = 500;
+const SKIPPED = new Set(["rejected", "reserved", "withdrawn"]);
 
 /** @typedef {import("../view/results.js").Row} Row */
 
@@ -11,6 +12,8 @@ export class Rows {
   /** Problems, as the server gave them. @type {{id: string, where: string, reason: string}[]} */
   problems = [];
   unsure = 0;
+  /** Records that say of themselves to be passed over: rejected, reserved, withdrawn. */
+  skipped = 0;
   // A browser may keep what is in a Blob on disk.
   /** @type {Blob[]} */
   #parts = [];
@@ -25,7 +28,7 @@ export class Rows {
   }
 
   get rows() {
-    return this.list.length - this.problems.length;
+    return this.list.length - this.problems.length - this.skipped;
   }
 
   /**
@@ -36,7 +39,8 @@ export class Rows {
   add(value, line) {
     const place = this.list.length;
     if (value.problem) {
-      this.problems.push(value.problem);
+      if (SKIPPED.has(value.problem.kind)) this.skipped += 1;
+      else this.problems.push(value.problem);
       this.list.push(problemRow(value.problem, place));
     } else {
       if (value.abstained) this.unsure += 1;
@@ -78,7 +82,7 @@ export class Rows {
 
   /** Return the rows alone, as JSON lines. */
   async jsonl() {
-    if (!this.problems.length) return this.everything();
+    if (!this.problems.length && !this.skipped) return this.everything();
     /** @type {BlobPart[]} */
     const kept = [];
     for (const part of [...this.#parts, new Blob([`${this.#pending.join("\n")}\n`])]) {

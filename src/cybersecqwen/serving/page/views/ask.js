@@ -197,7 +197,7 @@ function showAnswer(question, answer) {
         "plain",
         "Not in the knowledge base",
         foreignParagraph(answer.text),
-        "CWE, CAPEC and ATT&CK are all it holds. Name the technique, group or weakness, or use other words.",
+        nearest(answer),
       ),
     );
     showPassages(passages);
@@ -209,14 +209,89 @@ function showAnswer(question, answer) {
     el(
       "div.answer",
       {},
-      el("div.written", {}, linked(answer.text, known, unsupported)),
+      corrections(answer),
+      answer.direct?.length && wordless()
+        ? structured(answer, passages)
+        : el("div.written", {}, linked(answer.text, known, unsupported)),
       withoutSupport(answer.text, unsupported),
       prediction(question, answer.prediction),
       origin(answer),
     ),
   );
-  showPassages(passages);
+  showPassages(passages, wordless() && passages.length > 1);
   announce(`The answer is complete, with ${passageCount(passages)}.`);
+}
+
+/** Return the pages nearest to a question that none answers. */
+function nearest({ nearest: pages = [] }) {
+  if (!pages.length)
+    return el("p", {}, "Name the technique, group or weakness, or use other words.");
+  return el(
+    "ul.plain",
+    {},
+    pages.map(({ id, name }) =>
+      el(
+        "li",
+        {},
+        el(
+          "button.link",
+          { type: "button", onclick: () => askThis(`What is ${id}?`) },
+          el("code", {}, foreign(id, 40)),
+          " ",
+          foreign(name, 200),
+        ),
+      ),
+    ),
+  );
+}
+
+/** Say what was read otherwise than it was typed. */
+function corrections({ corrections: read = [] }) {
+  return read.length ? el("p.hint", {}, foreign(read.join("; "), 400)) : null;
+}
+
+/** Return an answer's lines: what it says, then the details under headings. */
+function structured({ direct, sections }, passages) {
+  const numbers = new Map(passages.map(({ id }, place) => [id, place + 1]));
+  return el(
+    "div.structured",
+    {},
+    direct.map((line) => el("p", {}, said(line, numbers))),
+    sections.map(({ heading, lines, citations, total }) =>
+      el(
+        "section",
+        {},
+        el("h4", {}, foreign(heading, 120), total > lines.length ? ` (${lines.length} of ${total})` : "", marks(citations, numbers)),
+        el("ul.points", {}, lines.map((line) => el("li", {}, said(line, numbers)))),
+      ),
+    ),
+  );
+}
+
+/** Return a line: quotations as such, and small numbers that open its passages. */
+function said({ text, citations, quoted, lead }, numbers) {
+  return [
+    lead ? el("span.soft", {}, foreign(lead, 400), " ") : null,
+    quoted ? el("q", {}, foreign(text, 4000)) : foreign(text, 4000),
+    ...marks(citations, numbers),
+  ];
+}
+
+function marks(citations, numbers) {
+  return citations.flatMap((id) => [
+    " ",
+    el(
+      "button.mark",
+      {
+        type: "button",
+        "aria-label": `Passage ${id}`,
+        title: visible(id),
+        disabled: !numbers.has(id),
+        onclick: (event) => openPassage(id, event.currentTarget),
+      },
+      String(numbers.get(id) ?? "?"),
+    ),
+  ]);
 }
 
 const foreignParagraph = (text) => el("p", {}, foreign(text, 4000));
@@ -314,10 +389,14 @@ function cite(id) {
   );
 }
 
-function showPassages(passages) {
+/** Show passages, folded where the answer quotes them. */
+function showPassages(passages, folded = false) {
   byId("ask-side").replaceChildren(
     ...(passages.length
-      ? [el("h3", {}, "Passages"), ...passages.map((passage) => passageView(passage))]
+      ? [
+          el("h3", {}, "Passages"),
+          ...passages.map((passage, place) => passageView(passage, place + 1, folded)),
+        ]
       : []),
   );
 }
@@ -332,6 +411,8 @@ function openPassage(id, from) {
   for (const node of side.querySelectorAll("[aria-current]")) node.removeAttribute("aria-current");
   for (const node of side.querySelectorAll(".back")) node.remove();
   passage.setAttribute("aria-current", "true");
+  const details = passage.querySelector("details");
+  if (details) details.open = true;
   passage.append(
     el(
       "p.back",

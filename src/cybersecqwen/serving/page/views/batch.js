@@ -449,7 +449,7 @@ class Batch {
   }
 
   #draw() {
-    const { answered, rows, unsure, problems } = this.rows;
+    const { answered, rows, unsure, skipped, problems } = this.rows;
     const known = this.#total !== null && this.#total >= answered && this.#total > 0;
     if (this.#ended) this.#progress.value = 1;
     else if (known) this.#progress.value = answered / (this.#total ?? 1);
@@ -460,6 +460,7 @@ class Batch {
     const verb = this.#verb(answered);
     this.#state.textContent =
       `${verb}${count(answered)}${of} records answered, ${count(unsure)} unsure, ` +
+      (skipped ? `${count(skipped)} rejected or withdrawn, ` : "") +
       `${plural(problems.length, "problem")}.`;
     this.#save.disabled = !rows;
     this.#problems.hidden = !problems.length;

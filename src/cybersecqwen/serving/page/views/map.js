@@ -1,7 +1,7 @@
 // Map: one description to its weakness, in both conventions.
 
 import { readAddress, setAddress, writeAddress } from "../lib/address.js";
-import { aborted, jsonBody, request } from "../lib/api.js";
+import { aborted, getJson, jsonBody, request } from "../lib/api.js";
 import { copyButton } from "../lib/clipboard.js";
 import { correctionForm } from "../lib/correct.js";
 import {
@@ -27,6 +27,7 @@ import { LABELLER, labelCount, labellers } from "../lib/server.js";
 
 const MOST_FILE_BYTES = 1 << 20; // of a dropped file that may be one record
 const TOP = 5;
+const ID = /^(CVE-\d{4}-\d{4,}|GHSA(-[23456789cfghjmpqrvwx]{4}){3}|(PYSEC|GO|RUSTSEC)-\d{4}-\d+)$/i;
 const EARLIER = 8;
 const NAME_CHARACTERS = 90; // of a text, to call it by
 const MOST_SHARED_CHARACTERS = 4000; // of a text, in an address
@@ -177,6 +178,7 @@ async function mapText() {
       notice("plain", `Read the description${id} out of the record.`),
     );
   }
+  if (ID.test(field.value.trim()) && !(await lookUp(field.value.trim()))) return;
   const text = field.value;
   if (!text.trim()) {
     byId("map-note").replaceChildren(
@@ -193,7 +195,7 @@ async function mapText() {
   if (!shown) result.replaceChildren(el("p.hint", {}, "Reading it\u2026"));
   try {
     shown = { text, id: recordId, answers: await mapAll(text, mine.signal) };
-    if (!record) byId("map-note").replaceChildren();
+    if (!record && !recordId) byId("map-note").replaceChildren();
     show();
     tellAddress();
     announceAnswer();
@@ -208,6 +210,34 @@ async function mapText() {
     result.replaceChildren(errorBox(error, "text", mapText));
   } finally {
     if (running === mine) result.setAttribute("aria-busy", "false");
+  }
+}
+
+/** Put the description of an id into the form; return whether this machine's store has it. */
+async function lookUp(id) {
+  const note = byId("map-note");
+  try {
+    const record = await getJson(`api/advisories/${encodeURIComponent(id)}`);
+    setText(record.description, record.id);
+    const own = [...new Set([...record.nvd_cwe, ...record.cna_cwe])].join(", ");
+    note.replaceChildren(
+      notice(
+        "plain",
+        `${record.id}, from this server\u2019s store`,
+        [
+          record.cvss_score === null ? "" : `CVSS ${record.cvss_score} (${record.cvss_severity})`,
+          own ? `labelled ${own}` : "without a label of its own",
+          record.published ? `published ${record.published}` : "",
+        ]
+          .filter(Boolean)
+          .join(", "),
+      ),
+    );
+    return true;
+  } catch (error) {
+    note.replaceChildren(errorBox(error, "id", null));
+    announce("It is an id, and there is no description of it here.");
+    return false;
   }
 }
 
