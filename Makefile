@@ -1,7 +1,7 @@
 # One command per chore.
 PYTHON ?= python3
 
-.PHONY: install install-hooks check test format results docs lock
+.PHONY: install install-hooks check test page format results docs lock
 
 install:  ## everything a developer needs, into the current environment
 	$(PYTHON) -m pip install -e '.[dev]'
@@ -14,6 +14,10 @@ check:  ## lint, types and the arrows between rooms
 
 test:  ## the whole suite
 	$(PYTHON) -m pytest
+
+page:  ## types and logic of the page, with Node.js and TypeScript
+	npx --yes --package typescript@5 tsc --noEmit -p jsconfig.json
+	node --test tests/page/*.test.mjs
 
 format:  ## rewrite in the project's style
 	ruff check --fix .
