@@ -142,7 +142,11 @@ def test_in_a_table_of_utf8_a_row_that_is_not_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["nan", "N/A", "TBD", ".", "-", "None", "null", "n.a.", "???", "12"]
+    "text",
+    [
+        *("nan", "N/A", "TBD", ".", "-", "None", "null", "n.a.", "???", "12"),
+        *("CWE-79", "https://example.org/a", "eca15ee6fd0ef82ca4cba770a3ec4189"),
+    ],
 )
 def test_texts_that_say_that_there_is_none(text: str) -> None:
     problem, row = read(f"id,description\nCVE-2099-0201,{text}\nCVE-2099-0207,{TEXT}\n")

@@ -261,3 +261,22 @@ def decode_problem(place: Place, content: bytes, error: Exception) -> RecordProb
 
 DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding a record may raise."""
+
+
+_ID = r"(?:CVE-\d{4}-\d{4,19}|GHSA(?:-[0-9a-z]{4}){3}|(?:PYSEC|GO|RUSTSEC)-\d{4}-\d+)"
+_ID_ALONE = re.compile(rf"\W*({_ID})\W*", re.IGNORECASE)
+_ID_FIRST = re.compile(rf"\s*({_ID})\s*(?:[:;,|\t]|\s[-\u2013\u2014]\s)\s*(?=\S)", re.IGNORECASE)
+
+AN_ID_ALONE = "an id alone: give its description, or fill the local store (data import FILE)"
+
+
+def text_record(text: str, place: Place) -> Advisory | RecordProblem:
+    """Return the record of a bare text: a description, which may begin with its id, or an id alone.
+
+    An id alone is a record without a description, for whoever can look it up.
+    """
+    if alone := _ID_ALONE.fullmatch(text):
+        return finish(place, alone[1], None, reason=AN_ID_ALONE)
+    first = _ID_FIRST.match(text)
+    name = first[1] if first else place.fallback_id
+    return finish(place, name, text[first.end() :] if first else text)

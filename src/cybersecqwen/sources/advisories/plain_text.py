@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from cybersecqwen.core.records import RecordProblem
-from cybersecqwen.sources.advisories.advisory_fields import finish, not_utf8
+from cybersecqwen.sources.advisories.advisory_fields import not_utf8, text_record
 from cybersecqwen.sources.advisories.formats import Place, ReadOptions, Record, TextFormat
 from cybersecqwen.sources.advisories.prose import fragment_kind, is_binary
 from cybersecqwen.sources.io.streams import ByteSource, lines
 from cybersecqwen.sources.io.text_encoding import LineDecoder
-
-_ID = r"(?:CVE-\d{4}-\d{4,19}|GHSA(?:-[0-9a-z]{4}){3}|(?:PYSEC|GO|RUSTSEC)-\d{4}-\d+)"
-_ID_ALONE = re.compile(rf"\W*({_ID})\W*", re.IGNORECASE)
-_ID_FIRST = re.compile(rf"\s*({_ID})\s*(?:[:;,|\t]|\s[-\u2013\u2014]\s)\s*(?=\S)", re.IGNORECASE)
-
-AN_ID_ALONE = "an id alone: give its description, or fill the local store (data import FILE)"
 
 
 def read_text(source: ByteSource, _options: ReadOptions) -> Iterator[Record]:
@@ -39,14 +32,10 @@ def read_text(source: ByteSource, _options: ReadOptions) -> Iterator[Record]:
             yield not_utf8(place, text)
         elif is_binary(text):
             yield RecordProblem(place.where, "", "no text: most of it are control characters")
-        elif alone := _ID_ALONE.fullmatch(text):
-            yield finish(place, alone[1], None, reason=AN_ID_ALONE)
         elif piece := fragment_kind(text):
             yield RecordProblem(place.where, "", f"a piece of {piece}, no description")
         elif text.strip():
-            first = _ID_FIRST.match(text)
-            name = first[1] if first else place.fallback_id
-            yield finish(place, name, text[first.end() :] if first else text)
+            yield text_record(text, place)
 
 
 TEXT = TextFormat(

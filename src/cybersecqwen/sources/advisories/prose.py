@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cybersecqwen.core.text.description import is_placeholder
+from cybersecqwen.core.text.description import ID, is_placeholder
 
 _MARKUP = (
     (re.compile(r"\s*<(?:!doctype\s+html|html|head|body|script|style)\b", re.IGNORECASE), "HTML"),
@@ -33,12 +33,20 @@ _YAML_PIECE = re.compile(
 _TOML_PIECE = re.compile(r"\[\S*|[\w.-]+\s*=\s*(?:[\"'\[{].*|[\d.-]+|true|false)")
 _LINES_TRIED = 100
 _PIECES_ALLOWED = 5  # one line in so many
+_TOKEN = re.compile(r"\w+://\S+|(?=\S*\d)[\w+/=.-]{16,}")
+"""An address alone, or a hash or key."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
 def says_nothing(text: str) -> bool:
-    """Whether a text only says that there is none: ``nan``, ``N/A``, a dash, or digits alone."""
-    return is_placeholder(text) or not any(map(str.isalpha, text))
+    """Whether a text says nothing of a flaw: ``nan``, a dash, digits, an id, an address alone."""
+    said = text.strip()
+    return (
+        is_placeholder(said)
+        or not any(map(str.isalpha, said))
+        or ID.fullmatch(said) is not None
+        or _TOKEN.fullmatch(said) is not None
+    )
 
 
 def markup_kind(text: str) -> str:

@@ -13,8 +13,8 @@ from cybersecqwen.sources.advisories.advisory_fields import (
     columns_of,
     decode_problem,
     english,
-    finish,
     labels_of,
+    text_record,
 )
 from cybersecqwen.sources.advisories.columns import (
     TEXT_COLUMNS,
@@ -50,7 +50,7 @@ def parse_row(content: Json, place: Place, options: ReadOptions) -> Iterable[Rec
     except DECODE_ERRORS as error:
         return [decode_problem(place, bytes(content), error)]
     if isinstance(value, str):
-        return [finish(place, place.fallback_id, value)]
+        return [text_record(value, place)]
     if not isinstance(value, dict):
         return [RecordProblem(place.where, "", "neither an object nor a text")]
     return [row_of(value, place, options)]

@@ -20,6 +20,13 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.sources.io.archive_checks import (
+    DIRECTORY_ENTRY,
+    CheckedTarInfo,
+    directory_of,
+    document_kind,
+    size_of,
+)
 from cybersecqwen.sources.io.compressed import open_bzip2, open_xz, open_zstd
 from cybersecqwen.sources.io.position import ReadPosition
 from cybersecqwen.sources.io.streams import (
@@ -48,8 +55,6 @@ _OTHER_ARCHIVES = {
 }
 _BZIP2_FIRST_BLOCK = (b"\x31\x41\x59\x26\x53\x59", b"\x17\x72\x45\x38\x50\x90")
 
-_MAX_TAR_HEADER_BYTES = 1 << 20
-_DIRECTORY_ENTRY = b"PK\x01\x02"
 _EXPANSION_ALLOWED_BYTES = 1 << 30
 _MAX_EXPANSION = 1000
 
@@ -216,7 +221,7 @@ class _Unpacker:
             else cast("io.BufferedReader", io.BufferedReader(_Piecewise(stream), CHUNK_BYTES))
         )
         if depth == 0:
-            self._packed_bytes = _size_of(buffered)
+            self._packed_bytes = size_of(buffered)
         try:
             head = buffered.peek(512)[:512]
             packed = self._packing(head, name)
@@ -277,7 +282,7 @@ class _Unpacker:
                 if "xl/workbook.xml" in names:
                     file.seek(0)
                     yield Workbook(file, name)
-                elif what := _document_kind(names):
+                elif what := document_kind(names):
                     raise NotRecordsError(name, f"{what}, which holds no records that can be read")
                 else:
                     yield from self._zip_members(archive, name, depth)
@@ -308,7 +313,7 @@ class _Unpacker:
 
     def _check_directory(self, file: IO[bytes]) -> None:
         """Refuse a zip whose directory would fill the memory; ``zipfile`` holds it whole."""
-        directory = _directory_of(file)
+        directory = directory_of(file)
         limit = self._limits.directory_bytes
         if directory.size > limit:
             raise ValueError(
@@ -316,7 +321,7 @@ class _Unpacker:
             )
         file.seek(directory.start)
         # The number of entries that a zip states is believed by nobody.
-        if file.read(directory.size).count(_DIRECTORY_ENTRY) > self._limits.members:
+        if file.read(directory.size).count(DIRECTORY_ENTRY) > self._limits.members:
             raise ValueError(f"it holds over {self._limits.members:,} files; stopped")
         file.seek(0)
 
@@ -340,7 +345,7 @@ class _Unpacker:
 
     def _tar(self, stream: io.BufferedReader, name: str, depth: int) -> Iterator[Found]:
         passed_over: list[str] = []
-        with tarfile.open(fileobj=stream, mode="r|", tarinfo=_CheckedTarInfo) as archive:
+        with tarfile.open(fileobj=stream, mode="r|", tarinfo=CheckedTarInfo) as archive:
             while member := archive.next():
                 cast("Any", archive).members.clear()  # kept for nothing, and there may be a million
                 if not member.isfile():
@@ -363,14 +368,6 @@ class _Unpacker:
             raise ValueError(f"it holds over {self._limits.members:,} files; stopped")
 
 
-def _size_of(stream: io.BufferedReader) -> int:
-    """Return the size of a regular file, 0 of anything else."""
-    try:
-        return os.fstat(stream.fileno()).st_size
-    except (OSError, ValueError):
-        return 0
-
-
 def _decompressor(head: bytes) -> Callable[[Any], Any] | None:
     if head.startswith(_GZIP_MAGIC):
         return lambda stream: gzip.GzipFile(fileobj=stream, mode="rb")
@@ -379,66 +376,6 @@ def _decompressor(head: bytes) -> Callable[[Any], Any] | None:
     if head.startswith(_XZ_MAGIC):
         return open_xz
     return open_zstd if head.startswith(_ZSTD_MAGIC) else None
-
-
-_DOCUMENTS = {
-    "word/document.xml": "a Word document",
-    "ppt/presentation.xml": "a PowerPoint presentation",
-    "content.xml": "an OpenDocument file",
-    "META-INF/MANIFEST.MF": "a Java archive",
-    "AndroidManifest.xml": "an Android package",
-}
-
-
-def _document_kind(names: set[str]) -> str:
-    return next((what for name, what in _DOCUMENTS.items() if name in names), "")
-
-
-@dataclass(frozen=True, slots=True)
-class _Directory:
-    """Where a zip's directory lies, in bytes; empty where there is none to be found."""
-
-    start: int = 0
-    size: int = 0
-
-
-def _directory_of(file: IO[bytes]) -> _Directory:
-    end = file.seek(0, os.SEEK_END)
-    tail_size = min(end, 22 + 0xFFFF + 56 + 20)  # both end records, locator and comment
-    file.seek(end - tail_size)
-    tail = file.read(tail_size)
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0:
-        return _Directory()  # zipfile says what is wrong with it
-    size = int.from_bytes(tail[at + 12 : at + 16], "little")
-    if size == 0xFFFFFFFF:
-        at = tail.rfind(b"PK\x06\x06", 0, at)
-        size = int.from_bytes(tail[at + 40 : at + 48], "little") if at >= 0 else end
-    # As zipfile does: what a directory states as its start is not heeded.
-    return _Directory(max(0, end - tail_size + at - size), size)
-
-
-class _CheckedTarInfo(tarfile.TarInfo):
-    """Refuses headers that would be read into memory whatever size they name, and sparse files."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _CheckedTarInfo:
-        info = super().frombuf(buf, encoding, errors)
-        if info.type == tarfile.GNUTYPE_SPARSE:
-            raise tarfile.ReadError("it holds a sparse file")
-        if (
-            info.type
-            in {
-                tarfile.XHDTYPE,
-                tarfile.XGLTYPE,
-                tarfile.SOLARIS_XHDTYPE,
-                tarfile.GNUTYPE_LONGNAME,
-                tarfile.GNUTYPE_LONGLINK,
-            }
-            and info.size > _MAX_TAR_HEADER_BYTES
-        ):
-            raise tarfile.ReadError("one of its headers is too long")
-        return info
 
 
 def read_whole(path: Path) -> bytes:
