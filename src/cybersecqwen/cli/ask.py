@@ -92,11 +92,19 @@ def _ask(answerer: Answerer, arguments: argparse.Namespace) -> Answer:
     raise AssertionError("an answer ends with the whole")
 
 
+def _warning(arguments: argparse.Namespace) -> dict[str, str]:
+    """Return the warning of a knowledge base past the site's age as a field, or nothing."""
+    from cybersecqwen.apps.freshness import knowledge_warning
+
+    told = knowledge_warning(arguments.kb)
+    return {"warning": told} if told else {}
+
+
 def _print_choice(chosen: ChoiceAnswer, arguments: argparse.Namespace, name: str) -> None:
     from cybersecqwen.apps.ask import choice_fields
 
     if arguments.json:
-        print_json(choice_fields(chosen, name))
+        print_json(choice_fields(chosen, name) | _warning(arguments))
         return
     for place, (text, share) in enumerate(
         zip(arguments.choices, chosen.probabilities, strict=True)
@@ -114,7 +122,7 @@ def _print_answer(answer: Answer, arguments: argparse.Namespace, name: str) -> N
     from cybersecqwen.apps.ask import answer_fields
 
     if arguments.json:
-        print_json(answer_fields(answer, name))
+        print_json(answer_fields(answer, name) | _warning(arguments))
         return
     for correction in answer.corrections:
         print(printable(f"({correction})"))

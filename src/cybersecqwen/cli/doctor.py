@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, printable
+from cybersecqwen.core.freshness import PartAge
 from cybersecqwen.core.paths import knowledge_folder
 from cybersecqwen.core.resources import usable_cores
 
@@ -58,6 +59,7 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
         serving: What ``serve`` would lack; empty when all of it would work.
         cache: Folder for temporary files.
         cache_writable: Whether it can be written.
+        parts: How old each part is that answers rest on, and which are missing.
     """
 
     works: bool
@@ -78,6 +80,7 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     serving: list[str]
     cache: str
     cache_writable: bool
+    parts: list[PartAge]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -100,6 +103,7 @@ def diagnose() -> Diagnosis:
     import tempfile
 
     from cybersecqwen import __version__
+    from cybersecqwen.apps.freshness import installed_parts
 
     packages, extras = _requirements()
     problems = [
@@ -132,6 +136,7 @@ def diagnose() -> Diagnosis:
         serving=_serving(extras, knowledge),
         cache=cache,
         cache_writable=os.access(cache, os.W_OK),
+        parts=[] if problems else installed_parts(),
     )
 
 
@@ -239,6 +244,7 @@ def _describe(found: Diagnosis) -> str:
         f"GPU        {gpus}",
         f"temporary  {found.cache} ({'' if found.cache_writable else 'NOT '}writable)",
         f"knowledge  {found.knowledge} ({'' if found.knowledge_built else 'NOT '}built)",
+        *(f"age        {part}" for part in found.parts),
         *(f"serve      {lack}" for lack in found.serving or ["has all it needs"]),
         *(f"package    {name} {version or 'MISSING'}" for name, version in found.packages.items()),
         *(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from cybersecqwen.cli.common import EXIT_DONE, print_json, printable
 
@@ -38,10 +41,14 @@ def run(arguments: argparse.Namespace) -> int:
     from cybersecqwen.specialists.model_info import model_facts
 
     facts = model_facts(arguments.model)
+    from cybersecqwen.apps.freshness import installed_parts
+
+    parts = installed_parts()
     if arguments.json:
-        print_json(facts)
+        print_json(msgspec.to_builtins(facts) | {"parts": [asdict(part) for part in parts]})
     else:
         print(_describe(facts))
+        print("\n".join(printable(f"age         {part}") for part in parts))
     return EXIT_DONE
 
 

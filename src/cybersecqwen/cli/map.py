@@ -318,6 +318,8 @@ def _map_text(arguments: argparse.Namespace, classifier: CweClassifier, options:
         return maker.row("text", prediction)
 
     row = row_of(options.labeller)
+    if row.warning:
+        warn(f"cybersecqwen: {row.warning}")
     to = _format(arguments)
     width = shutil.get_terminal_size().columns
     if to == "json":

@@ -8,6 +8,7 @@ import msgspec
 
 from cybersecqwen.apps.outputs.mapping_usage import is_allowed, nearest_allowed
 from cybersecqwen.apps.outputs.record_facts import RecordFacts, agreement
+from cybersecqwen.core.freshness import age_of, age_warning
 from cybersecqwen.core.records import Advisory, Band, Candidate, CwePrediction, Labeller
 from cybersecqwen.core.taxonomy import Taxonomy
 
@@ -42,6 +43,7 @@ class MapRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         catalogue: Version of the CWE catalogue that names and usage come from.
         instead_of: The model's own answer, where ``cwe`` is the nearest id that MITRE allows.
         reason: Why, in a language model's words, where it was asked for them.
+        warning: What is past the age that the site sets; see ``core.freshness``.
     """
 
     id: str
@@ -57,6 +59,7 @@ class MapRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     band: Band | None = None
     instead_of: NamedCwe | None = None
     reason: str = ""
+    warning: str = ""
 
 
 class RecordRow(MapRow, frozen=True, kw_only=True, omit_defaults=True):
@@ -117,6 +120,8 @@ class RowMaker:
         self._model = model
         self._allowed_only = allowed_only
         self._labeller = labeller
+        self.warning = age_warning([age_of("CWE catalogue", taxonomy.version, taxonomy.date)])
+        """What every row warns of; empty for nothing."""
 
     def row(self, record_id: str, prediction: CwePrediction) -> MapRow:
         """Return the row of a text; a surrogate in its id, which no UTF-8 has, is spelt out."""
@@ -168,6 +173,7 @@ class RowMaker:
             "band": "unsure" if replaced else prediction.band,
             "instead_of": own if replaced else None,
             "reason": prediction.reason,
+            "warning": self.warning,
         }
 
     def _named(self, candidate: Candidate) -> NamedCwe:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from cybersecqwen import __version__
+from cybersecqwen.core.code_state import code_state, hardware
 from cybersecqwen.core.files import sha256_file, write_json, write_text
 from cybersecqwen.core.model_folder import (
     CARD_FILE,
@@ -80,6 +82,7 @@ def pack(
     tokenizer.no_truncation()
     tokenizer.no_padding()
     write_text(out / TOKENIZER_FILE, tokenizer.to_str())
+    state = code_state()
     config = SpecialistConfig(
         format_version=FORMAT_VERSION,
         name=recipe.name,
@@ -96,6 +99,9 @@ def pack(
             "base": recipe.base,
             "teachers": ", ".join(teacher.base for teacher in recipe.teachers) or "none",
             "cybersecqwen": __version__,
+            "date": datetime.now(UTC).date().isoformat(),
+            "commit": f"{state.commit}{' with changes' if state.dirty else ''}",
+            "hardware": hardware(),
             **{f"sha256 of {name}": digest for name, digest in corpus.hashes.items()},
         },
     )
