@@ -1,7 +1,7 @@
 # One command per chore.
 PYTHON ?= python3
 
-.PHONY: install install-hooks check test page format results docs lock
+.PHONY: fuzz chaos attacks install install-hooks check test page format results docs lock
 
 install:  ## everything a developer needs, into the current environment
 	$(PYTHON) -m pip install -e '.[dev]'
@@ -39,3 +39,17 @@ lock:  ## the lock files of bundle and container, of CI and of the documentation
 	echo pip | $(LOCK) pyproject.toml - --extra serve -o src/cybersecqwen/release/requirements/bundle.txt
 	$(LOCK) pyproject.toml --extra dev --extra monitor -o requirements/ci.txt
 	$(LOCK) pyproject.toml --extra docs -o requirements/docs.txt
+
+FUZZ_SECONDS ?= 3600
+SEEDS ?=
+
+fuzz:  ## every reader, coverage-guided, so many seconds each; needs atheris
+	for reader in advisories named_format catalogue_cwe catalogue_stix recipe log specialist_config; do \
+	    $(PYTHON) fuzz/readers.py $$reader --seconds $(FUZZ_SECONDS) --seeds $(SEEDS) || exit 1; \
+	done
+
+chaos:  ## kills, a full disk, slow and many clients, a rebuilt knowledge base, for five minutes
+	$(PYTHON) fuzz/chaos.py --seconds 300
+
+attacks:  ## the memory of a service under 200 attacks
+	$(PYTHON) fuzz/attacks.py --count 200

@@ -1,4 +1,4 @@
-"""A short run of what ``tests/hostile.py`` does in full."""
+"""A short run of what ``fuzz/hostile.py`` does in full."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 pytest.importorskip("fastapi")
 import httpx
-
 from hostile import KINDS, outcomes
 
 schemathesis = pytest.importorskip("schemathesis")

@@ -92,6 +92,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not isinstance(error, BrokenPipeError):
             warn(one_line(f"cybersecqwen: {error}"))
         return EXIT_UNUSABLE
+    except RecursionError:
+        warn("cybersecqwen: an input is nested too deeply to be read")
+        return EXIT_UNUSABLE
     except Exception as error:
         if os.environ.get(_TRACEBACK):
             raise

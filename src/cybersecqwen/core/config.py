@@ -11,6 +11,25 @@ import yaml
 from cybersecqwen.core.errors import InputError
 
 _MAX_YAML_BYTES = 4 << 20
+_MAX_YAML_DEPTH = 100
+
+
+class _BoundedLoader(yaml.SafeLoader):
+    """A safe loader that stops where nesting costs it a time that grows with its square."""
+
+    def fetch_flow_collection_start(self, TokenClass: Any) -> None:  # noqa: N803 - theirs
+        """Begin a list or mapping in brackets."""
+        self._check(self.flow_level)
+        super().fetch_flow_collection_start(TokenClass)
+
+    def add_indent(self, column: int) -> bool:
+        """Begin a list or mapping by indentation."""
+        self._check(len(self.indents))
+        return super().add_indent(column)
+
+    def _check(self, depth: int) -> None:
+        if depth >= _MAX_YAML_DEPTH:
+            raise yaml.YAMLError(f"nested over {_MAX_YAML_DEPTH} deep")
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -46,7 +65,7 @@ def read_yaml(path: Path) -> Any:
             content = stream.read(_MAX_YAML_BYTES + 1)
         if len(content) > _MAX_YAML_BYTES:
             raise InputError(f"{path}: larger than {_MAX_YAML_BYTES >> 20} MiB")
-        return yaml.safe_load(content.decode("utf-8"))
+        return yaml.load(content.decode("utf-8"), _BoundedLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     except RecursionError:

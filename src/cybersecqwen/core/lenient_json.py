@@ -62,10 +62,15 @@ class LenientDecoder(Generic[T]):
         """Return the value.
 
         Raises:
-            msgspec.DecodeError: It is no JSON, or not of the type.
+            msgspec.DecodeError: It is no JSON, not of the type, or nested too deeply.
             UnicodeDecodeError: It is not UTF-8.
-            RecursionError: It is nested too deep.
         """
+        try:
+            return self._decode_leniently(content)
+        except RecursionError:
+            raise msgspec.DecodeError("JSON is nested too deeply") from None
+
+    def _decode_leniently(self, content: bytes | msgspec.Raw) -> T:
         try:
             return self._decode(content)
         except msgspec.DecodeError:

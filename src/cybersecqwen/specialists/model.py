@@ -91,7 +91,7 @@ def read_config(path: Path) -> tuple[SpecialistConfig, str]:
                 "installation reads: pip install --upgrade cybersecqwen"
             )
         config = msgspec.json.decode(content, type=SpecialistConfig)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ModelError(f"{file}: not a specialist's configuration: {error}") from error
     if problem := _contradiction(config):
         raise ModelError(f"{file}: {problem}")

@@ -1,7 +1,7 @@
 """Requests that no honest client sends, over raw sockets: what comes back must never be a 500.
 
     cybersecqwen serve --port 8000 &
-    python tests/hostile.py --port 8000 --count 10000
+    python fuzz/hostile.py --port 8000 --count 10000
 
 Every request is made from its number, so a failure can be repeated with ``--first N --count 1``.
 """
