@@ -52,3 +52,23 @@ def test_extras_and_missing_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.extras["train"].missing == ["also-not-there"]
     assert found.extras["train"].command == "pip install 'cybersecqwen[train]'"
     assert found.extras["eval"].installed
+
+
+def test_usage_reporting_and_what_it_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = tmp_path / "Microsoft" / "DeveloperTools" / ".onnxruntime"
+    folder.mkdir(parents=True)
+    assert main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    assert "ORT_DISABLE_TELEMETRY" in said
+    assert f"{folder} was left by an earlier run" in said
+    assert "shipped with the package" in said or "your own" in said
+
+
+def test_demo(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo"]) == 0
+    out, err = capsys.readouterr()
+    assert "CVE-2099-0002  CWE-79" in out
+    assert "1 rejected, skipped; 1 reserved, skipped; 0 problems" in err

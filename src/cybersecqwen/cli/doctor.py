@@ -13,7 +13,7 @@ import msgspec
 
 from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, printable
 from cybersecqwen.core.freshness import PartAge
-from cybersecqwen.core.paths import knowledge_folder
+from cybersecqwen.core import telemetry
 from cybersecqwen.core.resources import usable_cores
 
 HELP = "check this installation: packages, model, processor, memory, GPU"
@@ -54,8 +54,12 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
         cores: Processor cores that this process may use.
         memory_bytes: Main memory; None where the system does not say.
         gpus: Graphics processors that torch can use; None without torch.
-        knowledge: Folder of the user's knowledge base.
+        knowledge: Folder of the knowledge base that is used.
         knowledge_built: Whether there is one.
+        knowledge_shipped: Whether it is the one that ships with the package.
+        switched_off: Environment variables by which the usage reporting of dependencies is off.
+        left_behind: Folders with a device id and events for ONNX Runtime's maker, from runs before
+            the reporting was switched off or from other programs; they can be deleted.
         serving: What ``serve`` would lack; empty when all of it would work.
         cache: Folder for temporary files.
         cache_writable: Whether it can be written.
@@ -77,6 +81,9 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     gpus: list[str] | None
     knowledge: str
     knowledge_built: bool
+    knowledge_shipped: bool
+    switched_off: list[str]
+    left_behind: list[str]
     serving: list[str]
     cache: str
     cache_writable: bool
@@ -104,6 +111,7 @@ def diagnose() -> Diagnosis:
 
     from cybersecqwen import __version__
     from cybersecqwen.apps.freshness import installed_parts
+    from cybersecqwen.knowledge.location import default_folder, shipped_folder
 
     packages, extras = _requirements()
     problems = [
@@ -116,7 +124,7 @@ def diagnose() -> Diagnosis:
         model, answer, failure = _try_model()
         problems += [failure] if failure else []
     cache = tempfile.gettempdir()
-    knowledge = knowledge_folder()
+    knowledge = default_folder()
     return Diagnosis(
         works=not problems,
         problems=problems,
@@ -133,6 +141,9 @@ def diagnose() -> Diagnosis:
         gpus=_gpus(),
         knowledge=str(knowledge),
         knowledge_built=(knowledge / "manifest.json").is_file(),
+        knowledge_shipped=knowledge == shipped_folder(),
+        switched_off=[name for name in telemetry.SWITCHES if name in os.environ],
+        left_behind=[str(folder) for folder in telemetry.leftovers()],
         serving=_serving(extras, knowledge),
         cache=cache,
         cache_writable=os.access(cache, os.W_OK),
@@ -180,9 +191,7 @@ def _serving(extras: dict[str, Extra], knowledge: Path) -> list[str]:
     if serve and serve.missing:
         lacks.append(f"it cannot start without {', '.join(serve.missing)}: {serve.command}")
     if not (knowledge / "manifest.json").is_file():
-        lacks.append(
-            "no knowledge base, so questions and searches are refused: cybersecqwen kb build"
-        )
+        lacks.append("no knowledge base, so questions and searches are refused: see kb info")
     if llm and llm.missing:
         lacks.append(f"no language model of its own can run: {llm.command}")
     return lacks
@@ -232,6 +241,12 @@ def _gpus() -> list[str] | None:
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
 
 
+def _whose(found: Diagnosis) -> str:
+    if not found.knowledge_built:
+        return "NOT there"
+    return "shipped with the package" if found.knowledge_shipped else "your own"
+
+
 def _describe(found: Diagnosis) -> str:
     memory = "unknown" if found.memory_bytes is None else f"{found.memory_bytes / 2**30:.1f} GiB"
     features = "unknown" if found.processor is None else ", ".join(found.processor) or "none known"
@@ -243,8 +258,13 @@ def _describe(found: Diagnosis) -> str:
         f"memory     {memory}",
         f"GPU        {gpus}",
         f"temporary  {found.cache} ({'' if found.cache_writable else 'NOT '}writable)",
-        f"knowledge  {found.knowledge} ({'' if found.knowledge_built else 'NOT '}built)",
         *(f"age        {part}" for part in found.parts),
+        f"knowledge  {found.knowledge} ({_whose(found)})",
+        f"reporting  of dependencies is switched off: {', '.join(found.switched_off)}",
+        *(
+            f"reporting  {folder} was left by an earlier run or another program: delete it"
+            for folder in found.left_behind
+        ),
         *(f"serve      {lack}" for lack in found.serving or ["has all it needs"]),
         *(f"package    {name} {version or 'MISSING'}" for name, version in found.packages.items()),
         *(

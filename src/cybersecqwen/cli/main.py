@@ -25,7 +25,7 @@ _TRACEBACK = "CYBERSECQWEN_TRACEBACK"
 # None of them imports anything heavy at its top, so that --help stays instant.
 VERBS = (
     *("map", "ask", "data", "corpus", "train", "export", "eval", "kb"),
-    *("bundle", "monitor", "serve", "mcp", "info", "doctor"),
+    *("bundle", "monitor", "serve", "mcp", "info", "doctor", "demo"),
 )
 
 
