@@ -14,7 +14,7 @@ import msgspec
 from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, printable
 from cybersecqwen.core.freshness import PartAge
 from cybersecqwen.core import telemetry
-from cybersecqwen.core.resources import usable_cores
+from cybersecqwen.core.resources import total_memory, usable_cores
 
 HELP = "check this installation: packages, model, processor, memory, GPU"
 
@@ -137,7 +137,7 @@ def diagnose() -> Diagnosis:
         answer=answer,
         processor=_processor(),
         cores=usable_cores(),
-        memory_bytes=_memory(),
+        memory_bytes=total_memory(),
         gpus=_gpus(),
         knowledge=str(knowledge),
         knowledge_built=(knowledge / "manifest.json").is_file(),
@@ -224,13 +224,6 @@ def _processor() -> list[str] | None:
         for flag in line.split(":", 1)[-1].split()
     }
     return [feature for feature in _PROCESSOR_FEATURES if feature in flags]
-
-
-def _memory() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return None
 
 
 def _gpus() -> list[str] | None:

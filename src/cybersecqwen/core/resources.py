@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+_ASSUMED_BYTES = 8 << 30
+"""Memory of a machine that does not say how much it has."""
+
 
 def usable_cores() -> int:
     """Return how many processor cores the process may run on: a container may allow it few."""
@@ -31,4 +34,12 @@ def usable_memory() -> int:
         pass  # another system, or another version of control groups
     if found:
         return max(0, min(found))
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    return (total_memory() or _ASSUMED_BYTES) // 2
+
+
+def total_memory() -> int | None:
+    """Return the machine's main memory in bytes; None where the system does not say (Windows)."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -218,5 +217,11 @@ def peak_memory() -> int:
     """Return the most bytes held so far: on the GPU where there is one, else by the process."""
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
+    try:
+        import resource  # noqa: PLC0415 - Windows has none
+    except ImportError:
+        import psutil  # noqa: PLC0415 - accelerate brings it
+
+        return int(psutil.Process().memory_info().peak_wset)
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return held if sys.platform == "darwin" else held * 1024
