@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, printable
-from cybersecqwen.core.freshness import PartAge
 from cybersecqwen.core import telemetry
+from cybersecqwen.core.freshness import PartAge
 from cybersecqwen.core.resources import total_memory, usable_cores
 
 HELP = "check this installation: packages, model, processor, memory, GPU"

@@ -27,7 +27,7 @@ def code_state() -> CodeState:
     package = Path(str(sys.modules["cybersecqwen"].__file__)).parent
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(package), *arguments]
+        command = ["git", "--no-optional-locks", "-C", str(package), *arguments]
         return subprocess.run(
             command, capture_output=True, check=True, text=True, timeout=10
         ).stdout.strip()

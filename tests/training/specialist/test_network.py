@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from traced_process import STRACE, Sandbox
+from training.specialist.test_run import RECIPE
+
+pytestmark = pytest.mark.skipif(STRACE is None, reason="no strace here; .ci/run installs it")
+
+
+def test_training_sends_nothing_and_leaves_nothing_elsewhere(
+    base_folder: Path, corpus_folder: Path, tmp_path: Path
+) -> None:
+    sandbox = Sandbox(tmp_path / "sandbox")
+    (sandbox.work / "tiny.yaml").write_text(RECIPE.format(base=base_folder))
+    done = sandbox.run(
+        "train", "specialist", "tiny.yaml", "--corpus", str(corpus_folder), "--out", "model"
+    )
+    assert done.returncode == 0, done.stderr
+    sandbox.check()
