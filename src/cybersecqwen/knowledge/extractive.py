@@ -43,10 +43,12 @@ HELP = (
 )
 
 _FEW = 3
+_FEW_ALONE = 6  # of a question that names no page
 _DESCRIBED = 4  # terms beside names and intent
 _PASSAGES = 4
 _NEARLY_AS_GOOD = 0.75  # of the best passage's score
 _NEAREST = 3
+_RARE = 15  # passages that a name which heads no page may stand in
 _UNKNOWN_NAME = re.compile(r"(?<=\w )(?:[A-Z]\w{2,}|\w*\d\w*)")
 
 
@@ -189,10 +191,13 @@ def _of_each(index: PassageIndex, query: Query, live: Sequence[str]) -> tuple[Dr
         return (_definitions(index, query, live) if plain else None), plain
     page = _subject(index, query, live)
     listed = query.intent is Intent.MEMBERS and _LISTS.search(query.skeleton)
-    if query.intent in _BY_NAME_ALONE and not listed and not _speaks_of(index, page, query.rest):
+    own = [term for term in query.rest if term not in _PLATFORM_TERMS]
+    if query.intent in _BY_NAME_ALONE and not listed and not _speaks_of(index, page, own):
         return None, False
     compose = _OF_ONE.get(query.intent, entry.part)
     draft = compose(index, query, page)
+    if draft is None and query.intent in _DEFINED_INSTEAD:
+        return entry.define(index, query, page), True
     for other in live:
         if other != page and index.kind(other) == index.kind(page):
             draft = _joined(draft, compose(index, query, other))
@@ -201,6 +206,7 @@ def _of_each(index: PassageIndex, query: Query, live: Sequence[str]) -> tuple[Dr
 
 _LISTS = re.compile(r"\b(?:list|name|show|enumerate|members?|contain\w*|in|of)\b", re.IGNORECASE)
 # What is asked by naming the entry, so that other words must fit its page.
+_PLATFORM_TERMS = frozenset(terms("linux windows macos android ios containers saas iaas esxi"))
 _BY_NAME_ALONE = frozenset({Intent.MEMBERS, Intent.TECHNIQUES, Intent.MITIGATED})
 
 
@@ -212,6 +218,10 @@ def _speaks_of(index: PassageIndex, page: str, rest: Sequence[str]) -> bool:
     weights = index.rarity(rest)
     share = sum(w for t, w in zip(rest, weights, strict=True) if t in held) / sum(weights)
     return bool(share >= LEAST_SUPPORT)
+
+
+_DEFINED_INSTEAD = frozenset({Intent.MEMBERS, Intent.TARGET})
+"""What a page's description says where it has no list of it."""
 
 
 def _joined(first: Draft | None, second: Draft | None) -> Draft | None:
@@ -267,12 +277,48 @@ def _by_search(index: PassageIndex, query: Query) -> Draft | None:
             return None
     if query.intent is Intent.WHICH:
         return which.found_entry(index, query, sure=False) if _known(index, query) else None
+    return _by_words(index, query, live)
+
+
+def _by_words(index: PassageIndex, query: Query, live: Sequence[str]) -> Draft | None:
+    """Answer a question from anywhere: actors by their pages, passages, a name, a word."""
     if not query.mentions and (draft := _actors(index, query)) is not None:
         return draft
     passages = _best(index, query)
     if _stands(index, query, passages):
-        return _quoting(query, passages, [page_of(passages[0].id)])
-    return None
+        first = page_of(passages[0].id)
+        if len(query.rest) < _FEW and not query.mentions:
+            return entry.define(index, query, first)
+        return _quoting(query, passages, [first])
+    if live and query.intent is Intent.SEARCH and not _QUESTION.search(query.skeleton):
+        return entry.define(index, query, live[0])  # a name and some words about it
+    return _named_in_passing(index, query)
+
+
+_QUESTION = re.compile(
+    r"\?|\b(?:what|who|whom|whose|when|where|why|how|which|is|are|was|were|do|does|did|can|could|"
+    r"should|will|would|has|have)\b|"
+    r"^\W*(?:please )?(?:write|create|generate|translate|print|calculate|install|run|build|"
+    r"draw|make)\b|"
+    # What is no page's to say: prices, people's data, opinions.
+    r"\b(?:best|worst|cheapest|price|cost|salary|licen[cs]e|birth|phone|website)\b|"
+    r"\bof (?:the )?.*@",
+    re.IGNORECASE,
+)
+_COMPARES = re.compile(r"\bdifferen\w+ (?:between|of)\b|\bversus\b|\bvs\b", re.IGNORECASE)
+_TELL = re.compile(r"^\W*(?:tell me|explain|describe|define)\b", re.IGNORECASE)
+
+
+def _named_in_passing(index: PassageIndex, query: Query) -> Draft | None:
+    """Name the pages that speak of the one rare word that a question is about."""
+    alone = len(terms(_TELL.sub("", query.corrected))) <= 1
+    if len(query.rest) != 1 or not alone or query.mentions or query.intent is not Intent.SEARCH:
+        return None
+    number = index.vocabulary.number(query.rest[0])
+    places = [] if number is None else index.passages_holding(number).tolist()
+    if not 0 < len(places) <= _RARE:
+        return None
+    return cve.in_passing(index, [index.passage(int(place)) for place in places], query.rest)
 
 
 def _actors(index: PassageIndex, query: Query) -> Draft | None:
@@ -322,17 +368,21 @@ def _stands(index: PassageIndex, query: Query, passages: Sequence[Passage]) -> b
     """Whether the best of the quoted passages, with its page's head, speaks of what was asked."""
     if not passages or (not query.mentions and _names_unknown(index, query)):
         return False
+    if not query.mentions and _COMPARES.search(query.skeleton):
+        return False  # two things of which no page is headed by either
     if not query.rest:
         return bool(query.mentions)
     best = passages[0]
     first = index.passage(int(index.places(page_of(best.id))[0]))
     held = set(terms(f"{best.title} {best.id} {best.text} {first.text}"))
     if len(query.rest) < _FEW and not query.mentions:
-        # So few words are a name or nothing: the page must be headed by them.
-        held = set(terms(f"{best.title} {best.id}"))
+        # So few words are a name or nothing: the page must be headed by them, and little else.
+        titled = set(terms(best.title.rpartition(": ")[2]))
+        held = titled if len(titled & set(query.rest)) >= len(titled) / 2 else set()
     weights = index.rarity(query.rest)
     share = sum(w for t, w in zip(query.rest, weights, strict=True) if t in held) / sum(weights)
-    return bool(share >= (LEAST_OF_FEW if len(query.rest) <= _FEW else LEAST_SUPPORT))
+    few = _FEW if query.mentions else _FEW_ALONE
+    return bool(share >= (LEAST_OF_FEW if len(query.rest) <= few else LEAST_SUPPORT))
 
 
 def _names_unknown(index: PassageIndex, query: Query) -> bool:

@@ -299,3 +299,58 @@ _KIND_WORDS = tuple(
 def passage_kinds(question: str) -> list[str]:
     """Return the kinds of passages that a question's words make likelier to answer it."""
     return [kind for kind, pattern in _KIND_WORDS if pattern.search(question)]
+
+
+# Multiple choice: aspects are inputs of the ranker there, and several may be asked at once.
+
+ASKS_EXCEPTION = re.compile(r"\b(?:NOT|EXCEPT)\b|\bis(?: not|n't) (?:a|an|one)\b")
+
+# What a question asks for, by its words; and the kinds of passage and the headings of relations
+# that answer it.
+ASPECT_WORDS = {
+    "mitigation": (
+        r"mitigat|prevent|counter|recommend|measure|defen[cs]e|harden|protect",
+        "mitigation",
+    ),
+    "detection": (
+        r"detect|monitor|data (?:component|source)|log source|reveal|notice",
+        "detection",
+    ),
+    "procedure": (
+        r"\bgroup|malware|software|\btool|actor|campaign|behaviou?r|\bused by",
+        "procedure",
+    ),
+    "consequence": (r"consequence|impact|effect|result|lead to|scope", "consequence"),
+    "prerequisite": (
+        r"prerequisite|precondition|require|must hold|necessary|condition",
+        "prerequisite",
+    ),
+    "facts": (r"platform|severity|likelihood|phase|introduc|abstraction|skill", "facts"),
+    "alias": (r"also known|alias|another name|tracked", "alias"),
+    "relation": (
+        r"tactic|parent|child|sub-technique|related|categor|belong|precede|follow",
+        "relation",
+    ),
+}
+ASKED_ASPECTS = {
+    name: re.compile(pattern, re.IGNORECASE) for name, (pattern, _) in ASPECT_WORDS.items()
+}
+RELATION_HEADINGS = (
+    (
+        re.compile(r"mitigat|prevent|counter|measure|recommend", re.IGNORECASE),
+        ("Mitigated by", "Mitigates"),
+    ),
+    (re.compile(r"tactic|goal|objective", re.IGNORECASE), ("Tactics", "Techniques")),
+    (
+        re.compile(r"\bgroup|software|malware|\btool|\buse|employ|campaign", re.IGNORECASE),
+        ("Used by", "Uses"),
+    ),
+    (re.compile(r"sub-technique", re.IGNORECASE), ("Sub-techniques", "Sub-technique of")),
+    (re.compile(r"parent|general", re.IGNORECASE), ("Child of", "Sub-technique of")),
+    (re.compile(r"child|specific|variant", re.IGNORECASE), ("Parent of", "Sub-techniques")),
+    (re.compile(r"follow|lead|precede|next", re.IGNORECASE), ("Can precede", "Can follow")),
+    (re.compile(r"weakness|CWE", re.IGNORECASE), ("Weaknesses", "Members")),
+    (re.compile(r"pattern|CAPEC|exploit", re.IGNORECASE), ("Attack patterns",)),
+    (re.compile(r"attribut|responsib", re.IGNORECASE), ("Attributed to", "Campaigns")),
+    (re.compile(r"asset|target", re.IGNORECASE), ("Targets", "Targeted by")),
+)

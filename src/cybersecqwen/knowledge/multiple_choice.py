@@ -22,7 +22,8 @@ from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.option_ranker import OptionRanker
 from cybersecqwen.core.records import ChoiceAnswer
 from cybersecqwen.core.text.terms import terms
-from cybersecqwen.knowledge.option_features import INPUTS, NEGATED, OptionFeaturizer
+from cybersecqwen.knowledge.intents import ASKS_EXCEPTION
+from cybersecqwen.knowledge.option_features import INPUTS, OptionFeaturizer
 from cybersecqwen.knowledge.search import PassageIndex
 
 # Fitted by maximum likelihood on questions generated from the knowledge base, no benchmark's.
@@ -98,7 +99,7 @@ def answer_by_retrieval(index: PassageIndex, question: str, choices: Sequence[st
         place = int(combined.argmax())
         support[number] = combined[place]
         places.append(place)
-    signs = -1.0 if NEGATED.search(question) else 1.0
+    signs = -1.0 if ASKS_EXCEPTION.search(question) else 1.0
     logits = signs * support / _TEMPERATURE
     weights = np.exp(logits - logits.max())
     return ChoiceAnswer(

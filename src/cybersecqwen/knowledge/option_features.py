@@ -14,59 +14,16 @@ from numpy.typing import NDArray
 from cybersecqwen.core.records import Passage
 from cybersecqwen.core.text.clean import clean
 from cybersecqwen.core.text.terms import ids_in, terms
+from cybersecqwen.knowledge.intents import (
+    ASKED_ASPECTS,
+    ASKS_EXCEPTION,
+    ASPECT_WORDS,
+    RELATION_HEADINGS,
+)
 from cybersecqwen.knowledge.search import PassageIndex
 
 Floats = NDArray[np.float32]
 
-NEGATED = re.compile(r"\b(?:NOT|EXCEPT)\b|\bis(?: not|n't) (?:a|an|one)\b")
-
-# What a question asks for, by its words; and the kinds of passage and the headings of relations
-# that answer it.
-ASKS = {
-    "mitigation": (
-        r"mitigat|prevent|counter|recommend|measure|defen[cs]e|harden|protect",
-        "mitigation",
-    ),
-    "detection": (
-        r"detect|monitor|data (?:component|source)|log source|reveal|notice",
-        "detection",
-    ),
-    "procedure": (
-        r"\bgroup|malware|software|\btool|actor|campaign|behaviou?r|\bused by",
-        "procedure",
-    ),
-    "consequence": (r"consequence|impact|effect|result|lead to|scope", "consequence"),
-    "prerequisite": (
-        r"prerequisite|precondition|require|must hold|necessary|condition",
-        "prerequisite",
-    ),
-    "facts": (r"platform|severity|likelihood|phase|introduc|abstraction|skill", "facts"),
-    "alias": (r"also known|alias|another name|tracked", "alias"),
-    "relation": (
-        r"tactic|parent|child|sub-technique|related|categor|belong|precede|follow",
-        "relation",
-    ),
-}
-_ASKED = {name: re.compile(pattern, re.IGNORECASE) for name, (pattern, _) in ASKS.items()}
-_HEADINGS = (
-    (
-        re.compile(r"mitigat|prevent|counter|measure|recommend", re.IGNORECASE),
-        ("Mitigated by", "Mitigates"),
-    ),
-    (re.compile(r"tactic|goal|objective", re.IGNORECASE), ("Tactics", "Techniques")),
-    (
-        re.compile(r"\bgroup|software|malware|\btool|\buse|employ|campaign", re.IGNORECASE),
-        ("Used by", "Uses"),
-    ),
-    (re.compile(r"sub-technique", re.IGNORECASE), ("Sub-techniques", "Sub-technique of")),
-    (re.compile(r"parent|general", re.IGNORECASE), ("Child of", "Sub-technique of")),
-    (re.compile(r"child|specific|variant", re.IGNORECASE), ("Parent of", "Sub-techniques")),
-    (re.compile(r"follow|lead|precede|next", re.IGNORECASE), ("Can precede", "Can follow")),
-    (re.compile(r"weakness|CWE", re.IGNORECASE), ("Weaknesses", "Members")),
-    (re.compile(r"pattern|CAPEC|exploit", re.IGNORECASE), ("Attack patterns",)),
-    (re.compile(r"attribut|responsib", re.IGNORECASE), ("Attributed to", "Campaigns")),
-    (re.compile(r"asset|target", re.IGNORECASE), ("Targets", "Targeted by")),
-)
 _HEADING = re.compile(r"(?:^|\. )([A-Z][A-Za-z&' -]{3,24}): ")
 _SENTENCE = re.compile(r"(?<=[.!?;]) +")
 
@@ -85,7 +42,13 @@ OPTION_INPUTS = (
     "sentence", "sentence of option", "pairs", "pieces", "in question", "length", "unknown",
     "likeness", "digits",
 )  # fmt: skip
-QUESTION_INPUTS = ("negated", "options", "words", "names a page", *(f"asks {n}" for n in ASKS))
+QUESTION_INPUTS = (
+    "negated",
+    "options",
+    "words",
+    "names a page",
+    *(f"asks {n}" for n in ASPECT_WORDS),
+)
 INPUTS = (
     *OPTION_INPUTS,
     *(f"{name}, over the best other" for name in OPTION_INPUTS),
@@ -184,7 +147,9 @@ class OptionFeaturizer:
         ]
         of = knowledge.page_of_passage[places]
         top = list(dict.fromkeys(of[:200].tolist()))[:_TOP_PAGES]
-        wanted = [kind for name, (_, kind) in ASKS.items() if _ASKED[name].search(question)]
+        wanted = [
+            kind for name, (_, kind) in ASPECT_WORDS.items() if ASKED_ASPECTS[name].search(question)
+        ]
         return _QuestionTerms(
             text=question,
             terms=list(dict.fromkeys(terms(question))),
@@ -252,7 +217,9 @@ class OptionFeaturizer:
         found = [heading for i in ids for heading in self._relations(page).get(i, ())]
         if not found:
             return 0.0
-        wanted = {h for pattern, names in _HEADINGS if pattern.search(asked.text) for h in names}
+        wanted = {
+            h for pattern, names in RELATION_HEADINGS if pattern.search(asked.text) for h in names
+        }
         return 1.0 if wanted.intersection(found) else 0.4
 
     def _relations_of(self, page: int) -> dict[str, list[str]]:
@@ -329,11 +296,13 @@ class OptionFeaturizer:
 
     def _assembled(self, asked: _QuestionTerms, table: Floats) -> Floats:
         """Put together what is measured, what stands out, and what the question is."""
-        negated = float(NEGATED.search(asked.text) is not None)
+        negated = float(ASKS_EXCEPTION.search(asked.text) is not None)
         size = len(table)
         others = np.stack([np.delete(table, row, axis=0).max(axis=0) for row in range(size)])
         of_question = [negated, size / 5, np.log1p(len(asked.terms)), float(bool(asked.ids))]
-        of_question += [float(_ASKED[n].search(asked.text) is not None) for n in ASKS]
+        of_question += [
+            float(ASKED_ASPECTS[n].search(asked.text) is not None) for n in ASPECT_WORDS
+        ]
         said = np.tile(np.array(of_question, np.float32), (size, 1))
         return np.hstack([table, table - others, negated * table, said]).astype(np.float32)
 

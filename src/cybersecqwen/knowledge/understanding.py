@@ -17,6 +17,7 @@ _LISTS = frozenset({"view", "category"})
 _TAXONOMY = frozenset({"weakness", *_LISTS})
 _CHAINED = frozenset({"weakness", "attack pattern", "technique"})
 _USERS = frozenset({"group", "campaign", "software"})
+_JOINED = _USERS | {"mitigation", "attack pattern"}
 _PROTECTING = frozenset({Intent.MITIGATION, Intent.DETECTION})
 
 # Another name for what is named, which no page knows: ``SharpHound / BloodHound``.
@@ -50,19 +51,20 @@ _FRAME = frozenset(
     terms(
         """a about according address addresses adversaries adversary against all answer anyone
         anything applicable applies apply ask att&ck attack attacker attackers attacks
-        attck attempt behave behaves behind best between boss briefly call called capec
-        care case cases choose code common commonly company compare consider context
-        correct cover covers current cve cwe define defined defines definition describe
-        described describes description detail detailed details differ difference
-        different do's does doing each entire entries entry enumerate every exist exists
-        expert explain explanation few find five following four full general get give
-        given good have having hear hearing hello help helps hey i'm id identifier ids
-        infect infects info information instead interested involve involves it's just keep
-        kind kinds know known learn let like list listed lot main make makes many matter
-        me mean meaning means meant mention method methods mitre much my name named names
-        need needed new now number numbers one ones operate operates option our overview
-        page pages people person please possible primarily primary provide purpose
-        question quick quickly ransomware recommend recommended record related relation
+        attck attempt behave behaves behind best between boss both briefly call called
+        capec care case cases choose code common commonly company compare consider
+        context correct cover covers current cve cwe define defined defines definition
+        describe described describes description detail detailed details differ
+        difference different do's does doing each enterprise entire entries entry
+        enumerate every everything exist exists expert explain explanation few find five
+        following four full general get give given good have having hear hearing hello
+        help helps hey i'm ics id identifier ids industrial infect infects info
+        information instead interested involve involves it's just keep kind kinds know
+        known learn let like list listed lot main make makes many matter me mean meaning
+        means meant mention method methods mitre mobile much my name named names need
+        needed new now number numbers one ones operate operates option our overview page
+        pages people person please possible primarily primary provide purpose question
+        quick quickly ransomware recommend recommended record related relation
         relationship right same say says short show simple simply six some someone
         something spread spreads statement stuff summary take takes talk tell ten term
         terms than thanks that's there's thing things threat threats three top true two
@@ -192,7 +194,7 @@ def _technique_of_a_tactic(r: _Reading) -> Intent | None:
 def _between_entries(r: _Reading) -> Intent | None:
     if len(r.query.subjects) < 2:
         return None
-    joined = len(r.kinds) > 1 and not r.wanted and r.kinds & (_USERS | {"mitigation"})
+    joined = len(r.kinds) > 1 and not r.wanted and r.kinds & _JOINED
     return Intent.DIFFERENCE if r.says(intents.DIFFERS) or joined else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cybersecqwen.core.passages import page_of
 from cybersecqwen.core.records import Advisory, AnswerLine, Passage
@@ -26,6 +26,20 @@ def about(
         if naming:
             _add_examples(draft, index, name, naming, recorded=record is not None)
     return draft if draft.direct or draft.sections else None
+
+
+def in_passing(index: PassageIndex, naming: list[Passage], wanted: Sequence[str]) -> Draft:
+    """Say which pages speak of something that no page is headed by."""
+    naming = sorted(naming, key=lambda passage: not passage.id.startswith("CWE-"))
+    pages = list(dict.fromkeys(page_of(passage.id) for passage in naming))
+    draft = Draft(subjects=pages[:1])
+    draft.say(
+        f"No page is headed by it; it is spoken of on the pages of "
+        f"{listing(labels(index, pages), 4)}.",
+        *naming[:4],
+    )
+    draft.add("What they say", [quoted(p, 2, wanted) for p in naming[:_SHOWN]], len(naming))
+    return draft
 
 
 def _naming(index: PassageIndex, name: str) -> list[Passage]:

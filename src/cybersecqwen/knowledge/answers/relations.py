@@ -13,6 +13,7 @@ from cybersecqwen.knowledge.answers.draft import (
     HEADINGS,
     Draft,
     counted,
+    facts,
     head,
     label,
     labels,
@@ -26,6 +27,9 @@ from cybersecqwen.knowledge.search import PassageIndex
 
 _USER_KINDS = ("group", "campaign", "software")
 _USED_KINDS = ("technique", "software")
+_PLATFORMS = (
+    "linux", "windows", "macos", "android", "ios", "containers", "saas", "iaas", "esxi",
+)  # fmt: skip
 _DOMAINS = {"enterprise": "Enterprise", "mobile": "Mobile", "ics": "ICS"}
 _MATRICES = frozenset(terms("enterprise mobile ics industrial matrix matrices total"))
 
@@ -129,18 +133,28 @@ def _some(index: PassageIndex, pages: Sequence[str]) -> str:
 
 def techniques(index: PassageIndex, query: Query, tactic: str) -> Draft:
     """List the techniques of a tactic, sub-techniques apart."""
-    pages = index.linking(tactic, "tactic")
+    platforms = {name for name in _PLATFORMS if name in words(query.corrected)}
+    pages = [
+        page
+        for page in index.linking(tactic, "tactic")
+        if not platforms or platforms & set(words(_platforms(index, page)))
+    ]
     subs = [page for page in pages if index.linked(page, "sub-technique of")]
     mains = [page for page in pages if page not in set(subs)]
     draft = Draft(subjects=[tactic])
+    on = f" on {' or '.join(sorted(platforms))}" if platforms else ""
     draft.say(
-        f"{label(index, tactic)} has {len(pages)} techniques: {len(mains)} techniques of their own"
-        f" and {len(subs)} sub-techniques.",
+        f"{label(index, tactic)} has {len(pages)} techniques{on}: {len(mains)} of their own and "
+        f"{len(subs)} sub-techniques.",
         *stating(index, tactic, mains)[:2],
     )
     draft.add_list("Techniques", labels(index, sorted(mains)), stating(index, tactic, mains))
     draft.add_list("Sub-techniques", labels(index, sorted(subs)), stating(index, tactic, subs))
     return draft
+
+
+def _platforms(index: PassageIndex, page: str) -> str:
+    return " ".join(line.text for line in facts(index, page, "Platforms"))
 
 
 def tactics_of(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Draft | None:
