@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cybersecqwen import build_corpus
 from cybersecqwen.core.config import Recipe, load_recipe
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.rows import read_corpus_rows
 from cybersecqwen.corpus.chat.recipe import ChatRecipe, load_corpus_recipe
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 from cybersecqwen.training.recipes.lora import LoraRecipe
 from cybersecqwen.training.recipes.ranker import RankerRecipe
+from cybersecqwen.training.recipes.severity import SeverityRecipe
 from cybersecqwen.training.recipes.specialist import SpecialistRecipe
+from cybersecqwen.training.recipes.technique import TechniqueRecipe
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+SPECIALISTS: dict[str, type[Recipe]] = {"severity": SeverityRecipe, "technique": TechniqueRecipe}
+"""Recipes of specialists that are no CWE classifiers, by name of the file."""
+
 LOADERS: dict[str, Callable[[Path], Recipe]] = {
     "corpus": load_corpus_recipe,
     "lora": lambda path: load_recipe(path, LoraRecipe),
     "ranker": lambda path: load_recipe(path, RankerRecipe),
-    "specialist": lambda path: load_recipe(path, SpecialistRecipe),
+    "specialist": lambda path: load_recipe(path, SPECIALISTS.get(path.stem, SpecialistRecipe)),
 }
 """How the recipes of each folder are read; a new folder needs a line here."""
 
@@ -74,4 +85,64 @@ def test_corpus_recipes_name_files_that_exist(path: Path, data_dir: Path) -> Non
         named += [source.path for source in recipe.sources]
     if isinstance(recipe, ChatRecipe):
         named += [recipe.knowledge.cwe, *recipe.knowledge.stix]
-    assert [name for name in named if not (data_dir / name).exists()] == []
+    missing = [name for name in named if not (data_dir / name).exists() and "*" not in name]
+    assert missing == []
+
+
+def test_the_public_recipe_builds_from_what_data_fetch_writes(tmp_path: Path) -> None:
+    fetched = tmp_path / "data"
+    (fetched / "cti-bench").mkdir(parents=True)
+    nvd = {
+        "vulnerabilities": [
+            {
+                "cve": {
+                    "id": f"CVE-2023-{number:04d}",
+                    "published": "2023-05-06T07:15:09.000",
+                    "descriptions": [{"lang": "en", "value": f"A {word} flaw in lantern {word}."}],
+                    "weaknesses": [
+                        {
+                            "source": "nvd@nist.gov",
+                            "type": "Primary",
+                            "description": [{"lang": "en", "value": cwe}],
+                        }
+                    ],
+                }
+            }
+            for number, (word, cwe) in enumerate([("script", "CWE-79"), ("query", "CWE-89")], 1)
+        ]
+    }
+    with gzip.open(fetched / "nvdcve-2.0-2023.json.gz", "wt") as stream:
+        json.dump(nvd, stream)
+    cve = {
+        "dataType": "CVE_RECORD",
+        "dataVersion": "5.1",
+        "cveMetadata": {"cveId": "CVE-2023-0003", "state": "PUBLISHED"},
+        "containers": {
+            "cna": {
+                "descriptions": [{"lang": "en", "value": "Reads past the end of a buffer."}],
+                "problemTypes": [{"descriptions": [{"lang": "en", "cweId": "CWE-125"}]}],
+            }
+        },
+    }
+    with zipfile.ZipFile(fetched / "2026-01-01_all_CVEs_at_midnight.zip", "w") as archive:
+        archive.writestr("cves/2023/0xxx/CVE-2023-0003.json", json.dumps(cve))
+    for name in ("rcm", "vsp", "mcq", "ate", "taa"):
+        (fetched / "cti-bench" / f"cti-{name}.tsv").write_text(BENCHMARKS[name])
+    built = build_corpus(RECIPES / "corpus" / "public.yaml", tmp_path / "out", data=fetched)
+    ids = {row.id for _, row in read_corpus_rows(built.folder / "train.jsonl")}
+    assert ids == {"CVE-2023-0001", "CVE-2023-0002", "CVE-2023-0003"}
+    assert built.unreadable == 0
+    (fetched / "nvdcve-2.0-2023.json.gz").unlink()
+    with pytest.raises(InputError, match="run `cybersecqwen data fetch`"):
+        build_corpus(RECIPES / "corpus" / "public.yaml", tmp_path / "other", data=fetched)
+
+
+BENCHMARKS = {
+    "rcm": "URL\tDescription\tPrompt\tGT\nu\tSomething else entirely here\tp\tCWE-20\n",
+    "vsp": "URL\tDescription\tPrompt\tGT\nu\tAnother thing altogether\tp\t"
+    "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H\n",
+    "mcq": "URL\tQuestion\tOption A\tOption B\tOption C\tOption D\tPrompt\tGT\n"
+    "u\tWhich?\ta\tb\tc\td\tp\tB\n",
+    "ate": "URL\tPlatform\tDescription\tPrompt\tGT\nu\tx\tA tool that hides\tp\tT1027\n",
+    "taa": "URL\tText\tPrompt\nu\tA report of an attack\tp\n",
+}

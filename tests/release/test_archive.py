@@ -83,8 +83,8 @@ def test_random_bytes_are_refused() -> None:
 
 def test_headers_beyond_4_gib_are_those_that_others_write() -> None:
     """Written sparsely: no 4 GiB file is needed to compare the headers."""
-    large = archive.Entry("large", 5 << 30, 0, 0)
-    far = archive.Entry("far", 3, 0x352441C2, large.content_offset + large.size)
+    large = archive.ArchiveEntry("large", 5 << 30, 0, 0)
+    far = archive.ArchiveEntry("far", 3, 0x352441C2, large.content_offset + large.size)
     start = far.content_offset + far.size
     stream = _Sparse(
         {0: large.local_header(), far.offset: far.local_header() + b"abc"},

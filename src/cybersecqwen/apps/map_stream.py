@@ -119,7 +119,7 @@ def _window_sizes(largest: int) -> Iterator[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
+class _RecordWindow:
     """Records that are answered together, each with its number.
 
     Attributes:
@@ -131,7 +131,9 @@ class _Window:
     records: list[tuple[int, Record]]
 
 
-def _windows(numbered: Iterable[tuple[int, Record]], sizes: Iterator[int]) -> Iterator[_Window]:
+def _windows(
+    numbered: Iterable[tuple[int, Record]], sizes: Iterator[int]
+) -> Iterator[_RecordWindow]:
     most = next(sizes)
     window: list[tuple[int, Record]] = []
     characters = 0
@@ -140,10 +142,10 @@ def _windows(numbered: Iterable[tuple[int, Record]], sizes: Iterator[int]) -> It
         window.append((number, record))
         characters += len(record.description) if isinstance(record, Advisory) else 0
         if len(window) >= most or characters > _WINDOW_CHARACTERS:
-            yield _Window(number - len(window), window)
+            yield _RecordWindow(number - len(window), window)
             window, characters, most = [], 0, next(sizes)
     if window:
-        yield _Window(number - len(window), window)
+        yield _RecordWindow(number - len(window), window)
 
 
 def _answerer(

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cybersecqwen.core.errors import InputError
 
@@ -16,6 +20,15 @@ def softmax(scores: Sequence[float]) -> list[float]:
     weights = [math.exp(score - highest) for score in scores]
     total = sum(weights)
     return [weight / total for weight in weights]
+
+
+def softmax_rows(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the softmax over the last axis, in double precision."""
+    shifted: NDArray[np.float64] = logits.astype(np.float64)
+    shifted -= shifted.max(axis=-1, keepdims=True)
+    np.exp(shifted, out=shifted)
+    shifted /= shifted.sum(axis=-1, keepdims=True)
+    return shifted
 
 
 def checked_weight(name: str, weight: float) -> float:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cybersecqwen.core.ensemble import softmax_rows
 from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.files import atomic_write
 
@@ -55,10 +56,7 @@ class OptionRanker:
 
     def probabilities(self, inputs: Floats) -> NDArray[np.float64]:
         """Return each option's probability (N,)."""
-        logits = self.logits(inputs) / self.temperature
-        weights = np.exp(logits - logits.max())
-        shares: NDArray[np.float64] = weights / weights.sum()
-        return shares
+        return softmax_rows(self.logits(inputs) / self.temperature)
 
     def save(self, path: Path) -> None:
         """Write the network as an ``.npz`` file, atomically; equal networks give equal bytes."""

@@ -79,7 +79,7 @@ class CatalogueGraph:
                 self._incoming[relation, target].append(entry.id)
         self._by_word: dict[tuple[str, str], list[str]] = defaultdict(list)
         for entry in self.entries.values():
-            for word in set(normalised(entry.name).split()):
+            for word in dict.fromkeys(normalised(entry.name).split()):
                 self._by_word[entry.kind, word].append(entry.id)
         self._pages: dict[str, list[Passage]] = defaultdict(list)
         for passage in passages:
@@ -145,7 +145,7 @@ class CatalogueGraph:
             for holder in self._incoming[relation, page][:_CROWD]:
                 others = [t for found, t in self.entries[holder].links if found == relation]
                 self._count(likeness, others, False)
-        for word in set(normalised(entry.name).split()):
+        for word in dict.fromkeys(normalised(entry.name).split()):
             self._count(likeness, self._by_word[entry.kind, word], False)
         barred = self.kin(page) | {page}
         return tuple(

@@ -65,7 +65,7 @@ class Lexicon(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Correction:
+class IdCorrection:
     """A word or name read otherwise than it was typed."""
 
     typed: str
@@ -120,7 +120,7 @@ class Query:
 
     text: str
     corrected: str
-    corrections: tuple[Correction, ...] = ()
+    corrections: tuple[IdCorrection, ...] = ()
     mentions: tuple[Mention, ...] = ()
     unknown: tuple[str, ...] = ()
     cves: tuple[str, ...] = ()
@@ -185,10 +185,10 @@ def parse(text: str, index: Lexicon) -> Query:
 
 def _corrected(
     text: str, ids: Sequence[IdMatch], index: Lexicon
-) -> tuple[str, tuple[Correction, ...], list[IdMatch]]:
+) -> tuple[str, tuple[IdCorrection, ...], list[IdMatch]]:
     """Return the text with its words mended, what was mended, and where the ids stand then."""
     parts: list[str] = []
-    corrections: list[Correction] = []
+    corrections: list[IdCorrection] = []
     moved: list[IdMatch] = []
     place = length = 0
 
@@ -204,7 +204,7 @@ def _corrected(
             word = match[0].lower()
             mended = index.speller.mended(word) if _mendable(match[0]) else word
             if mended != word:
-                corrections.append(Correction(match[0], mended))
+                corrections.append(IdCorrection(match[0], mended))
             add(match[0] if mended == word else mended)
             end = match.end()
         add(piece[end:])

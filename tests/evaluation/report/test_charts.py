@@ -3,7 +3,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from cybersecqwen.evaluation.report.charts import Axis, ChartLine, line_chart
-from cybersecqwen.evaluation.report.tables import Table, html_table, markdown_table
+from cybersecqwen.evaluation.report.tables import Table, html_table, table_as_markdown
 
 
 def test_a_chart_is_well_formed_and_lies_within_its_frame() -> None:
@@ -26,7 +26,7 @@ def test_a_chart_is_well_formed_and_lies_within_its_frame() -> None:
 def test_cells_are_escaped_in_both_forms() -> None:
     table = Table(["a|b", "n"], [["<b>*x*\n|y|", "1"]])
     assert "&lt;b&gt;" in html_table(table)
-    head, rule, row = markdown_table(table).splitlines()
+    head, rule, row = table_as_markdown(table).splitlines()
     assert head == "| a\\|b | n |"
     assert rule == "| --- | ---: |"
     assert row == "| &lt;b&gt;\\*x\\* \\|y\\| | 1 |"

@@ -8,7 +8,7 @@ from pathlib import Path
 from browsing import HEAP, VAGUE, map_text
 from cybersecqwen.core.records import Advisory, CweLabel
 from cybersecqwen.corpus.records.build import build_records
-from cybersecqwen.corpus.records.recipe import CorpusRecipe, Source
+from cybersecqwen.corpus.records.recipe import CorpusRecipe, RecordSource
 from cybersecqwen.sources import read_advisories
 
 
@@ -60,7 +60,7 @@ def test_an_export_is_read_and_built_into_a_corpus(page, tmp_path: Path) -> None
     assert [label.source for label in other.labels] == ["cna"]
     row = json.loads(path.read_text("utf-8").splitlines()[1])
     assert row["predicted"]["nvd"]["cwe"] == "CWE-787"
-    recipe = CorpusRecipe("corrections", (Source(path.name, "jsonl"),))
+    recipe = CorpusRecipe("corrections", (RecordSource(path.name, "jsonl"),))
     report = build_records(recipe, tmp_path, tmp_path / "corpus")
     assert report is not None
     rows = (tmp_path / "corpus" / "train.jsonl").read_text("utf-8")

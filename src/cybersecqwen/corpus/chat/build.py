@@ -31,8 +31,8 @@ from cybersecqwen.corpus.chat.sampling import fraction
 from cybersecqwen.corpus.chat.validate import Verifier
 from cybersecqwen.corpus.chat.weakness_graph import ConfusionNeighbours, WeaknessGraph
 from cybersecqwen.corpus.cleaning.check import check_corpus
-from cybersecqwen.corpus.cleaning.pipeline import Observer, hash_inputs, prepare
-from cybersecqwen.corpus.cleaning.split import Parts
+from cybersecqwen.corpus.cleaning.pipeline import Observer, hash_inputs, prepare, with_files
+from cybersecqwen.corpus.cleaning.split import CorpusParts
 from cybersecqwen.corpus.records.build import MANIFEST, REMOVED
 
 _LEARNT_FROM = 60_000
@@ -93,6 +93,7 @@ def build_chat(
         InputError: A file cannot be read, or ``out`` holds something else.
         ModelError: The teacher cannot answer at all.
     """
+    recipe = with_files(recipe, data)
     benchmarks = [data / path for path in recipe.benchmarks]
     knowledge = (recipe.knowledge.cwe, *recipe.knowledge.stix)
     named = (*(s.path for s in recipe.sources), *recipe.benchmarks, *knowledge)
@@ -135,7 +136,9 @@ def _note(record: Advisory, vectors: dict[str, tuple[CvssVector, ...]]) -> None:
         vectors[name] = vectors.get(name, ()) + record.cvss
 
 
-def _context(recipe: ChatRecipe, library: CatalogueLibrary, parts: Parts) -> GenerationContext:
+def _context(
+    recipe: ChatRecipe, library: CatalogueLibrary, parts: CorpusParts
+) -> GenerationContext:
     entries, held = library.entries, library.passages
     graph = WeaknessGraph(entries, held, shipped_taxonomy())
     explaining = (
@@ -157,7 +160,7 @@ def _context(recipe: ChatRecipe, library: CatalogueLibrary, parts: Parts) -> Gen
 
 def _make(
     recipe: ChatRecipe,
-    parts: Parts,
+    parts: CorpusParts,
     library: CatalogueLibrary,
     generator: ExampleGenerator,
     observe: Observer,

@@ -51,7 +51,7 @@ class _Wordings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class _Statement:
+class _PageStatement:
     """A fact, before it is worded.
 
     Attributes:
@@ -104,29 +104,29 @@ def knowledge_drafts(
 
 def _statements(
     entry: Entry, held: Mapping[str, Entry], incoming: Mapping[str, Mapping[str, Sequence[str]]]
-) -> Iterator[_Statement]:
+) -> Iterator[_PageStatement]:
     words = _wordings()
     described = [s.text for s in entry.sections if s.kind == "description"]
     if described:
-        yield _Statement("define", entry, words.define, _shortened(described[0]))
+        yield _PageStatement("define", entry, words.define, _shortened(described[0]))
         yield from _named_by(entry, described[0])
-    yield _Statement("identify", entry, words.identify, entry.id)
-    yield _Statement("call", entry, words.call, entry.name)
+    yield _PageStatement("identify", entry, words.identify, entry.id)
+    yield _PageStatement("call", entry, words.call, entry.name)
     if entry.aliases:
-        yield _Statement("alias", entry, words.alias, listed=entry.aliases)
+        yield _PageStatement("alias", entry, words.alias, listed=entry.aliases)
     for section in entry.sections:
         yield from _said(entry, section, held)
     yield from _related(entry, held, incoming.get(entry.id, {}))
     yield from _told_apart(entry, held, incoming)
 
 
-def _named_by(entry: Entry, text: str) -> Iterator[_Statement]:
+def _named_by(entry: Entry, text: str) -> Iterator[_PageStatement]:
     """Yield questions for the page's name, one for each telling sentence of its description."""
     for sentence in list(sentences(text))[:3]:
         masked = _without_name(sentence, entry)
         if masked and masked.count(" ") >= _FEWEST_WORDS:
             answer = f"{entry.name} ({entry.id})"
-            yield _Statement("name", entry, _wordings().name, answer, text=masked)
+            yield _PageStatement("name", entry, _wordings().name, answer, text=masked)
 
 
 def _without_name(sentence: str, entry: Entry) -> str:
@@ -137,7 +137,7 @@ def _without_name(sentence: str, entry: Entry) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-def _said(entry: Entry, section: Section, held: Mapping[str, Entry]) -> Iterator[_Statement]:
+def _said(entry: Entry, section: Section, held: Mapping[str, Entry]) -> Iterator[_PageStatement]:
     kind = section.kind
     if kind == "mitigation" and not section.about:
         kind = "advice"
@@ -149,12 +149,12 @@ def _said(entry: Entry, section: Section, held: Mapping[str, Entry]) -> Iterator
         return
     answer = _shortened(section.text)
     if answer.count(" ") >= _FEWEST_WORDS:
-        yield _Statement(kind, entry, wordings, answer, other=_spelled(other) if other else "")
+        yield _PageStatement(kind, entry, wordings, answer, other=_spelled(other) if other else "")
 
 
 def _related(
     entry: Entry, held: Mapping[str, Entry], incoming: Mapping[str, Sequence[str]]
-) -> Iterator[_Statement]:
+) -> Iterator[_PageStatement]:
     """Yield what the page is linked to, one list for each relation, direction and kind of page."""
     found: dict[tuple[str, bool, str], list[str]] = defaultdict(list)
     for relation, target in entry.links:
@@ -168,12 +168,12 @@ def _related(
         if wordings and kind in _wordings().nouns:
             names = tuple(dict.fromkeys(_spelled(held[name]) for name in ids))
             asked = wordings.back if back else wordings.forward
-            yield _Statement("relation", entry, asked, listed=names, noun=kind)
+            yield _PageStatement("relation", entry, asked, listed=names, noun=kind)
 
 
 def _told_apart(
     entry: Entry, held: Mapping[str, Entry], incoming: Mapping[str, Mapping[str, Sequence[str]]]
-) -> Iterator[_Statement]:
+) -> Iterator[_PageStatement]:
     """Yield what tells a page from the next children of its parent."""
     parents = [
         target
@@ -189,7 +189,7 @@ def _told_apart(
             if one and two:
                 answer = f"{_spelled(entry)}: {one} {_spelled(held[name])}: {two}"
                 other = _spelled(held[name])
-                yield _Statement("contrast", entry, _wordings().contrast, answer, other=other)
+                yield _PageStatement("contrast", entry, _wordings().contrast, answer, other=other)
 
 
 def _first_sentence(entry: Entry) -> str:
@@ -197,7 +197,7 @@ def _first_sentence(entry: Entry) -> str:
     return next(iter(sentences(described[0])), "") if described else ""
 
 
-def _worded(statement: _Statement, views: int, draw: Random) -> Iterator[DraftExample]:
+def _worded(statement: _PageStatement, views: int, draw: Random) -> Iterator[DraftExample]:
     entry = statement.page
     wordings = draw.sample(statement.wordings, min(views, len(statement.wordings)))
     for wording in wordings:
@@ -215,7 +215,7 @@ def _worded(statement: _Statement, views: int, draw: Random) -> Iterator[DraftEx
         yield DraftExample(f"{KIND}-{statement.kind}", prompt, answer, "", (source,))
 
 
-def _mentioned(statement: _Statement, draw: Random) -> str:
+def _mentioned(statement: _PageStatement, draw: Random) -> str:
     """Return how a question names its page: by name, by id or by both, unless that is asked."""
     entry = statement.page
     if statement.kind == "identify":

@@ -11,6 +11,7 @@ import msgspec
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.taxonomy import shipped_taxonomy
+from cybersecqwen.core.text.markdown import markdown_table
 from cybersecqwen.corpus.chat.draft import DraftExample
 from cybersecqwen.corpus.chat.generate import ExampleGenerator
 from cybersecqwen.corpus.chat.recipe import ChatRecipe
@@ -19,7 +20,7 @@ from cybersecqwen.corpus.chat.validate import stock_sentences
 from cybersecqwen.corpus.cleaning.check import CheckReport
 from cybersecqwen.corpus.cleaning.decontaminate import Overlap
 from cybersecqwen.corpus.cleaning.pipeline import CleaningState
-from cybersecqwen.corpus.records.report import PAGE, REPORT, CorpusReport, table
+from cybersecqwen.corpus.records.report import PAGE, REPORT, CorpusReport
 
 __all__ = ["PAGE", "REPORT", "ChatReport", "describe", "read_report", "render_markdown"]
 
@@ -199,7 +200,8 @@ def _letters(drafts: Iterable[DraftExample]) -> dict[str, Letters]:
     for draft in drafts:
         if draft.reads == "choice":
             counts.setdefault(draft.options, Counter())[draft.gold] += 1
-    from scipy.stats import chisquare  # noqa: PLC0415 - of an extra
+
+    from scipy.stats import chisquare  # noqa: PLC0415 - in an extra
 
     report = {}
     for options, found in sorted(counts.items()):
@@ -241,7 +243,7 @@ def render_markdown(report: ChatReport) -> str:
 
 
 def _records(report: ChatReport) -> str:
-    removed = table(["stage", "records"], report.removed.items())
+    removed = markdown_table(["stage", "records"], report.removed.items())
     return (
         f"## Records\n\n{report.records:,} records have a description. Taken out before any "
         f"question was made:\n\n{removed}\n\n{report.drawn:,} were drawn for questions, of which "
@@ -267,7 +269,7 @@ def _kind_table(report: ChatReport) -> str:
     ]
     return (
         "## Questions\n\n"
-        + table(head, rows)
+        + markdown_table(head, rows)
         + "\n\nThe commonest sentence of answers (quotations, "
         f"ids and numbers aside) stands in {report.commonest_sentence:,} rows; "
         f"{report.duplicate_texts:,} rows have a subject that an earlier row has."
@@ -283,7 +285,7 @@ def _thrown(report: ChatReport) -> str:
     return (
         "## Thrown away\n\n`nothing to say`: the record lacks what the kind asks for. The other "
         "reasons are those of the checks that every row passes.\n\n"
-        + table(["kind", "reason", "questions"], rows)
+        + markdown_table(["kind", "reason", "questions"], rows)
     )
 
 
@@ -297,7 +299,7 @@ def _balance(report: ChatReport) -> str:
     few = sum(count < 10 for _, count in labels)
     return (
         "## Balance\n\n"
-        + table(["options", "right letters", "p of an even spread"], rows)
+        + markdown_table(["options", "right letters", "p of an even spread"], rows)
         + f"\n\n{len(labels):,} weaknesses are an answer in train, {few:,} of them fewer than ten "
         f"times. Commonest: {top}."
     )
@@ -311,13 +313,15 @@ def _overlap(report: ChatReport) -> str:
             report.overlap_records, report.overlap_questions, report.overlap_after, strict=True
         )
     ]
-    return "## Overlap with benchmarks\n\n" + table(head, rows)
+    return "## Overlap with benchmarks\n\n" + markdown_table(head, rows)
 
 
 def _phrasing(report: ChatReport) -> str:
     if not report.phrasing:
         return ""
-    return "## Phrasing by a teacher\n\n" + table(["outcome", "answers"], report.phrasing.items())
+    return "## Phrasing by a teacher\n\n" + markdown_table(
+        ["outcome", "answers"], report.phrasing.items()
+    )
 
 
 def _sample_text(report: ChatReport) -> str:

@@ -12,7 +12,7 @@ _MARKERS = ("CVE Description:", "**Text:**", "**Question:**")
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class TrainingText:
     """A line of training data.
 
     Attributes:
@@ -52,7 +52,7 @@ def subject(prompt: str) -> str:
     return prompt.strip()
 
 
-def read_example(line: bytes) -> Example:
+def read_example(line: bytes) -> TrainingText:
     """Read a corpus row, a prompt and response, or a conversation of messages.
 
     Raises:
@@ -63,7 +63,7 @@ def read_example(line: bytes) -> Example:
     match = CVE_ID.search(f"{row.id} {row.cve} {row.source}")
     cve = match[0].upper() if match else ""
     if text := row.text or row.description:
-        return Example(cve, text, repr(row.labels))
+        return TrainingText(cve, text, repr(row.labels))
     said = {turn.get("role", ""): turn.get("content", "") for turn in row.messages}
     prompt = row.prompt or said.get("user", "")
     answer = row.response or said.get("assistant", "")
@@ -72,10 +72,10 @@ def read_example(line: bytes) -> Example:
         raise ValueError("no text: neither text, description, prompt nor a user's message")
     if row.kind:
         text, whole = texts_of(prompt, answer)
-        return Example(cve, text, answer, (whole,))
+        return TrainingText(cve, text, answer, (whole,))
     # A question may quote a benchmark in its answer; a description's answer is only its label.
     whole = about if "CVE Description:" in prompt else f"{about}\n{answer}"
-    return Example(cve, whole, answer)
+    return TrainingText(cve, whole, answer)
 
 
 def texts_of(prompt: str, answer: str) -> tuple[str, str]:

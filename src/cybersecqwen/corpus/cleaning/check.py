@@ -12,7 +12,7 @@ import msgspec
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.jsonl import read_lines
 from cybersecqwen.core.text.clean import normalised
-from cybersecqwen.corpus.chat.rows import Example, read_example
+from cybersecqwen.corpus.chat.rows import TrainingText, read_example
 from cybersecqwen.corpus.cleaning.decontaminate import BenchmarkFilter, Overlap
 from cybersecqwen.corpus.records.recipe import NearDuplicate
 from cybersecqwen.corpus.records.rows import PARTS
@@ -48,7 +48,7 @@ class _Duplicates:
         self._rows: set[bytes] = set()
         self.total = 0
 
-    def add(self, example: Example) -> None:
+    def add(self, example: TrainingText) -> None:
         text = normalised(example.text)
         self._texts.add(_digest(text))
         self._rows.add(_digest(f"{text}\n{example.answer}"))

@@ -35,7 +35,7 @@ class SourceCounts:
 
 
 @dataclass(slots=True)
-class _Entry:
+class _MergedEntry:
     text: str = ""
     published: str = ""
     labels: dict[LabelSource, list[str]] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Merger:
     """
 
     def __init__(self) -> None:
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, _MergedEntry] = {}
         self._removed: list[Removal] = []
 
     def add(self, records: Iterable[Advisory | RecordProblem]) -> SourceCounts:
@@ -86,7 +86,7 @@ class Merger:
         entry = self._entries.get(key)
         if entry is None:
             counts.new += 1
-            entry = self._entries[key] = _Entry()
+            entry = self._entries[key] = _MergedEntry()
         text = record.description.strip()
         if not entry.text:
             entry.text = text

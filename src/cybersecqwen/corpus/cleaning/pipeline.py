@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -18,12 +19,14 @@ from cybersecqwen.corpus.cleaning.dedupe import conflicting, remove_duplicates, 
 from cybersecqwen.corpus.cleaning.labels import LabelCounts, apply_policy
 from cybersecqwen.corpus.cleaning.leakage import SplitLeakage, find_crossings
 from cybersecqwen.corpus.cleaning.merge import Merger
-from cybersecqwen.corpus.cleaning.split import Parts, split_rows
+from cybersecqwen.corpus.cleaning.split import CorpusParts, split_rows
 from cybersecqwen.corpus.records import report as reporting
-from cybersecqwen.corpus.records.recipe import RecordsRecipe
+from cybersecqwen.corpus.records.recipe import RecordSource, RecordsRecipe
 from cybersecqwen.corpus.records.report import DuplicateReport, SourceReport
 from cybersecqwen.corpus.records.rows import PARTS, Filtered, Measure, Removal
 from cybersecqwen.sources import read_advisories
+
+RecordsRecipeT = TypeVar("RecordsRecipeT", bound=RecordsRecipe)
 
 Observer = Callable[[str], None]
 """Called with a sentence as each stage begins."""
@@ -59,7 +62,7 @@ class CleaningState:
 
 def prepare(
     recipe: RecordsRecipe, data: Path, observe: Observer, watch: Watcher = lambda record: None
-) -> tuple[CleaningState, Parts]:
+) -> tuple[CleaningState, CorpusParts]:
     """Merge, apply the label policy, decontaminate, split, deduplicate and guard.
 
     Args:
@@ -83,6 +86,24 @@ def prepare(
     parts = _deduplicated(work, split_rows(work.rows, recipe.split))
     observe("comparing train with validation")
     return work, _guarded(work, parts, recipe)
+
+
+def with_files(recipe: RecordsRecipeT, data: Path) -> RecordsRecipeT:
+    """Return a recipe whose sources are files and folders, each pattern replaced by its matches.
+
+    Raises:
+        InputError: A pattern matches nothing.
+    """
+    sources: list[RecordSource] = []
+    for source in recipe.sources:
+        if "*" not in source.path:
+            sources.append(source)
+            continue
+        found = sorted(path.relative_to(data).as_posix() for path in data.glob(source.path))
+        if not found:
+            raise InputError(f"{data / source.path}: no such file; run `cybersecqwen data fetch`")
+        sources += [msgspec.structs.replace(source, path=path) for path in found]
+    return msgspec.structs.replace(recipe, sources=tuple(sources))
 
 
 def hash_inputs(data: Path, paths: Iterable[str]) -> dict[str, str]:
@@ -135,7 +156,7 @@ def _take_out(work: CleaningState, result: Filtered) -> list[CorpusRow]:
     return result.kept
 
 
-def _deduplicated(work: CleaningState, parts: Parts) -> Parts:
+def _deduplicated(work: CleaningState, parts: CorpusParts) -> CorpusParts:
     lists = {}
     for name in PARTS:
         before: list[CorpusRow] = getattr(parts, name)
@@ -151,14 +172,14 @@ def _deduplicated(work: CleaningState, parts: Parts) -> Parts:
                 lists[name] = _take_out(work, known)
         counts = reporting.describe_removals(removed)
         work.duplicates[name] = DuplicateReport(counts, other)
-    return Parts(**lists)
+    return CorpusParts(**lists)
 
 
 _REPEATS: frozenset[Measure] = frozenset({"text", "digits"})
 """Measures by which two texts say the same, not merely much the same."""
 
 
-def _guarded(work: CleaningState, parts: Parts, recipe: RecordsRecipe) -> Parts:
+def _guarded(work: CleaningState, parts: CorpusParts, recipe: RecordsRecipe) -> CorpusParts:
     work.crossings = find_crossings(parts.train, parts.validation, recipe.near_duplicate)
     guard = recipe.split.guard
     removed = work.crossings.train if guard == "train" else work.crossings.validation

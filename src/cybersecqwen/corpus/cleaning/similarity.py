@@ -35,19 +35,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from sklearn.feature_extraction import FeatureHasher
-from sklearn.feature_extraction.text import TfidfTransformer
 
+from cybersecqwen.core.errors import require_extra
 from cybersecqwen.core.text.clean import words
 from cybersecqwen.corpus.records.recipe import NearDuplicate
 from cybersecqwen.corpus.records.rows import Measure
 
 _FEATURES = 1 << 22
 """Columns that words and pairs are hashed into: few enough to hold, enough to rarely collide."""
-
-_COMMON_SHARE = 0.01
-"""Features that more than this share of the items have are summed only for likely pairs."""
 
 _ROUNDING = 1e-9
 
@@ -120,7 +115,15 @@ def _mask(tokens: Sequence[str]) -> str:
 
 
 def prepare(texts: Sequence[str], ngram: int) -> Block:
-    """Tokenise, cut into n-grams and count a block of texts (some thousands at a time)."""
+    """Tokenise, cut into n-grams and count a block of texts (some thousands at a time).
+
+    Raises:
+        MissingExtraError: The ``corpus`` extra is not installed.
+    """
+    # Heavy, in an extra, and needed by nothing that only reads corpora.
+    require_extra("corpus", "scipy", "sklearn", "sparse_dot_topn")
+    from sklearn.feature_extraction import FeatureHasher  # noqa: PLC0415
+
     tokens = [words(text) for text in texts]
     hasher = FeatureHasher(_FEATURES, input_type="string", alternate_sign=False)
     pairs = ([*text, *map(" ".join, pairwise(text))] for text in tokens)
@@ -227,60 +230,29 @@ class _CosineIndex:
     """
 
     def __init__(self, counts: Any, limit: float) -> None:
+        from sklearn.feature_extraction.text import TfidfTransformer  # noqa: PLC0415
+
         self._limit = limit - _ROUNDING
         self._tfidf = TfidfTransformer(sublinear_tf=True)
-        weights = self._tfidf.fit_transform(counts)
-        holders = np.bincount(weights.indices, minlength=_FEATURES)
-        common = holders > max(_COMMON_SHARE * weights.shape[0], 10)
-        self._rare = _Columns(np.flatnonzero((holders > 0) & ~common))
-        self._common = _Columns(np.flatnonzero(common))
-        self._items_common = self._common.select(weights)
-        self._items_rare_t = self._rare.select(weights).T.tocsr()
-        self._items_common_t = self._items_common.T.tocsr()
-        self._common_norms = _norms(self._items_common)
+        self._items_t = self._tfidf.fit_transform(counts).T.tocsr()
 
     def match(self, counts: Any) -> Pairs:
         """Return pairs at or above the cosine limit, exactly.
 
-        A few words that every text has would make the product of the two matrices dense, so it
-        is taken over the rare features first. By Cauchy and Schwarz the common ones can add no
-        more than the product of their norms: pairs that cannot reach the limit even so are left.
+        A few words that every text has would make the whole product of the two matrices dense;
+        this product keeps, row by row, only what reaches the limit.
         """
-        weights = self._tfidf.transform(counts)
-        rare, common = self._rare.select(weights), self._common.select(weights)
-        norms = _norms(common)
-        # Texts so full of common words that these alone might do: no short cut for them.
-        full = np.flatnonzero(norms * self._common_norms.max(initial=0.0) >= self._limit)
-        product = (rare[full] @ self._items_rare_t + common[full] @ self._items_common_t).tocoo()
+        from sparse_dot_topn import sp_matmul_topn  # noqa: PLC0415
+
+        product = sp_matmul_topn(
+            self._tfidf.transform(counts),
+            self._items_t,
+            top_n=self._items_t.shape[1],
+            threshold=self._limit,
+        ).tocoo()
+        # The library keeps what is above a threshold or on it, whichever way it rounds.
         hit = product.data >= self._limit
-        parts = [(full[product.row[hit]], product.col[hit], product.data[hit])]
-
-        product = (rare @ self._items_rare_t).tocoo()
-        bound = product.data + norms[product.row] * self._common_norms[product.col]
-        likely = (bound >= self._limit) & ~np.isin(product.row, full)
-        texts, items, scores = product.row[likely], product.col[likely], product.data[likely]
-        for start in range(0, len(texts), 1 << 16):
-            piece = slice(start, start + (1 << 16))
-            both = common[texts[piece]].multiply(self._items_common[items[piece]])
-            score = scores[piece] + np.asarray(both.sum(axis=1)).ravel()
-            hit = score >= self._limit
-            parts.append((texts[piece][hit], items[piece][hit], score[hit]))
-        return _pairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-
-class _Columns:
-    """A choice of a sparse matrix's columns, made quickly for many matrices."""
-
-    def __init__(self, chosen: _Ints) -> None:
-        self._place = np.full(_FEATURES, -1, dtype=np.int32)
-        self._place[chosen] = np.arange(len(chosen), dtype=np.int32)
-        self._width = len(chosen)
-
-    def select(self, matrix: Any) -> Any:
-        place = self._place[matrix.indices]
-        kept = place >= 0
-        ends = np.concatenate([[0], np.cumsum(kept)])[matrix.indptr]
-        return csr_matrix((matrix.data[kept], place[kept], ends), (matrix.shape[0], self._width))
+        return _pairs(product.row[hit], product.col[hit], product.data[hit])
 
 
 def _places(keys: Sequence[str]) -> dict[str, list[int]]:
@@ -296,14 +268,11 @@ def _same(keys: Sequence[str], places: Mapping[str, Sequence[int]]) -> set[tuple
 
 
 def _binary(lists: Sequence[Sequence[int]], width: int) -> Any:
+    from scipy.sparse import csr_matrix  # noqa: PLC0415
+
     ends = np.concatenate([[0], np.cumsum([len(columns) for columns in lists], dtype=np.int64)])
     columns = np.fromiter((c for columns in lists for c in columns), np.int64, count=ends[-1])
     return csr_matrix((np.ones(len(columns), np.int32), columns, ends), (len(lists), width))
-
-
-def _norms(matrix: Any) -> NDArray[np.float64]:
-    squares = np.asarray(matrix.multiply(matrix).sum(axis=1), dtype=np.float64)
-    return np.sqrt(squares).ravel()
 
 
 def _pairs(texts: Any, items: Any, scores: Any) -> Pairs:

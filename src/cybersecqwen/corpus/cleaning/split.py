@@ -12,7 +12,7 @@ from cybersecqwen.corpus.records.recipe import Split
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class CorpusParts:
     """The rows of a corpus's files."""
 
     train: list[CorpusRow] = field(default_factory=list)
@@ -38,9 +38,9 @@ def is_held_out(row: CorpusRow, split: Split) -> bool:
     return int.from_bytes(digest[:8], "big") % split.validation_every == 0
 
 
-def split_rows(rows: Iterable[CorpusRow], split: Split) -> Parts:
+def split_rows(rows: Iterable[CorpusRow], split: Split) -> CorpusParts:
     """Deal rows out into train, validation and, with neither label nor vector, unlabelled."""
-    parts = Parts()
+    parts = CorpusParts()
     for row in rows:
         if not row.labelled and not row.scored:
             parts.unlabelled.append(row)

@@ -6,7 +6,7 @@ import hashlib
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from cybersecqwen.core.records import Passage
 from cybersecqwen.core.rows import QuizRow
@@ -184,5 +184,7 @@ def _lettered(
 
 
 def _id(draft: DraftQuestion, place: int) -> str:
-    digest = hashlib.blake2b(repr(draft).encode(), digest_size=5).hexdigest()
+    """Return an id that stays as it is, whatever the class is called that it was first made of."""
+    told = ", ".join(f"{field.name}={getattr(draft, field.name)!r}" for field in fields(draft))
+    digest = hashlib.blake2b(f"Draft({told})".encode(), digest_size=5).hexdigest()
     return f"{draft.kind}-{draft.page}-{digest}-{place}"

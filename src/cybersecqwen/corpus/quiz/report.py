@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from cybersecqwen.core.rows import QuizRow
+from cybersecqwen.core.text.markdown import markdown_table
 from cybersecqwen.corpus.cleaning.decontaminate import Overlap
 from cybersecqwen.corpus.quiz.rows import QuizTally, letters
 
@@ -90,31 +91,25 @@ def render(report: QuizReport) -> str:
     for name, part in report.parts.items():
         sections += [
             f"## {name}: {part.rows:,} questions about {part.pages:,} pages",
-            _table(["source", "questions"], part.sources.items()),
-            _table(["wording", "questions"], part.wordings.items()),
-            _table(["paraphrase level", "questions"], part.paraphrase_levels.items()),
-            _table(
+            markdown_table(["source", "questions"], part.sources.items()),
+            markdown_table(["wording", "questions"], part.wordings.items()),
+            markdown_table(["paraphrase level", "questions"], part.paraphrase_levels.items()),
+            markdown_table(
                 ["options", "right answers by letter"],
                 [
                     (n, ", ".join(f"{a} {c:,}" for a, c in row.items()))
                     for n, row in part.letters.items()
                 ],
             ),
-            _table(["kind", "questions"], part.kinds.items()),
+            markdown_table(["kind", "questions"], part.kinds.items()),
         ]
     rows = [
         (reason, sum(kinds.values()), ", ".join(f"{k} {c:,}" for k, c in list(kinds.items())[:6]))
         for reason, kinds in report.removed.items()
     ]
-    sections += ["## Thrown away", _table(["reason", "questions", "mostly of kind"], rows)]
+    sections += ["## Thrown away", markdown_table(["reason", "questions", "mostly of kind"], rows)]
     both = list(zip(report.overlap_before, report.overlap_after, strict=True))
     head = ["benchmark", "measure", "items met before", "items met after", "rows after"]
     overlaps = [(b.benchmark, b.measure, b.items, a.items, a.rows) for b, a in both]
-    sections += ["## Overlap with benchmarks", _table(head, overlaps)]
+    sections += ["## Overlap with benchmarks", markdown_table(head, overlaps)]
     return "\n\n".join(sections) + "\n"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines: list[Sequence[object]] = [head, ["---"] * len(head), *rows]
-    cells = ([f"{c:,}" if isinstance(c, int) else str(c) for c in line] for line in lines)
-    return "\n".join("| " + " | ".join(line) + " |" for line in cells)

@@ -14,8 +14,14 @@ from cybersecqwen.core.jsonl import write_rows
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.corpus.cleaning.check import check_corpus
 from cybersecqwen.corpus.cleaning.decontaminate import Overlap
-from cybersecqwen.corpus.cleaning.pipeline import CleaningState, Observer, hash_inputs, prepare
-from cybersecqwen.corpus.cleaning.split import Parts
+from cybersecqwen.corpus.cleaning.pipeline import (
+    CleaningState,
+    Observer,
+    hash_inputs,
+    prepare,
+    with_files,
+)
+from cybersecqwen.corpus.cleaning.split import CorpusParts
 from cybersecqwen.corpus.records import report as reporting
 from cybersecqwen.corpus.records.recipe import CorpusRecipe
 from cybersecqwen.corpus.records.report import CorpusReport, CrossingReport
@@ -61,6 +67,7 @@ def build_records(
     Raises:
         InputError: A source or benchmark cannot be read, or ``out`` holds something else.
     """
+    recipe = with_files(recipe, data)
     benchmarks = [data / path for path in recipe.benchmarks]
     inputs = hash_inputs(data, (*(s.path for s in recipe.sources), *recipe.benchmarks))
     with atomic_folder(out, MANIFEST) as part:
@@ -78,7 +85,7 @@ def build_records(
 
 
 def _report(
-    work: CleaningState, parts: Parts, recipe: CorpusRecipe, after: list[Overlap]
+    work: CleaningState, parts: CorpusParts, recipe: CorpusRecipe, after: list[Overlap]
 ) -> CorpusReport:
     crossings = CrossingReport(
         recipe.split.guard,

@@ -13,11 +13,11 @@ from cybersecqwen.core.records import LabelSource
 Share = Annotated[float, Meta(gt=0, le=1)]
 
 
-class Source(Recipe, frozen=True):
+class RecordSource(Recipe, frozen=True):
     """A file or folder of advisories.
 
     Attributes:
-        path: Relative to the data folder.
+        path: Relative to the data folder; with ``*`` in it, every file that matches, by name.
         format: As ``cybersecqwen.sources.read_advisories`` names it.
         labels_from: Who assigned the labels, for formats that do not say so themselves.
     """
@@ -83,7 +83,7 @@ class RecordsRecipe(Recipe, frozen=True):
     """
 
     name: str
-    sources: Annotated[tuple[Source, ...], Meta(min_length=1)]
+    sources: Annotated[tuple[RecordSource, ...], Meta(min_length=1)]
     benchmarks: tuple[str, ...] = ()
     labels: LabelPolicy = LabelPolicy()
     split: Split = Split()

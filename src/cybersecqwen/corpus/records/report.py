@@ -10,6 +10,7 @@ import msgspec
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.rows import CorpusRow
+from cybersecqwen.core.text.markdown import markdown_table
 from cybersecqwen.corpus.cleaning.decontaminate import Overlap
 from cybersecqwen.corpus.cleaning.labels import LabelCounts
 from cybersecqwen.corpus.cleaning.merge import SourceCounts
@@ -198,20 +199,13 @@ def render_markdown(report: CorpusReport, recipe: CorpusRecipe) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table; whole numbers get their thousands marked."""
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
-    lines += [[f"{c:,}" if isinstance(c, int) else str(c) for c in row] for row in rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def _sources(report: CorpusReport) -> str:
     head = ["source", "records", "ids no earlier source has", "unreadable", "rejected CVEs"]
     head.append("another text than an earlier source's, not used")
     rows = [
         (s.path, s.records, s.new, s.unreadable, s.rejected, s.other_text) for s in report.sources
     ]
-    return "## Sources\n\n" + table(head, rows)
+    return "## Sources\n\n" + markdown_table(head, rows)
 
 
 def _parts(report: CorpusReport) -> str:
@@ -220,13 +214,13 @@ def _parts(report: CorpusReport) -> str:
         (name, part.rows, *(part.labelled.get(who, 0) for who in LABELLERS))
         for name, part in report.parts.items()
     ]
-    return "## Parts\n\n" + table(head, rows)
+    return "## Parts\n\n" + markdown_table(head, rows)
 
 
 def _removed(report: CorpusReport) -> str:
-    lines = ["## Removed", table(["stage", "records"], report.removed.items())]
+    lines = ["## Removed", markdown_table(["stage", "records"], report.removed.items())]
     lines.append(
-        table(
+        markdown_table(
             ["duplicates in", "same words", "same but for numbers", "with another main label"],
             [
                 (name, d.removed.get("text", 0), d.removed.get("digits", 0), d.other_label)
@@ -241,7 +235,7 @@ def _removed(report: CorpusReport) -> str:
         f"{c.validation:,} validation rows near some training row (guard: {c.guard})."
     )
     lines.append(
-        table(
+        markdown_table(
             ["across the split by", "training rows", "validation rows"],
             [
                 (m, c.train_by_measure.get(m, 0), c.validation_by_measure.get(m, 0))
@@ -266,7 +260,7 @@ def _overlap(report: CorpusReport, recipe: CorpusRecipe) -> str:
     head += ["items met before", "rows before", "items met after", "rows after"]
     both = list(zip(report.overlap_before, report.overlap_after, strict=True))
     lines.append(
-        table(
+        markdown_table(
             head,
             [(b.benchmark, b.size, b.measure, b.items, b.rows, a.items, a.rows) for b, a in both],
         )
@@ -278,7 +272,7 @@ def _overlap(report: CorpusReport, recipe: CorpusRecipe) -> str:
     ]
     if examples:
         lines.append("Examples of rows taken out; `removed.jsonl` lists all.")
-        lines.append(table(["row", "measure", "benchmark", "item", "score"], examples))
+        lines.append(markdown_table(["row", "measure", "benchmark", "item", "score"], examples))
     return "\n\n".join(lines)
 
 
@@ -289,7 +283,7 @@ def _labels(report: CorpusReport) -> str:
         if first := train.first_labels.get(who):
             top = list(first.items())[:_TOP_IDS]
             lines.append(f"Main label by {who} in train, commonest of {len(first):,} ids:")
-            lines.append(table(["id", "rows"], top))
+            lines.append(markdown_table(["id", "rows"], top))
     for reason, found in report.dropped_labels.items():
         lines += [_label_line(f"Not taught ({reason})", who, ids) for who, ids in found.items()]
     lines += [
@@ -309,4 +303,4 @@ def _years(report: CorpusReport) -> str:
     columns |= {name: part.by_year for name, part in report.parts.items()}
     years = sorted({year for counts in columns.values() for year in counts})
     rows = [(str(year), *(counts.get(year, 0) for counts in columns.values())) for year in years]
-    return "## Years\n\n" + table(["year", *columns], rows)
+    return "## Years\n\n" + markdown_table(["year", *columns], rows)

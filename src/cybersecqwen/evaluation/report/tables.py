@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-_MARKDOWN_SIGNS = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_[]|~"})
+from cybersecqwen.core.text.markdown import markdown_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +42,6 @@ def html_table(table: Table) -> str:
     )
 
 
-def markdown_table(table: Table) -> str:
+def table_as_markdown(table: Table) -> str:
     """Return the table in GitHub's Markdown."""
-    rule = ["---" if n < table.text_columns else "---:" for n in range(len(table.heads))]
-    lines = [_line(map(_cell, table.heads)), _line(rule)]
-    lines.extend(_line(map(_cell, row)) for row in table.rows)
-    return "\n".join(lines)
-
-
-def _line(cells: Sequence[str] | map[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _cell(text: str) -> str:
-    return escape(" ".join(text.split()), quote=False).translate(_MARKDOWN_SIGNS)
+    return markdown_table(table.heads, table.rows, text_columns=table.text_columns)

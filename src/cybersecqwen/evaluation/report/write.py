@@ -22,7 +22,7 @@ from cybersecqwen.evaluation.log import RunLog
 from cybersecqwen.evaluation.report.charts import Axis, ChartLine, line_chart
 from cybersecqwen.evaluation.report.sections import ReportSection, tables_of
 from cybersecqwen.evaluation.report.summary import summarise
-from cybersecqwen.evaluation.report.tables import html_table, markdown_table
+from cybersecqwen.evaluation.report.tables import html_table, table_as_markdown
 from cybersecqwen.evaluation.scoring import score
 from cybersecqwen.evaluation.tasks import find_task
 
@@ -117,7 +117,7 @@ def _markdown(sections: Sequence[ReportSection], title: str) -> str:
     for section in sections:
         parts.append(f"\n## {_plain(section.title)}\n")
         for heading, table in tables_of(section):
-            parts.append(f"\n### {_plain(heading)}\n\n{markdown_table(table)}\n")
+            parts.append(f"\n### {_plain(heading)}\n\n{table_as_markdown(table)}\n")
     parts.append(f"\nMade by cybersecqwen {__version__}.\n")
     return "".join(parts)
 

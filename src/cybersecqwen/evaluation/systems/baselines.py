@@ -48,7 +48,7 @@ class SvmSystem(BareTextSystem):
     """
 
     def __init__(self, rows: LabelledTexts) -> None:
-        require_extra("corpus", "sklearn")
+        require_extra("corpus", "scipy", "sklearn")
         # Heavy, and needed by this baseline alone.
         from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
         from sklearn.svm import LinearSVC  # noqa: PLC0415

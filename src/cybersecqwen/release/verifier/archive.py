@@ -29,7 +29,7 @@ _MODE = 0o100644 << 16
 
 
 @dataclass(frozen=True)
-class Entry:
+class ArchiveEntry:
     """One stored file.
 
     Attributes:
@@ -85,7 +85,7 @@ class Entry:
         )
 
 
-def directory(entries: Sequence[Entry], start: int) -> bytes:
+def directory(entries: Sequence[ArchiveEntry], start: int) -> bytes:
     """Return all that follows the last entry's content.
 
     Args:
@@ -113,14 +113,14 @@ def write_archive(stream: IO[bytes], files: Iterable[tuple[str, Path]]) -> None:
         stream: Where to.
         files: Name inside the archive and the file on disk, in the order to write them.
     """
-    entries: list[Entry] = []
+    entries: list[ArchiveEntry] = []
     offset = 0
     for name, path in files:
         size, crc = path.stat().st_size, 0
         with path.open("rb") as content:
             while chunk := content.read(_CHUNK_BYTES):
                 crc = zlib.crc32(chunk, crc)
-        entry = Entry(name, size, crc, offset)
+        entry = ArchiveEntry(name, size, crc, offset)
         stream.write(entry.local_header())
         with path.open("rb") as content:
             while chunk := content.read(_CHUNK_BYTES):
@@ -130,7 +130,7 @@ def write_archive(stream: IO[bytes], files: Iterable[tuple[str, Path]]) -> None:
     stream.write(directory(entries, offset))
 
 
-def read_entries(stream: IO[bytes], size: int) -> list[Entry]:
+def read_entries(stream: IO[bytes], size: int) -> list[ArchiveEntry]:
     """Return an archive's entries, having compared every byte but those of their contents.
 
     Args:
@@ -180,7 +180,7 @@ def _find_directory(stream: IO[bytes], size: int) -> tuple[int, bytes]:
     return start, stream.read(size - start)
 
 
-def _entry(tail: bytes, at: int) -> tuple[Entry, int]:
+def _entry(tail: bytes, at: int) -> tuple[ArchiveEntry, int]:
     """Return the entry whose directory line is at this place, and the line's length."""
     try:
         fields = struct.unpack("<4sHHHHHHIIIHHHHHII", tail[at : at + 46])
@@ -196,10 +196,10 @@ def _entry(tail: bytes, at: int) -> tuple[Entry, int]:
         size, numbers = numbers[0], numbers[2:]
     if offset == _LIMIT_32 and numbers:
         offset = numbers[0]
-    return Entry(name, size, crc, offset), 46 + names + extras
+    return ArchiveEntry(name, size, crc, offset), 46 + names + extras
 
 
-def read_content(stream: IO[bytes], entry: Entry) -> Iterator[bytes]:
+def read_content(stream: IO[bytes], entry: ArchiveEntry) -> Iterator[bytes]:
     """Yield an entry's content in pieces, checking its CRC-32 at the end."""
     stream.seek(entry.content_offset)
     left, crc = entry.size, 0
@@ -213,7 +213,7 @@ def read_content(stream: IO[bytes], entry: Entry) -> Iterator[bytes]:
         raise Refusal(f"changed: {entry.name!r}")
 
 
-class Parts(io.RawIOBase):
+class ArchiveParts(io.RawIOBase):
     """Several files read as if they were one."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -273,7 +273,7 @@ def open_archive(path: Path) -> Iterator[tuple[IO[bytes], int]]:
     Raises:
         Refusal: There is no such file, or a part is missing.
     """
-    parts = Parts(find_parts(path))
+    parts = ArchiveParts(find_parts(path))
     with io.BufferedReader(parts, _CHUNK_BYTES) as stream:
         yield stream, parts.size
 

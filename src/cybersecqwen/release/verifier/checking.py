@@ -16,7 +16,7 @@ from .manifest import MANIFEST, SIGNATURE, UPDATE, File, Manifest, check_name, r
 _MOST_TEXT_BYTES = 1 << 26
 
 
-class Source(Protocol):
+class BundleSource(Protocol):
     """Where a bundle's files are read from."""
 
     def sizes(self) -> Mapping[str, int]:
@@ -82,7 +82,7 @@ class CheckedBundle:
 
 
 @contextmanager
-def open_bundle(path: Path) -> Iterator[Source]:
+def open_bundle(path: Path) -> Iterator[BundleSource]:
     """Open a bundle: a file, numbered parts, or a folder that one was unpacked into."""
     if path.is_dir() and (path / MANIFEST).exists():
         yield FolderSource(path)
@@ -92,7 +92,7 @@ def open_bundle(path: Path) -> Iterator[Source]:
 
 
 def check_bundle(
-    source: Source, trust: oms.Trust | None, *, allow_unsigned: bool = False
+    source: BundleSource, trust: oms.Trust | None, *, allow_unsigned: bool = False
 ) -> CheckedBundle:
     """Check everything about a bundle.
 
@@ -134,7 +134,7 @@ def check_bundle(
     return CheckedBundle(manifest, signer, tuple(sorted(sizes)), tuple(absent), base)
 
 
-def check_file(source: Source, file: File, size: int) -> None:
+def check_file(source: BundleSource, file: File, size: int) -> None:
     """Compare a file with its line in the manifest."""
     if size != file.size:
         raise Refusal(f"changed: {file.path!r} has {size:,} bytes, not {file.size:,}")
@@ -146,7 +146,7 @@ def check_file(source: Source, file: File, size: int) -> None:
 
 
 def _check_signature(
-    source: Source, sizes: Mapping[str, int], trust: oms.Trust | None, *, allow_unsigned: bool
+    source: BundleSource, sizes: Mapping[str, int], trust: oms.Trust | None, *, allow_unsigned: bool
 ) -> oms.Statement | None:
     trusted = trust is not None and (trust.keys or trust.authorities)
     if SIGNATURE not in sizes:
@@ -174,7 +174,7 @@ def _check_statement(statement: oms.Statement, manifest: Manifest) -> None:
         raise Refusal(f"unsigned: {unsigned[0]!r}")
 
 
-def _base(source: Source, sizes: Mapping[str, int]) -> str:
+def _base(source: BundleSource, sizes: Mapping[str, int]) -> str:
     """Return the manifest's digest of the version that an update is made for, else nothing."""
     if UPDATE not in sizes:
         return ""
@@ -184,7 +184,7 @@ def _base(source: Source, sizes: Mapping[str, int]) -> str:
     return base
 
 
-def _text(source: Source, name: str, sizes: Mapping[str, int]) -> bytes:
+def _text(source: BundleSource, name: str, sizes: Mapping[str, int]) -> bytes:
     if sizes[name] > _MOST_TEXT_BYTES:
         raise Refusal(f"{name!r} is too large: {sizes[name]:,} bytes")
     return b"".join(source.read(name))

@@ -20,7 +20,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .checking import CheckedBundle, FolderSource, Source, check_bundle, check_file, open_bundle
+from .checking import (
+    BundleSource,
+    CheckedBundle,
+    FolderSource,
+    check_bundle,
+    check_file,
+    open_bundle,
+)
 from .errors import Refusal
 from .manifest import MANIFEST, SIGNATURE, File, Manifest, Target, read_manifest
 from .oms import Trust
@@ -234,7 +241,7 @@ def _lock(root: Path) -> Iterator[None]:
 
 def _build(
     version: Path,
-    source: Source,
+    source: BundleSource,
     checked: CheckedBundle,
     base: FolderSource | None,
     target: Target,
@@ -263,7 +270,7 @@ def _build(
     _write(version / COMPLETE, json.dumps(facts).encode())
 
 
-def _copy(source: Source, file: File, to: Path) -> None:
+def _copy(source: BundleSource, file: File, to: Path) -> None:
     """Copy one file, checking it again: the medium may have changed since it was checked."""
     to.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()

@@ -40,21 +40,21 @@ class _Tracking(msgspec.Struct, gc=False):
     current_release_date: str = ""
 
 
-class _Note(msgspec.Struct, gc=False):
+class _CsafNote(msgspec.Struct, gc=False):
     category: str = ""
     text: str = ""
     title: str = ""
 
 
-class _Document(msgspec.Struct):
+class _CsafDocument(msgspec.Struct):
     title: str = ""
     category: str = ""
     publisher: _Publisher = msgspec.field(default_factory=_Publisher)
     tracking: _Tracking = msgspec.field(default_factory=_Tracking)
-    notes: list[_Note] = []
+    notes: list[_CsafNote] = []
 
 
-class _Product(msgspec.Struct, gc=False):
+class _CsafProduct(msgspec.Struct, gc=False):
     product_id: str = ""
     name: str = ""
 
@@ -62,22 +62,22 @@ class _Product(msgspec.Struct, gc=False):
 class _Branch(msgspec.Struct):
     category: str = ""
     name: str = ""
-    product: _Product | None = None
+    product: _CsafProduct | None = None
     branches: list[_Branch] = []
 
 
 class _Relationship(msgspec.Struct):
-    full_product_name: _Product | None = None
+    full_product_name: _CsafProduct | None = None
     product_reference: str = ""
 
 
 class _Tree(msgspec.Struct):
     branches: list[_Branch] = []
-    full_product_names: list[_Product] = []
+    full_product_names: list[_CsafProduct] = []
     relationships: list[_Relationship] = []
 
 
-class _Weakness(msgspec.Struct, gc=False):
+class _CsafWeakness(msgspec.Struct, gc=False):
     id: str = ""
 
 
@@ -85,36 +85,36 @@ class _Id(msgspec.Struct, gc=False):
     text: str = ""
 
 
-class _Cvss(msgspec.Struct, rename="camel", gc=False):
+class _CsafCvss(msgspec.Struct, rename="camel", gc=False):
     vector_string: str = ""
     version: str = ""
 
 
 class _Scores(msgspec.Struct):
-    cvss_v4: _Cvss | None = None
-    cvss_v3: _Cvss | None = None
-    cvss_v2: _Cvss | None = None
+    cvss_v4: _CsafCvss | None = None
+    cvss_v3: _CsafCvss | None = None
+    cvss_v2: _CsafCvss | None = None
 
 
-class _Metric(msgspec.Struct):
+class _CsafMetric(msgspec.Struct):
     content: _Scores | None = None
 
 
-class _Reference(msgspec.Struct, gc=False):
+class _CsafReference(msgspec.Struct, gc=False):
     url: str = ""
 
 
-class _Vulnerability(msgspec.Struct):
+class _CsafVulnerability(msgspec.Struct):
     cve: str = ""
     ids: list[_Id] = []
     title: str = ""
-    notes: list[_Note] = []
-    cwe: _Weakness | None = None
-    cwes: list[_Weakness] = []
+    notes: list[_CsafNote] = []
+    cwe: _CsafWeakness | None = None
+    cwes: list[_CsafWeakness] = []
     scores: list[_Scores] = []
-    metrics: list[_Metric] = []
+    metrics: list[_CsafMetric] = []
     product_status: dict[str, list[str]] = {}
-    references: list[_Reference] = []
+    references: list[_CsafReference] = []
     release_date: str = ""
     disclosure_date: str = ""
 
@@ -128,17 +128,17 @@ class _Context:
         products: Vendor and product by product id.
     """
 
-    document: _Document = field(default_factory=_Document)
+    document: _CsafDocument = field(default_factory=_CsafDocument)
     products: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
-_DOCUMENT = LenientDecoder(_Document)
+_DOCUMENT = LenientDecoder(_CsafDocument)
 _TREE = LenientDecoder(_Tree)
-_VULNERABILITY = LenientDecoder(_Vulnerability)
+_VULNERABILITY = LenientDecoder(_CsafVulnerability)
 
 
 def _open(members: Mapping[str, Json]) -> _Context:
-    document, tree = _Document(), _Tree()
+    document, tree = _CsafDocument(), _Tree()
     try:
         document = _DOCUMENT.decode(members.get("document", b"{}"))
         tree = _TREE.decode(members.get("product_tree", b"{}"))
@@ -206,7 +206,7 @@ def _parse(content: Json, place: Place, context: _Context | None) -> Iterable[Re
     ]
 
 
-def _text(notes: Iterable[_Note]) -> str | None:
+def _text(notes: Iterable[_CsafNote]) -> str | None:
     """Return the text of the best note; several of one category are read one after the other."""
     for category in _NOTES:
         texts = [note.text for note in notes if note.category == category and note.text.strip()]
@@ -215,7 +215,7 @@ def _text(notes: Iterable[_Note]) -> str | None:
     return None
 
 
-def _vectors(found: _Vulnerability, source: LabelSource, assigner: str) -> Iterator[CvssVector]:
+def _vectors(found: _CsafVulnerability, source: LabelSource, assigner: str) -> Iterator[CvssVector]:
     scores = [*found.scores, *(metric.content for metric in found.metrics if metric.content)]
     for score in scores:
         for each in (score.cvss_v4, score.cvss_v3, score.cvss_v2):

@@ -23,7 +23,7 @@ from cybersecqwen.sources.advisories.advisory_fields import (
 from cybersecqwen.sources.advisories.formats import Json, JsonFormat, JsonObject, Place, Record
 
 
-class _Text(msgspec.Struct, gc=False):
+class _Cve4Text(msgspec.Struct, gc=False):
     lang: str = ""
     value: str = ""
 
@@ -37,31 +37,31 @@ class _Meta(msgspec.Struct, gc=False):
 
 
 class _Descriptions(msgspec.Struct):
-    data: list[_Text] = msgspec.field(default_factory=list, name="description_data")
+    data: list[_Cve4Text] = msgspec.field(default_factory=list, name="description_data")
 
 
-class _ProblemType(msgspec.Struct):
-    description: list[_Text] = []
+class _Cve4ProblemType(msgspec.Struct):
+    description: list[_Cve4Text] = []
 
 
 class _ProblemTypes(msgspec.Struct):
-    data: list[_ProblemType] = msgspec.field(default_factory=list, name="problemtype_data")
+    data: list[_Cve4ProblemType] = msgspec.field(default_factory=list, name="problemtype_data")
 
 
-class _Reference(msgspec.Struct, gc=False):
+class _Cve4Reference(msgspec.Struct, gc=False):
     url: str = ""
 
 
 class _References(msgspec.Struct):
-    data: list[_Reference] = msgspec.field(default_factory=list, name="reference_data")
+    data: list[_Cve4Reference] = msgspec.field(default_factory=list, name="reference_data")
 
 
-class _Product(msgspec.Struct, gc=False):
+class _Cve4Product(msgspec.Struct, gc=False):
     name: str = msgspec.field(default="", name="product_name")
 
 
 class _Products(msgspec.Struct):
-    data: list[_Product] = msgspec.field(default_factory=list, name="product_data")
+    data: list[_Cve4Product] = msgspec.field(default_factory=list, name="product_data")
 
 
 class _Vendor(msgspec.Struct):
@@ -77,13 +77,13 @@ class _Affects(msgspec.Struct):
     vendor: _Vendors | None = None
 
 
-class _Score(msgspec.Struct, rename="camel", gc=False):
+class _Cve4Score(msgspec.Struct, rename="camel", gc=False):
     vector_string: str = ""
     version: str = ""
 
 
 class _Impact(msgspec.Struct):
-    cvss: _Score | list[_Score] | None = None
+    cvss: _Cve4Score | list[_Cve4Score] | None = None
 
 
 class Cve4Record(msgspec.Struct):

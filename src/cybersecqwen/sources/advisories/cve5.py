@@ -33,7 +33,7 @@ class _Media(msgspec.Struct, gc=False):
     value: str = ""
 
 
-class _Text(msgspec.Struct, rename="camel"):
+class _Cve5Text(msgspec.Struct, rename="camel"):
     value: str = ""
     lang: str = ""
     supporting_media: list[_Media] = []
@@ -52,23 +52,23 @@ class _Problem(msgspec.Struct, gc=False, rename="camel"):
     cwe_id: str | None = None
 
 
-class _ProblemType(msgspec.Struct):
+class _Cve5ProblemType(msgspec.Struct):
     descriptions: list[_Problem] = []
 
 
-class _Cvss(msgspec.Struct, gc=False, rename="camel"):
+class _Cve5Cvss(msgspec.Struct, gc=False, rename="camel"):
     vector_string: str | None = None
     version: str = ""
 
 
-class _Metric(msgspec.Struct):
-    v4: _Cvss | None = msgspec.field(default=None, name="cvssV4_0")
-    v31: _Cvss | None = msgspec.field(default=None, name="cvssV3_1")
-    v30: _Cvss | None = msgspec.field(default=None, name="cvssV3_0")
-    v2: _Cvss | None = msgspec.field(default=None, name="cvssV2_0")
+class _Cve5Metric(msgspec.Struct):
+    v4: _Cve5Cvss | None = msgspec.field(default=None, name="cvssV4_0")
+    v31: _Cve5Cvss | None = msgspec.field(default=None, name="cvssV3_1")
+    v30: _Cve5Cvss | None = msgspec.field(default=None, name="cvssV3_0")
+    v2: _Cve5Cvss | None = msgspec.field(default=None, name="cvssV2_0")
 
 
-class _Reference(msgspec.Struct, gc=False):
+class _Cve5Reference(msgspec.Struct, gc=False):
     url: str = ""
 
 
@@ -76,7 +76,7 @@ class _Provider(msgspec.Struct, gc=False, rename="camel"):
     short_name: str = ""
 
 
-class _Affected(msgspec.Struct, gc=False, rename="camel"):
+class _Cve5Affected(msgspec.Struct, gc=False, rename="camel"):
     vendor: str = ""
     product: str = ""
     package_name: str = ""
@@ -85,12 +85,12 @@ class _Affected(msgspec.Struct, gc=False, rename="camel"):
 class _Container(msgspec.Struct, rename="camel"):
     provider_metadata: _Provider | None = None
     title: str = ""
-    descriptions: list[_Text] = []
-    rejected_reasons: list[_Text] = []
-    affected: list[_Affected] = []
-    problem_types: list[_ProblemType] = []
-    metrics: list[_Metric] = []
-    references: list[_Reference] = []
+    descriptions: list[_Cve5Text] = []
+    rejected_reasons: list[_Cve5Text] = []
+    affected: list[_Cve5Affected] = []
+    problem_types: list[_Cve5ProblemType] = []
+    metrics: list[_Cve5Metric] = []
+    references: list[_Cve5Reference] = []
     date_public: str | None = None
 
 

@@ -25,13 +25,13 @@ from cybersecqwen.sources.advisories.formats import Json, JsonFormat, JsonObject
 _METHODS = {"CVSSv2": "2.0", "CVSSv3": "3.0", "CVSSv31": "3.1", "CVSSv4": "4.0"}
 
 
-class _Source(msgspec.Struct, gc=False):
+class _CycloneDxSource(msgspec.Struct, gc=False):
     name: str = ""
     url: str = ""
 
 
 class _Rating(msgspec.Struct):
-    source: _Source | None = None
+    source: _CycloneDxSource | None = None
     method: str = ""
     vector: str = ""
     severity: str = ""
@@ -45,7 +45,7 @@ class _Other(msgspec.Struct, gc=False):
     id: str = ""
 
 
-class _Target(msgspec.Struct, gc=False):
+class _CycloneDxTarget(msgspec.Struct, gc=False):
     ref: str = ""
 
 
@@ -55,9 +55,9 @@ class _Analysis(msgspec.Struct, gc=False):
     detail: str = ""
 
 
-class _Vulnerability(msgspec.Struct):
+class _CycloneDxVulnerability(msgspec.Struct):
     id: str = ""
-    source: _Source | None = None
+    source: _CycloneDxSource | None = None
     references: list[_Other] = []
     ratings: list[_Rating] = []
     cwes: list[int] = []
@@ -69,7 +69,7 @@ class _Vulnerability(msgspec.Struct):
     updated: str = ""
     rejected: str = ""
     analysis: _Analysis | None = None
-    affects: list[_Target] = []
+    affects: list[_CycloneDxTarget] = []
 
 
 class _Component(msgspec.Struct, rename={"ref": "bom-ref"}):
@@ -80,7 +80,7 @@ class _Component(msgspec.Struct, rename={"ref": "bom-ref"}):
     components: list[_Component] = []
 
 
-_VULNERABILITY = LenientDecoder(_Vulnerability)
+_VULNERABILITY = LenientDecoder(_CycloneDxVulnerability)
 _COMPONENTS = LenientDecoder(list[_Component])
 _Products = Mapping[str, tuple[str, str]]
 
@@ -130,7 +130,7 @@ def _parse(content: Json, place: Place, products: _Products | None) -> Iterable[
     ]
 
 
-def _url(source: _Source | None) -> str:
+def _url(source: _CycloneDxSource | None) -> str:
     return source.url if source else ""
 
 

@@ -25,13 +25,13 @@ from cybersecqwen.sources.advisories.advisory_fields import (
 from cybersecqwen.sources.advisories.formats import Json, JsonFormat, JsonObject, Place, Record
 
 
-class _Score(msgspec.Struct, gc=False):
+class _GrypeScore(msgspec.Struct, gc=False):
     version: str = ""
     vector: str = ""
     source: str = ""
 
 
-class _Weakness(msgspec.Struct, gc=False):
+class _GrypeWeakness(msgspec.Struct, gc=False):
     cwe: str = ""
     source: str = ""
 
@@ -41,15 +41,15 @@ class _Fix(msgspec.Struct):
     state: str = ""
 
 
-class _Vulnerability(msgspec.Struct, rename="camel"):
+class _GrypeVulnerability(msgspec.Struct, rename="camel"):
     id: str = ""
     data_source: str = ""
     namespace: str = ""
     severity: str = ""
     urls: list[str] = []
     description: str | None = None
-    cvss: list[_Score] = []
-    cwes: list[_Weakness] = []
+    cvss: list[_GrypeScore] = []
+    cwes: list[_GrypeWeakness] = []
     fix: _Fix | None = None
 
 
@@ -59,13 +59,13 @@ class _Artifact(msgspec.Struct, gc=False):
     type: str = ""
 
 
-class _Match(msgspec.Struct, rename="camel"):
-    vulnerability: _Vulnerability
-    related_vulnerabilities: list[_Vulnerability] = []
+class _GrypeMatch(msgspec.Struct, rename="camel"):
+    vulnerability: _GrypeVulnerability
+    related_vulnerabilities: list[_GrypeVulnerability] = []
     artifact: _Artifact = msgspec.field(default_factory=_Artifact)
 
 
-_MATCH = LenientDecoder(_Match)
+_MATCH = LenientDecoder(_GrypeMatch)
 
 
 def _parse(content: Json, place: Place, _context: Any) -> Iterable[Record]:
@@ -103,19 +103,19 @@ def _parse(content: Json, place: Place, _context: Any) -> Iterable[Record]:
     ]
 
 
-def _who(found: _Vulnerability, source: str) -> tuple[LabelSource, str]:
+def _who(found: _GrypeVulnerability, source: str) -> tuple[LabelSource, str]:
     """Return whose a label or a score is: NVD's records name who assigned it."""
     if found.namespace == "nvd:cpe" and source:
         return assigner_of(source)
     return ("nvd" if found.namespace == "nvd:cpe" else "other"), source or found.namespace
 
 
-def _labels(found: _Vulnerability) -> Iterator[CweLabel]:
+def _labels(found: _GrypeVulnerability) -> Iterator[CweLabel]:
     for weakness in found.cwes:
         yield from labels_of([weakness.cwe], *_who(found, weakness.source))
 
 
-def _vectors(found: _Vulnerability) -> Iterator[CvssVector]:
+def _vectors(found: _GrypeVulnerability) -> Iterator[CvssVector]:
     for score in found.cvss:
         if score.vector:
             whose, assigner = _who(found, score.source)

@@ -23,7 +23,7 @@ from cybersecqwen.sources.advisories.formats import Json, JsonFormat, Place, Rec
 _CISA = "CISA KEV"
 
 
-class _Entry(msgspec.Struct, rename="camel"):
+class _KevEntry(msgspec.Struct, rename="camel"):
     cve: str = msgspec.field(name="cveID")
     vendor_project: str = ""
     product: str = ""
@@ -32,7 +32,7 @@ class _Entry(msgspec.Struct, rename="camel"):
     cwes: list[str] = []
 
 
-_DECODER = LenientDecoder(_Entry)
+_DECODER = LenientDecoder(_KevEntry)
 
 
 def _parse(content: Json, place: Place, _context: Any) -> Iterable[Record]:

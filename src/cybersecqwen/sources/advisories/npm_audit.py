@@ -23,11 +23,11 @@ from cybersecqwen.sources.advisories.advisory_fields import (
 from cybersecqwen.sources.advisories.formats import Json, JsonFormat, JsonObject, Place, Record
 
 
-class _Cvss(msgspec.Struct, rename="camel", gc=False):
+class _NpmCvss(msgspec.Struct, rename="camel", gc=False):
     vector_string: str | None = None
 
 
-class _Advisory(msgspec.Struct):
+class _NpmAdvisory(msgspec.Struct):
     id: int | str = ""
     source: int | str = ""
     title: str = ""
@@ -36,7 +36,7 @@ class _Advisory(msgspec.Struct):
     name: str = ""
     cves: list[str] = []
     cwe: list[str] | str = ""
-    cvss: _Cvss | None = None
+    cvss: _NpmCvss | None = None
     github_advisory_id: str = ""
     url: str = ""
     severity: str = ""
@@ -47,13 +47,13 @@ class _Advisory(msgspec.Struct):
     updated: str = ""
 
 
-class _Package(msgspec.Struct):
-    via: list[_Advisory | str] = []
+class _NpmPackage(msgspec.Struct):
+    via: list[_NpmAdvisory | str] = []
 
 
 class _Report(msgspec.Struct):
-    advisories: dict[str, _Advisory] = {}
-    vulnerabilities: dict[str, _Package] = {}
+    advisories: dict[str, _NpmAdvisory] = {}
+    vulnerabilities: dict[str, _NpmPackage] = {}
 
 
 _REPORT = LenientDecoder(_Report)
@@ -68,13 +68,13 @@ def _parse(content: Json, place: Place, _context: Any) -> Iterable[Record]:
     return [_record(each, place.inside(f"finding {n}")) for n, each in enumerate(found, 1)]
 
 
-def _via(report: _Report) -> Iterator[_Advisory]:
+def _via(report: _Report) -> Iterator[_NpmAdvisory]:
     for package in report.vulnerabilities.values():
         # A name alone is another package of the tree, whose advisory stands there.
-        yield from (each for each in package.via if isinstance(each, _Advisory))
+        yield from (each for each in package.via if isinstance(each, _NpmAdvisory))
 
 
-def _record(found: _Advisory, place: Place) -> Record:
+def _record(found: _NpmAdvisory, place: Place) -> Record:
     ids = [*found.cves, found.github_advisory_id, *vulnerability_ids(found.url)]
     known = [name for name in ids if name]
     number = found.id or found.source

@@ -33,45 +33,45 @@ _CPE_ESCAPE = re.compile(r"\\(.)")
 _STATES: dict[str, AdvisoryState] = {"rejected": "rejected", "reject": "rejected"}
 
 
-class _Text(msgspec.Struct, gc=False):
+class _NvdText(msgspec.Struct, gc=False):
     lang: str = ""
     value: str = ""
 
 
-class _Weakness(msgspec.Struct):
+class _NvdWeakness(msgspec.Struct):
     source: str = ""
-    description: list[_Text] = []
+    description: list[_NvdText] = []
 
 
-class _Cvss(msgspec.Struct, gc=False, rename="camel"):
+class _NvdCvss(msgspec.Struct, gc=False, rename="camel"):
     vector_string: str = ""
     version: str = ""
 
 
-class _Metric(msgspec.Struct, rename="camel"):
+class _NvdMetric(msgspec.Struct, rename="camel"):
     source: str = ""
-    cvss_data: _Cvss | None = None
+    cvss_data: _NvdCvss | None = None
 
 
 class _Metrics(msgspec.Struct):
-    v40: list[_Metric] = msgspec.field(default_factory=list, name="cvssMetricV40")
-    v31: list[_Metric] = msgspec.field(default_factory=list, name="cvssMetricV31")
-    v30: list[_Metric] = msgspec.field(default_factory=list, name="cvssMetricV30")
-    v2: list[_Metric] = msgspec.field(default_factory=list, name="cvssMetricV2")
+    v40: list[_NvdMetric] = msgspec.field(default_factory=list, name="cvssMetricV40")
+    v31: list[_NvdMetric] = msgspec.field(default_factory=list, name="cvssMetricV31")
+    v30: list[_NvdMetric] = msgspec.field(default_factory=list, name="cvssMetricV30")
+    v2: list[_NvdMetric] = msgspec.field(default_factory=list, name="cvssMetricV2")
 
 
-class _Reference(msgspec.Struct, gc=False):
+class _NvdReference(msgspec.Struct, gc=False):
     url: str = ""
 
 
-class _Match(msgspec.Struct, gc=False):
+class _NvdMatch(msgspec.Struct, gc=False):
     criteria: str = ""
     cpe23: str = msgspec.field(default="", name="cpe23Uri")
 
 
 class _Node(msgspec.Struct, rename="camel"):
-    cpe_match: list[_Match] = []
-    old_match: list[_Match] = msgspec.field(default_factory=list, name="cpe_match")
+    cpe_match: list[_NvdMatch] = []
+    old_match: list[_NvdMatch] = msgspec.field(default_factory=list, name="cpe_match")
     children: list[_Node] = []
 
 
@@ -85,16 +85,16 @@ class _Cve(msgspec.Struct, rename="camel"):
     published: str | None = None
     last_modified: str | None = None
     vuln_status: str = ""
-    descriptions: list[_Text] = []
+    descriptions: list[_NvdText] = []
     metrics: _Metrics | None = None
-    weaknesses: list[_Weakness] = []
+    weaknesses: list[_NvdWeakness] = []
     configurations: list[_Configuration] | _Configuration = []
-    references: list[_Reference] = []
+    references: list[_NvdReference] = []
 
 
 class _OldScore(msgspec.Struct):
-    v3: _Cvss | None = msgspec.field(default=None, name="cvssV3")
-    v2: _Cvss | None = msgspec.field(default=None, name="cvssV2")
+    v3: _NvdCvss | None = msgspec.field(default=None, name="cvssV3")
+    v2: _NvdCvss | None = msgspec.field(default=None, name="cvssV2")
 
 
 class _OldImpact(msgspec.Struct):

@@ -23,11 +23,11 @@ class _Name(msgspec.Struct, rename={"iri": "@id"}):
     aliases: list[str] = []
 
 
-class _Product(msgspec.Struct, rename={"iri": "@id"}):
+class _OpenVexProduct(msgspec.Struct, rename={"iri": "@id"}):
     iri: str = ""
 
 
-class _Statement(msgspec.Struct):
+class _OpenVexStatement(msgspec.Struct):
     vulnerability: _Name | str
     status: str = ""
     justification: str = ""
@@ -35,10 +35,10 @@ class _Statement(msgspec.Struct):
     action_statement: str = ""
     timestamp: str = ""
     last_updated: str = ""
-    products: list[_Product | str] = []
+    products: list[_OpenVexProduct | str] = []
 
 
-_STATEMENT = LenientDecoder(_Statement)
+_STATEMENT = LenientDecoder(_OpenVexStatement)
 
 
 def _parse(content: Json, place: Place, _context: Any) -> Iterable[Record]:

@@ -54,27 +54,27 @@ class _Severity(msgspec.Struct, gc=False):
     score: str = ""
 
 
-class _Package(msgspec.Struct, gc=False):
+class _OsvPackage(msgspec.Struct, gc=False):
     ecosystem: str = ""
     name: str = ""
 
 
-class _Affected(msgspec.Struct):
-    package: _Package | None = None
+class _OsvAffected(msgspec.Struct):
+    package: _OsvPackage | None = None
     severity: list[_Severity] = []
 
 
-class _Reference(msgspec.Struct, gc=False):
+class _OsvReference(msgspec.Struct, gc=False):
     url: str = ""
 
 
-class _Weakness(msgspec.Struct, gc=False):
+class _OsvWeakness(msgspec.Struct, gc=False):
     id: str = msgspec.field(default="", name="cweId")
 
 
 class _Database(msgspec.Struct):
     cwe_ids: list[str] = []
-    cwes: list[_Weakness | str] = []
+    cwes: list[_OsvWeakness | str] = []
 
 
 class OsvRecord(msgspec.Struct):
@@ -88,8 +88,8 @@ class OsvRecord(msgspec.Struct):
     modified: str | None = None
     withdrawn: str | None = None
     severity: list[_Severity] = []
-    affected: list[_Affected] = []
-    references: list[_Reference] = []
+    affected: list[_OsvAffected] = []
+    references: list[_OsvReference] = []
     database_specific: _Database | None = None
 
     def record(self, place: Place, columns: Iterable[tuple[str, ColumnValue]] = ()) -> Record:
@@ -208,7 +208,7 @@ class _GithubScores(msgspec.Struct):
 
 
 class _GithubVulnerability(msgspec.Struct):
-    package: _Package | None = None
+    package: _OsvPackage | None = None
 
 
 class _GithubAdvisory(msgspec.Struct):

@@ -16,23 +16,23 @@ from cybersecqwen.sources.advisories.formats import Json, JsonFormat, JsonObject
 from cybersecqwen.sources.advisories.osv import OsvRecord
 
 
-class _Source(msgspec.Struct, gc=False):
+class _OsvScannerSource(msgspec.Struct, gc=False):
     path: str = ""
 
 
-class _Package(msgspec.Struct, gc=False):
+class _OsvScannerPackage(msgspec.Struct, gc=False):
     name: str = ""
     version: str = ""
     ecosystem: str = ""
 
 
 class _Found(msgspec.Struct):
-    package: _Package = msgspec.field(default_factory=_Package)
+    package: _OsvScannerPackage = msgspec.field(default_factory=_OsvScannerPackage)
     vulnerabilities: list[OsvRecord] = []
 
 
 class _Result(msgspec.Struct):
-    source: _Source = msgspec.field(default_factory=_Source)
+    source: _OsvScannerSource = msgspec.field(default_factory=_OsvScannerSource)
     packages: list[_Found] = []
 
 

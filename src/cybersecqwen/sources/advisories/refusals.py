@@ -13,7 +13,7 @@ _START_BYTES = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedFormat:
     """A kind of file that is named and not read.
 
     Attributes:
@@ -105,105 +105,105 @@ def _is_ini(head: bytes, _name: str) -> bool:
     return head.startswith(b"[") and _lines_match(_INI_LINE, head) and b"=" in head
 
 
-REFUSALS: tuple[Refusal, ...] = (
-    Refusal(
+REFUSALS: tuple[RefusedFormat, ...] = (
+    RefusedFormat(
         "a PDF",
         "`%PDF-`",
         "save the text, or get the advisory as CSAF or OSV",
         _starts(b"%PDF-"),
     ),
-    Refusal(
+    RefusedFormat(
         "a Git LFS pointer",
         "`version https://git-lfs`",
         "the file itself was not fetched: git lfs pull",
         _starts(b"version https://git-lfs"),
     ),
-    Refusal(
+    RefusedFormat(
         "a picture",
         "magic bytes of PNG, JPEG, GIF",
         "give the records as text",
         _starts(b"\x89PNG", b"\xff\xd8\xff", b"GIF8"),
     ),
-    Refusal(
+    RefusedFormat(
         "an SQLite database",
         "`SQLite format 3`",
         "export the table as CSV",
         _starts(b"SQLite format 3\x00"),
     ),
-    Refusal("a Parquet file", "`PAR1`", "export it as CSV or JSON lines", _starts(b"PAR1")),
-    Refusal(
+    RefusedFormat("a Parquet file", "`PAR1`", "export it as CSV or JSON lines", _starts(b"PAR1")),
+    RefusedFormat(
         "an old Excel workbook or Word document (.xls, .doc)",
         "magic bytes of OLE files",
         "save it as .xlsx or CSV",
         _starts(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
     ),
-    Refusal(
+    RefusedFormat(
         "a program",
         "magic bytes of ELF, PE and Mach-O",
         "give the records as text",
         _starts(b"\x7fELF", b"MZ\x90\x00", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"),
     ),
-    Refusal(
+    RefusedFormat(
         "an HTML page",
         "`<!doctype html>`, `<html>` and the like at the start",
         "the server may have sent an error page in place of the file; fetch it again",
         lambda head, _name: _HTML.match(head) is not None,
     ),
-    Refusal(
+    RefusedFormat(
         "a Nessus report in XML",
         "root `NessusClientData_v2`",
         "export it as CSV",
         _is_xml_of(b"NessusClientData(?:_v2)?"),
     ),
-    Refusal(
+    RefusedFormat(
         "a CVRF advisory in XML",
         "root `cvrfdoc`",
         "get the publisher's CSAF (JSON)",
         _is_xml_of(b"cvrfdoc"),
     ),
-    Refusal(
+    RefusedFormat(
         "a CycloneDX BOM in XML",
         "root `bom`",
         "export it as JSON",
         _is_xml_of(b"bom"),
     ),
-    Refusal(
+    RefusedFormat(
         "an NVD feed in XML, which NVD has given up",
         "root `nvd`",
         "get the JSON feed: data fetch nvd",
         _is_xml_of(b"nvd"),
     ),
-    Refusal(
+    RefusedFormat(
         "XML",
         "`<?xml` or an element at the start",
         "get it as JSON or CSV",
         _is_xml,
     ),
-    Refusal(
+    RefusedFormat(
         "a PEM file",
         "`-----BEGIN`",
         "keys and certificates hold no descriptions",
         _starts(b"-----BEGIN "),
     ),
-    Refusal(
+    RefusedFormat(
         "Markdown",
         "name ending in .md or .rst, or a heading and other marks",
         "of Markdown only RustSec advisories are read; give one description a line, without marks",
         _is_markdown,
     ),
-    Refusal(
+    RefusedFormat(
         "YAML of another kind than an OSV advisory",
         "`key: value` lines",
         "of YAML only OSV advisories are read (PyPA's); convert it to JSON",
         _is_yaml,
     ),
-    Refusal(
+    RefusedFormat(
         "a TOML or INI file",
         "`[section]` and `key = value` lines",
         "give the records as JSON or CSV",
         _is_ini,
     ),
-    Refusal(
+    RefusedFormat(
         "broken JSON, YAML or XML",
         "one line in five of the first hundred is a piece of such",
         "its beginning is missing or damaged; fetch it again",
@@ -215,7 +215,7 @@ REFUSALS: tuple[Refusal, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class JsonRefusal:
-    """A kind of JSON document that is named and not read; fields as in ``Refusal``."""
+    """A kind of JSON document that is named and not read; fields as in ``RefusedFormat``."""
 
     title: str
     recognised_by: str

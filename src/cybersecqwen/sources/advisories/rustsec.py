@@ -21,7 +21,7 @@ _FRONT = re.compile(r"\s*```toml[ \t]*\r?\n(.*?)\r?\n```[ \t]*(?:\r?\n|$)(.*)", 
 _HEADING = re.compile(r"\s*#[ \t]+([^\n]+)\n?(.*)", re.DOTALL)
 
 
-class _Advisory(msgspec.Struct):
+class _RustSecAdvisory(msgspec.Struct):
     id: str
     package: str = ""
     date: str = ""
@@ -33,7 +33,7 @@ class _Advisory(msgspec.Struct):
 
 
 class _Front(msgspec.Struct):
-    advisory: _Advisory
+    advisory: _RustSecAdvisory
 
 
 def _read(source: ByteSource, _options: ReadOptions) -> Iterator[Record]:

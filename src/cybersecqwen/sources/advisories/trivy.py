@@ -24,7 +24,7 @@ from cybersecqwen.sources.advisories.advisory_fields import (
 from cybersecqwen.sources.advisories.formats import Json, JsonFormat, JsonObject, Place, Record
 
 
-class _Score(msgspec.Struct, gc=False):
+class _TrivyScore(msgspec.Struct, gc=False):
     v2: str = msgspec.field(default="", name="V2Vector")
     v3: str = msgspec.field(default="", name="V3Vector")
     v4: str = msgspec.field(default="", name="V40Vector")
@@ -44,7 +44,7 @@ class _Finding(msgspec.Struct, rename="pascal"):
     description: str | None = None
     severity: str = ""
     cwe_ids: list[str] = msgspec.field(default_factory=list, name="CweIDs")
-    cvss: dict[str, _Score] = msgspec.field(default_factory=dict, name="CVSS")
+    cvss: dict[str, _TrivyScore] = msgspec.field(default_factory=dict, name="CVSS")
     references: list[str] = []
     primary_url: str = msgspec.field(default="", name="PrimaryURL")
     vendor_ids: list[str] = msgspec.field(default_factory=list, name="VendorIDs")
@@ -53,7 +53,7 @@ class _Finding(msgspec.Struct, rename="pascal"):
     data_source: _DataSource | None = None
 
 
-class _Target(msgspec.Struct, rename="pascal"):
+class _TrivyTarget(msgspec.Struct, rename="pascal"):
     target: str = ""
     vulnerabilities: list[_Finding] = []
 
@@ -61,10 +61,10 @@ class _Target(msgspec.Struct, rename="pascal"):
 class _Resource(msgspec.Struct, rename="pascal"):
     """What a report over a cluster puts around the targets."""
 
-    results: list[_Target] = []
+    results: list[_TrivyTarget] = []
 
 
-_TARGET, _RESOURCE = LenientDecoder(_Target), LenientDecoder(_Resource)
+_TARGET, _RESOURCE = LenientDecoder(_TrivyTarget), LenientDecoder(_Resource)
 
 
 def _parse(content: Json, place: Place, _context: Any) -> Iterable[Record]:
@@ -75,7 +75,7 @@ def _parse(content: Json, place: Place, _context: Any) -> Iterable[Record]:
     return _findings(targets, place)
 
 
-def _findings(targets: Iterable[_Target], place: Place) -> Iterator[Record]:
+def _findings(targets: Iterable[_TrivyTarget], place: Place) -> Iterator[Record]:
     number = 0
     for target in targets:
         for found in target.vulnerabilities:
@@ -110,7 +110,7 @@ def _finding(found: _Finding, target: str, place: Place) -> Record:
     )
 
 
-def _vectors(scores: dict[str, _Score]) -> Iterator[CvssVector]:
+def _vectors(scores: dict[str, _TrivyScore]) -> Iterator[CvssVector]:
     for name, score in scores.items():
         whose: LabelSource = "nvd" if name == "nvd" else "other"
         for vector in (score.v4, score.v3, score.v2):
