@@ -13,7 +13,7 @@ from cybersecqwen.apps.outputs.spool import RowSpool
 Cell = str | float | bool | None
 
 ANSWER_COLUMNS = (
-    "id", "cwe", "name", "confidence", "abstained", "backoff_cwe", "backoff_name",
+    "id", "cwe", "name", "confidence", "band", "abstained", "backoff_cwe", "backoff_name",
     "backoff_probability", "candidates", "usage", "catalogue", "model", "agrees",
 )  # fmt: skip
 """Columns about the answer."""
@@ -84,6 +84,7 @@ def _answer_cells(row: RecordRow) -> dict[str, Cell]:
         "cwe": row.cwe,
         "name": row.name,
         "confidence": row.confidence,
+        "band": row.band,
         "abstained": row.abstained,
         "backoff_cwe": backoff.cwe if backoff else None,
         "backoff_name": backoff.name if backoff else None,

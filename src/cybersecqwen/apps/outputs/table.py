@@ -88,7 +88,7 @@ def remark(row: MapRow) -> str:
     if row.instead_of:
         return f"for {row.instead_of.cwe}"
     if not row.abstained:
-        return ""
+        return "likely" if row.band == "likely" else ""
     if row.backoff and row.backoff.cwe != row.cwe:
         return f"at least {row.backoff.cwe}"
     return "unsure"

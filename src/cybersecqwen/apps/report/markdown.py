@@ -124,7 +124,7 @@ class MarkdownReportWriter:
 def headlines(summary: ReportSummary) -> list[str]:
     """Return the sentences that a report begins with."""
     rows, sure, labelled = summary.rows, summary.sure, summary.labelled
-    said = [f"Records answered: {rows:,}, of which surely: {sure:,} ({_share(sure, rows)})."]
+    said = [f"Records answered: {rows:,}, of which sure enough: {sure:,} ({_share(sure, rows)})."]
     if labelled:
         agreeing = summary.agreeing
         said.append(

@@ -69,7 +69,7 @@ export class ResultView {
     });
     this.#show = this.#select("show", [
       ["all", "All rows"],
-      ["sure", "Sure"],
+      ["sure", "Sure enough"],
       ["unsure", "Unsure"],
       ["differs", "Unlike the record's label"],
       ["problems", "Without an answer"],
@@ -207,8 +207,8 @@ export class ResultView {
       figure(count(rows), rows === 1 ? "record answered" : "records answered", [
         problems ? `${plural(problems, "record")} without an answer` : "",
       ]),
-      figure(share(sure, rows) || "\u2013", "of the answers are sure", [
-        split(sure, rows, `${count(sure)} of ${count(rows)} are sure`),
+      figure(share(sure, rows) || "\u2013", "of the answers are sure enough", [
+        split(sure, rows, `${count(sure)} of ${count(rows)} are sure enough`),
         `${count(rows - sure)} need a second look`,
       ]),
       figure(share(agreeing, labelled) || "\u2013", "agree with the record's own label", [
