@@ -1,7 +1,7 @@
 # One command per chore.
 PYTHON ?= python3
 
-.PHONY: fuzz chaos attacks install install-hooks check test page format results docs lock
+.PHONY: fuzz chaos attacks overlap install install-hooks check test page format results docs lock
 
 install:  ## everything a developer needs, into the current environment
 	$(PYTHON) -m pip install -e '.[dev]'
@@ -50,6 +50,9 @@ fuzz:  ## every reader, coverage-guided, so many seconds each; needs atheris
 
 chaos:  ## kills, a full disk, slow and many clients, a rebuilt knowledge base, for five minutes
 	$(PYTHON) fuzz/chaos.py --seconds 300
+
+overlap:  ## two runs at once on one output, fifty times over five verbs
+	$(PYTHON) fuzz/overlap.py --tries 50
 
 attacks:  ## the memory of a service under 200 attacks
 	$(PYTHON) fuzz/attacks.py --count 200

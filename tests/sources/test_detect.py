@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Advisory, CvssVector, CweLabel, RecordProblem
 from cybersecqwen.sources import detect_format, read_advisories
-from cybersecqwen.sources.advisories import json_records
 from cybersecqwen.sources.io import streams
+from cybersecqwen.sources.io.unpack import UnpackLimits
 
 
 def cve5(name: str = "CVE-2024-0001", **cna: object) -> dict[str, object]:
@@ -451,8 +451,12 @@ def test_encrypted_zip_is_named() -> None:
         read(bytes(content))
 
 
-def test_over_long_records_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "MAX_RECORD_BYTES", 1 << 20)
+def test_over_long_records_are_passed_over() -> None:
+    limits = UnpackLimits(record_bytes=1 << 20, document_bytes=1 << 20)
+
+    def read(content: bytes) -> list[Advisory | RecordProblem]:
+        return list(read_advisories(None, stdin=io.BytesIO(content), limits=limits))
+
     big = "x" * (3 << 20)
     records = read(f"one\n{big}\nthree\n{big}".encode())
     assert [r.where for r in records if isinstance(r, RecordProblem)] == [
@@ -460,7 +464,6 @@ def test_over_long_records_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> N
         "standard input:4",
     ]
     assert [r.id for r in records if isinstance(r, Advisory)] == ["line-1", "line-3"]
-    monkeypatch.setattr(json_records, "MAX_DOCUMENT_BYTES", 1 << 20)
     parts = [{"lang": "fr", "value": "y" * 1000}] * 3000
     wide: dict[str, Any] = {"cve": {"id": "wide", "descriptions": parts}}
     records = read(feed2(nvd2("a"), wide, nvd2("b")))

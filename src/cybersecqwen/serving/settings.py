@@ -39,7 +39,7 @@ class ServeSettings(BaseSettings):
         token_file: File that holds the token.
         allowed_hosts: Further names that the Host header may carry.
         log_texts: Whether what clients send may appear in the log.
-        max_body_bytes: Size of a request's body.
+        max_body_bytes: Size of a request's body, and of one record in a file.
         body_memory_bytes: Memory that the bodies of all requests under way may take, by an
             estimate; more requests are refused with 429.
         max_file_bytes: Size of a file sent to be mapped, and disk that it may take with the

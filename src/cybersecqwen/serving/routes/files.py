@@ -57,6 +57,8 @@ async def map_file(
     limits = UnpackLimits(
         members=service.settings.max_members,
         directory_bytes=service.settings.max_members * _DIRECTORY_BYTES_PER_MEMBER,
+        record_bytes=service.settings.max_body_bytes,
+        document_bytes=service.settings.max_body_bytes,
         check=checkpoint,
         disk=upload.disk.take,
     )

@@ -30,9 +30,6 @@ from cybersecqwen.sources.io.streams import (
     lines,
 )
 
-MAX_DOCUMENT_BYTES = 64 << 20
-"""The largest document that is decoded whole; a larger one is cut into its records as it comes."""
-
 ROWS = "jsonl"
 """The name of what is no known format: rows with a text."""
 
@@ -75,8 +72,8 @@ class JsonReader:
         if _begins_with_lines(head):
             yield from self._lines(source)
             return
-        whole = source.peek(MAX_DOCUMENT_BYTES + 1)
-        if len(whole) <= MAX_DOCUMENT_BYTES:
+        whole = source.peek(source.document_bytes + 1)
+        if len(whole) <= source.document_bytes:
             value = _decode_outline(whole)
             if value is not None:
                 source.take()

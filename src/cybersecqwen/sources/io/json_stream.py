@@ -16,7 +16,6 @@ import msgspec
 
 from cybersecqwen.core.lenient_json import STRING, compile_bytes, decode_lenient
 from cybersecqwen.core.records import RecordProblem
-from cybersecqwen.sources.io import streams
 from cybersecqwen.sources.io.streams import ByteSource, UnreadableError, too_long
 
 # Outside a record: the next string, or the next character that opens or closes something. A quote
@@ -247,18 +246,19 @@ class _Cutter:
         self._start = -1
         if self._skipping:
             self._skipping = False
-            return too_long(f"{self._source.name}: record {self._number - self._before}")
+            where = f"{self._source.name}: record {self._number - self._before}"
+            return too_long(where, self._source.record_bytes)
         key = self._key if self._open.startswith(b"{") else ""
         return Element(self._number - self._before, content, key)
 
     def _shrink(self) -> None:
         """Drop what is done with; of a record over the limit, drop what has been followed."""
         keep = self._start if self._start >= 0 and not self._skipping else self._position
-        if self._start >= 0 and len(self._buffer) - self._start > streams.MAX_RECORD_BYTES:
+        if self._start >= 0 and len(self._buffer) - self._start > self._source.record_bytes:
             self._skipping = True
             keep = self._position
-        if len(self._buffer) - keep > 2 * streams.MAX_RECORD_BYTES:
-            raise self._broken(f"a string of over {streams.MAX_RECORD_BYTES >> 20} MiB")
+        if len(self._buffer) - keep > 2 * self._source.record_bytes:
+            raise self._broken(f"a string of over {self._source.record_bytes >> 20} MiB")
         self._buffer = self._buffer[keep:]
         self._position -= keep
         if self._start >= 0:

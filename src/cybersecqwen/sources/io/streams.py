@@ -16,6 +16,9 @@ from cybersecqwen.core.records import RecordProblem
 MAX_RECORD_BYTES = 32 << 20
 """The longest line, JSON record or CSV field that is read; a longer one is a RecordProblem."""
 
+MAX_DOCUMENT_BYTES = 64 << 20
+"""The longest JSON document that is decoded whole; records are cut out of a longer one."""
+
 HEAD_BYTES = 64 << 10
 """How much of a stream its format is told by."""
 
@@ -84,12 +87,22 @@ class ByteSource:
         stream: Where they come from; ``read1`` of a gzip or zip member, or of a plain file.
         name: What to call it in messages.
         on_bytes: Called with the number of bytes of every piece that is read.
+        record_bytes: The longest line or JSON record that readers hold.
+        document_bytes: The longest JSON document that readers decode whole.
     """
 
     def __init__(
-        self, stream: Bytes, name: str, on_bytes: Callable[[int], None] | None = None
+        self,
+        stream: Bytes,
+        name: str,
+        on_bytes: Callable[[int], None] | None = None,
+        *,
+        record_bytes: int = MAX_RECORD_BYTES,
+        document_bytes: int = MAX_DOCUMENT_BYTES,
     ) -> None:
         self.name = name
+        self.record_bytes = record_bytes
+        self.document_bytes = document_bytes
         self._stream = stream
         self._on_bytes = on_bytes
         self._head = b""
@@ -201,34 +214,35 @@ class Line:
 def lines(source: ByteSource, *, blank: bool = False) -> Iterator[Line | RecordProblem]:
     """Yield the lines of a stream, the empty ones only where ``blank`` asks for them.
 
-    A line over ``MAX_RECORD_BYTES`` is passed over without being held, and named.
+    A line over the source's ``record_bytes`` is passed over without being held, and named.
 
     Raises:
         UnreadableError: The archive breaks; every whole line before that has been yielded.
     """
     number = 1
+    longest = source.record_bytes
     rest: list[bytes] = []
     size = 0
     while piece := source.take():
         first, *others = piece.split(b"\n")
         size += len(first)
-        if size <= MAX_RECORD_BYTES:
+        if size <= longest:
             rest.append(first)
         else:
             rest.clear()
         for following in others:
-            if size > MAX_RECORD_BYTES:
-                yield too_long(f"{source.name}:{number}")
+            if size > longest:
+                yield too_long(f"{source.name}:{number}", longest)
             elif (content := b"".join(rest).rstrip(b"\r")) or blank:
                 yield Line(number, content)
             number += 1
             rest, size = [following], len(following)
-    if size > MAX_RECORD_BYTES:
-        yield too_long(f"{source.name}:{number}")
+    if size > longest:
+        yield too_long(f"{source.name}:{number}", longest)
     elif content := b"".join(rest).rstrip(b"\r"):
         yield Line(number, content)
 
 
-def too_long(where: str) -> RecordProblem:
-    """Return the problem of a record that is over the limit."""
-    return RecordProblem(where, "", f"longer than {MAX_RECORD_BYTES >> 20} MiB; passed over")
+def too_long(where: str, longest: int = MAX_RECORD_BYTES) -> RecordProblem:
+    """Return the problem of a record that is over the limit, in bytes."""
+    return RecordProblem(where, "", f"longer than {longest >> 20} MiB; passed over")

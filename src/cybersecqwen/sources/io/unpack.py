@@ -32,6 +32,8 @@ from cybersecqwen.sources.io.position import ReadPosition
 from cybersecqwen.sources.io.streams import (
     CHUNK_BYTES,
     DAMAGE,
+    MAX_DOCUMENT_BYTES,
+    MAX_RECORD_BYTES,
     Bytes,
     ByteSource,
     NotRecordsError,
@@ -69,6 +71,8 @@ class UnpackLimits:
         members: Files in all archives together; of a zip, whose directory is held, some 600 bytes
             of memory go to each.
         directory_bytes: Bytes of a zip's directory.
+        record_bytes: The longest line or JSON record that is held; one over it is passed over.
+        document_bytes: The longest JSON document that is decoded whole.
         check: Called for every piece that is read; what it raises ends the reading.
         disk: Called with the bytes that go to disk, and with their negative when they are gone;
             what it raises ends the reading.
@@ -78,6 +82,8 @@ class UnpackLimits:
     inner_bytes: int = 4 << 30
     members: int = 600_000
     directory_bytes: int = 64 << 20
+    record_bytes: int = MAX_RECORD_BYTES
+    document_bytes: int = MAX_DOCUMENT_BYTES
     check: Callable[[], None] | None = None
     disk: Callable[[int], None] | None = None
 
@@ -232,7 +238,13 @@ class _Unpacker:
             elif packed:
                 yield from packed(buffered, name, depth + 1)
             else:
-                yield ByteSource(buffered, name, self._count if depth else self._count_outermost)
+                yield ByteSource(
+                    buffered,
+                    name,
+                    self._count if depth else self._count_outermost,
+                    record_bytes=self._limits.record_bytes,
+                    document_bytes=self._limits.document_bytes,
+                )
         except UnreadableError as error:
             yield error
         except DAMAGE as error:
