@@ -36,7 +36,7 @@ PAGE = Path(__file__).parent / "page"
 
 _ABOUT = (
     "Vulnerability texts to CWE ids, questions answered from CWE, CAPEC and ATT&CK with citations, "
-    "and OpenAI's API over a local language model. Nothing leaves the machine."
+    "and OpenAI's API over a language model."
 )
 _REFUSALS = {
     400: "The request is not valid",

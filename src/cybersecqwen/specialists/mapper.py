@@ -157,7 +157,7 @@ class CweMapper:
         """Classify texts, in order, streaming: two windows of texts are held, whatever the length.
 
         A text that occurs again within its window is answered once. Answers can differ from those
-        of ``map`` in the last digits, since texts of a batch are quantised together; the same
+        of ``map`` in the last digits, since rounding depends on the batch; the same
         texts in the same order always give the same answers.
 
         Args:
