@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cybersecqwen.core import telemetry
 
 if TYPE_CHECKING:
+    from cybersecqwen.apps.assess import Assessor
     from cybersecqwen.apps.corpus import build_corpus
     from cybersecqwen.apps.evaluation import evaluate
     from cybersecqwen.knowledge.base import KnowledgeBase
@@ -31,6 +32,7 @@ __version__ = "0.2.0"
 # Public name -> module. Lazy, so that importing the package costs nothing until a model is wanted.
 _PUBLIC = {
     "Answerer": "cybersecqwen.llm.answering",
+    "Assessor": "cybersecqwen.apps.assess",
     "CweMapper": "cybersecqwen.specialists.mapper",
     "KnowledgeBase": "cybersecqwen.knowledge.base",
     "build_corpus": "cybersecqwen.apps.corpus",
@@ -38,6 +40,7 @@ _PUBLIC = {
 }
 __all__ = [
     "Answerer",
+    "Assessor",
     "CweMapper",
     "KnowledgeBase",
     "__version__",

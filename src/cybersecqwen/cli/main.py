@@ -24,7 +24,7 @@ _TRACEBACK = "CYBERSECQWEN_TRACEBACK"
 # Each is a module beside this one with HELP, configure(parser) and run(arguments) -> exit code.
 # None of them imports anything heavy at its top, so that --help stays instant.
 VERBS = (
-    *("map", "ask", "data", "corpus", "train", "export", "eval", "kb"),
+    *("map", "assess", "audit", "ask", "data", "corpus", "train", "export", "eval", "kb"),
     *("bundle", "monitor", "serve", "mcp", "info", "doctor", "demo"),
 )
 

@@ -37,9 +37,12 @@ from cybersecqwen.evaluation.systems.multiple_choice import (
     KnowledgeBaseSystem,
     MultipleChoiceSystem,
 )
+from cybersecqwen.evaluation.systems.severity_technique import SeveritySystem, TechniqueSystem
 from cybersecqwen.evaluation.systems.specialist import SpecialistSystem
 from cybersecqwen.evaluation.tasks import LoadOptions, Task, find_task
 from cybersecqwen.llm.rerank import SHORTLIST_WEIGHT, LlmReranker
+from cybersecqwen.specialists.severity import SeverityScorer
+from cybersecqwen.specialists.technique import TechniqueClassifier
 
 if TYPE_CHECKING:
     from cybersecqwen.knowledge.base import KnowledgeBase
@@ -219,6 +222,11 @@ def _embedded(options: RunOptions, spec: ModelSpec, task: Task) -> System:
         return KnowledgeBaseSystem(_knowledge(options.knowledge).choose, name)
     if task.name == answer_bank.TASK_NAME:
         return _answering(options, spec)
+    if spec.is_shipped and task.kind == "cvss":
+        return SeveritySystem(SeverityScorer.from_pretrained(), options.labeller)
+    if spec.is_shipped and task.kind == "techniques":
+        one = task.name.startswith("athena")
+        return TechniqueSystem(TechniqueClassifier.from_pretrained(), one=one)
     require_kind(str(spec), task.kind, "cwe")
     return SpecialistSystem(_specialist(spec), options.labeller)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -194,6 +194,36 @@ class CweMapper:
         finally:
             for window in windows:
                 window.cancel()
+
+    def probabilities(
+        self, texts: Sequence[str | Advisory], *, labeller: Labeller = "nvd"
+    ) -> NDArray[np.float64]:
+        """Return the probability of every id that the model knows, (N, C), for N texts or records.
+
+        Raises:
+            InputError: A text has nothing to read.
+            ModelError: The model does not know the labeller.
+        """
+        head, _ = self._options(labeller, 1, None)
+        rendered = [_readable(text, number, labeller) for number, text in enumerate(texts, 1)]
+        pieces = self._encoder.encode(rendered)
+        temperature = self.config.temperature[labeller]
+        logits = pieces.join(self._network.submit(pieces.ids, head).result(), temperature)
+        return _softmax(logits / temperature)
+
+    def predictions(
+        self,
+        probabilities: NDArray[np.float64],
+        *,
+        labeller: Labeller = "nvd",
+        top_k: int = 5,
+        threshold: float | None = None,
+    ) -> list[CwePrediction]:
+        """Return the predictions that probabilities of ``probabilities`` make."""
+        _, threshold = self._options(labeller, top_k, threshold)
+        temperature = self.config.temperature[labeller]
+        logits = (temperature * np.log(np.maximum(probabilities, 1e-30))).astype(np.float32)
+        return list(self._predict(logits, labeller, top_k, threshold))
 
     def threshold_at(self, precision: float, labeller: Labeller) -> float:
         """Return the confidence from which on answers reached a precision on validation rows.

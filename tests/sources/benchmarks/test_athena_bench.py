@@ -125,3 +125,21 @@ def test_cells_that_pandas_left_empty_count_as_missing(tmp_path: Path, empty: st
     file.write_text("\n".join(f'{{"url": {empty}, "option_e": {empty}, {row[1:]}' for row in rows))
     questions = athena_bench.read_questions(file, "mcq")
     assert [(q.source, len(q.choices), q.gold) for q in questions] == [("", 4, "B")] * 2
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "Map it.\n\nScenario: The tool reads LSASS.\n\nAnswer with an id."},
+        {"prompt": "Map it.", "scenario": "The tool reads LSASS."},
+    ],
+)
+def test_a_technique_item_never_hands_on_the_right_techniques_description(
+    tmp_path: Path, row: dict[str, str]
+) -> None:
+    path = tmp_path / "ate.jsonl"
+    told = {"answer": "T1003", "description": "Adversaries may dump credentials."}
+    path.write_text(json.dumps(row | told))
+    (question,) = athena_bench.read_questions(path, "ate")
+    assert question.text == "The tool reads LSASS."
+    assert "dump credentials" not in question.text + question.prompt

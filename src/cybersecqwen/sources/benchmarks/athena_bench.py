@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +51,7 @@ class _AthenaItem(msgspec.Struct, frozen=True):
     url: str = ""
     cve_id: str = ""
     description: str = ""
+    scenario: str = ""
     question: str = ""
     option_a: str = ""
     option_b: str = ""
@@ -61,6 +63,21 @@ class _AthenaItem(msgspec.Struct, frozen=True):
     def choices(self) -> tuple[str, ...]:
         options = (self.option_a, self.option_b, self.option_c, self.option_d, self.option_e)
         return tuple(option for option in options if option)
+
+
+_SCENARIO = re.compile(r"\bscenario\W*?:\s*(.+?)(?=\n\s*\n|\Z)", re.IGNORECASE | re.DOTALL)
+
+
+def _subject(item: _AthenaItem, task: str) -> str:
+    """Return an item's bare subject.
+
+    A row of ATE has the right technique's own description as ``description``: its subject is the
+    scenario, from its own field or the prompt, or else the whole prompt.
+    """
+    if task != "ate":
+        return (item.question or item.description).strip()
+    told = _SCENARIO.findall(item.prompt)
+    return (item.scenario or (told[-1] if told else item.prompt)).strip()
 
 
 class _Scored(msgspec.Struct, frozen=True):
@@ -125,7 +142,7 @@ def _question(path: Path, number: int, item: _AthenaItem, task: str, names: _Nam
         gold=gold,
         choices=item.choices if task == "mcq" else (),
         source=item.url or item.cve_id,
-        text=(item.question or item.description).strip(),
+        text=_subject(item, task),
     )
 
 

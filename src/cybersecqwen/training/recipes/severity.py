@@ -40,6 +40,7 @@ class SeverityRecipe(Recipe, frozen=True):
         pretrain: Domain-adaptive pretraining of the base.
         views: Of the records, as the specialist is shown them.
         teachers: Models to learn from; their probabilities are averaged.
+        together: How much the practice of giving values together counts beside the text, 0 to 1.
     """
 
     name: str
@@ -56,3 +57,4 @@ class SeverityRecipe(Recipe, frozen=True):
     pretrain: Pretrain | None = None
     views: Views = Views()
     teachers: tuple[SeverityTeacher, ...] = ()
+    together: float = 0.23

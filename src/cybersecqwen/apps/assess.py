@@ -1,0 +1,271 @@
+"""Everything the embedded specialists say of a vulnerability: weakness, severity, technique."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cybersecqwen.apps.outputs.rows import RowMaker
+from cybersecqwen.core.cvss_metrics import CvssPrediction
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.interfaces import KnowledgeBaseLike
+from cybersecqwen.core.records import Advisory, CwePrediction, Labeller, RecordProblem
+from cybersecqwen.core.taxonomy import shipped_taxonomy
+from cybersecqwen.core.text.clean import has_text
+from cybersecqwen.specialists.mapper import CweMapper
+from cybersecqwen.specialists.severity import SeverityScorer
+from cybersecqwen.specialists.vulnerability_technique import (
+    VulnerabilityTechnique,
+    VulnerabilityTechniques,
+)
+
+WINDOW = 256
+"""Records that are assessed together."""
+
+_WEAKNESSES = 3
+_ANOTHER = 0.15  # a further weakness is named from this probability on
+_LIKELY_TECHNIQUE = 0.2
+_MITIGATIONS = 3
+_DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What the specialists say of one text or record.
+
+    Attributes:
+        id: The record's id.
+        weakness: The weakness, with its candidates and band.
+        cvss: The v3.1 vector, metric by metric.
+        cvss4: The v4.0 vector where CNAs' practice is asked for, else None.
+        techniques: What analysts would map it to in ATT&CK, likeliest first.
+        record: What was assessed.
+    """
+
+    id: str
+    weakness: CwePrediction
+    cvss: CvssPrediction
+    cvss4: CvssPrediction | None
+    techniques: tuple[VulnerabilityTechnique, ...]
+    record: Advisory
+
+
+class Assessor:
+    """The embedded specialists, asked together.
+
+    Args:
+        mapper: Of weaknesses.
+        scorer: Of severity.
+        techniques: Of what a vulnerability is used for.
+        knowledge: Where mitigations and their citations come from; None for none.
+    """
+
+    def __init__(
+        self,
+        mapper: CweMapper,
+        scorer: SeverityScorer,
+        techniques: VulnerabilityTechniques,
+        knowledge: KnowledgeBaseLike | None = None,
+    ) -> None:
+        self.mapper = mapper
+        self.scorer = scorer
+        self._techniques = techniques
+        self._knowledge = knowledge
+        self._maker = RowMaker(shipped_taxonomy(), mapper.name)
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: str | Path | None = None, *, knowledge: KnowledgeBaseLike | None = None
+    ) -> Assessor:
+        """Load the specialists that ship with the package, or those of a folder laid out alike.
+
+        Args:
+            folder: A weakness specialist's folder with ``severity`` and ``technique`` inside.
+            knowledge: Where mitigations come from; None for none.
+
+        Raises:
+            InputError: There is no such folder.
+            ModelError: A model is damaged or of a newer format.
+        """
+        place = None if folder in (None, "embedded") else Path(str(folder))
+        return cls(
+            CweMapper.load(place),
+            SeverityScorer.from_pretrained(place / "severity" if place else None),
+            VulnerabilityTechniques(place / "technique" if place else None),
+            knowledge,
+        )
+
+    def assess(self, record: str | Advisory, *, labeller: Labeller = "nvd") -> Assessment:
+        """Assess one text or record; see ``assess_many``."""
+        return next(self.assess_many([record], labeller=labeller))
+
+    def assess_many(
+        self,
+        records: Iterable[str | Advisory],
+        *,
+        labeller: Labeller = "nvd",
+        threshold: float | None = None,
+    ) -> Iterator[Assessment]:
+        """Assess texts or records, in order, a window of them at a time.
+
+        Args:
+            records: What to assess. What the labeller asked for says of a record is not read.
+            labeller: Whose practice to follow, for weakness and severity.
+            threshold: Confidence (0 to 1) under which a weakness is unsure; None for the model's.
+
+        Raises:
+            InputError: A text has nothing to read.
+        """
+        stream = iter(records)
+        while window := list(islice(stream, WINDOW)):
+            known = [
+                record if isinstance(record, Advisory) else Advisory("text", record)
+                for record in window
+            ]
+            shares = self.mapper.probabilities(known, labeller=labeller)
+            found = self.mapper.predictions(shares, labeller=labeller, threshold=threshold)
+            readings = self.scorer.read(known, labeller)
+            for record, share, weakness, reading in zip(
+                known, shares, found, readings, strict=True
+            ):
+                metrics = self.scorer.metric_probabilities(reading.logits, "nvd")
+                techniques = self._techniques.likeliest(share, metrics)
+                newer = labeller == "cna"
+                yield Assessment(
+                    record.id,
+                    weakness,
+                    self.scorer.answer(reading, scorer=labeller),
+                    self.scorer.answer(reading, scorer=labeller, version="4.0") if newer else None,
+                    tuple(t for t in techniques if t.probability >= _LIKELY_TECHNIQUE),
+                    record,
+                )
+
+    def row(self, assessment: Assessment) -> dict[str, Any]:
+        """Return the row that ``assess`` writes of a record: the fields of ``map`` and more."""
+        row: dict[str, Any] = msgspec.to_builtins(
+            self._maker.row(assessment.id, assessment.weakness)
+        )
+        row["weaknesses"] = self._weaknesses(assessment.weakness)
+        row["cvss"] = cvss_row(assessment.cvss)
+        if assessment.cvss4:
+            row["cvss4"] = cvss_row(assessment.cvss4)
+        row["techniques"] = [
+            {
+                "id": found.id,
+                "name": found.name,
+                "probability": round(found.probability, _DIGITS),
+                "role": found.role,
+                "citation": found.id,
+            }
+            for found in assessment.techniques
+        ]
+        row["mitigations"] = self._mitigations(assessment.weakness.cwe)
+        row["record"] = said(assessment.record)
+        row["models"] = [self.mapper.name, self.scorer.name]
+        return row
+
+    def _weaknesses(self, prediction: CwePrediction) -> list[dict[str, Any]]:
+        taxonomy = shipped_taxonomy()
+        first, *others = prediction.candidates[:_WEAKNESSES]
+        kept = [first, *(other for other in others if other.probability >= _ANOTHER)]
+        return [
+            {
+                "cwe": found.cwe,
+                "name": taxonomy.name(found.cwe),
+                "probability": round(found.probability, _DIGITS),
+                "primary": place == 0,
+                "usage": entry.usage if (entry := taxonomy.get(found.cwe)) else "",
+                "catalogue": taxonomy.version,
+            }
+            for place, found in enumerate(kept)
+        ]
+
+    def _mitigations(self, cwe: str) -> list[dict[str, str]]:
+        if self._knowledge is None:
+            return []
+        return [
+            {"text": passage.text, "citation": passage.id}
+            for passage in self._knowledge.page(cwe)
+            if passage.kind == "mitigation"
+        ][:_MITIGATIONS]
+
+
+def cvss_row(found: CvssPrediction) -> dict[str, Any]:
+    """Return a vector as rows have it."""
+    return {
+        "vector": found.vector,
+        "score": found.score,
+        "severity": found.severity,
+        "version": found.version,
+        "labeller": found.scorer,
+        "probability": round(found.probability, _DIGITS),
+        "metrics": {
+            name: {
+                "value": metric.value,
+                "probability": round(metric.probability, _DIGITS),
+                "because": list(metric.because),
+            }
+            for name, metric in found.metrics.items()
+        },
+    }
+
+
+def said(record: Advisory) -> dict[str, Any]:
+    """Return what a record itself says, by whom."""
+    return {
+        "cwe": [{"cwe": label.cwe, "by": label.source} for label in record.labels],
+        "cvss": [{"vector": scored.vector, "by": scored.source} for scored in record.cvss],
+    }
+
+
+def assess_rows(
+    assessor: Assessor,
+    records: Iterable[Advisory | RecordProblem],
+    report: Callable[[RecordProblem], None],
+    *,
+    labeller: Labeller = "nvd",
+    threshold: float | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Return the row of each record that can be assessed; report the others.
+
+    Args:
+        assessor: The specialists.
+        records: What a parser yields.
+        report: Called with every record that cannot be assessed.
+        labeller: Whose practice to follow.
+        threshold: As for ``Assessor.assess_many``.
+    """
+
+    def usable() -> Iterator[Advisory]:
+        for number, record in enumerate(records, 1):
+            if isinstance(record, RecordProblem):
+                report(record)
+            elif not has_text(record.description):
+                where = record.where or f"record {number}"
+                reason = "no description: there is no text to read"
+                report(RecordProblem(where, record.id, reason, "no_description"))
+            else:
+                yield record
+
+    for assessment in assessor.assess_many(usable(), labeller=labeller, threshold=threshold):
+        yield assessor.row(assessment)
+
+
+def parse_precision(
+    assessor: Assessor, precision: float | None, labeller: Labeller
+) -> float | None:
+    """Return the threshold that a precision asks for, or None for the model's own.
+
+    Raises:
+        InputError: Validation never reached it.
+    """
+    if precision is None:
+        return None
+    if not 0 < precision < 1:
+        raise InputError(f"--precision must be between 0 and 1, not {precision}")
+    return assessor.mapper.threshold_at(precision, labeller)

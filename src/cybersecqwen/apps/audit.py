@@ -1,0 +1,158 @@
+"""Where a record's own weakness or vector and the specialists' differ, and how much it matters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from cybersecqwen.apps.assess import Assessment, Assessor
+from cybersecqwen.core.cvss import canonical_vector, score_of
+from cybersecqwen.core.records import Advisory, Labeller, LabelSource, RecordProblem
+from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
+from cybersecqwen.core.text.clean import has_text
+
+_DIGITS = 4
+
+
+def audit_records(
+    assessor: Assessor,
+    records: Iterable[Advisory | RecordProblem],
+    report: Callable[[RecordProblem], None],
+    *,
+    labeller: Labeller = "cna",
+) -> list[dict[str, Any]]:
+    """Return a row for each record whose own word differs from ours, the surest difference first.
+
+    The specialists are asked for the practice of the party whose word is audited, and are not
+    shown that word. Memory grows with the differences.
+
+    Args:
+        assessor: The specialists.
+        records: What a parser yields.
+        report: Called with every record that cannot be read.
+        labeller: Whose weakness and vector are audited.
+    """
+
+    def usable() -> Iterator[Advisory]:
+        for record in records:
+            if isinstance(record, RecordProblem):
+                report(record)
+            elif not has_text(record.description):
+                where = record.where or record.id
+                reason = "no description: there is no text to read"
+                report(RecordProblem(where, record.id, reason, "no_description"))
+            elif record.cwes(labeller) or _own_vector(record, labeller):
+                yield record
+
+    taxonomy = shipped_taxonomy()
+    rows = [
+        row
+        for found in assessor.assess_many(usable(), labeller=labeller)
+        if (row := audit_row(assessor, found, labeller, taxonomy))
+    ]
+    return sorted(rows, key=lambda row: (-row["weight"], row["id"]))
+
+
+def audit_row(
+    assessor: Assessor, found: Assessment, labeller: Labeller, taxonomy: Taxonomy
+) -> dict[str, Any] | None:
+    """Return how a record and its assessment differ, or None where they agree."""
+    weakness = _weakness(assessor, found, labeller, taxonomy)
+    severity = _severity(found, labeller)
+    if weakness is None and severity is None:
+        return None
+    weight = max(
+        weakness["confidence"] if weakness else 0.0,
+        severity["weight"] if severity else 0.0,
+    )
+    return {
+        "id": found.id,
+        "labeller": labeller,
+        "weight": round(weight, _DIGITS),
+        "weakness": weakness,
+        "severity": severity,
+    }
+
+
+def _weakness(
+    assessor: Assessor, found: Assessment, labeller: Labeller, taxonomy: Taxonomy
+) -> dict[str, Any] | None:
+    own = found.record.cwes(labeller)
+    ours = found.weakness.cwe
+    if not own or ours in own:
+        return None
+    return {
+        "own": list(own),
+        "ours": ours,
+        "name": taxonomy.name(ours),
+        "confidence": round(found.weakness.confidence, _DIGITS),
+        "band": found.weakness.band,
+        "kind": _difference(assessor, found, own, ours, labeller, taxonomy),
+        "own_usage": [entry.usage for cwe in own if (entry := taxonomy.get(cwe))],
+    }
+
+
+def _difference(
+    assessor: Assessor,
+    found: Assessment,
+    own: tuple[str, ...],
+    ours: str,
+    labeller: Labeller,
+    taxonomy: Taxonomy,
+) -> str:
+    """Say what kind of difference it is.
+
+    ``depth``: ours is a child or a parent of the record's. ``usage``: MITRE discourages or
+    prohibits mapping to the record's. ``convention``: the other party's practice would agree with
+    the record. ``weakness``: none of these.
+    """
+    if any(cwe in taxonomy.ancestors(ours) or ours in taxonomy.ancestors(cwe) for cwe in own):
+        return "depth"
+    entries = [taxonomy.get(cwe) for cwe in own]
+    if all(entry is None or entry.usage in {"discouraged", "prohibited"} for entry in entries):
+        return "usage"
+    other: Labeller = "cna" if labeller == "nvd" else "nvd"
+    # The bare description: the record's own word must not be read.
+    if assessor.mapper.map(found.record.description, labeller=other).cwe in own:
+        return "convention"
+    return "weakness"
+
+
+def _own_vector(record: Advisory, labeller: LabelSource) -> str | None:
+    for scored in record.cvss:
+        if scored.source == labeller and scored.version[:1] == "3":
+            return canonical_vector(scored.vector)
+    return None
+
+
+def _severity(found: Assessment, labeller: Labeller) -> dict[str, Any] | None:
+    own = _own_vector(found.record, labeller)
+    if own is None or own == found.cvss.vector:
+        return None
+    values = dict(part.split(":") for part in own.split("/")[1:])
+    metrics = {
+        name: {
+            "own": values[name],
+            "ours": metric.value,
+            "probability": round(metric.probability, _DIGITS),
+            "because": list(metric.because),
+        }
+        for name, metric in found.cvss.metrics.items()
+        if metric.value != values[name]
+    }
+    gap = found.cvss.score - score_of(own)
+    surest = max(
+        metric.probability
+        for name, metric in found.cvss.metrics.items()
+        if metric.value != values[name]
+    )
+    return {
+        "own": own,
+        "own_score": score_of(own),
+        "ours": found.cvss.vector,
+        "our_score": found.cvss.score,
+        "gap": round(gap, 1),
+        "metrics": metrics,
+        # A sure difference that moves the score by three points is worth as much as can be.
+        "weight": round(surest * min(1.0, abs(gap) / 3), _DIGITS),
+    }

@@ -1,0 +1,42 @@
+"""``audit``: where records' own weaknesses and vectors differ from the specialists'."""
+
+from __future__ import annotations
+
+import argparse
+from typing import get_args
+
+from cybersecqwen.cli.assess import add_input, load_assessor, read_input, reporter, write_rows
+from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, warn
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.records import Labeller, RecordProblem
+
+HELP = "a second opinion on records' own CWE and CVSS: the surest differences first"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    add_input(parser)
+    parser.add_argument(
+        "--labeller",
+        choices=get_args(Labeller),
+        default="cna",
+        help="whose weakness and vector to look at; they are not read for the opinion (cna)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the differences as JSON lines."""
+    from cybersecqwen.apps.audit import audit_records
+
+    if arguments.input is None:
+        raise InputError("give --input FILE")
+    failures: list[RecordProblem] = []
+    rows = audit_records(
+        load_assessor(knowledge=False),
+        read_input(arguments),
+        reporter(failures),
+        labeller=arguments.labeller,
+    )
+    write_rows(rows, arguments.output)
+    warn(f"{len(rows)} records differ")
+    return EXIT_SOME_FAILED if failures else EXIT_DONE

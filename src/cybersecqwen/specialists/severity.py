@@ -1,0 +1,313 @@
+"""Vulnerability texts and records to CVSS vectors, metric by metric, with the words that tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice, product
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from cybersecqwen.core.cvss import score_of
+from cybersecqwen.core.cvss_metrics import (
+    METRICS_V3,
+    METRICS_V4,
+    QUESTIONS,
+    CvssPrediction,
+    MetricPrediction,
+    rating,
+)
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.records import Advisory, Labeller
+from cybersecqwen.core.text.clean import render
+from cybersecqwen.core.text.record import parts_of, render_record
+from cybersecqwen.specialists.folder import SpecialistFiles, load_files
+from cybersecqwen.specialists.onnx_session import GraphPool
+from cybersecqwen.specialists.telling_words import telling_words
+from cybersecqwen.specialists.tokenize import Encoder
+
+WINDOW = 512
+"""Texts that are answered together."""
+
+_STARTS = np.cumsum([0, *(question.size for question in QUESTIONS)])
+_VALUES = np.array(list(product(*(range(len(v)) for v in METRICS_V3.values()))))  # (2592, 8)
+_V4_FIRST = next(i for i, question in enumerate(QUESTIONS) if question.version == "4.0")
+
+
+class SeverityConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a severity specialist's ``config.json`` holds.
+
+    Attributes:
+        format_version: Version of the folder's format.
+        kind: ``severity``.
+        name: The model's name.
+        version: The model's version.
+        max_tokens: Tokens of a text that it reads at once, special tokens included.
+        temperature: For each scorer, and for ``4.0``, what logits are divided by.
+        weight: How much the practice of giving certain values together counts, 0 for not at all.
+        together: For each scorer, the logarithm of how much more often its vectors hold each
+            combination of values than chance would have it, in the order of ``itertools.product``
+            over the metrics and their values; in hundredths.
+        sha256: Hexadecimal digests of the graph's and the tokenizer's file, by file name.
+        provenance: Where it comes from.
+    """
+
+    format_version: int
+    kind: str
+    name: str
+    version: str
+    max_tokens: int
+    temperature: dict[str, float]
+    weight: float
+    together: dict[str, tuple[int, ...]]
+    sha256: dict[str, str]
+    provenance: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityReading:
+    """What the model reads in one text.
+
+    Attributes:
+        text: As it was rendered.
+        logits: Of all answers, (A,).
+        added: What each token adds to them, (T, A).
+    """
+
+    text: str
+    logits: NDArray[np.float32]
+    added: NDArray[np.float32]
+
+
+class SeverityScorer:
+    """An embedded model of CVSS v3.1 base metrics, and of v4.0's.
+
+    Args:
+        files: The model.
+        threads: Batches to run at once; None for one a core, 16 at most.
+
+    Raises:
+        ModelError: The model cannot be loaded.
+    """
+
+    def __init__(
+        self, files: SpecialistFiles[SeverityConfig], *, threads: int | None = None
+    ) -> None:
+        self.config = files.config
+        self.digest = files.digest
+        self._encoder = Encoder(files.tokenizer, self.config.max_tokens)
+        self._graph = GraphPool(files.graph, ("logits", "added"), threads)
+
+    @classmethod
+    def from_pretrained(
+        cls, path: str | Path | None = None, *, threads: int | None = None
+    ) -> SeverityScorer:
+        """Load a model folder, by default the one that ships with the package.
+
+        Raises:
+            InputError: There is no model folder.
+            ModelError: The model is damaged or of a newer format.
+        """
+        return cls(load_files(path, "severity", SeverityConfig), threads=threads)
+
+    @property
+    def name(self) -> str:
+        """The model's name and version."""
+        return f"{self.config.name} {self.config.version}"
+
+    def score(
+        self, text: str | Advisory, *, scorer: Labeller = "nvd", version: str = "3.1"
+    ) -> CvssPrediction:
+        """Score one text or record; see ``score_many``."""
+        return next(self.score_many([text], scorer=scorer, version=version))
+
+    def score_many(
+        self,
+        texts: Iterable[str | Advisory],
+        *,
+        scorer: Labeller = "nvd",
+        version: str = "3.1",
+    ) -> Iterator[CvssPrediction]:
+        """Score texts or records, in order.
+
+        Args:
+            texts: Descriptions, or records, which are read whole but for the vector of the party
+                whose practice is asked for.
+            scorer: Whose practice to follow.
+            version: ``3.1``, or ``4.0``, which is known of CNAs alone and agrees with the 3.1
+                vector of the same text where the two ask the same.
+
+        Raises:
+            InputError: A text has nothing to read, or there is no such version.
+        """
+        if version not in ("3.1", "4.0"):
+            raise InputError(f"CVSS version {version} is not known; give 3.1 or 4.0")
+        for reading in self.read(texts, scorer):
+            yield self.answer(reading, scorer=scorer, version=version)
+
+    def read(self, texts: Iterable[str | Advisory], scorer: Labeller) -> Iterator[SeverityReading]:
+        """Read texts or records, in order; ``answer`` makes vectors of what was read.
+
+        Raises:
+            InputError: A text has nothing to read.
+        """
+        rendered = (_readable(text, number, scorer) for number, text in enumerate(texts, 1))
+        while window := list(islice(rendered, WINDOW)):
+            pieces = self._encoder.encode(window)
+            found = self._graph.run(pieces.ids)
+            counts = np.bincount(pieces.owners, minlength=len(window))
+            ends = np.cumsum(counts)
+            for text, start, end in zip(window, ends - counts, ends, strict=True):
+                yield SeverityReading(text, *_whole(found[start:end]))
+
+    def answer(
+        self, reading: SeverityReading, *, scorer: Labeller = "nvd", version: str = "3.1"
+    ) -> CvssPrediction:
+        """Return the vector that a scorer would give for what was read."""
+        return self._answer(reading.text, reading.logits, reading.added, scorer, version)
+
+    @cached_property
+    def _together(self) -> dict[str, NDArray[np.float64]]:
+        return {
+            scorer: self.config.weight * np.array(values, np.float64) / 100
+            for scorer, values in self.config.together.items()
+        }
+
+    def metric_probabilities(
+        self, logits: NDArray[np.float32], scorer: Labeller
+    ) -> NDArray[np.float64]:
+        """Return the probabilities of the eight metrics' values, each metric alone, end to end."""
+        first = next(i for i, q in enumerate(QUESTIONS) if q.scorer == scorer)
+        parts = []
+        for place in range(first, first + len(METRICS_V3)):
+            part = logits[_STARTS[place] : _STARTS[place + 1]].astype(np.float64)
+            part /= self.config.temperature[scorer]
+            parts.append(np.exp(part - _logsumexp(part)))
+        return np.concatenate(parts)
+
+    def _answer(
+        self,
+        text: str,
+        logits: NDArray[np.float32],
+        added: NDArray[np.float32],
+        scorer: Labeller,
+        version: str,
+    ) -> CvssPrediction:
+        """Turn one text's logits, (A,), and what each token adds, (T, A), into a vector."""
+        first = next(i for i, q in enumerate(QUESTIONS) if q.scorer == scorer)
+        chosen, shares, whole = self._vector_v3(logits, scorer, first)
+        metrics = list(METRICS_V3)
+        if version == "4.0":
+            chosen, shares = self._vector_v4(
+                logits, dict(zip(metrics, zip(chosen, shares, strict=True), strict=True))
+            )
+            first, metrics, whole = _V4_FIRST, list(METRICS_V4), float(np.prod(shares))
+        values = [QUESTIONS[first + i].values[number] for i, number in enumerate(chosen)]
+        vector = f"CVSS:{version}/" + "/".join(
+            f"{metric}:{value}" for metric, value in zip(metrics, values, strict=True)
+        )
+        spans = self._encoder.offsets(text)
+        because = telling_words(text, spans, _margins(added, first, chosen), columns=len(chosen))
+        score = score_of(vector)
+        return CvssPrediction(
+            vector,
+            score,
+            rating(score),
+            version,
+            scorer,
+            whole,
+            {
+                metric: MetricPrediction(value, float(share), words)
+                for metric, value, share, words in zip(
+                    metrics, values, shares, because, strict=True
+                )
+            },
+        )
+
+    def _vector_v3(
+        self, logits: NDArray[np.float32], scorer: str, first: int
+    ) -> tuple[list[int], list[float], float]:
+        """Return the likeliest values of all eight metrics together, and how likely each is."""
+        temperature = self.config.temperature[scorer]
+        joint = self._together[scorer].copy()  # (2592,)
+        for place in range(len(METRICS_V3)):
+            part = logits[_STARTS[first + place] : _STARTS[first + place + 1]] / temperature
+            joint += (part - _logsumexp(part))[_VALUES[:, place]]
+        joint = np.exp(joint - joint.max())
+        joint /= joint.sum()
+        best = int(joint.argmax())
+        chosen = _VALUES[best].tolist()
+        shares = [
+            float(joint[_VALUES[:, place] == number].sum()) for place, number in enumerate(chosen)
+        ]
+        return chosen, shares, float(joint[best])
+
+    def _vector_v4(
+        self, logits: NDArray[np.float32], v3: dict[str, tuple[int, float]]
+    ) -> tuple[list[int], list[float]]:
+        """Return version 4's values, which agree with version 3's where the two ask the same."""
+        temperature = self.config.temperature["4.0"]
+        chosen, shares = [], []
+        for place, (metric, values) in enumerate(METRICS_V4.items()):
+            at = _V4_FIRST + place
+            part = logits[_STARTS[at] : _STARTS[at + 1]].astype(np.float64) / temperature
+            share = np.exp(part - _logsumexp(part))
+            allowed = _allowed_v4(metric, values, {name: n for name, (n, _) in v3.items()})
+            number = max(allowed, key=lambda option: share[option])
+            chosen.append(number)
+            # What version 3 decides is as sure as it is there.
+            certain = v3[metric][1] if len(allowed) == 1 and metric in v3 else 1.0
+            shares.append(certain * float(share[number] / share[list(allowed)].sum()))
+        return chosen, shares
+
+
+def _allowed_v4(metric: str, values: str, v3: dict[str, int]) -> tuple[int, ...]:
+    """Return the values of a version 4 metric that do not contradict a version 3 vector."""
+    every = tuple(range(len(values)))
+    if metric in ("AV", "PR"):
+        return (v3[metric],)
+    if metric == "UI":
+        return (0,) if METRICS_V3["UI"][v3["UI"]] == "N" else (1, 2)
+    if metric[0] == "V" and METRICS_V3["S"][v3["S"]] == "U":
+        none = values.index("N")
+        impact = METRICS_V3[metric[1]][v3[metric[1]]]
+        return (none,) if impact == "N" else tuple(v for v in every if v != none)
+    return every
+
+
+def _readable(text: str | Advisory, number: int, scorer: Labeller) -> str:
+    if isinstance(text, Advisory):
+        known = render(text.description)
+        rendered = known and render_record(text.description, parts_of(text, scorer, severity=True))
+    else:
+        rendered = render(text)
+    if not rendered:
+        raise InputError(f"text {number} has nothing to read")
+    return rendered
+
+
+def _whole(
+    pieces: Sequence[Sequence[NDArray[np.float32]]],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Join the pieces of a long text: the mean of their logits, and the first one's tokens."""
+    logits = np.mean([piece[0] for piece in pieces], axis=0)
+    return logits, pieces[0][1]
+
+
+def _margins(added: NDArray[np.float32], first: int, chosen: Sequence[int]) -> NDArray[np.float32]:
+    """Return what each token adds to each chosen value beyond the other values' mean, (T, M)."""
+    margins = np.empty((len(added), len(chosen)), np.float32)
+    for place, number in enumerate(chosen):
+        part = added[:, _STARTS[first + place] : _STARTS[first + place + 1]]
+        size = part.shape[1]
+        margins[:, place] = part[:, number] - (part.sum(1) - part[:, number]) / (size - 1)
+    return margins
+
+
+def _logsumexp(values: NDArray[np.floating]) -> float:
+    top = float(values.max())
+    return top + float(np.log(np.exp(values - top).sum()))

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cybersecqwen import Assessor
+from cybersecqwen.apps.assess import assess_rows
+from cybersecqwen.apps.audit import audit_records
+from cybersecqwen.cli.main import main
+from cybersecqwen.core.records import Advisory, CvssVector, CweLabel, RecordProblem
+
+SQL = "SQL injection in the id parameter of list.php allows remote attackers to read the database."
+OTHER = "CVSS:3.1/AV:P/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N"
+
+
+@pytest.fixture(scope="module")
+def assessor() -> Assessor:
+    return Assessor.from_pretrained()
+
+
+def record(cwe: str, vector: str) -> Advisory:
+    label, scored = CweLabel(cwe, "cna"), CvssVector(vector, "3.1", "cna")
+    return Advisory("CVE-2026-1", SQL, labels=(label,), cvss=(scored,))
+
+
+def test_a_row_has_weakness_severity_technique_and_what_the_record_said(assessor: Assessor) -> None:
+    problems: list[RecordProblem] = []
+    records = [record("CWE-20", OTHER), Advisory("CVE-2026-2", "  "), Advisory("CVE-2026-3", SQL)]
+    first, second = assess_rows(assessor, records, problems.append)
+    assert [problem.id for problem in problems] == ["CVE-2026-2"]
+    assert second["id"] == "CVE-2026-3"
+    assert second["cwe"] == "CWE-89"
+    assert second["band"] == "sure"
+    assert second["weaknesses"][0]["primary"] is True
+    assert set(second["cvss"]["metrics"]) == {"AV", "AC", "PR", "UI", "S", "C", "I", "A"}
+    assert second["cvss"]["labeller"] == "nvd"
+    assert "T1190" in {found["id"] for found in second["techniques"]}
+    assert first["record"]["cwe"] == [{"cwe": "CWE-20", "by": "cna"}]
+
+
+def test_one_and_many_agree(assessor: Assessor) -> None:
+    alone = assessor.row(assessor.assess(SQL))
+    many = [assessor.row(found) for found in assessor.assess_many([SQL, SQL])]
+    assert alone["cvss"]["vector"] == many[0]["cvss"]["vector"] == many[1]["cvss"]["vector"]
+    assert alone["confidence"] == pytest.approx(many[1]["confidence"], abs=1e-3)
+
+
+def test_audit_names_what_differs_and_leaves_out_what_agrees(assessor: Assessor) -> None:
+    ours = assessor.assess(record("CWE-89", OTHER), labeller="cna")
+    agreeing = record("CWE-89", ours.cvss.vector)
+    rows = audit_records(assessor, [agreeing, record("CWE-79", OTHER)], lambda _: None)
+    (row,) = rows
+    assert row["weakness"]["own"] == ["CWE-79"]
+    assert row["weakness"]["ours"] == "CWE-89"
+    assert row["weakness"]["kind"] == "weakness"
+    assert row["severity"]["own"] == OTHER
+    assert set(row["severity"]["metrics"]) >= {"AV", "PR"}
+    assert 0 < row["weight"] <= 1
+
+
+def test_a_parent_is_a_difference_of_depth(assessor: Assessor) -> None:
+    (row,) = audit_records(assessor, [record("CWE-943", OTHER)], lambda _: None)
+    assert row["weakness"]["kind"] == "depth"
+
+
+def test_the_verbs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "in.jsonl"
+    file.write_text('{"id": "a", "description": "' + SQL + '"}\n{"id": "b"}\n')
+    out = tmp_path / "out.jsonl"
+    assert main(["assess", "--input", str(file), "--output", str(out)]) == 1
+    assert out.read_text().count("\n") == 1
+    assert '"CWE-89"' in out.read_text()
+    assert main(["assess", SQL]) == 0
+    shown = capsys.readouterr().out
+    assert "CWE-89" in shown
+    assert max(map(len, shown.splitlines()[:12])) <= 80
+    assert main(["audit"]) == 2
+    assert main(["assess", SQL, "--precision", "2"]) == 2
