@@ -69,6 +69,7 @@ def write_product(folder: Path, version: str) -> Path:
     files = {
         "cybersecqwen/__init__.py": "",
         "cybersecqwen/__main__.py": f"print('cybersecqwen {version}')\n",
+        "cybersecqwen/knowledge/shipped/manifest.json": '{"sources": [{"name": "cwe"}]}',
         f"{info}/METADATA": (
             f"Metadata-Version: 2.4\nName: cybersecqwen\nVersion: {version}\n"
             "Summary: A product of one module\nLicense-Expression: Apache-2.0\n"

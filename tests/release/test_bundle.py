@@ -263,6 +263,7 @@ def test_the_bill_of_materials_is_valid_and_whole(
     ]
     assert models[0]["modelCard"]["modelParameters"]["approach"]["type"] == "supervised"
     assert components["data:knowledge"]["type"] == "data"
+    assert components["data:knowledge (shipped)"]["description"] == '[{"name": "cwe"}]'
 
 
 def test_only_one_installation_at_a_time(first: Path, trust: Trust, tmp_path: Path) -> None:

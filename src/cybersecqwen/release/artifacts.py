@@ -20,6 +20,13 @@ def shipped_models(package: Path) -> Iterator[Path]:
             yield config.parent
 
 
+def shipped_data(package: Path) -> Iterator[Path]:
+    """Yield each folder of data inside an unpacked package that says what it is made from."""
+    for manifest in sorted(package.rglob("manifest.json")):
+        if _json(manifest).get("sources"):
+            yield manifest.parent
+
+
 def describe_model(path: Path, inside: str) -> Artifact:
     """Describe a model from its folder or file.
 

@@ -225,6 +225,13 @@ def _add_models(contents: BundleContents, staging: _Staging, own: Path) -> None:
             artifact = artifacts.describe_model(folder, f"wheels/{own.name}!{inside}")
             staging.artifacts.append(artifact)
             staging.parts[f"model {artifact.name}"] = artifact.version
+        for folder in artifacts.shipped_data(Path(scratch)):
+            inside = folder.relative_to(scratch).as_posix()
+            name = f"{folder.parent.name} ({folder.name})"
+            staging.artifacts.append(
+                artifacts.describe_data(folder, f"wheels/{own.name}!{inside}", name)
+            )
+            staging.parts[name] = staging.artifacts[-1].sha256[:12]
     for model in contents.models:
         inside = f"models/{model.name}"
         _copy(model, staging.root / inside)
