@@ -261,7 +261,7 @@ def test_jsonl_field_names_and_labels() -> None:
         {"cveId": "CVE-3", "text": "x", "labels": {"adp": ["CWE-1"], "nvd": ["CWE-2"]}},
         {"text": "no id"},
         {"id": "no-text"},
-        "a bare string",
+        ["a", "list"],
         cve5("CVE-4"),
     )
     records = read(rows)
@@ -272,7 +272,7 @@ def test_jsonl_field_names_and_labels() -> None:
         "CVE-3",
         "line-5",
         "!no field description, text or summary",
-        "line-7",
+        "!neither an object nor a text",
         "CVE-4",
     ]
     labels = [r.labels for r in records if isinstance(r, Advisory)]

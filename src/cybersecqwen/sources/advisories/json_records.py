@@ -197,9 +197,14 @@ class JsonReader:
 
     def _lines(self, source: ByteSource) -> Iterator[Record]:
         parse = _Guess(self)
+        texts = source.peek().lstrip().startswith(b'"')
         for line in lines(source):
             if isinstance(line, RecordProblem):
                 yield line
+            elif line.content.lstrip().startswith(b'"') and not texts:
+                # A piece of a document: files of bare texts begin with one.
+                where = f"{source.name}:{line.number}"
+                yield RecordProblem(where, "", "a piece of JSON among records, no record")
             elif not line.content.isspace():
                 yield from parse(line.content, Place(source.name, line.number, by_line=True))
 
