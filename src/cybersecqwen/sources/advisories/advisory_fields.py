@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -20,6 +20,8 @@ from cybersecqwen.core.records import (
 from cybersecqwen.core.taxonomy import canonical_cwe
 from cybersecqwen.sources.advisories.formats import Place
 from cybersecqwen.sources.advisories.prose import markup_kind, says_nothing
+
+ItemT = TypeVar("ItemT")
 
 REJECTED = "rejected by its CNA"
 RESERVED = "reserved: its CNA has not published a description yet"
@@ -197,14 +199,14 @@ def finish(
     record = Advisory(
         id=name,
         description=text,
-        labels=tuple(dict.fromkeys(labels)),
-        cvss=tuple(dict.fromkeys(cvss)),
+        labels=_once(labels),
+        cvss=_once(cvss),
         published=date_of(published),
-        references=tuple(dict.fromkeys(url for url in references if url)),
+        references=_once(filter(None, references)) if references else (),
         title=(title or "").strip(),
-        aliases=tuple(dict.fromkeys(a for a in map(canonical_id, aliases) if a and a != name)),
+        aliases=_once(a for a in map(canonical_id, aliases) if a and a != name) if aliases else (),
         assigner=assigner or "",
-        affected=tuple(dict.fromkeys(pair for pair in map(_known, affected) if any(pair))),
+        affected=_once(pair for pair in map(_known, affected) if any(pair)) if affected else (),
         modified=timestamp_of(modified),
         state=state,
         where=where,
@@ -230,6 +232,11 @@ def _lacking(description: str | None, reason: str) -> str:
     if says_nothing(description):
         return f"no description: the text is {description.strip()[:40]!r}"
     return ""
+
+
+def _once(items: Iterable[ItemT]) -> tuple[ItemT, ...]:
+    """Return each item once, in order."""
+    return tuple(dict.fromkeys(items)) if items else ()
 
 
 def _known(pair: tuple[str, str]) -> tuple[str, str]:

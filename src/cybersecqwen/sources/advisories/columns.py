@@ -223,13 +223,15 @@ def advisory_of(
         name,
         headline_and_text(cell(roles.summary), text),
         labels=labels,
-        cvss=_vectors((cell(column) for column in roles.cvss), options.labels_from),
+        cvss=_vectors(map(cell, roles.cvss), options.labels_from) if roles.cvss else (),
         published=cell(roles.published).strip(),
         modified=cell(roles.modified),
-        references=_addresses(cell(column) for column in roles.references),
+        references=_addresses(map(cell, roles.references)) if roles.references else (),
         title=cell(roles.title) if roles.title != roles.text else "",
-        aliases=(*aliases, *vulnerability_ids(cell(roles.title))),
-        affected=[(cell(roles.vendor), cell(roles.product))],
+        aliases=[*aliases, *vulnerability_ids(cell(roles.title))]
+        if roles.title is not None
+        else aliases,
+        affected=[pair] if any(pair := (cell(roles.vendor), cell(roles.product))) else (),
         columns=tuple(zip(roles.names, values, strict=False)),
     )
 

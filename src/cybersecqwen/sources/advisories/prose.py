@@ -33,6 +33,7 @@ _YAML_PIECE = re.compile(
 _TOML_PIECE = re.compile(r"\[\S*|[\w.-]+\s*=\s*(?:[\"'\[{].*|[\d.-]+|true|false)")
 _LINES_TRIED = 100
 _PIECES_ALLOWED = 5  # one line in so many
+_LONGEST_PLACEHOLDER = 80
 _TOKEN = re.compile(r"\w+://\S+|(?=\S*\d)[\w+/=.-]{16,}")
 """An address alone, or a hash or key."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
@@ -41,11 +42,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 def says_nothing(text: str) -> bool:
     """Whether a text says nothing of a flaw: ``nan``, a dash, digits, an id, an address alone."""
     said = text.strip()
-    return (
-        is_placeholder(said)
-        or not any(map(str.isalpha, said))
-        or ID.fullmatch(said) is not None
-        or _TOKEN.fullmatch(said) is not None
+    if _TOKEN.fullmatch(said) or not any(map(str.isalpha, said)):
+        return True
+    # Whatever is longer is no placeholder, and most texts are.
+    return len(said) <= _LONGEST_PLACEHOLDER and (
+        is_placeholder(said) or ID.fullmatch(said) is not None
     )
 
 
