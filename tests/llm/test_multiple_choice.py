@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from cybersecqwen.llm.backends.mock import MockBackend
 from cybersecqwen.llm.excerpts import excerpts
 from cybersecqwen.llm.multiple_choice import (
     Choice,
+    MultipleChoice,
     MultipleChoiceConfig,
     evidence,
     letter_shares,
@@ -114,3 +116,24 @@ def test_groups_go_together_to_a_model_that_takes_them(tmp_path: Path) -> None:
     assert list(letter_shares(Grouping(str(script)), asked, None)) == alone
     assert sizes == [(2, 2), (3, 3)]
     assert alone[1] == pytest.approx([1 / 3] * 3)
+
+
+def test_a_question_that_the_book_does_not_answer_is_asked_closed_book(tmp_path: Path) -> None:
+    class Elsewhere:
+        held = 0.2
+
+        def search(self, query: str, limit: int = 8) -> list[tuple[Passage, float]]:
+            return [(Passage("T1", "T", "description", "Text."), 1.0)]
+
+        def choose(self, question: str, choices: Sequence[str]) -> ChoiceAnswer:
+            even = tuple(1 / len(choices) for _ in choices)
+            return ChoiceAnswer(0, even, tuple(None for _ in choices), held=self.held)
+
+    script = tmp_path / "s.jsonl"
+    script.write_text(json.dumps({"scores": {"A": -1.0, "B": -2.0}}), "utf-8")
+    book = Elsewhere()
+    chooser = MultipleChoice(MockBackend(str(script)), None, book)  # type: ignore[arg-type]
+    assert chooser.look_up("Which moon?", ["one", "two"]).passages == ()
+    assert chooser.look_up("Which moon?", ["one", "two"]).ranked is None
+    book.held = 0.9
+    assert chooser.look_up("Which moon?", ["one", "two"]).passages

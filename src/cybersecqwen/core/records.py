@@ -393,11 +393,13 @@ class ChoiceAnswer:
         best: Place of the chosen option, from 0.
         probabilities: Of each option; they add up to 1.
         passages: The passage that supports each option best, or None where none does.
+        held: Probability (0 to 1) that the knowledge base answers the question at all.
     """
 
     best: int
     probabilities: tuple[float, ...]
     passages: tuple[Passage | None, ...]
+    held: float = 1.0
 
     @property
     def passage(self) -> Passage | None:

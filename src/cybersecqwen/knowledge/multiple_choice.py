@@ -22,6 +22,7 @@ from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.option_ranker import OptionRanker
 from cybersecqwen.core.records import ChoiceAnswer
 from cybersecqwen.core.text.terms import terms
+from cybersecqwen.knowledge.held import held_share
 from cybersecqwen.knowledge.intents import ASKS_EXCEPTION
 from cybersecqwen.knowledge.option_features import INPUTS, OptionFeaturizer
 from cybersecqwen.knowledge.search import PassageIndex
@@ -62,6 +63,7 @@ def choose(
             featurizer.index.passage(int(place)) if value > 0 else None
             for place, value in zip(features.places, features.support, strict=True)
         ),
+        held=held_share(features),
     )
 
 

@@ -108,6 +108,11 @@ class Choice:
     ranked: ChoiceAnswer | None = None
 
 
+LEAST_HELD = 0.5
+"""Probability that the knowledge base answers a question below which a language model chooses
+closed-book."""
+
+
 class MultipleChoice:
     """Chooses among options by a language model's probabilities of the letters.
 
@@ -142,6 +147,8 @@ class MultipleChoice:
         if self.knowledge is None:
             return Choice(question, tuple(options))
         ranked = self.knowledge.choose(question, options)
+        if ranked.held < LEAST_HELD:
+            return Choice(question, tuple(options))  # the book would only mislead
         passages = evidence(self.knowledge, question, options, ranked, self.config)
         return Choice(question, tuple(options), passages, ranked)
 
