@@ -109,3 +109,8 @@ def test_a_documented_command_works(
 
 def test_some_are_run() -> None:
     assert len(RUN) >= 8
+
+
+def test_the_front_page_names_every_verb() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert [verb for verb in VERBS if f"**`{verb}`**" not in text] == []

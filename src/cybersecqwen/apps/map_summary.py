@@ -73,7 +73,8 @@ class MapSummary(msgspec.Struct, frozen=True, kw_only=True):
             *skipped,
             f"{self.problems:,} problem{'' if self.problems == 1 else 's'}",
         ]
-        lines = [f"{self.records:,} records in {self.seconds:,.1f} s: {'; '.join(counts)}"]
+        noun = "record" if self.records == 1 else "records"
+        lines = [f"{self.records:,} {noun} in {self.seconds:,.1f} s: {'; '.join(counts)}"]
         lines += [
             f"  {common.records:7,}  {common.cwe:<8}  {common.name}" for common in self.commonest
         ]

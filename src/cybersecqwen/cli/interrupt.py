@@ -8,8 +8,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
+
+from cybersecqwen.apps.progress import JobProgress
 
 EXIT_INTERRUPTED = 130
 """128 and the number of SIGINT, as shells have it."""
@@ -46,3 +49,12 @@ def leave(line: str) -> NoReturn:
     start = "\r\x1b[K" if sys.stderr.isatty() else ""
     os.write(2, f"{start}{line}\n".encode("utf-8", "replace"))
     os._exit(EXIT_INTERRUPTED)
+
+
+def how_far(last: JobProgress, output: Path | None) -> str:
+    """Say how far a job over records came, and how to go on."""
+    share = "" if last.fraction is None else f" ({last.fraction:.0%})"
+    rest = "with an --output FILE it could be gone on with"
+    if output:
+        rest = "the same command goes on from there"
+    return f"interrupted after {last.done:,} records{share}; {rest}"

@@ -26,7 +26,6 @@ from cybersecqwen.core.records import Labeller, RecordProblem
 
 if TYPE_CHECKING:
     from cybersecqwen.apps.map_job import MapOptions
-    from cybersecqwen.apps.progress import JobProgress
     from cybersecqwen.core.interfaces import CweClassifier
 
 HELP = "map vulnerability texts to CWE ids, offline, with calibrated confidence"
@@ -344,7 +343,7 @@ def _map_records(
     """Map the records of a file, of standard input, or of a text that holds them."""
     from cybersecqwen.apps.engine import EngineSpec, open_engine
     from cybersecqwen.apps.map_job import MapJob, run_map_job
-    from cybersecqwen.cli.interrupt import ends_at_once
+    from cybersecqwen.cli.interrupt import ends_at_once, how_far
     from cybersecqwen.cli.progress import ProgressLine
 
     job = MapJob(
@@ -378,7 +377,7 @@ def _map_records(
             problems.append(problem)
 
     def interrupted() -> str:
-        return f"cybersecqwen: {_how_far(line.last, job.output)}"
+        return f"cybersecqwen: {how_far(line.last, job.output)}"
 
     with line, ends_at_once(interrupted):
         summary = run_map_job(
@@ -398,11 +397,3 @@ def _map_records(
     if not arguments.quiet and not pasted:
         warn(printable_lines(summary.describe()))
     return EXIT_SOME_FAILED if summary.problems else EXIT_DONE
-
-
-def _how_far(last: JobProgress, output: Path | None) -> str:
-    share = "" if last.fraction is None else f" ({last.fraction:.0%})"
-    rest = "with an --output FILE it could be gone on with"
-    if output:
-        rest = "the same command goes on from there"
-    return f"interrupted after {last.done:,} records{share}; {rest}"
