@@ -77,3 +77,5 @@ def test_the_verbs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert max(map(len, shown.splitlines()[:12])) <= 80
     assert main(["audit"]) == 2
     assert main(["assess", SQL, "--precision", "2"]) == 2
+    assert main(["map", SQL, "--precision", "0.99"]) == 0
+    assert main(["map", SQL, "--precision", "0.9", "--threshold", "0.5"]) == 2

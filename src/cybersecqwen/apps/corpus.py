@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
 from cybersecqwen.core.errors import InputError
@@ -23,6 +24,7 @@ from cybersecqwen.corpus.records.build import REMOVED, build_records
 from cybersecqwen.corpus.records.recipe import CorpusRecipe, NearDuplicate
 from cybersecqwen.corpus.records.report import CorpusReport
 from cybersecqwen.corpus.records.rows import Removal
+from cybersecqwen.corpus.techniques import build as technique_corpus
 from cybersecqwen.llm import open_backend
 
 DATA_VARIABLE = "CYBERSECQWEN_DATA"
@@ -100,6 +102,27 @@ def _build_quiz(recipe: QuizRecipe, data: Path, out: Path, on_progress: OnProgre
     report = build_quiz(recipe, library, data, out, lambda stage: on_progress(JobProgress(stage)))
     problems = [str(problem) for found in library.catalogues for problem in found.problems]
     return CorpusBuild(out, report, len(problems), tuple(problems[:_PROBLEMS_KEPT]))
+
+
+def build_technique_corpus(data: Path, out: Path) -> dict[str, Any]:
+    """Build the corpus of the technique specialist; see ``corpus.techniques.build``.
+
+    Args:
+        data: Holds ATT&CK's bundle, TRAM 2 and CTI-ATE, laid out as ``docs/training.md`` says.
+        out: Folder to write into.
+
+    Returns:
+        How many sentences there are and how many were left out.
+
+    Raises:
+        InputError: A file cannot be read.
+    """
+    return technique_corpus.build_technique_corpus(
+        data / "knowledge" / "enterprise-attack.stix.json.gz",
+        data / "attack" / "tram2_single_label.json.gz",
+        data / "cti-bench" / "cti-ate.tsv",
+        out,
+    )
 
 
 def check(

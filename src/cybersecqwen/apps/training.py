@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cybersecqwen.apps.corpus import require_clean
 from cybersecqwen.apps.progress import JobProgress, OnProgress, counted, ignore
@@ -13,7 +13,9 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file
 from cybersecqwen.training.recipes.lora import LoraRecipe
 from cybersecqwen.training.recipes.ranker import RankerRecipe
+from cybersecqwen.training.recipes.severity import SeverityRecipe
 from cybersecqwen.training.recipes.specialist import SpecialistRecipe
+from cybersecqwen.training.recipes.technique import TechniqueRecipe
 
 if TYPE_CHECKING:
     from cybersecqwen.core.rows import QuizRow
@@ -63,6 +65,69 @@ def train_specialist(
         resume=resume,
         report=lambda stage, minutes: on_progress(JobProgress(f"{stage}: {minutes:.1f} minutes")),
     )
+
+
+def train_severity(
+    recipe: Path | SeverityRecipe,
+    corpus: Path,
+    out: Path,
+    *,
+    resume: bool = False,
+    on_progress: OnProgress = ignore,
+) -> dict[str, Any]:
+    """Train an embedded scorer of CVSS metrics.
+
+    Args:
+        recipe: A recipe, or its YAML file.
+        corpus: Folder of a built corpus whose rows have vectors.
+        out: Folder for the model.
+        resume: Whether to go on with what a killed run left beside ``out``.
+        on_progress: Told of each finished stage.
+
+    Returns:
+        What the model reaches on the validation rows, by what was read and by scorer.
+
+    Raises:
+        InputError: A file cannot be used, or ``out`` is taken.
+        MissingExtraError: The ``train`` extra is not installed.
+    """
+    from cybersecqwen.training.specialist.run import train_severity as train
+
+    return train(
+        _loaded(recipe, SeverityRecipe), corpus, out, resume=resume, report=_stages(on_progress)
+    )
+
+
+def train_technique(
+    recipe: Path | TechniqueRecipe,
+    corpus: Path,
+    out: Path,
+    *,
+    resume: bool = False,
+    on_progress: OnProgress = ignore,
+) -> dict[str, Any]:
+    """Train an embedded classifier of ATT&CK techniques; see ``train_severity``.
+
+    Args:
+        recipe: A recipe, or its YAML file.
+        corpus: Folder that ``corpus techniques`` made.
+        out: Folder for the model.
+        resume: Whether to go on with what a killed run left beside ``out``.
+        on_progress: Told of each finished stage.
+
+    Raises:
+        InputError: A file cannot be used, or ``out`` is taken.
+        MissingExtraError: The ``train`` extra is not installed.
+    """
+    from cybersecqwen.training.specialist.run import train_technique as train
+
+    return train(
+        _loaded(recipe, TechniqueRecipe), corpus, out, resume=resume, report=_stages(on_progress)
+    )
+
+
+def _stages(on_progress: OnProgress) -> Callable[[str, float], None]:
+    return lambda stage, minutes: on_progress(JobProgress(f"{stage}: {minutes:.1f} minutes"))
 
 
 def train_lora(

@@ -44,6 +44,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     quiz.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make")
     quiz.add_argument("--data", type=Path, metavar="DIR", help="as for build")
     quiz.add_argument("--json", action="store_true", help="print the report as JSON")
+    techniques = commands.add_parser(
+        "techniques", help="sentences with their ATT&CK technique, CTI-ATE's pages left out"
+    )
+    techniques.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make")
+    techniques.add_argument(
+        "--data", type=Path, metavar="DIR", help="folder of the data (default: $CYBERSECQWEN_DATA)"
+    )
     report = commands.add_parser("report", help="print a finished corpus's report")
     report.add_argument("corpus", type=Path, metavar="DIR")
     report.add_argument("--json", action="store_true", help="print it as JSON")
@@ -72,8 +79,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run one of the verb's commands."""
-    commands = {"build": _build, "quiz": _quiz, "report": _report, "check": _check}
+    commands = {
+        "build": _build,
+        "quiz": _quiz,
+        "techniques": _techniques,
+        "report": _report,
+        "check": _check,
+    }
     return commands[arguments.command](arguments)
+
+
+def _techniques(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.apps.corpus import build_technique_corpus, data_folder
+
+    print_json(build_technique_corpus(arguments.data or data_folder(), arguments.out))
+    return EXIT_DONE
 
 
 def _quiz(arguments: argparse.Namespace) -> int:

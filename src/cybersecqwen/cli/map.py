@@ -92,6 +92,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="abstain under this confidence, 0 to 1 (the model's own)",
     )
     parser.add_argument(
+        "--precision",
+        metavar="P",
+        type=float,
+        help="abstain where fewer than P of such answers were right on held-out weeks (0.9)",
+    )
+    parser.add_argument(
         "--labeller",
         choices=get_args(Labeller),
         default="nvd",
@@ -169,10 +175,25 @@ def run(arguments: argparse.Namespace) -> int:
     from cybersecqwen.apps.map_job import MapOptions
 
     classifier = _open_model(arguments)
-    options = MapOptions(arguments.labeller, arguments.top_k, arguments.threshold)
+    threshold = _threshold(arguments, classifier)
+    options = MapOptions(arguments.labeller, arguments.top_k, threshold)
     if arguments.text is None:
         return _map_records(arguments, classifier, options, pasted)
     return _map_text(arguments, classifier, options)
+
+
+def _threshold(arguments: argparse.Namespace, classifier: CweClassifier) -> float | None:
+    """Return the confidence that --threshold or --precision asks for, or None."""
+    if arguments.precision is None:
+        threshold: float | None = arguments.threshold
+        return threshold
+    if arguments.threshold is not None:
+        raise InputError("--precision and --threshold exclude each other")
+    reached = getattr(classifier, "threshold_at", None)
+    if reached is None:
+        raise InputError("--precision goes with an embedded model")
+    found: float = reached(arguments.precision, arguments.labeller)
+    return found
 
 
 def _settle_input(arguments: argparse.Namespace) -> bytes | None:

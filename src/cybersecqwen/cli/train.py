@@ -21,6 +21,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     specialist.add_argument("--corpus", type=Path, required=True, help="folder of a built corpus")
     specialist.add_argument("--out", type=Path, required=True, help="folder for the model")
     _add_shared(specialist)
+    for kind, what in (
+        ("severity", "the embedded scorer of CVSS metrics"),
+        ("technique", "the embedded classifier of ATT&CK techniques"),
+    ):
+        other = kinds.add_parser(kind, help=what)
+        other.add_argument("recipe", type=Path, help="YAML recipe")
+        other.add_argument("--corpus", type=Path, required=True, help="folder of its corpus")
+        other.add_argument("--out", type=Path, required=True, help="folder for the model")
+        _add_shared(other)
     lora = kinds.add_parser("lora", help="an adapter for an instruction-tuned language model")
     lora.add_argument("recipe", type=Path, help="YAML recipe")
     lora.add_argument(
@@ -103,6 +112,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Train and report."""
     return {
         "specialist": _specialist,
+        "severity": _other_specialist,
+        "technique": _other_specialist,
         "lora": _lora,
         "ranker": _ranker,
         "reader": _ranker,
@@ -158,6 +169,24 @@ def _specialist(arguments: argparse.Namespace) -> int:
                 f"answers {result.coverage:.0%} at {result.threshold:.2f} or more"
             )
         print(f"{arguments.out}: {results.model_bytes / 1e6:.1f} MB")
+    return EXIT_DONE
+
+
+def _other_specialist(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.apps.training import train_severity, train_technique
+
+    train = train_severity if arguments.kind == "severity" else train_technique
+    results = train(
+        arguments.recipe,
+        arguments.corpus,
+        arguments.out,
+        resume=arguments.resume,
+        on_progress=lambda progress: warn(progress.stage),
+    )
+    if arguments.json:
+        print_json(results)
+    else:
+        print(f"{arguments.out}: what it reaches is in README.md there")
     return EXIT_DONE
 
 

@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -59,7 +60,9 @@ class TechniqueEntry(msgspec.Struct, frozen=True):
     text: str
 
 
-def build_technique_corpus(bundle: Path, reports: Path, benchmark: Path, out: Path) -> None:
+def build_technique_corpus(
+    bundle: Path, reports: Path, benchmark: Path, out: Path
+) -> dict[str, Any]:
     """Write ``techniques.jsonl``, ``train.jsonl``, ``validation.jsonl`` and ``report.json``.
 
     One page in ten and one report in five are validation, by a hash of their names.
@@ -94,16 +97,15 @@ def build_technique_corpus(bundle: Path, reports: Path, benchmark: Path, out: Pa
     for name, lines in parts.items():
         with atomic_write(out / f"{name}.jsonl") as stream:
             stream.write(msgspec.json.Encoder().encode_lines(lines))
-    write_json(
-        out / "report.json",
-        {
-            "attack_version": catalogue.version,
-            "source_pages_left_out": len(excluded),
-            "their_sentences": len(whole) - len(rows),
-            "near_benchmark": len(rows) - len(kept),
-            **{name: len(lines) for name, lines in parts.items()},
-        },
-    )
+    report: dict[str, Any] = {
+        "attack_version": catalogue.version,
+        "source_pages_left_out": len(excluded),
+        "their_sentences": len(whole) - len(rows),
+        "near_benchmark": len(rows) - len(kept),
+        **{name: len(lines) for name, lines in parts.items()},
+    }
+    write_json(out / "report.json", report)
+    return report
 
 
 def _techniques(catalogue: Catalogue) -> list[Entry]:
