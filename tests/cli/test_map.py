@@ -452,7 +452,7 @@ def test_a_text_that_comes_again_is_mapped_once(tiny_model: Path) -> None:
     from cybersecqwen.specialists import CweMapper
 
     mapper = CweMapper.load(str(tiny_model))
-    asked: list[str] = []
+    asked: list[Advisory] = []
     real = mapper.map_many
 
     def counted(texts, **options):  # type: ignore[no-untyped-def]
@@ -464,4 +464,4 @@ def test_a_text_that_comes_again_is_mapped_once(tiny_model: Path) -> None:
     outcomes = list(map_stream(findings, mapper, MapOptions()))
     assert [outcome.record for outcome in outcomes] == findings
     assert len({outcome.prediction.cwe for outcome in outcomes if outcome.prediction}) == 2
-    assert asked == [TEXTS[0], TEXTS[1]]
+    assert [record.description for record in asked] == [TEXTS[0], TEXTS[1]]

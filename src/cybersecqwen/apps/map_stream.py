@@ -164,23 +164,36 @@ def _answer(
     window: list[tuple[int, Record]], classifier: CweClassifier, options: MapOptions
 ) -> list[MapOutcome]:
     outcomes = [_unanswered(number, record) for number, record in window]
-    records = [outcome.record for outcome in outcomes if outcome.record]
-    if getattr(classifier, "reads_records", False):
-        predictions = iter(_predict(classifier, records, options))
-        return [
-            replace(outcome, prediction=next(predictions)) if outcome.record else outcome
-            for outcome in outcomes
-        ]
     # What several records say in the same words (a scanner's finding once a package) is mapped
     # once.
-    texts = dict.fromkeys(record.description for record in records)
-    by_text = dict(zip(texts, _predict(classifier, texts, options), strict=True))
+    whole = getattr(classifier, "reads_records", False)
+    asked: dict[Any, Any] = {}
+    for outcome in outcomes:
+        if outcome.record:
+            record = outcome.record
+            asked.setdefault(_key(record, whole), record if whole else record.description)
+    by_key = dict(zip(asked, _predict(classifier, asked.values(), options), strict=True))
     return [
-        replace(outcome, prediction=by_text[outcome.record.description])
+        replace(outcome, prediction=by_key[_key(outcome.record, whole)])
         if outcome.record
         else outcome
         for outcome in outcomes
     ]
+
+
+def _key(record: Advisory, whole: bool) -> Any:
+    """Return what a classifier may read of a record: two records with the same get one answer."""
+    if not whole:
+        return record.description
+    return (
+        record.description,
+        record.title,
+        record.assigner,
+        record.affected,
+        record.cvss,
+        record.labels,
+        record.references,
+    )
 
 
 def _predict(
