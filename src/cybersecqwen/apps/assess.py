@@ -100,6 +100,11 @@ class Assessor:
             knowledge,
         )
 
+    @property
+    def models(self) -> list[str]:
+        """Names and versions of the specialists."""
+        return [self.mapper.name, self.scorer.name]
+
     def assess(self, record: str | Advisory, *, labeller: Labeller = "nvd") -> Assessment:
         """Assess one text or record; see ``assess_many``."""
         return next(self.assess_many([record], labeller=labeller))
@@ -166,7 +171,7 @@ class Assessor:
         ]
         row["mitigations"] = self._mitigations(assessment.weakness.cwe)
         row["record"] = said(assessment.record)
-        row["models"] = [self.mapper.name, self.scorer.name]
+        row["models"] = self.models
         return row
 
     def _weaknesses(self, prediction: CwePrediction) -> list[dict[str, Any]]:

@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import httpx
 
 from cybersecqwen.apps.ask import look_up_advisory
+from cybersecqwen.apps.assess import Assessor
 from cybersecqwen.apps.outputs.rows import RowMaker
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.interfaces import Backend
@@ -97,6 +99,11 @@ class Service:
         spec = ModelSpec.parse(self.backend.name if self.backend else None)
         passed_on = spec.scheme == "openai"
         self.upstream = Upstream(self.backend, limits.answer_seconds) if passed_on else None  # type: ignore[arg-type]
+
+    @cached_property
+    def assessor(self) -> Assessor:
+        """The specialists that ship with the package, opened when they are first asked."""
+        return Assessor.from_pretrained(knowledge=self.knowledge)
 
     def book(self) -> KnowledgeBase:
         """Return the knowledge base.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import islice
 from typing import Annotated, Any, get_args
@@ -121,15 +121,7 @@ async def map_texts(request: Request, asked: Annotated[schemas.MapRequest, Body(
         row = await service.batcher.map(asked.text, asked.options)
         ending = b"\n" if wants(request, NDJSON) else b""
         return Response(row + ending, media_type=NDJSON if ending else "application/json")
-    items = asked.items or []
-    if len(items) > service.settings.max_items:
-        raise ApiError(
-            413,
-            f"items: {len(items):,} are more than {service.settings.max_items:,}; "
-            "send them in parts, or as a file to /api/map/file",
-            "too_many_items",
-        )
-    records = [_record(number, item) for number, item in enumerate(items, 1)]
+    records = read_items(service, asked.items or [])
     windows = lines_of(
         service, lambda: map_lines(service.mapper, records, asked.options, service.maker)
     )
@@ -151,8 +143,31 @@ async def map_texts(request: Request, asked: Annotated[schemas.MapRequest, Body(
     )
 
 
-def _record(number: int, given: Any) -> Advisory | RecordProblem:
-    name = f"item-{number}"
+def read_items(
+    service: Service, items: Sequence[Any], name: str = ""
+) -> list[Advisory | RecordProblem]:
+    """Return the items of a batch as records; an item that cannot be used is its problem.
+
+    Args:
+        service: Whose limit holds.
+        items: Texts, or objects with a text and perhaps an id.
+        name: Id of items that have none; empty to number them.
+
+    Raises:
+        ApiError: There are too many.
+    """
+    if len(items) > service.settings.max_items:
+        raise ApiError(
+            413,
+            f"items: {len(items):,} are more than {service.settings.max_items:,}; "
+            "send them in parts, or as a file to /api/map/file",
+            "too_many_items",
+        )
+    return [_record(number, item, name) for number, item in enumerate(items, 1)]
+
+
+def _record(number: int, given: Any, name: str) -> Advisory | RecordProblem:
+    name = name or f"item-{number}"
     try:
         item = _ITEM({"text": given} if isinstance(given, str) else given)
     except ValidationError as error:

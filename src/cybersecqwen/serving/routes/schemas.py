@@ -87,6 +87,32 @@ class MapRequest(Strict):
         return MapOptions(self.labeller, self.top_k, self.threshold)
 
 
+class AssessRequest(Strict):
+    """One text, or a batch of them, to be assessed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"text": _EXAMPLE},
+                {"items": [{"id": "a", "text": _EXAMPLE}, "Heap overflow in a parser."]},
+            ]
+        }
+    )
+
+    text: Text | None = Field(None, validation_alias=_TEXT)
+    items: list[Any] | None = Field(None, json_schema_extra={"items": _ITEM})
+    labeller: Labeller = Field("nvd", description="Whose practice to follow.")
+    threshold: float | None = Field(
+        None, ge=0, le=1, allow_inf_nan=False, description="Weaknesses under it are unsure."
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> AssessRequest:
+        if (self.text is None) == (self.items is None):
+            raise ValueError("give either text or items")
+        return self
+
+
 class EarlierTurn(Strict):
     """A turn of the conversation before a question."""
 
@@ -154,6 +180,31 @@ class Problem(BaseModel):
     id: str
     reason: str
     kind: str
+
+
+class AssessmentOut(BaseModel):
+    """What the embedded specialists say of a text; the fields of a row of ``map``, and these."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    cwe: str
+    name: str
+    confidence: float
+    band: str
+    weaknesses: list[dict[str, Any]]
+    cvss: dict[str, Any]
+    techniques: list[dict[str, Any]]
+    mitigations: list[dict[str, Any]]
+    record: dict[str, Any]
+
+
+class AssessmentBatch(BaseModel):
+    """The assessments of a batch, and what could not be used."""
+
+    models: list[str]
+    items: list[AssessmentOut]
+    problems: list[Problem]
 
 
 class Batch(BaseModel):

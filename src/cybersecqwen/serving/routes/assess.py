@@ -1,0 +1,91 @@
+"""The route that assesses vulnerabilities: weakness, severity and techniques of each."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from itertools import islice
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Body, Request
+from starlette.responses import Response
+
+from cybersecqwen.apps.assess import Assessor, assess_rows
+from cybersecqwen.core.records import Advisory, RecordProblem
+from cybersecqwen.serving.errors import ApiError
+from cybersecqwen.serving.routes import schemas
+from cybersecqwen.serving.routes.rest import read_items, service_of
+from cybersecqwen.serving.service import Service
+from cybersecqwen.serving.streaming import NDJSON, Streamed, failure, timed, wants
+
+router = APIRouter()
+
+_TOGETHER = 32
+"""Records that are assessed between two looks at whether anybody still waits."""
+
+Line = dict[str, Any] | RecordProblem
+
+
+@router.post(
+    "/api/assess",
+    response_model=schemas.AssessmentOut | schemas.AssessmentBatch,
+    responses={200: {"content": {NDJSON: {}}}},
+)
+async def assess_texts(
+    request: Request, asked: Annotated[schemas.AssessRequest, Body()]
+) -> Response:
+    """Assess one text, or a batch; rows stream if ``Accept`` asks for NDJSON."""
+    service = service_of(request)
+    windows = lines_of(service, asked)
+    if wants(request, NDJSON):
+        return Streamed(_ndjson(windows, service.settings.job_seconds), media_type=NDJSON)
+    lines = [line async for window in windows for line in window]
+    rows = [line for line in lines if not isinstance(line, RecordProblem)]
+    problems = [line.row() for line in lines if isinstance(line, RecordProblem)]
+    if asked.text is not None and not rows:
+        raise ApiError(400, "text: has nothing to read", "empty_text")
+    models = service.assessor.models
+    found = rows[0] if asked.text is not None else None
+    body = found or {"models": models, "items": rows, "problems": problems}
+    return Response(msgspec.json.encode(body), media_type="application/json")
+
+
+async def lines_of(service: Service, asked: schemas.AssessRequest) -> AsyncGenerator[list[Line]]:
+    """Assess what is asked for in a thread; yield windows of rows and problems."""
+    given = [asked.text] if asked.text is not None else asked.items or []
+    records = read_items(service, given, "text" if asked.text is not None else "")
+
+    def work() -> Iterator[list[Line]]:
+        return _windows(service.assessor, records, asked)
+
+    async with contextlib.aclosing(service.jobs.draw(work)) as windows:
+        async for window in windows:
+            service.batcher.count(len(window))
+            yield window
+
+
+def _windows(
+    assessor: Assessor, records: Iterable[Advisory | RecordProblem], asked: schemas.AssessRequest
+) -> Iterator[list[Line]]:
+    stream = iter(records)
+    while window := list(islice(stream, _TOGETHER)):
+        lines: list[Line] = []
+        rows = assess_rows(
+            assessor, window, lines.append, labeller=asked.labeller, threshold=asked.threshold
+        )
+        yield [*rows, *lines]
+
+
+async def _ndjson(windows: AsyncGenerator[list[Line]], seconds: float) -> AsyncGenerator[bytes]:
+    """Write lines as they come; what goes wrong after the first is the last line."""
+    try:
+        async for window in timed(windows, seconds):
+            yield b"".join(_line_json(line) for line in window)
+    except Exception as error:
+        yield msgspec.json.encode(failure(error)) + b"\n"
+
+
+def _line_json(line: Line) -> bytes:
+    value = {"problem": line.row()} if isinstance(line, RecordProblem) else line
+    return msgspec.json.encode(value) + b"\n"
