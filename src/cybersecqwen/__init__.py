@@ -3,6 +3,7 @@
 What is public stands in ``__all__``, one object a feature, each loaded when it is first used:
 
 - ``CweMapper``: which weakness (CWE) a description has, with calibrated probabilities;
+- ``Assessor``: weakness, severity (CVSS) and techniques (ATT&CK) of a record, and why;
 - ``KnowledgeBase``: CWE, CAPEC and ATT&CK, searched and answering with citations;
 - ``Answerer``: the same with a language model of your own, its answers checked;
 - ``evaluate``: a benchmark put to any system, with intervals and a log of every answer;
