@@ -25,7 +25,7 @@ from cybersecqwen.core.paths import advisory_store_file
 from cybersecqwen.core.records import Labeller, RecordProblem
 
 if TYPE_CHECKING:
-    from cybersecqwen.apps.map_job import MapOptions
+    from cybersecqwen.apps.map_stream import MapOptions
     from cybersecqwen.core.interfaces import CweClassifier
 
 HELP = "map vulnerability texts to CWE ids, offline, with calibrated confidence"
@@ -172,7 +172,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Map one text, or a file of records."""
     pasted = _settle_input(arguments)
     _check(arguments)
-    from cybersecqwen.apps.map_job import MapOptions
+    from cybersecqwen.apps.map_stream import MapOptions
 
     classifier = _open_model(arguments)
     threshold = _threshold(arguments, classifier)
@@ -283,11 +283,11 @@ def _open_model(arguments: argparse.Namespace) -> CweClassifier:
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
-    from cybersecqwen.apps.report import report_format
-
     outputs = [*filter(None, [arguments.output]), *arguments.report]
     if not outputs:
         return
+    from cybersecqwen.apps.report import report_format
+
     _format(arguments)
     for report in arguments.report:
         report_format(report)
