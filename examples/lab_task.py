@@ -13,7 +13,7 @@ from cybersecqwen.evaluation.protocols import find_protocol
 from cybersecqwen.evaluation.runner import RunPlan, run
 from cybersecqwen.evaluation.scoring import score
 from cybersecqwen.evaluation.systems.specialist import SpecialistSystem
-from cybersecqwen.evaluation.tasks import TASKS
+from cybersecqwen.evaluation.tasks import register
 from cybersecqwen.evaluation.tasks.base import LoadOptions, Task
 
 FEED = Path(__file__).with_name("feed.jsonl")
@@ -34,7 +34,7 @@ TASK = Task(name="my-feed", title="Our own records", kind="cwe", load=load)
 
 def main() -> None:
     """Answer the task following two conventions, and print how often each is right."""
-    TASKS[TASK.name] = TASK  # so that its logs can be scored, compared and reported
+    register(TASK)  # so that its logs can be scored, compared and reported
     questions = TASK.load(FEED, LoadOptions())
     mapper = CweMapper.load()
     with TemporaryDirectory() as folder:

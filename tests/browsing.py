@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 HEAP = (
-    "A crafted TIFF image with a wrong strip size makes the decoder write past the end of a heap "
-    "buffer, which may let an attacker run code."
+    "A crafted image makes the decoder write past the end of a heap-based buffer (heap buffer "
+    "overflow), which may run code."
 )
 VAGUE = "An unspecified issue in the web interface allows remote attackers to have an impact."
 

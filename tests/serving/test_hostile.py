@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -14,6 +15,12 @@ from hostile import KINDS, outcomes
 schemathesis = pytest.importorskip("schemathesis")
 # Loaded only when needed, it is parsed at a depth at which CPython 3.11's parser was seen to fail.
 pytest.importorskip("schemathesis.specs.openapi.schemas")
+
+
+@schemathesis.serializer("application/x-ndjson")
+def _ndjson(_: Any, value: Any) -> bytes:
+    rows = value if isinstance(value, list) else [value]
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
 def test_hostile_requests(live: Any) -> None:

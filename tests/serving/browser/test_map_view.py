@@ -37,7 +37,7 @@ def test_an_address_brings_its_text_back(page) -> None:
     assert page.input_value("#map-text") == HEAP
     page.goto("about:blank")
     page.goto(address.split("#")[0])
-    page.click("#map-result .earlier a:has-text('A crafted TIFF')")
+    page.click("#map-result .earlier a:has-text('A crafted image')")
     page.wait_for_selector("#map-result .answer h3")
 
 

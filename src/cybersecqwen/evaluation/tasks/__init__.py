@@ -1,7 +1,7 @@
 """The tasks by name: a new one is a file beside this one and a line in the registry.
 
 Another package brings tasks of its own by an entry point in the group ``cybersecqwen.tasks`` that
-names a ``Task``.
+names a ``Task``; a program makes its own known by ``register``.
 """
 
 from __future__ import annotations
@@ -23,16 +23,29 @@ REGISTRY: tuple[Task, ...] = (
     answers.TASK,
 )
 
-__all__ = ["ENTRY_POINTS", "REGISTRY", "LoadOptions", "Task", "find_task"]
+_REGISTERED: dict[str, Task] = {}
+
+__all__ = ["ENTRY_POINTS", "REGISTRY", "LoadOptions", "Task", "find_task", "register"]
+
+
+def register(task: Task) -> None:
+    """Make a task known to this process, so that its logs can be scored, compared and reported.
+
+    Raises:
+        InputError: One of ours has that name.
+    """
+    if any(task.name == ours.name for ours in REGISTRY):
+        raise InputError(f"there is a task {task.name!r} already")
+    _REGISTERED[task.name] = task
 
 
 def find_task(name: str) -> Task:
-    """Return a task by its name: one of ours, else one that another package brings.
+    """Return a task by its name: one of ours, a registered one, or one that a package brings.
 
     Raises:
         InputError: There is none of that name, or what a package brings is no task.
     """
-    known = {task.name: task for task in REGISTRY}
+    known = {task.name: task for task in REGISTRY} | _REGISTERED
     if name in known:
         return known[name]
     brought = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
