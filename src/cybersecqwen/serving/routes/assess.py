@@ -15,9 +15,9 @@ from cybersecqwen.apps.assess import Assessor, assess_rows
 from cybersecqwen.core.records import Advisory, RecordProblem
 from cybersecqwen.serving.errors import ApiError
 from cybersecqwen.serving.routes import schemas
-from cybersecqwen.serving.routes.rest import read_items, service_of
+from cybersecqwen.serving.routes.rest import ndjson, read_items, service_of
 from cybersecqwen.serving.service import Service
-from cybersecqwen.serving.streaming import NDJSON, Streamed, failure, timed, wants
+from cybersecqwen.serving.streaming import NDJSON, Streamed, wants
 
 router = APIRouter()
 
@@ -39,7 +39,7 @@ async def assess_texts(
     service = service_of(request)
     windows = lines_of(service, asked)
     if wants(request, NDJSON):
-        return Streamed(_ndjson(windows, service.settings.job_seconds), media_type=NDJSON)
+        return Streamed(ndjson(windows, service.settings.job_seconds), media_type=NDJSON)
     lines = [line async for window in windows for line in window]
     rows = [line for line in lines if not isinstance(line, RecordProblem)]
     problems = [line.row() for line in lines if isinstance(line, RecordProblem)]
@@ -75,17 +75,3 @@ def _windows(
             assessor, window, lines.append, labeller=asked.labeller, threshold=asked.threshold
         )
         yield [*rows, *lines]
-
-
-async def _ndjson(windows: AsyncGenerator[list[Line]], seconds: float) -> AsyncGenerator[bytes]:
-    """Write lines as they come; what goes wrong after the first is the last line."""
-    try:
-        async for window in timed(windows, seconds):
-            yield b"".join(_line_json(line) for line in window)
-    except Exception as error:
-        yield msgspec.json.encode(failure(error)) + b"\n"
-
-
-def _line_json(line: Line) -> bytes:
-    value = {"problem": line.row()} if isinstance(line, RecordProblem) else line
-    return msgspec.json.encode(value) + b"\n"

@@ -190,7 +190,9 @@ async def lines_of(
             yield window
 
 
-async def ndjson(windows: AsyncGenerator[list[Line]], seconds: float) -> AsyncGenerator[bytes]:
+async def ndjson(
+    windows: AsyncGenerator[Sequence[Line | dict[str, Any]]], seconds: float
+) -> AsyncGenerator[bytes]:
     """Write lines as they come; what goes wrong after the first is the last line."""
     try:
         async for window in timed(windows, seconds):
@@ -199,7 +201,7 @@ async def ndjson(windows: AsyncGenerator[list[Line]], seconds: float) -> AsyncGe
         yield msgspec.json.encode(failure(error)) + b"\n"
 
 
-def line_json(line: Line) -> bytes:
+def line_json(line: Line | dict[str, Any]) -> bytes:
     """Return a line of NDJSON: a row, or ``{"problem": ...}``."""
     value = {"problem": line.row()} if isinstance(line, RecordProblem) else line
     return msgspec.json.encode(value) + b"\n"
