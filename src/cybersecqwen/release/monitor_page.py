@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
+from cybersecqwen.core.html_page import page_templates
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.release.drift import (
     ALPHA,
@@ -58,13 +58,9 @@ def render_page(report: Report, profile: Profile) -> str:
         report: The verdicts.
         profile: What results were compared with.
     """
-    environment = Environment(
-        loader=PackageLoader("cybersecqwen.release", "templates"),
-        autoescape=select_autoescape(default=True, default_for_string=True),
-        undefined=StrictUndefined,
-    )
     taxonomy = shipped_taxonomy()
-    return environment.get_template("monitor.html.j2").render(
+    template = page_templates("cybersecqwen.release").get_template("monitor.html.j2")
+    return template.render(
         report=report,
         headline=_headline(report.weeks),
         recent=[week for week in report.weeks[-2:] if week.alarm],

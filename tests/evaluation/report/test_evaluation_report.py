@@ -8,6 +8,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import msgspec
 import pytest
@@ -26,12 +27,17 @@ class Reader(HTMLParser):
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.scripts: list[str] = []
+        self._in_script = False
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         self.tags.append((tag, dict(attrs)))
+        self._in_script = tag == "script"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_script = self._in_script and tag != "script"
 
     def handle_data(self, data: str) -> None:
-        if self.tags and self.tags[-1][0] == "script":
+        if self._in_script:
             self.scripts.append(data)
 
 
@@ -75,7 +81,7 @@ def test_the_page_needs_nothing_from_outside_and_lets_one_script_run(
     seen = read(page)
     for tag, attributes in seen.tags:
         assert "src" not in attributes, tag
-        assert "href" not in attributes, tag
+        assert (attributes.get("href") or "#").startswith("#"), tag
     policy = next(a["content"] for tag, a in seen.tags if "http-equiv" in a)
     assert policy is not None
     assert policy.startswith("default-src 'none'")
@@ -125,4 +131,35 @@ def test_one_log_alone_and_several_tasks(make_log: MakeLog, tmp_path: Path) -> N
     assert "0.3536" in text  # the spread of 0.5 and 1.0
     assert "Paired" not in text
     assert "macro F1" in text
-    assert [tag for tag, _ in read(page).tags].count("script") == 3
+    tags = read(page).tags
+    assert [tag for tag, _ in tags].count("script") == 3
+    # A list of contents leads to each task.
+    targets = {attributes.get("id") for _, attributes in tags}
+    links = [(attributes["href"] or "")[1:] for tag, attributes in tags if tag == "a"]
+    assert len(links) == 2
+    assert set(links) <= targets
+
+
+def test_the_page_is_well_formed_and_draws_every_system(logs: list[RunLog], tmp_path: Path) -> None:
+    page, _ = write_report(logs, tmp_path, "a < b & c")
+    text = page.read_text("utf-8")
+    for figure in re.findall(r"<svg.*?</svg>", text, re.DOTALL):
+        ElementTree.fromstring(figure)
+    assert text.count("<figure>") == 2  # reliability, and risk by coverage
+    assert text.count('<ul class="intervals">') == 2  # closed book and open book
+    assert text.count("<tbody>") == text.count("</tbody>") > 3
+    assert "<title>a &lt; b &amp; c</title>" in text
+
+
+def test_a_curve_and_its_markers_have_one_colour(make_log: MakeLog, tmp_path: Path) -> None:
+    sure = [0.2, 0.4, 0.6, 0.8] * 5
+    logs = [
+        make_log(["A"] * 20, ["A", "B"] * 10, model=name, confidence=sure, task="cti-mcq")
+        for name in ("one", "two")
+    ]
+    text = write_report(logs, tmp_path, "Title")[0].read_text("utf-8")
+    chart = re.search(r"<figure><figcaption>Reliability.*?</figure>", text, re.DOTALL)
+    assert chart
+    colours = re.findall(r'<circle class="(c\d)"', chart[0])
+    assert colours == sorted(colours)
+    assert set(colours) == {"c0", "c1"}

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
+from jinja2 import Template
 
 from cybersecqwen.apps.outputs.rows import MapRow
 from cybersecqwen.apps.report.bundle import report_script, report_style
 from cybersecqwen.apps.report.markdown import figures_of
 from cybersecqwen.apps.report.payload import packed_parts, tree_of
 from cybersecqwen.apps.report.summary import ReportSummary
+from cybersecqwen.core.html_page import page_templates, policy_hash, script_json
 from cybersecqwen.core.taxonomy import Taxonomy
 
 
 @lru_cache(maxsize=1)
 def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("cybersecqwen.apps.report", "templates"),
-        autoescape=select_autoescape(default=True, default_for_string=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2")
+    return page_templates("cybersecqwen.apps.report").get_template("report.html.j2")
 
 
 class HtmlReportWriter:
@@ -72,22 +63,11 @@ class HtmlReportWriter:
             figures=figures_of(summary, self._taxonomy),
             script=script,
             style=style,
-            script_hash=_hash(script),
-            style_hash=_hash(style),
-            facts=_embedded(facts),
+            script_hash=policy_hash(script),
+            style_hash=policy_hash(style),
+            facts=script_json(facts),
             parts=parts,
         )
         page.enable_buffering(64)
         for piece in page:
             yield piece.encode("utf-8")
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode("utf-8")).digest()
-    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
-
-
-def _embedded(value: object) -> str:
-    """Return JSON that can stand inside a script element."""
-    text = msgspec.json.encode(value).decode("utf-8")
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

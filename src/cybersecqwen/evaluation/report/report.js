@@ -63,7 +63,9 @@
   }
 
   function explore(root) {
-    const data = JSON.parse(document.getElementById(root.dataset.items).textContent);
+    const block = document.getElementById(root.dataset.items);
+    if (!block) return;
+    const data = JSON.parse(block.textContent);
     const filters = make("div", undefined, "filters");
     const search = field("Text in question, answer or id", make("input"), filters);
     search.type = "search";

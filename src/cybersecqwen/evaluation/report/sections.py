@@ -12,10 +12,42 @@ import numpy as np
 from cybersecqwen.evaluation.compare import LogComparison
 from cybersecqwen.evaluation.hierarchy import RELATIONS
 from cybersecqwen.evaluation.report.summary import Abstention, Summary
-from cybersecqwen.evaluation.report.tables import Table
 from cybersecqwen.evaluation.scoring import Scored
 
 _MISTAKES_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Headings and cells.
+
+    Attributes:
+        heads: One per column.
+        rows: Cells as text.
+        text_columns: How many columns from the left hold text; the others hold numbers.
+    """
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    text_columns: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalBar:
+    """A system's accuracy with its 95 % interval, shares from 0 to 1."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalChart:
+    """Accuracies that may be compared: all closed-book or all open-book, best first."""
+
+    heading: str
+    bars: tuple[IntervalBar, ...]
 
 
 @dataclass(frozen=True)
@@ -35,6 +67,20 @@ class ReportSection:
     scored: list[Scored]
     summaries: list[Summary]
     comparison: LogComparison | None
+
+
+def intervals_of(section: ReportSection) -> list[IntervalChart]:
+    """Return the accuracies of a section's systems, closed-book before open-book."""
+    charts = []
+    for book, heading in ((False, "Accuracy, closed book"), (True, "Accuracy, open book")):
+        bars = [
+            IntervalBar(name, summary.accuracy, summary.ci95.low, summary.ci95.high)
+            for name, summary in zip(section.names, section.summaries, strict=True)
+            if summary.open_book == book
+        ]
+        if bars:
+            charts.append(IntervalChart(heading, tuple(sorted(bars, key=lambda bar: -bar.value))))
+    return charts
 
 
 def tables_of(section: ReportSection) -> list[tuple[str, Table]]:

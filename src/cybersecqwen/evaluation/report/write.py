@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from cybersecqwen import __version__
 from cybersecqwen.core import calibration
 from cybersecqwen.core.files import write_text
+from cybersecqwen.core.html_page import page_templates, policy_hash, script_json
+from cybersecqwen.core.text.markdown import markdown_table
 from cybersecqwen.evaluation.actors import ActorTable, load_actors
 from cybersecqwen.evaluation.compare import compare_logs, unique_names
 from cybersecqwen.evaluation.log import RunLog
-from cybersecqwen.evaluation.report.charts import Axis, ChartLine, line_chart
-from cybersecqwen.evaluation.report.sections import ReportSection, tables_of
+from cybersecqwen.evaluation.report.charts import (
+    HEIGHT,
+    WIDTH,
+    Axis,
+    ChartLine,
+    LineChart,
+    line_chart,
+)
+from cybersecqwen.evaluation.report.sections import ReportSection, intervals_of, tables_of
 from cybersecqwen.evaluation.report.summary import summarise
-from cybersecqwen.evaluation.report.tables import html_table, table_as_markdown
 from cybersecqwen.evaluation.scoring import score
 from cybersecqwen.evaluation.tasks import find_task
 
@@ -70,20 +75,32 @@ def _section(logs: list[RunLog], actors: ActorTable) -> ReportSection:
 
 def _html(sections: Sequence[ReportSection], title: str) -> str:
     resources = files("cybersecqwen.evaluation.report")
-    style = resources.joinpath("report.css").read_text("utf-8")
     script = resources.joinpath("report.js").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    body = "".join(_html_section(section, f"items-{n}") for n, section in enumerate(sections))
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{style}</style></head><body>"
-        f"<h1>{escape(title)}</h1><p class='note'>{escape(_INTRODUCTION)}</p>{body}"
-        f"<p class='note'>Made by cybersecqwen {__version__}. Questions and answers shown here "
-        "stay under their benchmark's licence.</p>"
-        f"<script>{script}</script></body></html>\n"
+        page_templates("cybersecqwen.evaluation.report")
+        .get_template("report.html.j2")
+        .render(
+            title=title,
+            introduction=_INTRODUCTION,
+            version=__version__,
+            style=resources.joinpath("report.css").read_text("utf-8"),
+            script=script,
+            script_hash=policy_hash(script),
+            width=WIDTH,
+            height=HEIGHT,
+            sections=[
+                {
+                    "title": section.title,
+                    "accuracy": intervals_of(section),
+                    "tables": tables_of(section),
+                    "charts": _charts(section),
+                    "count": f"{len(items):,}",
+                    "item_data": script_json({"systems": section.names, "items": items}),
+                }
+                for section in sections
+                for items in [_items(section)]
+            ],
+        )
     )
 
 
@@ -95,29 +112,13 @@ _INTRODUCTION = (
 )
 
 
-def _html_section(section: ReportSection, block: str) -> str:
-    parts = [f"<h2>{escape(section.title)}</h2>"]
-    for heading, table in tables_of(section):
-        parts.append(f"<h3>{escape(heading)}</h3>{html_table(table)}")
-    charts = _charts(section)
-    if charts:
-        parts.append(f"<h3>Confidence</h3><div class='charts'>{''.join(charts)}</div>")
-    data = msgspec.json.encode({"systems": section.names, "items": _items(section)}).decode()
-    # "<" ends no script block once it is written as an escape; JSON reads it back the same.
-    safe = data.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    parts.append(
-        f'<h3>Items</h3><script type="application/json" id="{block}">{safe}</script>'
-        f'<div data-items="{block}"></div>'
-    )
-    return "".join(parts)
-
-
 def _markdown(sections: Sequence[ReportSection], title: str) -> str:
     parts = [f"# {_plain(title)}\n\n{_INTRODUCTION}\n"]
     for section in sections:
         parts.append(f"\n## {_plain(section.title)}\n")
         for heading, table in tables_of(section):
-            parts.append(f"\n### {_plain(heading)}\n\n{table_as_markdown(table)}\n")
+            content = markdown_table(table.heads, table.rows, text_columns=table.text_columns)
+            parts.append(f"\n### {_plain(heading)}\n\n{content}\n")
     parts.append(f"\nMade by cybersecqwen {__version__}.\n")
     return "".join(parts)
 
@@ -126,7 +127,7 @@ def _plain(text: str) -> str:
     return " ".join(escape(text, quote=False).split())
 
 
-def _charts(section: ReportSection) -> list[str]:
+def _charts(section: ReportSection) -> list[LineChart]:
     reliability, coverage = [], []
     for name, one in zip(section.names, section.scored, strict=True):
         sure = [row.confidence for row in one.rows if row.confidence is not None]
