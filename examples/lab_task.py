@@ -6,15 +6,10 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cybersecqwen import CweMapper
+from cybersecqwen import evaluate
+from cybersecqwen.apps.evaluation import compare
 from cybersecqwen.core.records import Question
-from cybersecqwen.evaluation.log import read_log
-from cybersecqwen.evaluation.protocols import find_protocol
-from cybersecqwen.evaluation.runner import RunPlan, run
-from cybersecqwen.evaluation.scoring import score
-from cybersecqwen.evaluation.systems.specialist import SpecialistSystem
-from cybersecqwen.evaluation.tasks import register
-from cybersecqwen.evaluation.tasks.base import LoadOptions, Task
+from cybersecqwen.evaluation.tasks import LoadOptions, Task, register
 
 FEED = Path(__file__).with_name("feed.jsonl")
 
@@ -34,20 +29,15 @@ TASK = Task(name="my-feed", title="Our own records", kind="cwe", load=load)
 
 def main() -> None:
     """Answer the task following two conventions, and print how often each is right."""
-    register(TASK)  # so that its logs can be scored, compared and reported
-    questions = TASK.load(FEED, LoadOptions())
-    mapper = CweMapper.load()
+    register(TASK)  # in a package of your own, an entry point does this
     with TemporaryDirectory() as folder:
-        for labeller in ("nvd", "cna"):
-            log = Path(folder) / f"{labeller}.jsonl"
-            system = SpecialistSystem(mapper, labeller)
-            plan = RunPlan(
-                TASK, questions, find_protocol("constrained"), system, labeller, FEED, [0]
-            )
-            for _ in run(plan, log):
-                pass
-            right = score(read_log(log)).correct
-            print(f"{labeller}: {sum(right):g} of {len(right)} right")
+        logs = [Path(folder) / f"{labeller}.jsonl" for labeller in ("nvd", "cna")]
+        for log in logs:
+            found = evaluate("my-feed", FEED, output=log, labeller=log.stem)
+            print(f"{log.stem}: {found.accuracy:.2f} of {found.summary.n} right")
+        (pair,) = compare(logs).pairs
+    test = pair.test
+    print(f"difference {test.difference:+.2f} [{test.ci95.low:+.2f}, {test.ci95.high:+.2f}]")
 
 
 if __name__ == "__main__":

@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from cybersecqwen import CweMapper
-from cybersecqwen.core.records import Advisory
+from cybersecqwen import Advisory, CweMapper, read_advisories
 from cybersecqwen.core.taxonomy import shipped_taxonomy
-from cybersecqwen.sources.detect import read_advisories
 
 
 def main(feed: Path) -> None:

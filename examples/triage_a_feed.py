@@ -6,9 +6,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from cybersecqwen import CweMapper
-from cybersecqwen.core.records import Advisory
-from cybersecqwen.sources.detect import read_advisories
+from cybersecqwen import Advisory, CweMapper, read_advisories
 
 # What a site finds urgent is its own choice: here, what lets a stranger run code or read data.
 URGENT = {"CWE-78", "CWE-89", "CWE-94", "CWE-122", "CWE-416", "CWE-502", "CWE-787"}

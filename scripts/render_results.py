@@ -9,8 +9,13 @@ A figure is kept in one place. A page has it between two comments, which say whe
     ...
     <!-- end -->
 
+    <!-- commands cti-rcm -->
+    ...
+    <!-- end -->
+
 The first names a file of ``results/``, a figure in it and how to write it; the second a file and
-one of its tables. Run without arguments to write, with ``--check`` to fail where a page differs.
+one of its tables; the third a file, whose protocol and commands are written. Run without arguments
+to write, with ``--check`` to fail where a page differs.
 """
 
 from __future__ import annotations
@@ -26,6 +31,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 _FIGURE = re.compile(r"(<!-- figure (\S+?)/(\S+) (.*?) -->)(.*?)(<!-- end -->)", re.DOTALL)
 _TABLE = re.compile(r"(<!-- table (\S+?)/(\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+_COMMANDS = re.compile(r"(<!-- commands (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 class WrongMarkError(Exception):
@@ -59,7 +66,16 @@ def render(text: str, results: dict[str, dict[str, Any]]) -> str:
             raise WrongMarkError(f"{begin.strip()}: {error}") from None
         return f"{begin}{lines}{end}"
 
-    return _TABLE.sub(table, _FIGURE.sub(figure, text))
+    def commands(found: re.Match[str]) -> str:
+        begin, file, _, end = found.groups()
+        try:
+            result = results[file]
+        except KeyError as error:
+            raise WrongMarkError(f"{begin.strip()}: {error}") from None
+        lines = "".join(f"    {line}\n" for line in result["commands"])
+        return f"{begin}Protocol: {result['protocol']}.\n\n{lines}{end}"
+
+    return _COMMANDS.sub(commands, _TABLE.sub(table, _FIGURE.sub(figure, text)))
 
 
 def _table(result: dict[str, Any], table: dict[str, Any]) -> Iterator[str]:
@@ -75,7 +91,7 @@ def _table(result: dict[str, Any], table: dict[str, Any]) -> Iterator[str]:
 
 def _cell(form: str, figures: dict[str, Any]) -> str:
     wanted = re.findall(r"\{(\w+)", form)
-    optional = {"low", "high", "size", "note", "ece", "against", "aim"}
+    optional = {"low", "high", "size", "note", "ece", "against"}
     if any(field not in figures for field in wanted if field in optional):
         return ""
     cell = form.format(**figures)

@@ -2,6 +2,7 @@
 
 What is public stands in ``__all__``, one object a feature, each loaded when it is first used:
 
+- ``read_advisories``: vulnerability records of any format as a stream of ``Advisory``;
 - ``CweMapper``: which weakness (CWE) a description has, with calibrated probabilities;
 - ``Assessor``: weakness, severity (CVSS) and techniques (ATT&CK) of a record, and why;
 - ``KnowledgeBase``: CWE, CAPEC and ATT&CK, searched and answering with citations;
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from cybersecqwen.apps.assess import Assessor
     from cybersecqwen.apps.corpus import build_corpus
     from cybersecqwen.apps.evaluation import evaluate
+    from cybersecqwen.core.records import Advisory
     from cybersecqwen.knowledge.base import KnowledgeBase
     from cybersecqwen.llm.answering import Answerer
+    from cybersecqwen.sources.detect import read_advisories
     from cybersecqwen.specialists.mapper import CweMapper
 
 # Before anything of ours imports a dependency that would report its use.
@@ -32,14 +35,17 @@ __version__ = "0.2.0"
 
 # Public name -> module. Lazy, so that importing the package costs nothing until a model is wanted.
 _PUBLIC = {
+    "Advisory": "cybersecqwen.core.records",
     "Answerer": "cybersecqwen.llm.answering",
     "Assessor": "cybersecqwen.apps.assess",
     "CweMapper": "cybersecqwen.specialists.mapper",
     "KnowledgeBase": "cybersecqwen.knowledge.base",
     "build_corpus": "cybersecqwen.apps.corpus",
     "evaluate": "cybersecqwen.apps.evaluation",
+    "read_advisories": "cybersecqwen.sources.detect",
 }
 __all__ = [
+    "Advisory",
     "Answerer",
     "Assessor",
     "CweMapper",
@@ -47,6 +53,7 @@ __all__ = [
     "__version__",
     "build_corpus",
     "evaluate",
+    "read_advisories",
 ]
 
 
