@@ -12,7 +12,8 @@ from cybersecqwen.core.records import Advisory
 from cybersecqwen.sources import FORMATS
 from cybersecqwen.sources.advisories.formats import ReadOptions
 from cybersecqwen.sources.advisories.json_records import JsonReader
-from cybersecqwen.sources.advisories.refusals import JSON_REFUSALS, REFUSALS
+from cybersecqwen.sources.advisories.json_refusals import JSON_REFUSALS
+from cybersecqwen.sources.advisories.refusals import REFUSALS
 from cybersecqwen.sources.advisories.registry import ALL, JSON_FORMATS
 from cybersecqwen.sources.io.streams import ByteSource
 

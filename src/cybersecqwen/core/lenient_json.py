@@ -39,6 +39,20 @@ def nan_as_null(content: bytes) -> bytes:
     return _STRING_OR_NAN.sub(lambda match: match[1] or b"null", content)
 
 
+_NOT_WINDOWS = re.compile(rb"[\xc2-\xf4][\x80-\xbf]|[\xfe\xff]")
+"""A sequence of UTF-8's, or letters that hardly any text has and damage often."""
+
+
+def windows_as_utf8(content: bytes) -> bytes:
+    """Return JSON in UTF-8 that was written in Windows-1252: bytes above ASCII, none as UTF-8's."""
+    if content.isascii() or _NOT_WINDOWS.search(content):
+        return content
+    try:
+        return content.decode("cp1252").encode("utf-8")
+    except UnicodeDecodeError:
+        return content
+
+
 def without_nulls(value: Any) -> Any:
     """Return a decoded JSON value without the members and items that are null."""
     if isinstance(value, dict):
@@ -74,7 +88,7 @@ class LenientDecoder(Generic[T]):
         try:
             return self._decode(content)
         except msgspec.DecodeError:
-            plain = nan_as_null(bytes(content))
+            plain = windows_as_utf8(nan_as_null(bytes(content)))
         try:
             return self._decode(plain)
         except msgspec.ValidationError:
@@ -91,7 +105,7 @@ def decode_lenient(content: bytes) -> Any:
     try:
         return msgspec.json.decode(content)
     except msgspec.DecodeError:
-        plain = nan_as_null(content)
+        plain = windows_as_utf8(nan_as_null(content))
         if plain is content:
             raise
         return msgspec.json.decode(plain)

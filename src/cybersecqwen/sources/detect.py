@@ -10,12 +10,8 @@ from typing import IO
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import LabelSource, RecordProblem
 from cybersecqwen.sources.advisories.formats import ReadOptions, Record
-from cybersecqwen.sources.advisories.json_records import (
-    ROWS,
-    JsonReader,
-    looks_like_json,
-    unknown_json,
-)
+from cybersecqwen.sources.advisories.json_records import ROWS, JsonReader, unknown_json
+from cybersecqwen.sources.advisories.json_shapes import looks_like_json
 from cybersecqwen.sources.advisories.refusals import refusal
 from cybersecqwen.sources.advisories.registry import (
     ALL,
@@ -86,10 +82,14 @@ def read_advisories(
         try:
             if isinstance(source, UnreadableError):
                 raise source
+            empty = True
             for record in _records(source, format, options):
+                empty = False
                 if not unreadable.started:
                     yield from unreadable.start()
                 yield record
+            if empty:
+                yield RecordProblem(source.name, "", "there is no record in it", "note")
         except UnreadableError as error:
             yield from unreadable.add(error)
     yield from unreadable.finish()
@@ -153,11 +153,10 @@ def detect_format(head: bytes, name: str) -> str:
         name: What to call the input in messages; its ending settles a doubt.
 
     Raises:
-        NotRecordsError: The bytes are of a kind that holds no advisories.
-        UnreadableError: They are binary, or there are none.
+        NotRecordsError: The bytes are of a kind that holds no advisories, binary, or none.
     """
     if not head or head.isspace():
-        raise UnreadableError(name, "empty: there is nothing to read")
+        raise NotRecordsError(name, "empty: there is nothing to read")
     if looks_like_json(head):
         value = "a text" if head.lstrip().startswith(b'"') else prefix_value(head)
         found = JsonReader(JSON_FORMATS, ReadOptions()).names(value)
@@ -170,7 +169,7 @@ def detect_format(head: bytes, name: str) -> str:
     if reason := refusal(head, name):
         raise NotRecordsError(name, reason)
     if _NUL in head:
-        raise UnreadableError(name, f"binary: byte {head.index(_NUL) + 1} is NUL")
+        raise NotRecordsError(name, f"binary: byte {head.index(_NUL) + 1} is NUL")
     return next(format_.name for format_ in TEXT_FORMATS[-2:] if format_.matches(head, name))
 
 

@@ -263,4 +263,5 @@ def test_plain_text() -> None:
     assert second.id == "line-2"
     assert isinstance(alone, RecordProblem)
     assert (alone.id, alone.kind) == ("GHSA-2222-3333-4444", "no_description")
-    assert third.id == "line-4"
+    assert isinstance(third, Advisory)
+    assert (third.id, third.description[:17]) == ("CVE-2099-0503", "CVE-2099-0503 The")

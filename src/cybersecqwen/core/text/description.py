@@ -12,7 +12,17 @@ from cybersecqwen.core.text.terms import terms
 _PLACEHOLDERS = frozenset(
     {
         *("nan", "na", "n a", "none", "null", "nil", "tbd", "tba", "tbc", "todo", "unknown"),
-        *("undefined", "empty", "blank", "pending", "missing", "placeholder", "coming soon"),
+        *(
+            "true",
+            "false",
+            "undefined",
+            "empty",
+            "blank",
+            "pending",
+            "missing",
+            "placeholder",
+            "coming soon",
+        ),
         *("not available", "not applicable", "not provided", "not specified", "not given"),
         *("no description", "no description available", "no description provided"),
         *("no description given", "no description found", "description not available"),

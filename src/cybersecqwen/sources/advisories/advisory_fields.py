@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -104,16 +104,19 @@ def canonical_id(name: str) -> str:
 def english(descriptions: Iterable[tuple[str, str]]) -> str | None:
     """Return the English text among pairs of language and text, or None.
 
-    ``en`` comes before regional English (``en-US``); CVE's older schema writes ``eng``.
+    ``en`` comes before regional English (``en-US``), and that before a text whose language is not
+    told; CVE's older schema writes ``eng``.
     """
-    regional = None
+    regional = unnamed = None
     for language, text in descriptions:
         code = language.strip().lower().replace("_", "-")
-        if code in {"en", "eng"}:
+        if code in {"en", "eng", "english"}:
             return text
         if regional is None and code.startswith("en-"):
             regional = text
-    return regional
+        elif unnamed is None and not code:
+            unnamed = text
+    return unnamed if regional is None else regional
 
 
 def headline_and_text(headline: str | None, text: str | None) -> str | None:
@@ -270,20 +273,49 @@ DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding a record may raise."""
 
 
-_ID = r"(?:CVE-\d{4}-\d{4,19}|GHSA(?:-[0-9a-z]{4}){3}|(?:PYSEC|GO|RUSTSEC)-\d{4}-\d+)"
-_ID_ALONE = re.compile(rf"\W*({_ID})\W*", re.IGNORECASE)
-_ID_FIRST = re.compile(rf"\s*({_ID})\s*(?:[:;,|\t]|\s[-\u2013\u2014]\s)\s*(?=\S)", re.IGNORECASE)
+_ID = (
+    r"(?:CVE-\d{4}-\d{4,19}|GHSA(?:-[0-9a-z]{4}){3}|(?:PYSEC|GO|RUSTSEC|GSD|EUVD|CNVD|JVNDB)"
+    r"-\d{4}-\d+)"
+)
+_IDS_ALONE = re.compile(rf"\W*{_ID}(?:(?:\W|and|or)+{_ID})*\W*", re.IGNORECASE)
+_ANY_ID = re.compile(_ID, re.IGNORECASE)
+_ID_FIRST = re.compile(rf"\W*({_ID})\s*(?:[:;,|\t)\]]|\s[-\u2013\u2014]\s)\s*(?=\S)", re.IGNORECASE)
+_SUBJECT = re.compile(rf"\W*({_ID})\s", re.IGNORECASE)
+_URL_PARTS = re.compile(r"[/?&=#]+")
+_ID_IN_ADDRESS = re.compile(r"CVE-\d{4}-\d+|GHSA(?:-[0-9a-z]{4}){3}", re.IGNORECASE)
+_LONGEST_IDS = 2000
 
 AN_ID_ALONE = "an id alone: give its description, or fill the local store (data import FILE)"
 
 
-def text_record(text: str, place: Place) -> Advisory | RecordProblem:
-    """Return the record of a bare text: a description, which may begin with its id, or an id alone.
+def ids_alone(text: str) -> list[str]:
+    """Return the ids of a text that holds nothing else; empty where it does, or holds none."""
+    if len(text) > _LONGEST_IDS or not _IDS_ALONE.fullmatch(text):
+        return []
+    return list(dict.fromkeys(map(canonical_id, _ANY_ID.findall(text))))
 
-    An id alone is a record without a description, for whoever can look it up.
+
+def id_of_address(text: str) -> str:
+    """Return the CVE or GHSA id that an address ends in, or an empty string."""
+    end = _URL_PARTS.split(text.strip().rstrip("/"))[-1]
+    return end if _ID_IN_ADDRESS.fullmatch(end) else ""
+
+
+def text_records(text: str, place: Place) -> Iterator[Advisory | RecordProblem]:
+    """Yield the record of a bare text: a description, which may begin with its id, or ids alone.
+
+    An id alone, or an address that ends in one, is a record without a description, for whoever can
+    look it up; a text may hold several.
     """
-    if alone := _ID_ALONE.fullmatch(text):
-        return finish(place, alone[1], None, reason=AN_ID_ALONE)
-    first = _ID_FIRST.match(text)
-    name = first[1] if first else place.fallback_id
-    return finish(place, name, text[first.end() :] if first else text)
+    word = text.strip()
+    address = "://" in word[:10] and not word.count(" ") and id_of_address(word)
+    alone = [address] if address else ids_alone(text)
+    for name in alone:
+        yield finish(place, name, None, reason=AN_ID_ALONE)
+    if not alone:
+        if first := _ID_FIRST.match(text):
+            yield finish(place, first[1], text[first.end() :])
+        else:
+            # In a sentence about an id, the id is a part of it.
+            subject = _SUBJECT.match(text)
+            yield finish(place, subject[1] if subject else place.fallback_id, text)

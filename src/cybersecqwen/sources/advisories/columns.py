@@ -3,72 +3,55 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from cybersecqwen.core.records import ColumnValue, CvssVector, CweLabel, LabelSource
 from cybersecqwen.sources.advisories.advisory_fields import (
+    AN_ID_ALONE,
     cvss_vector,
     finish,
     headline_and_text,
+    id_of_address,
+    ids_alone,
     labels_of,
     vulnerability_ids,
 )
+from cybersecqwen.sources.advisories.column_names import (
+    ALIASES,
+    COMMON_IDS,
+    CVE_IDS,
+    CWES,
+    MODIFIED,
+    OF_ANOTHER_THING,
+    OTHER_IDS,
+    PROBLEM_TYPES,
+    PRODUCTS,
+    PUBLISHED,
+    REFERENCES,
+    SUMMARIES,
+    TEXT_WORDS,
+    TEXTS,
+    TITLES,
+    TITLES_AS_TEXT,
+    URLS,
+    VENDORS,
+    by_words,
+    names_a_vector,
+    names_ids,
+    plain_name,
+)
 from cybersecqwen.sources.advisories.formats import Place, ReadOptions, Record
 
-_NOT_A_LETTER = re.compile(r"[\W_]+")
 _CVSS = re.compile(r"\s*(CVSS:\d\.\d/|AV:[A-Z]/)\S+", re.IGNORECASE)
-_URL_PARTS = re.compile(r"[/?&=#]+")
-_ID_IN_ADDRESS = re.compile(r"CVE-\d{4}-\d+|GHSA(?:-[0-9a-z]{4}){3}", re.IGNORECASE)
+_BARE_CVE = re.compile(r"(?:19|20)\d\d-\d{4,19}")
 _BARE_NUMBERS = re.compile(r"[\d,;\s]+")
 
-# Names without case, spaces, hyphens, underscores and a plural s, the best first.
-_TEXTS = (
-    *("description", "vulnerabilitydescription", "cvedescription", "vulndescription"),
-    *("shortdescription", "longdescription", "fulldescription", "issuedescription"),
-    *("findingdescription", "desc", "text", "detail", "overview", "advisory"),
-    *("vulnerabilityinsight", "vulnerabilitydetail", "technicaldetail"),
-)
-_SUMMARIES = ("summary", "vulnerabilitysummary", "synopsi", "headline", "abstract")
-_TITLES = (
-    *("title", "vulnerabilityname", "vulnerabilitytitle", "vulnname", "nvtname", "pluginname"),
-    *("pluginoutputname", "issuetitle", "findingtitle", "name"),
-)
-_TITLES_AS_TEXT = _TITLES[:6]
-"""Headlines that are taken for the text where a scanner's export has nothing better."""
-
-_CVE_IDS = ("cve", "cveid", "cvenumber", "cvename", "cvecode", "cvelist")
-_OTHER_IDS = (
-    *("id", "vulnerabilityid", "vulnid", "ghsaid", "ghsa", "osvid", "advisoryid", "identifier"),
-    *("vulnerability", "uniqueid", "recordid", "pluginid", "plugin", "nvtoid", "oid", "qid"),
-    *("issuekey", "key", "findingid", "uuid"),
-)
-_URLS = ("url", "link", "reference", "primaryurl", "href")
-_CWES: dict[str, LabelSource | None] = {
-    "nvdcwe": "nvd",
-    "cnacwe": "cna",
-    "adpcwe": "adp",
-    "cwe": None,
-    "cweid": None,
-    "weakness": None,
-    "weaknesse": None,
-    "gt": None,
-}
-_PROBLEM_TYPES = ("problemtype",)
-_PUBLISHED = ("published", "publisheddate", "datepublished", "publicationdate", "publishedat")
-_MODIFIED = ("modified", "lastmodified", "lastmodifieddate", "updated", "updatedat", "dateupdated")
-_VENDORS = ("vendor", "vendorproject", "ecosystem", "manufacturer")
-_PRODUCTS = ("product", "productname", "package", "packagename", "pkgname", "component", "module")
-_REFERENCES = ("reference", "url", "link", "seealso")
+_LONGEST_NAME = 60
+_SHORTEST_PROSE, _FEW_WORDS = 40, 5
 
 TEXT_COLUMNS = ("description", "text", "summary")
 """The names that messages suggest for the text's column."""
-
-
-def plain_name(name: str) -> str:
-    """Return a column's name without case, spaces, punctuation and a plural s."""
-    folded = _NOT_A_LETTER.sub("", name).lower()
-    return folded.removesuffix("s") or folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +61,12 @@ class Roles:
     Attributes:
         names: All columns, as the input names them.
         text: The description.
+        more_texts: What else may hold one, for rows in which that is empty.
         summary: A shorter text beside it.
         title: A headline.
         ids: Ids, the best first.
+        names_ids: Whether one is called by the ids of vulnerabilities, such as ``CVE``.
+        aliases: What may hold other ids.
         urls: Addresses that may end in an id.
         cwes: Weakness ids, each with whose they are.
         problem_types: The CNA's problem types as free text.
@@ -94,9 +80,12 @@ class Roles:
 
     names: tuple[str, ...]
     text: int | None
+    more_texts: tuple[int, ...]
     summary: int | None
     title: int | None
     ids: tuple[int, ...]
+    names_ids: bool
+    aliases: tuple[int, ...]
     urls: tuple[int, ...]
     cwes: tuple[tuple[int, LabelSource], ...]
     problem_types: tuple[int, ...]
@@ -117,6 +106,11 @@ class Roles:
         """Whether any column holds an id."""
         return bool(self.ids)
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether rows can be told something by: a text, or ids to look up."""
+        return self.has_text or self.names_ids
+
 
 def find_roles(names: Sequence[str], options: ReadOptions) -> Roles:
     """Tell what each column holds by its name.
@@ -136,39 +130,45 @@ def find_roles(names: Sequence[str], options: ReadOptions) -> Roles:
     def every(candidates: Iterable[str]) -> tuple[int, ...]:
         return tuple(dict.fromkeys(places[name] for name in candidates if name in places))
 
-    title = first(_TITLES)
-    summary = first(_SUMMARIES)
-    text = named(names, options.text_column) if options.text_column else first(_TEXTS)
+    title = first(TITLES)
+    summary = first(SUMMARIES)
     if options.text_column:
+        chosen = named(names, options.text_column)
+        texts: tuple[int, ...] = () if chosen is None else (chosen,)
         summary = None
-    elif text is None and summary is None:
-        text = first(_TITLES_AS_TEXT)
+    else:
+        texts = every(TEXTS) or by_words(names, TEXT_WORDS, OF_ANOTHER_THING)
+        if not texts and summary is None:
+            texts = every(TITLES_AS_TEXT)[:1]
+    text = next(iter(texts), None)
+    cve_ids: tuple[int, ...] = ()
     if options.id_column:
         chosen = named(names, options.id_column)
         ids: tuple[int, ...] = () if chosen is None else (chosen,)
     else:
-        ids = every((*_CVE_IDS, *_OTHER_IDS))
-    cwes = {places[name]: whose for name, whose in _CWES.items() if name in places}
+        by_name = (p for p, name in enumerate(names) if names_ids(name))
+        cve_ids = tuple(dict.fromkeys((*every(CVE_IDS), *by_name, *every(COMMON_IDS))))
+        ids = tuple(dict.fromkeys((*cve_ids, *every(OTHER_IDS))))
+    cwes = {places[name]: whose for name, whose in CWES.items() if name in places}
     return Roles(
         names=tuple(names),
         text=text,
+        more_texts=texts[1:],
         summary=summary,
         title=title,
         ids=tuple(place for place in ids if place != text),
-        urls=every(_URLS),
+        names_ids=any(place != text for place in cve_ids),
+        aliases=tuple(place for place in every(ALIASES) if place not in ids),
+        urls=every(URLS),
         cwes=tuple((place, whose or options.labels_from) for place, whose in cwes.items()),
-        problem_types=every(_PROBLEM_TYPES),
-        cvss=tuple(p for p, name in enumerate(names) if _names_a_vector(plain_name(name))),
-        published=first(_PUBLISHED),
-        modified=first(_MODIFIED),
-        vendor=first(_VENDORS),
-        product=first(_PRODUCTS),
-        references=every(_REFERENCES),
+        problem_types=every(PROBLEM_TYPES),
+        cvss=tuple(p for p, name in enumerate(names) if names_a_vector(plain_name(name))),
+        published=first(PUBLISHED),
+        modified=first(MODIFIED),
+        vendor=first(VENDORS),
+        product=first(PRODUCTS),
+        references=every(REFERENCES),
     )
-
-
-def _names_a_vector(name: str) -> bool:
-    return "cvss" in name or "vector" in name
 
 
 def named(names: Sequence[str], wanted: str) -> int | None:
@@ -177,6 +177,45 @@ def named(names: Sequence[str], wanted: str) -> int | None:
         return names.index(wanted)
     folded = plain_name(wanted)
     return next((p for p, name in enumerate(names) if plain_name(name) == folded), None)
+
+
+@dataclass(frozen=True, slots=True)
+class TableHeader:
+    """The header of a table.
+
+    Attributes:
+        place: Its row, from 0.
+        roles: What its columns hold.
+    """
+
+    place: int
+    roles: Roles
+
+
+def find_header(rows: Sequence[Sequence[str]], options: ReadOptions) -> TableHeader | None:
+    """Return the header among a table's first rows; None where none of them is one.
+
+    It may stand under a preamble, or under a row that names groups of columns: of several that may
+    be it, one that names ids too comes first.
+    """
+    best: tuple[int, TableHeader] | None = None
+    for place, names in enumerate(rows):
+        if place and any(len(name) > _LONGEST_NAME for name in names):
+            continue
+        roles = find_roles(names, options)
+        unwanted = options.text_column and roles.text is None
+        if unwanted or not roles.is_usable or (place and sum(map(bool, names)) < 2):
+            continue
+        rank = 2 * roles.has_text + roles.has_id
+        if best is None or rank > best[0]:
+            best = (rank, TableHeader(place, roles))
+    return best[1] if best else None
+
+
+def holds_prose(rows: Iterable[Sequence[str]]) -> bool:
+    """Whether a cell of some rows reads like a description."""
+    cells = (cell for row in rows for cell in row)
+    return any(len(cell) > _SHORTEST_PROSE and len(cell.split()) > _FEW_WORDS for cell in cells)
 
 
 def missing_text(columns: Sequence[str], options: ReadOptions) -> str:
@@ -208,9 +247,10 @@ def advisory_of(
             return ""
         return str(values[column])
 
-    names = [cell(column) for column in roles.ids]
-    name, aliases = _identify(names, [cell(column) for column in roles.urls], roles, place)
+    name, aliases = _identify(cell, roles, values, place)
     text = cell(roles.text)
+    if roles.more_texts and not text.strip():
+        text = next(filter(str.strip, map(cell, roles.more_texts)), "")
     labels: list[CweLabel] = []
     for column, whose in roles.cwes:
         text_of = cell(column)
@@ -221,39 +261,49 @@ def advisory_of(
     return finish(
         place,
         name,
-        headline_and_text(cell(roles.summary), text),
+        headline_and_text(cell(roles.summary), text) if roles.has_text else None,
         labels=labels,
         cvss=_vectors(map(cell, roles.cvss), options.labels_from) if roles.cvss else (),
         published=cell(roles.published).strip(),
         modified=cell(roles.modified),
         references=_addresses(map(cell, roles.references)) if roles.references else (),
         title=cell(roles.title) if roles.title != roles.text else "",
-        aliases=[*aliases, *vulnerability_ids(cell(roles.title))]
-        if roles.title is not None
-        else aliases,
+        aliases=aliases,
         affected=[pair] if any(pair := (cell(roles.vendor), cell(roles.product))) else (),
         columns=tuple(zip(roles.names, values, strict=False)),
+        reason="" if roles.has_text else AN_ID_ALONE,
     )
 
 
 def _identify(
-    names: Sequence[str], urls: Sequence[str], roles: Roles, place: Place
+    cell: Callable[[int | None], str],
+    roles: Roles,
+    values: Sequence[ColumnValue],
+    place: Place,
 ) -> tuple[str, list[str]]:
     """Return the id of a row and its other ids.
 
-    A cell may hold several CVE ids; an address gives an id only where it ends in one.
+    A cell may hold several ids. Where no column for ids has one, an address that ends in one gives
+    it, else a cell that is one, else a headline that names a single one.
     """
-    for name in names:
-        if name.strip():
+    aliases = [name for column in roles.aliases for name in vulnerability_ids(cell(column))]
+    title = vulnerability_ids(cell(roles.title)) if roles.title is not None else []
+    aliases += title
+    for column in roles.ids:
+        if name := cell(column).strip():
+            if _BARE_CVE.fullmatch(name) and roles.names_ids:
+                name = f"CVE-{name}"
             several = vulnerability_ids(name)
             if len(several) > 1:
-                return several[0], several[1:]
-            return (several[0] if several and _is_list(name) else name.strip()), []
-    for url in urls:
-        end = _URL_PARTS.split(url.strip().rstrip("/"))[-1]
-        if _ID_IN_ADDRESS.fullmatch(end):
-            return end, []
-    return place.fallback_id, []
+                return several[0], [*several[1:], *aliases]
+            return (several[0] if several and _is_list(name) else name), aliases
+    for column in roles.urls:
+        if name := id_of_address(cell(column)):
+            return name, aliases
+    for value in values:
+        if isinstance(value, str) and (found := ids_alone(value)):
+            return found[0], [*found[1:], *aliases]
+    return (title[0] if len(title) == 1 else place.fallback_id), aliases
 
 
 def _is_list(name: str) -> bool:

@@ -6,7 +6,8 @@ products and any number of vulnerabilities; the texts of those are notes by cate
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -26,6 +27,8 @@ _NOTES = ("description", "summary", "details", "general")
 """Categories of notes that may hold the text, the best first."""
 
 _AFFECTED = ("known_affected", "last_affected", "first_affected", "under_investigation", "fixed")
+_ABOUT_THE_FLAW = re.compile(r"vulnerab|descri|detail|summary", re.IGNORECASE)
+_FEW_WORDS = 2
 _MAX_DEPTH = 60
 
 
@@ -185,7 +188,7 @@ def _parse(content: Json, place: Place, context: _Context | None) -> Iterable[Re
         finish(
             place,
             name,
-            _text(found.notes),
+            _text(found.notes) or _headline(found.title),
             labels=labels_of((weakness.id for weakness in weaknesses), whose, publisher.name),
             cvss=_vectors(found, whose, publisher.name),
             published=found.release_date
@@ -206,13 +209,19 @@ def _parse(content: Json, place: Place, context: _Context | None) -> Iterable[Re
     ]
 
 
-def _text(notes: Iterable[_CsafNote]) -> str | None:
+def _text(notes: Sequence[_CsafNote]) -> str | None:
     """Return the text of the best note; several of one category are read one after the other."""
     for category in _NOTES:
         texts = [note.text for note in notes if note.category == category and note.text.strip()]
         if texts:
             return "\n\n".join(texts)
-    return None
+    others = (n.text for n in notes if n.category == "other" and _ABOUT_THE_FLAW.search(n.title))
+    return next(filter(str.strip, others), None)
+
+
+def _headline(title: str) -> str | None:
+    """Return a title that says enough to stand for the text that is missing."""
+    return title if len(title.split()) > _FEW_WORDS else None
 
 
 def _vectors(found: _CsafVulnerability, source: LabelSource, assigner: str) -> Iterator[CvssVector]:

@@ -6,6 +6,7 @@ record is skipped at the speed of the tokenizer.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -31,6 +32,17 @@ _STATES: dict[str, AdvisoryState] = {"REJECTED": "rejected", "RESERVED": "reserv
 class _Media(msgspec.Struct, gc=False):
     type: str = ""
     value: str = ""
+    base64: bool = False
+
+    def text(self) -> str:
+        """What the medium says, without its marks."""
+        value = self.value
+        if self.base64:
+            try:
+                value = b64decode(value).decode("utf-8", "replace")
+            except ValueError:
+                return ""
+        return plain(value)
 
 
 class _Cve5Text(msgspec.Struct, rename="camel"):
@@ -43,7 +55,7 @@ class _Cve5Text(msgspec.Struct, rename="camel"):
         if self.value.strip():
             return self.value
         pages = (media for media in self.supporting_media if media.type.startswith("text/"))
-        return next((plain(media.value) for media in pages if media.value.strip()), "")
+        return next(filter(str.strip, (media.text() for media in pages)), "")
 
 
 class _Problem(msgspec.Struct, gc=False, rename="camel"):
@@ -119,7 +131,7 @@ def _parse(content: Json, place: Place, _context: Any) -> Iterable[Record]:
     """Return the advisory of one JSON 5.x record, or what is wrong with it.
 
     Labels are the CNA's (``containers.cna``), CISA's (the ADP container named ``CISA-ADP``) and
-    those of other data publishers; the description is the CNA's.
+    those of other data publishers; the description is the CNA's, a publisher's where it has none.
     """
     try:
         record = _DECODER.decode(content)
@@ -137,11 +149,12 @@ def _parse(content: Json, place: Place, _context: Any) -> Iterable[Record]:
         cvss += _cvss(adp, whose, name)
     state = _STATES.get(meta.state.upper(), "published")
     texts = cna.descriptions if state != "rejected" else cna.rejected_reasons
+    others = (text for adp in record.containers.adp for text in adp.descriptions)
     return [
         finish(
             place,
             meta.cve_id,
-            english((text.lang, text.text()) for text in texts),
+            english((text.lang, text.text()) for text in texts or others),
             labels=labels,
             cvss=cvss,
             published=meta.date_published,

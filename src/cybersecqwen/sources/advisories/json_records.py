@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
+import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import msgspec
 
-from cybersecqwen.core.lenient_json import decode_lenient, nan_as_null
+from cybersecqwen.core.lenient_json import decode_lenient
 from cybersecqwen.core.records import RecordProblem
 from cybersecqwen.sources.advisories.advisory_fields import DECODE_ERRORS, decode_problem
-from cybersecqwen.sources.advisories.columns import find_roles
 from cybersecqwen.sources.advisories.formats import (
     Json,
     JsonFormat,
@@ -20,7 +20,19 @@ from cybersecqwen.sources.advisories.formats import (
     ReadOptions,
     Record,
 )
-from cybersecqwen.sources.advisories.refusals import json_refusal
+from cybersecqwen.sources.advisories.json_refusals import json_refusal
+from cybersecqwen.sources.advisories.json_shapes import (
+    LINES_TRIED,
+    bare,
+    begins_with_lines,
+    decode_outline,
+    decode_shallow,
+    decoded,
+    items_of,
+    members_of,
+    mostly_lines,
+)
+from cybersecqwen.sources.advisories.nested_json import empty_list, nested, rows_of_table
 from cybersecqwen.sources.advisories.rows import is_row, parse_row, row_of
 from cybersecqwen.sources.io.json_stream import elements, prefix_value, whole_objects
 from cybersecqwen.sources.io.streams import (
@@ -33,8 +45,9 @@ from cybersecqwen.sources.io.streams import (
 ROWS = "jsonl"
 """The name of what is no known format: rows with a text."""
 
-_LINES_TRIED = 20
-_JSON = re.compile(rb'\{\s*["}]|\[\s*[\]{"]')
+
+_STREAM_BYTES = 1 << 20
+"""How far a stream of objects is looked into for one that is a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +82,18 @@ class JsonReader:
                 came before is yielded.
         """
         head = source.peek()
-        if _begins_with_lines(head):
+        if begins_with_lines(head):
             yield from self._lines(source)
             return
         whole = source.peek(source.document_bytes + 1)
         if len(whole) <= source.document_bytes:
-            value = _decode_outline(whole)
+            value = decode_outline(whole)
             if value is not None:
                 source.take()
                 yield from self._whole(value, whole, source.name)
                 source.take()  # where the archive is broken behind it, that is said
                 return
-        if _begins_with_lines(whole) or _mostly_lines(whole):
+        if begins_with_lines(whole) or mostly_lines(whole):
             yield from self._lines(source)
         else:
             yield from self._cut(source, prefix_value(head))
@@ -91,7 +104,7 @@ class JsonReader:
         The value may be a beginning: a record, a document, or an array of them.
         """
         if isinstance(value, list):
-            return next(filter(None, map(self.names, value[:_LINES_TRIED])), None)
+            return next(filter(None, map(self.names, value[:LINES_TRIED])), None)
         if isinstance(value, str):
             return ROWS if self._rows else None
         if not isinstance(value, dict):
@@ -115,16 +128,16 @@ class JsonReader:
         for format_ in self._formats:
             if format_.is_document(value):
                 return _Layout(format_, format_.members)
-        if self._format_of(value):
+        if self._format_of(value) or (self._rows and json_refusal(value)):
             return None
         lists = [key for key, item in value.items() if isinstance(item, list) and item]
         for key in lists:
-            if any(isinstance(i, dict) and self._format_of(i) for i in value[key][:_LINES_TRIED]):
+            if any(isinstance(i, dict) and self._format_of(i) for i in value[key][:LINES_TRIED]):
                 return _Layout(None, (key,))
         if self._is_row(value):
             return None
         for key in lists:
-            if all(isinstance(i, dict) and self._is_row(i) for i in value[key][:_LINES_TRIED]):
+            if all(isinstance(i, dict) and self._is_row(i) for i in value[key][:LINES_TRIED]):
                 return _Layout(None, (key,))
         return None
 
@@ -138,18 +151,43 @@ class JsonReader:
 
     def parse_value(self, value: Any, content: Json, place: Place) -> Iterable[Record]:
         """Return the same of a value that is decoded already."""
-        if isinstance(value, dict):
-            if found := self._format_of(value):
-                return found.parse(content, place, None)
-            if layout := self._layout(value):
-                return self._members(value, content, place, layout)
-            if self._rows:
-                if what := json_refusal(value):
-                    return [RecordProblem(place.where, "", what)]
-                return self.parse_row(value, place)
-        elif self._rows:
+        if not isinstance(value, dict):
+            return self._parse_other(value, content, place)
+        if found := self._format_of(value):
+            return found.parse(content, place, None)
+        if layout := self._layout(value):
+            return self._members(value, content, place, layout)
+        if self._rows:
+            if what := json_refusal(value):
+                return [RecordProblem(place.where, "", what)]
+            return self._row_or_parts(value, place)
+        return [RecordProblem(place.where, "", "no record of this format")]
+
+    def _parse_other(self, value: Any, content: Json, place: Place) -> Iterable[Record]:
+        """Return what a text, a list or a number says."""
+        if isinstance(value, list) and (parts := list(self.nested(value))):
+            return self._parts(parts, place)
+        if self._rows:
             return parse_row(content, place, self._options)
         return [RecordProblem(place.where, "", "no record of this format")]
+
+    def _row_or_parts(self, value: Mapping[str, Any], place: Place) -> Iterable[Record]:
+        if not self._is_row(value) and (parts := list(self.nested(value))):
+            return self._parts(parts, place)
+        return self.parse_row(value, place)
+
+    def nested(self, value: Any) -> Iterator[Mapping[str, Any]]:
+        """Yield the records and documents that lie deeper in a value of no known kind."""
+
+        def is_known(part: Mapping[str, Any]) -> bool:
+            return bool(self._format_of(part) or any(f.is_document(part) for f in self._formats))
+
+        yield from nested(value, is_known, self._is_row if self._rows else lambda _row: False)
+
+    def _parts(self, found: Iterable[Mapping[str, Any]], place: Place) -> Iterator[Record]:
+        for number, part in enumerate(found, 1):
+            content = msgspec.json.encode(part)
+            yield from self.parse_value(part, content, place.inside(f"part {number}"))
 
     def parse_row(self, value: Mapping[str, Any], place: Place) -> Iterable[Record]:
         """Return what an object says that is known to be a row."""
@@ -173,7 +211,7 @@ class JsonReader:
         self, value: Mapping[str, Any], content: Json, place: Place, layout: _Layout
     ) -> Iterator[Record]:
         """Yield the records of a document that stands on a line or in an array."""
-        raw = _members_of(bytes(content))
+        raw = members_of(bytes(content))
         parse = self._parser(layout, raw)
         for key in layout.members:
             items = value.get(key)
@@ -201,25 +239,39 @@ class JsonReader:
         for line in lines(source):
             if isinstance(line, RecordProblem):
                 yield line
-            elif line.content.lstrip().startswith(b'"') and not texts:
+            elif not (content := bare(line.content)):
+                continue
+            elif content.startswith(b'"') and not texts:
                 # A piece of a document: files of bare texts begin with one.
                 where = f"{source.name}:{line.number}"
                 yield RecordProblem(where, "", "a piece of JSON among records, no record")
-            elif not line.content.isspace():
-                yield from parse(line.content, Place(source.name, line.number, by_line=True))
+            else:
+                yield from parse(content, Place(source.name, line.number, by_line=True))
 
     def _whole(
         self, value: dict[str, msgspec.Raw] | list[msgspec.Raw], content: bytes, name: str
     ) -> Iterator[Record]:
         if isinstance(value, list):
-            self._check([_decoded(item) for item in value[:_LINES_TRIED]], name)
+            shown: Any = [decoded(item) for item in value[:LINES_TRIED]]
+        else:
+            shown = decode_shallow(value)
+        if self._rows and (table := rows_of_table(shown, self._options)):
+            table = rows_of_table(decode_lenient(content), self._options)
+            for number, row in enumerate(table, 1):
+                yield from self.parse_row(row, Place(name, number))
+        elif self.names(shown) is None:
+            yield from self._unknown(shown, content, name)
+        elif isinstance(value, list):
             guess = _Guess(self)
             for number, item in enumerate(value, 1):
                 yield from guess(item, Place(name, number))
-            return
-        decoded = _decode_shallow(value)
-        self._check(decoded, name)
-        layout = self._layout(decoded)
+        else:
+            yield from self._document(value, shown, content, name)
+
+    def _document(
+        self, value: dict[str, msgspec.Raw], shown: Mapping[str, Any], content: bytes, name: str
+    ) -> Iterator[Record]:
+        layout = self._layout(shown)
         if layout is None or not layout.members:
             on_a_line = b"\n" not in content.strip()
             yield from self.parse(content, Place(name, 1, by_line=on_a_line))
@@ -227,25 +279,52 @@ class JsonReader:
         parse = self._parser(layout, value)
         empty = True
         for key in layout.members:
-            for number, item in enumerate(_items(value.get(key)), 1):
+            for number, item in enumerate(items_of(value.get(key)), 1):
                 empty = False
                 yield from parse(item, Place(name, number))
         if empty and layout.format:
             reason = f"{layout.format.title}, which lists no vulnerability"
             yield RecordProblem(name, "", reason, "note")
 
-    def _check(self, value: Any, name: str) -> None:
-        """Refuse what is no record, and holds none, before anything of it is read."""
-        if self.names(value) is not None:
+    def _unknown(self, shown: Any, content: bytes, name: str) -> Iterator[Record]:
+        """Read what lies deeper in a document of no known kind, or refuse it.
+
+        Raises:
+            NotRecordsError: Nothing in it is a record.
+        """
+        refused = isinstance(shown, dict) and json_refusal(shown)
+        number = 0
+        for number, part in enumerate(() if refused else self.nested(decode_lenient(content)), 1):
+            yield from self.parse_value(part, msgspec.json.encode(part), Place(name, number))
+        if number:
+            return
+        if not refused and (what := empty_list(shown)):
+            yield RecordProblem(name, "", f"{what}, so there is no record", "note")
             return
         if self._rows:
-            raise NotRecordsError(name, unknown_json(value))
+            raise NotRecordsError(name, unknown_json(shown))
         titles = ", ".join(format_.title for format_ in self._formats)
-        raise NotRecordsError(name, f"JSON that holds no {titles}{_shown_keys(value)}")
+        raise NotRecordsError(name, f"JSON that holds no {titles}{_shown_keys(shown)}")
+
+    def _holds_records(self, source: ByteSource) -> bool:
+        """Whether one of the first objects of a stream of such is a record, or holds one."""
+        head = source.peek(_STREAM_BYTES)
+        objects = whole_objects(ByteSource(io.BytesIO(head), source.name))
+        try:
+            for element in islice(objects, LINES_TRIED):
+                if isinstance(element, RecordProblem):
+                    continue
+                value = decoded(element.content)
+                if self.names(value) is not None or any(True for _ in self.nested(value)):
+                    return True
+        except UnreadableError:
+            pass  # broken further on, or cut off with the head
+        return False
 
     def _cut(self, source: ByteSource, beginning: Any) -> Iterator[Record]:
         """Read what is too large, or broken, to be decoded whole: record by record."""
-        if not isinstance(beginning, list) and self.names(beginning) is None:
+        later = isinstance(beginning, dict) and self._holds_records(source)
+        if not isinstance(beginning, list) and not later and self.names(beginning) is None:
             reason = f"broken JSON, or JSON of an unknown kind{_shown_keys(beginning)}"
             if beginning is None:
                 reason = "no JSON, or broken at its beginning, or nested too deep"
@@ -268,7 +347,8 @@ class JsonReader:
 
 def unknown_json(value: Any) -> str:
     """Return what JSON is that holds no records, and what to do."""
-    known = json_refusal(value) if isinstance(value, dict) else ""
+    first = value[0] if isinstance(value, list) and value else value
+    known = json_refusal(first) if isinstance(first, dict) else ""
     return known or (
         "JSON of an unknown kind: no advisory format that is read, and no field "
         f"description, text or summary{_shown_keys(value)}"
@@ -311,85 +391,3 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, list):
         return not value or isinstance(value[0], str | int | float)
     return not isinstance(value, dict)
-
-
-def looks_like_json(head: bytes) -> bool:
-    """Whether a text begins as JSON does: with an object, an array, or a text on a line."""
-    start = head.lstrip()
-    if _JSON.match(start):
-        return True
-    first = start.split(b"\n", 1)[0].rstrip()
-    if not first.startswith(b'"') or not _is_json(first):
-        return False
-    # A quoted name may be the header of a table with one column.
-    name = str(decode_lenient(first))
-    return not (name.lower().startswith("sep=") or find_roles([name], ReadOptions()).has_text)
-
-
-def _begins_with_lines(head: bytes) -> bool:
-    """Whether the first line is a JSON value of its own, and not all there is."""
-    first, _, rest = head.strip().partition(b"\n")
-    if not rest.strip():
-        return first.startswith(b'"') and _is_json(first)
-    return first.startswith((b"{", b'"')) and _is_json(first)
-
-
-def _mostly_lines(head: bytes) -> bool:
-    """Whether JSON objects stand one a line, by the first lines, of which some may be broken."""
-    first = [line for line in head.split(b"\n", _LINES_TRIED)[:_LINES_TRIED] if line.strip()]
-    whole = sum(line.startswith(b"{") and _is_json(line) for line in first)
-    return len(first) > 1 and 2 * whole >= len(first)
-
-
-def _is_json(text: bytes) -> bool:
-    try:
-        decode_lenient(text)
-    except DECODE_ERRORS:
-        return False
-    return True
-
-
-def _decode_outline(content: bytes) -> dict[str, msgspec.Raw] | list[msgspec.Raw] | None:
-    """Return the members or items of one whole JSON document, undecoded; None where it is none."""
-    for repaired in (False, True):
-        text = nan_as_null(content) if repaired else content
-        try:
-            if text.lstrip()[:1] == b"[":
-                return msgspec.json.decode(text, type=list[msgspec.Raw])
-            return msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-        except DECODE_ERRORS:
-            continue
-    return None
-
-
-def _members_of(content: bytes) -> dict[str, msgspec.Raw]:
-    value = _decode_outline(content)
-    return value if isinstance(value, dict) else {}
-
-
-def _items(raw: Json | None) -> Sequence[msgspec.Raw]:
-    if raw is None:
-        return ()
-    try:
-        return msgspec.json.decode(raw, type=list[msgspec.Raw])
-    except DECODE_ERRORS:
-        return ()
-
-
-def _decode_shallow(members: Mapping[str, msgspec.Raw]) -> dict[str, Any]:
-    """Return the members decoded, of long arrays only the first items, to tell a format by."""
-    decoded: dict[str, Any] = {}
-    for key, raw in members.items():
-        if memoryview(raw)[:1].tobytes() == b"[":
-            decoded[key] = [_decoded(item) for item in _items(raw)[:_LINES_TRIED]]
-        else:
-            decoded[key] = _decoded(raw)
-    return decoded
-
-
-def _decoded(raw: msgspec.Raw) -> Any:
-    """Return a value decoded, or None where it is no JSON: that is said when it is read."""
-    try:
-        return decode_lenient(bytes(raw))
-    except DECODE_ERRORS:
-        return None

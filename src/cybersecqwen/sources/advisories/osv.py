@@ -6,6 +6,7 @@ API, write JSON. ``summary`` is a headline, ``details`` the text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -43,6 +44,9 @@ _DATABASES = {
     "OSV": "OSV",
     "MAL": "OpenSSF",
 }
+_OSV_ID = re.compile(r"[A-Z][A-Za-z]*-[\w.:-]*\d?[\w.:-]*")
+_YAML_KEY = re.compile(rb"(?:- )?[a-z_]+:(?:\s|$)")
+_YAML_KEYS = {b"modified", b"affected", b"aliases", b"schema_version", b"published"}
 _MAX_YAML_BYTES = 4 << 20
 _DISTINCTIVE = frozenset(
     ("schema_version", "affected", "aliases", "database_specific", "withdrawn", "upstream")
@@ -138,9 +142,13 @@ def _parse(content: Json, place: Place, _context: Any) -> Iterable[Record]:
 
 def is_osv(value: JsonObject) -> bool:
     """Whether an object is an OSV record: an id, and what no row of a user's has beside it."""
-    return "id" in value and (
-        bool(_DISTINCTIVE & set(value)) or ("modified" in value and "details" in value)
-    )
+    keys = set(value)
+    if "id" not in keys or ("description" in keys and not keys & {"summary", "details"}):
+        return False
+    if _DISTINCTIVE & keys or {"modified", "details"} <= keys:
+        return True
+    # A match of the API's batches: an id and when it was changed.
+    return "modified" in keys and _OSV_ID.fullmatch(str(value["id"])) is not None
 
 
 class _NoAliases(getattr(yaml, "CBaseLoader", yaml.BaseLoader)):  # type: ignore[misc]
@@ -160,20 +168,24 @@ def _read_yaml(source: ByteSource, _options: ReadOptions) -> Iterator[Record]:
     try:
         for number, document in enumerate(yaml.load_all(content, Loader=_NoAliases), 1):
             place = Place(source.name, number)
-            yield from _parse(msgspec.json.encode(document), place, None)
+            for record in document if isinstance(document, list) else [document]:
+                yield from _parse(msgspec.json.encode(record), place, None)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         said = " ".join(str(error).split())[:200]
         yield RecordProblem(place.where, "", f"YAML that cannot be read: {said}")
 
 
 def _is_yaml(head: bytes, _name: str) -> bool:
-    keys = {
-        line.split(b":")[0] for line in head.split(b"\n") if line[:1].isalpha() and b":" in line
-    }
-    known = {b"modified", b"affected", b"aliases", b"schema_version", b"published"}
-    return head.lstrip().startswith((b"id:", b"---", b"schema_version:", b"modified:")) and (
-        b"id" in keys and bool(known & keys)
-    )
+    """Whether the keys at the top of YAML, or of the first item of a list of such, are OSV's."""
+    lines = [line for line in head.split(b"\n") if line.strip() and not line.startswith(b"#")]
+    starts = [line for line in lines if line.rstrip() != b"---"][:1]
+    if not starts or not _YAML_KEY.match(starts[0]):
+        return False
+    indent = b"  " if starts[0].startswith(b"- ") else b""
+    starts[0] = starts[0].replace(b"- ", b"  ", 1) if indent else starts[0]
+    tops = [line[len(indent) :] for line in (*starts, *lines) if line.startswith(indent)]
+    keys = {line.split(b":")[0] for line in tops if line[:1].isalpha() and b":" in line}
+    return b"id" in keys and bool(_YAML_KEYS & keys)
 
 
 OSV = JsonFormat(

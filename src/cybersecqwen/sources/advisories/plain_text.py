@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cybersecqwen.core.records import RecordProblem
-from cybersecqwen.sources.advisories.advisory_fields import not_utf8, text_record
+from cybersecqwen.sources.advisories.advisory_fields import not_utf8, text_records
 from cybersecqwen.sources.advisories.formats import Place, ReadOptions, Record, TextFormat
 from cybersecqwen.sources.advisories.prose import fragment_kind, is_binary
 from cybersecqwen.sources.io.streams import ByteSource, lines
@@ -35,7 +35,7 @@ def read_text(source: ByteSource, _options: ReadOptions) -> Iterator[Record]:
         elif piece := fragment_kind(text):
             yield RecordProblem(place.where, "", f"a piece of {piece}, no description")
         elif text.strip():
-            yield text_record(text, place)
+            yield from text_records(text, place)
 
 
 TEXT = TextFormat(

@@ -7,7 +7,7 @@ import re
 from cybersecqwen.core.text.description import ID, is_placeholder
 
 _MARKUP = (
-    (re.compile(r"\s*<(?:!doctype\s+html|html|head|body|script|style)\b", re.IGNORECASE), "HTML"),
+    (re.compile(r"\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE), "HTML"),
     (
         re.compile(
             r"\s*(?:<\?xml\b|<!(?:DOCTYPE|ELEMENT|ENTITY|\[CDATA\[)|<!--|</)", re.IGNORECASE
@@ -21,6 +21,7 @@ _MARKUP = (
         "JSON",
     ),
     (re.compile(r"[\s\[\]{},]*$"), "JSON"),
+    (re.compile(r"\s*[\[{]\s*(?:'[^'\n]{0,200}'\s*:|[\[{]\s*')"), "Python"),
     (re.compile(r"\s*-----BEGIN [A-Z ]+-----"), "PEM"),
     (re.compile(r"\s*version https://git-lfs"), "a Git LFS pointer"),
 )
@@ -84,7 +85,7 @@ def is_mostly_markup(head: bytes, _name: str) -> bool:
     lines_ = [line for line in head.decode("utf-8", "replace").split("\n") if line.strip()]
     shown = lines_[:_LINES_TRIED]
     pieces = sum(bool(fragment_kind(line)) for line in shown)
-    return pieces > 1 and _PIECES_ALLOWED * pieces > len(shown)
+    return pieces > min(1, len(shown) - 1) and _PIECES_ALLOWED * pieces > len(shown)
 
 
 def is_binary(text: str) -> bool:

@@ -1,11 +1,11 @@
-"""Files that are recognised and hold no records that can be read: what they are, and what to do."""
+"""Files that are recognised and hold no records that can be read: what they are, what to do."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
 
 from cybersecqwen.sources.advisories.prose import is_mostly_markup
 
@@ -45,9 +45,10 @@ def _finds(pattern: bytes) -> Callable[[bytes, str], bool]:
 
 
 _HTML = re.compile(
-    rb"(?:<\?xml[^>]*>|<!--.*?-->|\s)*<(?:!doctype\s+html|html|head|body|title|meta|script|h1|center)\b",
+    rb"(?:<\?xml[^>]*>|<!--.*?-->|\s)*<(?:!doctype\s+html|html|head|body|meta)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_HTML_PART = re.compile(rb"<(?:title|script|style|h\d|center|div|p|table|br|hr)\b", re.IGNORECASE)
 _ELEMENT = re.compile(rb"<([A-Za-z_][\w.:-]*)(?:\s[^<>]*)?/?>")
 _ANY_TAG = re.compile(rb"<[^<>]*>")
 _FEWEST_WORDS = 4
@@ -57,6 +58,32 @@ _MARKDOWN_SIGNS = re.compile(
 _MARKDOWN_NAMES = (".md", ".markdown", ".rst", ".adoc")
 _YAML_LINE = re.compile(rb"(?:[A-Za-z_][\w.-]*|\"[^\"\n]+\"):(?:\s|$)|\s*- |\s+\S|#|---|\.\.\.")
 _INI_LINE = re.compile(rb"\[[\w.\" -]+\]\s*$|[\w.-]+\s*=\s*\S|[#;]|\s*$")
+
+
+_SETTING = re.compile(rb"(?:export )?[A-Za-z_]\w*=\S*\s*$|#|\s*$")
+_LINES_TRIED = 40
+_CODE_STARTS = (b"#!", b"#include", b"{\\rtf", b"diff --git ", b"<?php", b"--- a/", b"/*", b"%!PS")
+_CODE_LINE = re.compile(
+    rb"\s*(?:import \w[\w.]*|from [\w.]+ import .+|(?:async )?def .+:|class .+:|if .+:|for .+:"
+    rb"|else:|try:|return\b.*|[\w.]+\(.*\)|[\w.\[\]\"']+ [-+]?= .+|#include .*|.*[;{}])"
+)
+_STATUS_LINE = re.compile(r"(?:HTTP/\d\S* |error )?[45]\d\d\b[\s:-]*[\w' -]*[.!]?", re.IGNORECASE)
+_STATUS_PHRASES = {
+    *(status.phrase.lower() for status in HTTPStatus if status >= HTTPStatus.BAD_REQUEST),
+    *("rate limit exceeded", "access denied", "invalid api key", "unauthorised", "no such key"),
+}
+_GATEWAYS_SAY = (
+    *("upstream ", "no healthy upstream", "request forbidden", "rbac: ", "default backend - "),
+    *("stream timeout", "rate limit exceeded", "the requested url ", "error code: "),
+)
+_LONGEST_ERROR = 300
+_PART_OF_ALL = 10  # all but one in so many
+_MAIL_FIELD = re.compile(
+    rb"^(?:from|to|subject|date|received|return-path|message-id|mime-version|delivered-to|cc"
+    rb"|reply-to|content-type|x-[\w-]+): ",
+    re.IGNORECASE | re.MULTILINE,
+)
+_README_NAMES = ("readme", "license", "licence", "notice", "changelog", "contributing", "copying")
 
 
 def _is_xml_of(*roots: bytes) -> Callable[[bytes, str], bool]:
@@ -76,6 +103,12 @@ def _is_xml(head: bytes, _name: str) -> bool:
         return False
     first = _ANY_TAG.sub(b" ", head.split(b"\n", 1)[0])
     return len(first.split()) < _FEWEST_WORDS or head.rstrip().endswith(b"</%s>" % root[1])
+
+
+def _is_html(head: bytes, name: str) -> bool:
+    if _HTML.match(head):
+        return True
+    return name.lower().endswith((".html", ".htm")) and head.startswith(b"<")
 
 
 def _is_markdown(head: bytes, name: str) -> bool:
@@ -102,7 +135,53 @@ def _is_yaml(head: bytes, name: str) -> bool:
 
 
 def _is_ini(head: bytes, _name: str) -> bool:
+    if _lines_match(_SETTING, head):
+        return True
     return head.startswith(b"[") and _lines_match(_INI_LINE, head) and b"=" in head
+
+
+def _is_code(head: bytes, _name: str) -> bool:
+    if head.startswith(_CODE_STARTS):
+        return True
+    lines = [line.rstrip() for line in head.split(b"\n")[:_LINES_TRIED] if line.strip()]
+    code = sum(_CODE_LINE.fullmatch(line) is not None for line in lines)
+    return code > 1 and 2 * code > len(lines)
+
+
+def _is_error_message(head: bytes, name: str) -> bool:
+    """Whether a text is a server's few words on why it gives no file."""
+    lines = [line.strip() for line in head[:_START_BYTES].split(b"\n") if line.strip()]
+    if not lines or len(lines) > 2 or len(lines[0]) > _LONGEST_ERROR:
+        return False
+    first = lines[0].decode("utf-8", "replace")
+    if _STATUS_LINE.fullmatch(first) or first.lower().rstrip(" .!") in _STATUS_PHRASES:
+        return True
+    stem = re.sub(r"\.(?:gz|bz2|xz|zst)$", "", name.lower())
+    return first.lower().startswith(_GATEWAYS_SAY) or (
+        len(lines) == 1 and stem.endswith((".json", ".jsonl", ".ndjson"))
+    )
+
+
+def _lines_are(pattern: bytes, fewest: int) -> Callable[[bytes, str], bool]:
+    """Return whether at least so many of the first lines match, and nearly all of them."""
+    compiled = re.compile(pattern, re.IGNORECASE)
+
+    def matches(head: bytes, _name: str) -> bool:
+        lines = [line for line in head.split(b"\n")[:_LINES_TRIED] if line.strip()]
+        found = sum(compiled.match(line) is not None for line in lines)
+        return found >= fewest and _PART_OF_ALL * found >= (_PART_OF_ALL - 1) * len(lines)
+
+    return matches
+
+
+def _is_email(head: bytes, _name: str) -> bool:
+    found = _MAIL_FIELD.findall(head[:_START_BYTES])
+    return len(found) > 2 and _MAIL_FIELD.match(head) is not None
+
+
+def _is_readme(_head: bytes, name: str) -> bool:
+    base = name.rsplit("/", 1)[-1].lower()
+    return base.startswith(_README_NAMES) and "." not in base.removesuffix(".txt")
 
 
 REFUSALS: tuple[RefusedFormat, ...] = (
@@ -147,7 +226,7 @@ REFUSALS: tuple[RefusedFormat, ...] = (
         "an HTML page",
         "`<!doctype html>`, `<html>` and the like at the start",
         "the server may have sent an error page in place of the file; fetch it again",
-        lambda head, _name: _HTML.match(head) is not None,
+        _is_html,
     ),
     RefusedFormat(
         "a Nessus report in XML",
@@ -174,6 +253,12 @@ REFUSALS: tuple[RefusedFormat, ...] = (
         _is_xml_of(b"nvd"),
     ),
     RefusedFormat(
+        "a piece of HTML",
+        "an element of HTML at the start, and few words beside",
+        "the server may have sent an error message in place of the file; fetch it again",
+        lambda head, name: _HTML_PART.match(head) is not None and _is_xml(head, name),
+    ),
+    RefusedFormat(
         "XML",
         "`<?xml` or an element at the start",
         "get it as JSON or CSV",
@@ -184,6 +269,12 @@ REFUSALS: tuple[RefusedFormat, ...] = (
         "`-----BEGIN`",
         "keys and certificates hold no descriptions",
         _starts(b"-----BEGIN "),
+    ),
+    RefusedFormat(
+        "an e-mail",
+        "lines `From:`, `Subject:` and the like at the start",
+        "give the advisory in it as text, one description a line",
+        _is_email,
     ),
     RefusedFormat(
         "Markdown",
@@ -199,9 +290,45 @@ REFUSALS: tuple[RefusedFormat, ...] = (
     ),
     RefusedFormat(
         "a TOML or INI file",
-        "`[section]` and `key = value` lines",
+        "`[section]` and `key = value` lines, or `NAME=value` lines alone",
         "give the records as JSON or CSV",
         _is_ini,
+    ),
+    RefusedFormat(
+        "Python's notation of objects",
+        "`{'` or `[{'` at the start",
+        "write it with json.dump",
+        _finds(rb"\A[\[(\s]*\{\s*'[^'\n]*'\s*:"),
+    ),
+    RefusedFormat(
+        "a log",
+        "lines that begin with a time",
+        "give the records",
+        _lines_are(rb"\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d", 2),
+    ),
+    RefusedFormat(
+        "a list of files",
+        "lines that are names of files",
+        "give the files themselves, or their folder",
+        _lines_are(rb"\"?[\w./\\-]+\.(?:json|ya?ml|xml|csv|gz|zip|md)\"?(?:,.*)?\s*$", 1),
+    ),
+    RefusedFormat(
+        "source code, a script or a patch",
+        "`#!`, `#include`, `diff --git` and the like; or most lines are statements",
+        "give the records as text",
+        _is_code,
+    ),
+    RefusedFormat(
+        "a server's error message, or a few words where JSON should be",
+        "an HTTP status or its words alone; one line under a name that ends in .json",
+        "the call that was to fetch the records failed",
+        _is_error_message,
+    ),
+    RefusedFormat(
+        "a readme, a licence or the like",
+        "its name",
+        "give the records beside it",
+        _is_readme,
     ),
     RefusedFormat(
         "broken JSON, YAML or XML",
@@ -211,114 +338,6 @@ REFUSALS: tuple[RefusedFormat, ...] = (
     ),
 )
 """What is told by a file's beginning, in the order in which it is tried."""
-
-
-@dataclass(frozen=True, slots=True)
-class JsonRefusal:
-    """A kind of JSON document that is named and not read; fields as in ``RefusedFormat``."""
-
-    title: str
-    recognised_by: str
-    advice: str
-    matches: Callable[[Mapping[str, Any]], bool]
-
-    @property
-    def reason(self) -> str:
-        """The message."""
-        return f"{self.title}, no vulnerability records: {self.advice}"
-
-
-_ERROR_KEYS = frozenset(
-    (
-        *("error", "errors", "message", "status", "code", "statusCode", "detail", "title", "type"),
-        *("timestamp", "path", "documentation_url", "error_description", "error_code", "success"),
-        *(
-            "description",
-            "reason",
-            "details",
-            "request_id",
-            "requestId",
-            "instance",
-            "trace",
-            "msg",
-        ),
-    )
-)
-_ERROR_SIGNS = frozenset(
-    ("error", "errors", "error_code", "error_description", "documentation_url", "statusCode")
-)
-_FIRST_ERROR_STATUS = 400  # of HTTP
-
-
-def _is_api_error(value: Mapping[str, Any]) -> bool:
-    keys = set(value)
-    if not keys or keys - _ERROR_KEYS:
-        return False
-    codes = (value.get("status"), value.get("code"))
-    return bool(
-        keys & _ERROR_SIGNS
-        or any(isinstance(code, int) and code >= _FIRST_ERROR_STATUS for code in codes)
-        or ({"message", "msg"} & keys and not {"description", "details"} & keys)
-        or keys == {"detail"}
-    )
-
-
-JSON_REFUSALS: tuple[JsonRefusal, ...] = (
-    JsonRefusal(
-        "an API's error answer",
-        "`error`, `message`, `status`, `code` and the like alone",
-        "the call that was to fetch the records failed",
-        _is_api_error,
-    ),
-    JsonRefusal(
-        "a SARIF log",
-        "`runs` and `version`",
-        "it names findings in code; give advisories, or the scanner's own report",
-        lambda value: "runs" in value and ("$schema" in value or "version" in value),
-    ),
-    JsonRefusal(
-        "an SPDX document",
-        "`spdxVersion`, or `@graph` and an SPDX `@context`",
-        "it lists packages; give what a scanner finds in it",
-        lambda value: "spdxVersion" in value or ("@graph" in value and "spdx" in str(value)),
-    ),
-    JsonRefusal(
-        "a STIX bundle",
-        "`type` `bundle` and `objects`",
-        "ATT&CK and CAPEC go into a knowledge base: kb build",
-        lambda value: value.get("type") == "bundle" and "objects" in value,
-    ),
-    JsonRefusal(
-        "the CWE catalogue",
-        "`Weaknesses` and `ContentVersion`",
-        "it goes into a knowledge base: kb build",
-        lambda value: "Weaknesses" in value,
-    ),
-    JsonRefusal(
-        "a log of changes of the CVE List",
-        "`fetchTime` and `numberOfChanges`",
-        "give the records beside it",
-        lambda value: "fetchTime" in value and ("numberOfChanges" in value or "new" in value),
-    ),
-    JsonRefusal(
-        "a lock file of packages",
-        "`lockfileVersion`",
-        "give what an audit or a scanner finds in it",
-        lambda value: "lockfileVersion" in value,
-    ),
-    JsonRefusal(
-        "a JSON schema",
-        "`$schema` and `properties` or `definitions`",
-        "give records of that schema",
-        lambda value: "$schema" in value and bool({"properties", "definitions"} & set(value)),
-    ),
-)
-"""What is told by a document's members, in the order in which it is tried."""
-
-
-def json_refusal(value: Mapping[str, Any]) -> str:
-    """Return why a JSON object is no record and what to do; empty where it is of no known kind."""
-    return next((kind.reason for kind in JSON_REFUSALS if kind.matches(value)), "")
 
 
 def refusal(head: bytes, name: str) -> str:

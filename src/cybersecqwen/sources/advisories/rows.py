@@ -14,7 +14,8 @@ from cybersecqwen.sources.advisories.advisory_fields import (
     decode_problem,
     english,
     labels_of,
-    text_record,
+    text_records,
+    vulnerability_ids,
 )
 from cybersecqwen.sources.advisories.columns import (
     TEXT_COLUMNS,
@@ -27,6 +28,8 @@ from cybersecqwen.sources.advisories.formats import Json, JsonObject, Place, Rea
 
 _LABELLERS: tuple[LabelSource, ...] = ("nvd", "cna", "adp")
 _MAX_KEYS = 10_000
+_IN_A_TEXT = ("en", "eng", "en-US", "text", "value", "data", "content", "#text", "_", "plain")
+"""Keys under which a text that is an object holds its words, the best first."""
 
 
 @lru_cache(maxsize=256)
@@ -35,8 +38,18 @@ def _roles(keys: tuple[str, ...], options: ReadOptions) -> Roles:
 
 
 def is_row(value: JsonObject, options: ReadOptions = ReadOptions()) -> bool:  # noqa: B008 - frozen
-    """Whether an object has a key that is known to hold a text."""
-    return len(value) <= _MAX_KEYS and _roles(tuple(value), options).has_text
+    """Whether an object has a key that is known to hold a text, or holds a vulnerability's id."""
+    if len(value) > _MAX_KEYS:
+        return False
+    roles = _roles(tuple(value), options)
+    if roles.has_text:
+        texts = (roles.text, *roles.more_texts, roles.summary)
+        given = (value[roles.names[place]] for place in texts if place is not None)
+        return any(not isinstance(text, dict) or _value(text) is not None for text in given)
+    if not roles.names_ids:
+        return False
+    name = value[roles.names[roles.ids[0]]]
+    return isinstance(name, str) and bool(vulnerability_ids(name))
 
 
 def parse_row(content: Json, place: Place, options: ReadOptions) -> Iterable[Record]:
@@ -50,7 +63,7 @@ def parse_row(content: Json, place: Place, options: ReadOptions) -> Iterable[Rec
     except DECODE_ERRORS as error:
         return [decode_problem(place, bytes(content), error)]
     if isinstance(value, str):
-        return [text_record(value, place)]
+        return text_records(value, place)
     if not isinstance(value, dict):
         return [RecordProblem(place.where, "", "neither an object nor a text")]
     return [row_of(value, place, options)]
@@ -62,7 +75,7 @@ def row_of(row: Mapping[str, Any], place: Place, options: ReadOptions) -> Record
         return RecordProblem(place.where, "", f"the row has {len(row):,} keys")
     roles = _roles(tuple(row), options)
     values = [_value(value) for value in row.values()]
-    if not roles.has_text:
+    if not roles.has_text and not is_row(row, options):
         name = next((str(values[p]) for p in roles.ids if values[p] is not None), "")
         return RecordProblem(place.where, name, _no_text(row, options))
     record = advisory_of(values, roles, place, options)
@@ -102,6 +115,9 @@ def _value(value: Any) -> ColumnValue:
     """Return a cell: lists of plain values joined, texts in several languages as the English."""
     if value is None or isinstance(value, str | int | float | bool):
         return value
+    if isinstance(value, dict):
+        text = next((value[key] for key in _IN_A_TEXT if key in value), None)
+        return text if isinstance(text, str) else None
     if isinstance(value, list):
         if value and all(isinstance(item, dict) and "value" in item for item in value):
             return english((str(i.get("lang", "")), str(i["value"])) for i in value)

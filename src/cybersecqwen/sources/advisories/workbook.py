@@ -1,17 +1,18 @@
-"""Excel workbooks (``.xlsx``): the first sheet with a column for the text."""
+"""Excel workbooks (``.xlsx``): the visible sheets with a column for the text, or for ids."""
 
 from __future__ import annotations
 
 import datetime
 import zipfile
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
 from cybersecqwen.core.records import ColumnValue, RecordProblem
 from cybersecqwen.sources.advisories.columns import (
-    Roles,
     advisory_of,
-    find_roles,
+    find_header,
+    holds_prose,
     missing_text,
 )
 from cybersecqwen.sources.advisories.formats import Place, ReadOptions, Record, WorkbookFormat
@@ -36,26 +37,56 @@ def read_workbook(book: Workbook, options: ReadOptions) -> Iterator[Record]:
 
         document = openpyxl.load_workbook(book.stream, read_only=True, data_only=True)
         found: list[str] = []
+        used = 0
+        held: list[str] = []
         for sheet in document.worksheets:
-            rows = enumerate(sheet.iter_rows(values_only=True), 1)
-            roles = _header(rows, options, found)
-            if roles is None:
+            if sheet.sheet_state != "visible":
+                held.append(f"sheet {sheet.title!r}: hidden, passed over")
                 continue
             name = f"{book.name}/{sheet.title}" if len(document.worksheets) > 1 else book.name
-            if not roles.has_id:
-                reason = "no column holds an id, so rows are called by their line: --id-column NAME"
-                yield RecordProblem(name, "", reason, "note")
-            for number, row in rows:
-                if any(cell not in {None, ""} for cell in row):
-                    place = Place(name, number, by_line=True)
-                    yield advisory_of([_value(cell) for cell in row], roles, place, options)
-            return
-        raise NotRecordsError(book.name, missing_text(found, options))
+            rows = _rows(sheet.iter_rows(values_only=True), name, options, found)
+            first = next(rows, None)
+            if first is None:
+                held.append(f"sheet {sheet.title!r}: no column of descriptions, passed over")
+                continue
+            used += 1
+            yield from chain((first,), rows)
+        if not used:
+            reason = missing_text(found, options) if found else "empty: there is nothing to read"
+            raise NotRecordsError(book.name, reason)
+        for reason in held:
+            yield RecordProblem(book.name, "", reason, "note")
     except UnreadableError:
         raise
     except Exception as error:
         # Of a damaged workbook openpyxl may raise whatever its parsers raise.
         raise UnreadableError(book.name, f"damaged workbook: {reason_of(error)}") from None
+
+
+def _rows(
+    cells: Iterator[Sequence[Any]], name: str, options: ReadOptions, found: list[str]
+) -> Iterator[Record]:
+    """Yield the records of a sheet; none where it has no header, whose names go to ``found``."""
+    first = list(islice(cells, _HEADER_ROWS))
+    names = [["" if cell is None else str(cell).strip() for cell in row] for row in first]
+    header = find_header(names, options)
+    below = names[header.place + 1 :] if header else []
+    if header is None or (not header.roles.has_text and holds_prose(below)):
+        widest = next((row for row in names if sum(map(bool, row)) > 1), [])
+        found += [cell for cell in widest if cell and not found]
+        return
+    roles = header.roles
+    if not roles.has_text:
+        reason = "no column of descriptions, so ids are looked up in the local store"
+        yield RecordProblem(name, "", reason, "note")
+    if not roles.has_id:
+        reason = "no column holds an id, so rows are called by their line: --id-column NAME"
+        yield RecordProblem(name, "", reason, "note")
+    later = enumerate(chain(first[header.place + 1 :], cells), header.place + 2)
+    for number, row in later:
+        if any(cell not in {None, ""} for cell in row):
+            place = Place(name, number, by_line=True)
+            yield advisory_of([_value(cell) for cell in row], roles, place, options)
 
 
 def _check_sizes(book: Workbook) -> None:
@@ -69,21 +100,6 @@ def _check_sizes(book: Workbook) -> None:
                 reason = f"{member.filename} unpacks to over {limit >> 20} MiB"
                 raise UnreadableError(book.name, reason)
     book.stream.seek(0)
-
-
-def _header(
-    rows: Iterator[tuple[int, Sequence[Any]]], options: ReadOptions, found: list[str]
-) -> Roles | None:
-    for number, row in rows:
-        names = ["" if cell is None else str(cell).strip() for cell in row]
-        roles = find_roles(names, options)
-        if roles.has_text and (not options.text_column or roles.text is not None):
-            return roles
-        if not found and sum(map(bool, names)) > 1:
-            found += [name for name in names if name]
-        if number >= _HEADER_ROWS:
-            break
-    return None
 
 
 def _value(cell: Any) -> ColumnValue:

@@ -106,9 +106,9 @@ def open_bzip2(stream: Bytes) -> Decompressed:
 
 
 def open_xz(stream: Bytes) -> Decompressed:
-    """Return the content of xz streams; one that needs more than 256 MiB of memory is refused."""
+    """Return the content of xz or older lzma streams; over 256 MiB of memory is refused."""
     return Decompressed(
-        stream, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MAX_XZ_BYTES)
+        stream, lambda: lzma.LZMADecompressor(lzma.FORMAT_AUTO, memlimit=_MAX_XZ_BYTES)
     )
 
 

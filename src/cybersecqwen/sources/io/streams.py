@@ -108,6 +108,7 @@ class ByteSource:
         self._head = b""
         self._damage: UnreadableError | None = None
         self._decoder: codecs.IncrementalDecoder | None = None
+        self._returns = False
         self._taken = 0
 
     def peek(self, size: int = HEAD_BYTES) -> bytes:
@@ -157,19 +158,27 @@ class ByteSource:
         """Drop a UTF-8 mark; turn UTF-16 and UTF-32 into UTF-8; call before taking.
 
         UTF-32 is told by its mark; UTF-16 also by every second byte being NUL, as in what is
-        mostly ASCII.
+        mostly ASCII. Where lines end in carriage returns alone, as on old Macs, they end in line
+        feeds afterwards.
         """
+        self._decode()
+        head = self.peek()
+        if b"\r" in head and b"\n" not in head:
+            self._returns = True
+            self._head = self._head.replace(b"\r", b"\n")
+        return self
+
+    def _decode(self) -> None:
         head = self.peek()
         if head.startswith(_UTF8_BOM):
             self._head = self._head[len(_UTF8_BOM) :]
-            return self
+            return
         marked = (name for mark, name in _MARKS if head.startswith(mark))
         if encoding := next(marked, None) or _utf16_without_mark(head):
             # The first piece is fed again, through the decoder.
             raw, self._head = self._head, b""
             self._decoder = codecs.getincrementaldecoder(encoding)("replace")
             self._head = self._decoder.decode(raw).encode("utf-8", "replace")
-        return self
 
     def _pull(self) -> bytes:
         while True:
@@ -184,11 +193,12 @@ class ByteSource:
             self._taken += len(piece)
             if self._on_bytes:
                 self._on_bytes(len(piece))
-            if self._decoder is None:
-                return piece
-            text = self._decoder.decode(piece, final=not piece)
-            if text or not piece:
-                return text.encode("utf-8", "replace")
+            if self._decoder is not None:
+                text = self._decoder.decode(piece, final=not piece)
+                if piece and not text:
+                    continue
+                piece = text.encode("utf-8", "replace")
+            return piece.replace(b"\r", b"\n") if self._returns else piece
 
 
 def _utf16_without_mark(head: bytes) -> str | None:

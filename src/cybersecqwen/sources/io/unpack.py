@@ -44,6 +44,7 @@ from cybersecqwen.sources.io.streams import (
 _GZIP_MAGIC = b"\x1f\x8b"
 _BZIP2_MAGIC = b"BZh"
 _XZ_MAGIC = b"\xfd7zXZ\x00"
+_LZMA_MAGIC = b"\x5d\x00\x00"  # and what follows: a window and a size
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _TAR_MAGIC = b"ustar"
@@ -54,9 +55,11 @@ _OTHER_ARCHIVES = {
     b"\x04\x22\x4d\x18": "compressed with LZ4",
     b"\x1f\x9d": "compressed with compress (.Z)",
     b"MSCF": "a cabinet file",
+    b"LZIP": "compressed with lzip",
 }
 _BZIP2_FIRST_BLOCK = (b"\x31\x41\x59\x26\x53\x59", b"\x17\x72\x45\x38\x50\x90")
 
+_ENCRYPTED = 1  # of a zip member's flags
 _EXPANSION_ALLOWED_BYTES = 1 << 30
 _MAX_EXPANSION = 1000
 
@@ -346,6 +349,9 @@ class _Unpacker:
                 continue
             self._add_member()
             label = f"{name}/{member.filename}"
+            if member.flag_bits & _ENCRYPTED:
+                yield UnreadableError(label, "encrypted with a password: unpack it first")
+                continue
             try:
                 inner = archive.open(member)
             except DAMAGE as error:
@@ -385,7 +391,7 @@ def _decompressor(head: bytes) -> Callable[[Any], Any] | None:
         return lambda stream: gzip.GzipFile(fileobj=stream, mode="rb")
     if head.startswith(_BZIP2_MAGIC) and head[4:10] in _BZIP2_FIRST_BLOCK:
         return open_bzip2
-    if head.startswith(_XZ_MAGIC):
+    if head.startswith(_XZ_MAGIC) or (head.startswith(_LZMA_MAGIC) and len(head) > 13):
         return open_xz
     return open_zstd if head.startswith(_ZSTD_MAGIC) else None
 
