@@ -58,7 +58,7 @@ def call(tiny_model: Path, capfd: pytest.CaptureFixture[str]) -> Call:
 
 def test_formats_named_for_help_are_those_there_are() -> None:
     from cybersecqwen.apps.outputs.registry import FORMAT_NAMES
-    from cybersecqwen.cli.map import OUTPUT_FORMATS
+    from cybersecqwen.cli.map_arguments import OUTPUT_FORMATS
 
     assert OUTPUT_FORMATS == FORMAT_NAMES
 

@@ -178,13 +178,6 @@ def _usable(found: Advisory) -> Advisory | RecordProblem:
     return found
 
 
-def look_up_all(
-    names: Iterable[str], store: AdvisoryStore | None
-) -> Iterator[Advisory | RecordProblem]:
-    """Yield ``look_up`` of each id, in order."""
-    return (look_up(name, store) for name in names)
-
-
 def with_descriptions(
     records: Iterable[Advisory | RecordProblem],
     store: AdvisoryStore | None,

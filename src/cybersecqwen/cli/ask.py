@@ -23,11 +23,15 @@ if TYPE_CHECKING:
     from cybersecqwen.llm.answering import Answerer
 
 HELP = "answer a question from the knowledge base, offline, with citations"
+EXAMPLES = (
+    'ask "Which tactic does T1003 belong to?"',
+    'ask "Which port does SSH use?" --choices 22 80 443',
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument("question", metavar="QUESTION")
+    parser.add_argument("question", metavar="QUESTION", help="in quotes")
     parser.add_argument(
         "--choices",
         metavar="TEXT",

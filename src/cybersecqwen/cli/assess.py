@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from cybersecqwen.apps.assess import Assessor
 
 HELP = "weakness, severity and techniques of vulnerabilities, each with its probability"
+EXAMPLES = (
+    'assess "SQL injection in the id parameter of list.php"',
+    "assess --input records.json --output assessed.jsonl",
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Labeller, RecordProblem
 
 HELP = "a second opinion on records' own CWE and CVSS: the surest differences first"
+EXAMPLES = ("audit --input records.json --output differences.jsonl",)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

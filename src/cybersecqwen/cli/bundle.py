@@ -15,6 +15,10 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.release.verifier import command
 
 HELP = "make, sign, check and install bundles for machines without a network"
+EXAMPLES = (
+    "bundle create site.tar",
+    "bundle verify site.tar",
+)
 
 _PASSWORD = "CYBERSECQWEN_KEY_PASSWORD"
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
@@ -36,26 +40,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     verify.set_defaults(act=_verify)
     install = actions.add_parser("install", help="check a bundle, install it, then switch to it")
-    install.add_argument("bundle", type=Path, metavar="BUNDLE")
+    install.add_argument("bundle", type=Path, metavar="BUNDLE", help="file, or folder of its parts")
     install.add_argument("--to", type=Path, required=True, metavar="DIR", help="installation")
     install.add_argument("--allow-older", action="store_true", help="install it over a newer one")
     install.set_defaults(act=_install)
     unpack = actions.add_parser("unpack", help="check a bundle and write its files into a folder")
-    unpack.add_argument("bundle", type=Path, metavar="BUNDLE")
+    unpack.add_argument("bundle", type=Path, metavar="BUNDLE", help="file, or folder of its parts")
     unpack.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder to make")
     unpack.set_defaults(act=_unpack)
     for action in (verify, install, unpack):
         command.add_trust(action)
     diff = actions.add_parser("diff", help="say what changes from one bundle to another")
     diff.add_argument("before", type=Path, help="bundle, or an installed version's folder")
-    diff.add_argument("after", type=Path)
+    diff.add_argument("after", type=Path, help="the newer one")
     diff.set_defaults(act=_diff)
     key = actions.add_parser("key", help="make the key pair that a site signs with")
     key.add_argument("key", type=Path, metavar="FILE", help="private key; FILE.pub.pem beside it")
     key.add_argument("--curve", choices=("p256", "p384", "p521"), default="p256", help="(p256)")
     key.set_defaults(act=_key)
     sign = actions.add_parser("sign", help="sign a model's file or folder (OpenSSF Model Signing)")
-    sign.add_argument("path", type=Path, metavar="PATH")
+    sign.add_argument("path", type=Path, metavar="PATH", help="file or folder to sign")
     sign.add_argument("--signature", type=Path, required=True, metavar="FILE", help="to write")
     _add_signer(sign, required=True)
     sign.set_defaults(act=_sign)

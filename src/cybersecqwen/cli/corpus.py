@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 
 HELP = "build training files from raw records, report on them, prove them free of benchmarks"
+EXAMPLES = (
+    "corpus build recipes/corpus/public.yaml --data data --out corpus",
+    "corpus check corpus --against cti-rcm.tsv",
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, metavar="DIR", help="folder of the data (default: $CYBERSECQWEN_DATA)"
     )
     report = commands.add_parser("report", help="print a finished corpus's report")
-    report.add_argument("corpus", type=Path, metavar="DIR")
+    report.add_argument("corpus", type=Path, metavar="DIR", help="a corpus that build made")
     report.add_argument("--json", action="store_true", help="print it as JSON")
     check = commands.add_parser("check", help="exit 1 if training files overlap a benchmark")
     check.add_argument("path", type=Path, metavar="DIR|FILE", help="corpus folder or JSONL file")

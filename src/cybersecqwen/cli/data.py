@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from cybersecqwen.sources.advisory_store import StoreInfo
 
 HELP = "fetch public vulnerability data, fill the local store, remake the table of CWE facts"
+EXAMPLES = (
+    "data fetch nvd --years 2024",
+    "data fetch cwe attack capec",
+    "data import nvdcve-2.0-2024.json.gz",
+)
 
 # Named here too, so that --help imports nothing.
 FEEDS = ("nvd", "cve", "cwe", "attack", "capec")

@@ -8,6 +8,7 @@ import sys
 from cybersecqwen.cli.common import warn
 
 HELP = "map a small sample feed that ships with the package"
+EXAMPLES = ("demo",)
 
 _NEXT = """
 A feed of your own:     cybersecqwen map --input FILE --output answers.csv

@@ -17,6 +17,7 @@ from cybersecqwen.core.freshness import PartAge
 from cybersecqwen.core.resources import total_memory, usable_cores
 
 HELP = "check this installation: packages, model, processor, memory, GPU"
+EXAMPLES = ("doctor",)
 
 PACKAGE = "cybersecqwen"
 _PROCESSOR_FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "asimddp", "i8mm")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from cybersecqwen.cli import eval_mix
 from cybersecqwen.cli.common import (
@@ -16,134 +16,24 @@ from cybersecqwen.cli.common import (
     show_progress,
     warn,
 )
+from cybersecqwen.cli.eval_arguments import configure
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.records import Labeller
 
 if TYPE_CHECKING:
     from cybersecqwen.evaluation.plan import BaselineResult
     from cybersecqwen.evaluation.report.summary import Summary
 
 HELP = "evaluate any system under the field's protocols, and compare two item by item"
+EXAMPLES = (
+    "eval run cti-rcm --data cti-rcm.tsv --output ours.jsonl",
+    "eval compare ours.jsonl theirs.jsonl",
+    "eval report ours.jsonl theirs.jsonl --output report",
+)
+
+__all__ = ["EXAMPLES", "HELP", "configure", "run"]
 
 _ERRORS_SHOWN = 10
 _CLASSES_SHOWN = 12
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's arguments."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    _configure_run(actions.add_parser("run", help="put a task's questions to a system"))
-    score = actions.add_parser("score", help="score a log again, by every protocol's reader")
-    score.add_argument("log", type=Path, metavar="LOG")
-    _add_shared(score)
-    compare = actions.add_parser("compare", help="test the differences between logs of one task")
-    compare.add_argument("logs", type=Path, metavar="LOG", nargs="+")
-    compare.add_argument("--first", action="store_true", help="test the first LOG's pairs alone")
-    _add_shared(compare)
-    load = actions.add_parser("import", help="bring others' saved predictions into logs")
-    load.add_argument("file", type=Path, metavar="FILE")
-    load.add_argument(
-        "--from", dest="origin", required=True, choices=("reference", "cti-bench", "athenabench")
-    )
-    load.add_argument("--output", type=Path, metavar="DIR", required=True, help="for the logs")
-    load.add_argument("--task", metavar="TASK", help="where the file leaves it open")
-    load.add_argument(
-        "--questions",
-        metavar="TASK=FILE",
-        action="append",
-        default=[],
-        help="the questions answered, to bring prompts and source pages into the logs",
-    )
-    load.add_argument("--gold", type=Path, metavar="FILE", help="expected answers, for cti-taa")
-    load.add_argument("--name", metavar="MODEL", help="what to call the model")
-    load.add_argument("--json", action="store_true", help="print one JSON object")
-    eval_mix.configure(
-        actions.add_parser(
-            "mix",
-            help="fit the weight of the option ranker beside a language model's choices",
-        )
-    )
-    report = actions.add_parser("report", help="write one HTML page and one Markdown file")
-    report.add_argument("logs", type=Path, metavar="LOG", nargs="+")
-    report.add_argument("--output", type=Path, metavar="DIR", required=True)
-    report.add_argument("--title", default="Evaluation report")
-    _add_shared(report)
-
-
-def _configure_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("task", metavar="TASK", help="cti-rcm, cti-mcq, cti-vsp, cti-ate, ...")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        metavar="FILE",
-        help="the questions (of a task of ours: the shipped ones)",
-    )
-    parser.add_argument(
-        "--model",
-        metavar="SPEC",
-        default="embedded",
-        help="embedded[:DIR], hf:ID_OR_DIR, gguf:FILE, openai:URL#MODEL, mock:FILE, "
-        "baseline:majority|svm|retrieval (embedded)",
-    )
-    parser.add_argument("--protocol", metavar="NAME", help="ref, faith, paper-2025 or constrained")
-    parser.add_argument("--base", action="store_true", help="the model is no chat model")
-    parser.add_argument("--kb", type=Path, metavar="DIR", help="knowledge base: the open book")
-    parser.add_argument("--train", type=Path, metavar="FILE", help="rows for the SVM baseline")
-    parser.add_argument("--trials", type=int, metavar="N", help="passes (the protocol's own)")
-    parser.add_argument("--limit", type=int, metavar="N", help="questions at most")
-    parser.add_argument(
-        "--max-tokens", type=int, metavar="N", help="new tokens at most (the protocol's own)"
-    )
-    parser.add_argument(
-        "--shortlist",
-        type=int,
-        metavar="N",
-        help="constrained: let a language model choose from the embedded specialist's N likeliest",
-    )
-    parser.add_argument(
-        "--shortlist-weight",
-        type=float,
-        metavar="W",
-        help="exponent of the specialist's own probabilities; 0: the language model's alone",
-    )
-    parser.add_argument("--seed", type=int, metavar="N", default=42, help="of the first trial")
-    parser.add_argument("--labeller", choices=get_args(Labeller), default="nvd")
-    parser.add_argument("--gold", type=Path, metavar="FILE", help="expected answers, for cti-taa")
-    parser.add_argument("--since", metavar="DATE", default="", help="earliest, for cwe-holdout")
-    parser.add_argument(
-        "--without-near-duplicates",
-        "--unfamiliar",  # the option's name up to version 0.1
-        action="store_true",
-        help="leave out hold-out rows that are near-duplicates of training rows",
-    )
-    parser.add_argument(
-        "--option",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        help="an option of the language model's backend, such as batch_size=8",
-    )
-    parser.add_argument(
-        "--reading",
-        metavar="NAME=VALUE",
-        action="append",
-        help="constrained, multiple choice: passages, words (of each), rotations (all), "
-        "ranker_weight (0: the language model alone)",
-    )
-    parser.add_argument("--output", type=Path, metavar="LOG", required=True)
-    _add_shared(parser)
-
-
-def _add_shared(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--actors",
-        type=Path,
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="more names of threat actors: YAML, or an ATT&CK bundle",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from cybersecqwen.apps.export import ExportResult
 
 HELP = "merge a fine-tuned adapter, quantise it to GGUF, and check that it answers as before"
+EXAMPLES = (
+    "export merge adapter --out merged",
+    "export gguf merged --type q4_k_m --out model.gguf",
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +32,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     gguf = actions.add_parser("gguf", help="a model folder as one file for llama.cpp")
     gguf.add_argument("model", type=Path, metavar="DIR", help="folder of `export merge`")
-    gguf.add_argument("--out", type=Path, required=True, metavar="FILE")
-    gguf.add_argument("--type", choices=("f16", "q8_0", "q4_k_m"), default="q4_k_m")
+    gguf.add_argument("--out", type=Path, required=True, metavar="FILE", help="to write")
+    gguf.add_argument(
+        "--type",
+        choices=("f16", "q8_0", "q4_k_m"),
+        default="q4_k_m",
+        help="of its numbers (q4_k_m)",
+    )
     gguf.add_argument(
         "--imatrix-text",
         type=Path,

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from cybersecqwen.specialists.model_info import ModelFacts
 
 HELP = "check a model's files and say what it is and where it comes from"
+EXAMPLES = (
+    "info",
+    "info model",
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

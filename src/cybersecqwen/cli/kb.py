@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from cybersecqwen.knowledge.index import IndexManifest
 
 HELP = "build, search and describe an offline knowledge base of CWE, CAPEC and ATT&CK"
+EXAMPLES = (
+    'kb search "password spraying lockout" --limit 5',
+    "kb info",
+    "kb build",
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     build.add_argument("--out", type=Path, metavar="DIR", help="folder to make (your own)")
     build.set_defaults(act=_build)
     search = actions.add_parser("search", help="find passages by words, ids and names")
-    search.add_argument("query", metavar="QUERY")
+    search.add_argument("query", metavar="QUERY", help="words, a name or an id")
     search.add_argument("--limit", type=int, default=8, metavar="N", help="passages at most (8)")
     search.set_defaults(act=_search)
     info = actions.add_parser("info", help="say what a knowledge base holds and how old it is")

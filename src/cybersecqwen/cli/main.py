@@ -7,9 +7,11 @@ import importlib
 import os
 import signal
 import sys
+import textwrap
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import PurePath
+from types import ModuleType
 from typing import NoReturn
 
 from cybersecqwen import __version__
@@ -21,7 +23,8 @@ PURPOSE = "Defensive-cybersecurity models that run on your own machine, with no 
 
 _TRACEBACK = "CYBERSECQWEN_TRACEBACK"
 
-# Each is a module beside this one with HELP, configure(parser) and run(arguments) -> exit code.
+# Each is a module beside this one with HELP, EXAMPLES, configure(parser) and run(arguments) -> exit
+# code.
 # None of them imports anything heavy at its top, so that --help stays instant.
 VERBS = (
     *("map", "assess", "audit", "ask", "data", "corpus", "train", "export", "eval", "kb"),
@@ -36,10 +39,22 @@ def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name in (verb,) if verb in VERBS else VERBS:
         module = importlib.import_module(f"cybersecqwen.cli.{name}")
-        subparser = verbs.add_parser(name, help=module.HELP, description=module.HELP)
+        subparser = verbs.add_parser(
+            name,
+            help=module.HELP,
+            description=textwrap.fill(module.HELP, 78),
+            epilog=_examples(module),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         module.configure(subparser)
         subparser.set_defaults(run=module.run, parser=subparser)
     return parser
+
+
+def _examples(module: ModuleType) -> str:
+    """Return a verb's calls to begin with, as its help ends."""
+    lines = [f"  cybersecqwen {example}" for example in module.EXAMPLES]
+    return "\n".join(["examples:", *lines])
 
 
 def console() -> NoReturn:

@@ -19,153 +19,28 @@ from cybersecqwen.cli.common import (
     printable_lines,
     warn,
 )
+from cybersecqwen.cli.map_arguments import configure
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.model_spec import ModelSpec
 from cybersecqwen.core.paths import advisory_store_file
 from cybersecqwen.core.records import Labeller, RecordProblem
 
 if TYPE_CHECKING:
+    from cybersecqwen.apps.map_job import MapJob
     from cybersecqwen.apps.map_stream import MapOptions
     from cybersecqwen.core.interfaces import CweClassifier
 
 HELP = "map vulnerability texts to CWE ids, offline, with calibrated confidence"
-
-# Named here too, so that --help imports nothing; a test compares them.
-OUTPUT_FORMATS = (
-    *("table", "jsonl", "json", "csv", "xlsx", "sarif", "html", "markdown"),
-    *("cve5", "csaf", "osv", "cyclonedx"),
+EXAMPLES = (
+    'map "The login form concatenates the user name into the SQL query."',
+    "map --input nvdcve-2.0-2024.json.gz --output answers.xlsx --report report.html",
+    "map CVE-2021-44228",
 )
+
+__all__ = ["EXAMPLES", "HELP", "configure", "run"]
+
 TEXT_WIDTH = 120
 """Columns of a table that no terminal shows."""
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's arguments."""
-    parser.add_argument(
-        "text",
-        nargs="*",
-        help="a vulnerability description, in quotes, or ids to look up in the local store; "
-        "- is standard input",
-    )
-    parser.add_argument(
-        "--input", metavar="FILE", help="records to map (.gz and .zip are read too); - is stdin"
-    )
-    parser.add_argument(
-        "--format",
-        metavar="NAME",
-        default="auto",
-        help="what --input holds, where its content does not tell: csv, jsonl, nvd, cve5, osv ... "
-        "(auto)",
-    )
-    parser.add_argument(
-        "--text-column", metavar="NAME", default="", help="the column or key that holds the text"
-    )
-    parser.add_argument(
-        "--id-column", metavar="NAME", default="", help="the column or key that holds the id"
-    )
-    parser.add_argument(
-        "--to",
-        choices=OUTPUT_FORMATS,
-        help="what to write (by --output's ending; else table on a terminal, jsonl elsewhere)",
-    )
-    parser.add_argument(
-        "--output",
-        metavar="FILE",
-        help="write here, all or nothing; its ending (.jsonl, .csv, .csv.gz ...) says the format; "
-        "- is standard output",
-    )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="insist on going on with an --output that was interrupted",
-    )
-    parser.add_argument(
-        "--restart", action="store_true", help="begin anew where an interrupted run could go on"
-    )
-    parser.add_argument(
-        "--top-k", metavar="N", type=int, default=5, help="candidates for each text (5)"
-    )
-    parser.add_argument(
-        "--threshold",
-        metavar="P",
-        type=float,
-        help="abstain under this confidence, 0 to 1 (the model's own)",
-    )
-    parser.add_argument(
-        "--precision",
-        metavar="P",
-        type=float,
-        help="abstain where fewer than P of such answers were right on held-out weeks (0.9)",
-    )
-    parser.add_argument(
-        "--labeller",
-        choices=get_args(Labeller),
-        default="nvd",
-        help="whose labelling convention to follow: NVD's analysts or the CVE's CNA (nvd)",
-    )
-    parser.add_argument(
-        "--allowed-only",
-        action="store_true",
-        help="propose only ids that MITRE allows for mapping",
-    )
-    parser.add_argument(
-        "--only-unlabelled",
-        action="store_true",
-        help="map only records without a weakness of their own",
-    )
-    parser.add_argument(
-        "--disagreements",
-        action="store_true",
-        help="write the rows alone whose answer is not among the record's own labels",
-    )
-    parser.add_argument(
-        "--report",
-        metavar="FILE",
-        type=Path,
-        action="append",
-        default=[],
-        help="write a report on the rows too: a page to send on (.html) or Markdown (.md)",
-    )
-    parser.add_argument("--org-id", metavar="UUID", default="", help="who publishes, for --to cve5")
-    parser.add_argument(
-        "--model",
-        metavar="SPEC",
-        default="embedded",
-        help="embedded, a specialist's folder, or a language model (hf:ID_OR_DIR, gguf:FILE) that "
-        "chooses from the embedded one's shortlist (embedded)",
-    )
-    parser.add_argument(
-        "--shortlist", metavar="N", type=int, help="ids that a language model chooses from (10)"
-    )
-    parser.add_argument(
-        "--shortlist-weight",
-        metavar="W",
-        type=float,
-        help="exponent of the embedded model's own probabilities; 0: the language model's alone",
-    )
-    parser.add_argument(
-        "--explain", action="store_true", help="let a language model write why, after its choice"
-    )
-    parser.add_argument(
-        "--option",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        help="an option of the language model's backend, such as threads=4",
-    )
-    parser.add_argument(
-        "--engine",
-        metavar="NAME",
-        help="where records are answered: local, ray (a cluster on this machine) or ray:ADDRESS "
-        "(CYBERSECQWEN_ENGINE, else local)",
-    )
-    parser.add_argument(
-        "--workers", metavar="N", type=int, help="processes that answer, with --engine ray"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument(
-        "-q", "--quiet", action="store_true", help="no progress and no summary on standard error"
-    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -362,31 +237,11 @@ def _map_records(
     pasted: bytes | None,
 ) -> int:
     """Map the records of a file, of standard input, or of a text that holds them."""
-    from cybersecqwen.apps.engine import EngineSpec, open_engine
-    from cybersecqwen.apps.map_job import MapJob, run_map_job
+    from cybersecqwen.apps.map_job import run_map_job
     from cybersecqwen.cli.interrupt import ends_at_once, how_far
     from cybersecqwen.cli.progress import ProgressLine
 
-    job = MapJob(
-        source=None if arguments.input == "-" else Path(arguments.input),
-        classifier=classifier,
-        options=options,
-        format=arguments.format,
-        text_column=arguments.text_column,
-        id_column=arguments.id_column,
-        to=_format(arguments),
-        output=arguments.output,
-        width=shutil.get_terminal_size().columns if sys.stdout.isatty() else TEXT_WIDTH,
-        allowed_only=arguments.allowed_only,
-        org_id=arguments.org_id,
-        only_unlabelled=arguments.only_unlabelled,
-        disagreements=arguments.disagreements,
-        reports=tuple(arguments.report),
-        resume=arguments.resume,
-        restart=arguments.restart,
-        stdin=io.BytesIO(pasted) if pasted else None,
-        engine=open_engine(EngineSpec.parse(arguments.engine, arguments.workers)),
-    )
+    job = _job(arguments, classifier, options, pasted)
     problems: list[RecordProblem] = []
     # Rows on the same terminal say themselves how far it is.
     line = ProgressLine(quiet=arguments.quiet or (not job.output and sys.stdout.isatty()))
@@ -418,3 +273,34 @@ def _map_records(
     if not arguments.quiet and not pasted:
         warn(printable_lines(summary.describe()))
     return EXIT_SOME_FAILED if summary.problems else EXIT_DONE
+
+
+def _job(
+    arguments: argparse.Namespace,
+    classifier: CweClassifier,
+    options: MapOptions,
+    pasted: bytes | None,
+) -> MapJob:
+    from cybersecqwen.apps.engine import EngineSpec, open_engine
+    from cybersecqwen.apps.map_job import MapJob
+
+    return MapJob(
+        source=None if arguments.input == "-" else Path(arguments.input),
+        classifier=classifier,
+        options=options,
+        format=arguments.format,
+        text_column=arguments.text_column,
+        id_column=arguments.id_column,
+        to=_format(arguments),
+        output=arguments.output,
+        width=shutil.get_terminal_size().columns if sys.stdout.isatty() else TEXT_WIDTH,
+        allowed_only=arguments.allowed_only,
+        org_id=arguments.org_id,
+        only_unlabelled=arguments.only_unlabelled,
+        disagreements=arguments.disagreements,
+        reports=tuple(arguments.report),
+        resume=arguments.resume,
+        restart=arguments.restart,
+        stdin=io.BytesIO(pasted) if pasted else None,
+        engine=open_engine(EngineSpec.parse(arguments.engine, arguments.workers)),
+    )

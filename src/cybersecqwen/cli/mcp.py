@@ -8,6 +8,7 @@ from cybersecqwen.cli.common import EXIT_DONE
 from cybersecqwen.cli.serve import add_settings, settings_given
 
 HELP = "serve tools to an agent over standard input and output (MCP)"
+EXAMPLES = ("mcp",)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

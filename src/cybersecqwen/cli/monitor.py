@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cybersecqwen.apps.monitor import MonitorReport
 
 HELP = "watch a site's own results for drift, and sum up its analysts' corrections"
+EXAMPLES = ("monitor answers.jsonl", "monitor results --page drift.html")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

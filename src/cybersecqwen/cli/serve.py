@@ -9,6 +9,10 @@ from typing import Any
 from cybersecqwen.cli.common import EXIT_DONE
 
 HELP = "serve the page, REST, OpenAI's API and MCP on this machine"
+EXAMPLES = (
+    "serve",
+    "serve --host 0.0.0.0 --token-file token.txt",
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,10 @@ from cybersecqwen.cli.common import EXIT_DONE, print_json, show_progress, warn
 from cybersecqwen.core.errors import InputError
 
 HELP = "train a model from a recipe"
+EXAMPLES = (
+    "train specialist recipes/specialist/embedded.yaml --corpus corpus --out model",
+    "train lora recipes/lora/cybersecqwen.yaml --corpus chat --out adapter",
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,11 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="JSONL of prompts and responses, or a folder with train.jsonl (and validation.jsonl)",
     )
     lora.add_argument("--out", type=Path, required=True, help="folder for the adapter")
-    lora.add_argument(
-        "--profile",
-        choices=("consumer-16gb", "consumer-24gb", "datacenter"),
-        help="keep to the memory of such a card (what this machine has)",
-    )
+    _add_profile(lora)
     lora.add_argument(
         "--against",
         type=Path,
@@ -74,14 +74,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_profile(parser: argparse.ArgumentParser) -> None:
+    profiles = ("consumer-16gb", "consumer-24gb", "datacenter")
+    parser.add_argument(
+        "--profile",
+        choices=profiles,
+        metavar="CARD",
+        help=f"keep to the memory of such a card: {', '.join(profiles)} (what this machine has)",
+    )
+
+
 def _configure_benchmark(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path, help="YAML recipe; its base is not read")
-    parser.add_argument("--shape", choices=("qwen3-4b", "qwen3-0.6b", "tiny"), default="qwen3-4b")
+    parser.add_argument(
+        "--shape",
+        choices=("qwen3-4b", "qwen3-0.6b", "tiny"),
+        default="qwen3-4b",
+        help="size of a model with random weights (qwen3-4b)",
+    )
     parser.add_argument("--steps", type=int, default=5, metavar="N", help="steps to count (5)")
     parser.add_argument(
         "--example-tokens", type=int, default=230, metavar="N", help="mean of an example (230)"
     )
-    parser.add_argument("--profile", choices=("consumer-16gb", "consumer-24gb", "datacenter"))
+    _add_profile(parser)
     parser.add_argument(
         "--tokens-at-once", type=int, metavar="N", help="of a micro-batch (as the memory allows)"
     )

@@ -304,10 +304,6 @@ class PassageIndex:
         """The ids of all pages, in order."""
         return self._page_table.ids
 
-    def page_id(self, number: int) -> str:
-        """Return the id of a page by its number."""
-        return self._page_table.ids[number]
-
     @property
     def head_places(self) -> NDArray[np.intp]:
         """Where each page's first passage lies (pages,)."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,10 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.training.hf_trainer import Indices, fit
-from cybersecqwen.training.recipes.specialist import Fit
 from cybersecqwen.training.specialist.encoder import CweEncoder
-from cybersecqwen.training.specialist.rows import NO_LABEL, TokenisedTexts
+from cybersecqwen.training.specialist.rows import TokenisedTexts
 
 _SOFT_KEPT = 16  # ids per row and labeller; what they leave out is under a percent in all
 _ROWS_AT_ONCE = 512
@@ -34,16 +31,6 @@ class SoftLabels:
     probabilities: NDArray[np.float16]
 
 
-@dataclass(frozen=True)
-class Supervised:
-    """N rows with labels: token ids, (N, L) label numbers, (N,) weights, perhaps soft labels."""
-
-    texts: TokenisedTexts
-    labels: NDArray[np.int64]
-    weights: NDArray[np.float32]
-    soft: SoftLabels | None = None
-
-
 def pad(texts: TokenisedTexts, rows: list[int]) -> dict[str, Tensor]:
     """Return (B, T) ``input_ids`` and ``attention_mask`` of some rows, padded on the right."""
     first = texts.starts[rows]
@@ -55,36 +42,6 @@ def pad(texts: TokenisedTexts, rows: list[int]) -> dict[str, Tensor]:
         "input_ids": torch.from_numpy(ids.astype(np.int64)),
         "attention_mask": torch.from_numpy(mask.astype(np.int64)),
     }
-
-
-def supervise(
-    model: CweEncoder,
-    data: Supervised,
-    schedule: Fit,
-    folder: Path,
-    seed: int,
-) -> None:
-    """Teach ``model``, in place, every row that has a label or a soft label."""
-    taught = (
-        np.flatnonzero((data.labels != NO_LABEL).any(1))
-        if data.soft is None
-        else np.arange(len(data.texts))
-    )
-
-    def collate(batch: list[int]) -> Mapping[str, object]:
-        rows = taught[batch]
-        made: dict[str, object] = dict(pad(data.texts, rows.tolist()))
-        made["labels"] = torch.from_numpy(data.labels[rows])
-        made["weight"] = torch.from_numpy(data.weights[rows])
-        if data.soft is not None:
-            made["soft_ids"] = torch.from_numpy(data.soft.ids[rows].astype(np.int64))
-            made["soft_probabilities"] = torch.from_numpy(
-                data.soft.probabilities[rows].astype(np.float32)
-            )
-        return made
-
-    lengths = np.diff(data.texts.starts)[taught].tolist()
-    fit(model, Indices(lengths), collate, schedule, folder, seed)
 
 
 def predict(model: CweEncoder, texts: TokenisedTexts) -> NDArray[np.float32]:

@@ -1,0 +1,48 @@
+"""The help of every verb: examples that parse, lines that fit a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import shlex
+from collections.abc import Iterator
+
+import pytest
+
+from cybersecqwen.cli.main import VERBS, build_parser
+
+
+def _parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from _parsers(inner)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_shows_calls_to_begin_with(verb: str) -> None:
+    examples = importlib.import_module(f"cybersecqwen.cli.{verb}").EXAMPLES
+    assert examples
+    parser = build_parser(verb)
+    for example in examples:
+        words = shlex.split(example)
+        assert words[0] == verb
+        _, unknown = parser.parse_known_args(words)
+        assert unknown == [], example
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_fits_80_columns(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for parser in _parsers(build_parser(verb)):
+        text, _, examples = parser.format_help().partition("\nexamples:\n")
+        assert max(map(len, text.splitlines())) <= 80, parser.prog
+        assert max(map(len, examples.splitlines()), default=0) <= 100, parser.prog
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_argument_says_what_it_is_for(verb: str) -> None:
+    for parser in _parsers(build_parser(verb)):
+        own = [a for a in parser._actions if not isinstance(a, argparse._SubParsersAction)]
+        assert [action.dest for action in own if not action.help] == [], parser.prog
