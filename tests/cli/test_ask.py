@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,48 @@ def test_an_answer_and_its_passages_are_printed(asked: pytest.CaptureFixture[str
     out = asked.readouterr().out
     assert "Lock the lantern after three wrong codes. [T9100#mitigation-M9001]" in out
     assert out.count("three wrong codes") == 1, "nothing is said twice"
+
+
+def test_an_old_knowledge_base_is_said_in_text_and_in_json(
+    asked: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CYBERSECQWEN_MAX_AGE_DAYS", "1")
+    assert main(["ask", "What is T9100.001?"]) == 0
+    printed = asked.readouterr()
+    assert "this site's limit is 1" in printed.err
+    assert "limit" not in printed.out, "what is piped is the answer alone"
+    assert main(["ask", "What is T9100.001?", "--json"]) == 0
+    assert "this site's limit is 1" in json.loads(asked.readouterr().out)["warning"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no pipes that tell")
+@pytest.mark.parametrize("verb", [["ask", "What is T9100.001?"], ["info"]])
+def test_a_reader_that_leaves_ends_a_verb_quietly(verb: list[str], kb: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "cybersecqwen", *verb],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"CYBERSECQWEN_KB": str(kb)},
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_an_error(kb: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "cybersecqwen", "ask", "What is T9100.001?"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"CYBERSECQWEN_KB": str(kb)},
+            check=False,
+        )
+    assert done.returncode == 2
+    assert b"No space left" in done.stderr
 
 
 def test_json_holds_the_whole_answer(asked: pytest.CaptureFixture[str]) -> None:

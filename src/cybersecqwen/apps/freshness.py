@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 
 from cybersecqwen.core.errors import CyberSecQwenError
-from cybersecqwen.core.freshness import PartAge, age_of, age_warning, missing
+from cybersecqwen.core.freshness import PartAge, age_limit, age_of, age_warning, missing
 from cybersecqwen.core.paths import advisory_store_file
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 
@@ -49,9 +50,14 @@ def knowledge_parts(folder: Path | None = None) -> list[PartAge]:
     ]
 
 
-@lru_cache(maxsize=8)
 def knowledge_warning(folder: Path | None = None) -> str:
     """Return the warning that answers from a knowledge base carry; empty where there is none."""
+    return _warning_on(datetime.now(UTC).date(), age_limit(), folder)
+
+
+@lru_cache(maxsize=8)
+def _warning_on(day: date, limit: int | None, folder: Path | None) -> str:
+    """Return the warning of a day, under a limit of so many days; both are keys of the cache."""
     return age_warning(knowledge_parts(folder))
 
 

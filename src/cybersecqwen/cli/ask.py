@@ -13,6 +13,7 @@ from cybersecqwen.cli.common import (
     print_json,
     printable,
     printable_lines,
+    warn,
 )
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.prompts import LETTERS
@@ -64,6 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.option and not arguments.model:
         raise InputError("--option goes with --model")
     answerer = _open(arguments)
+    warning = _warning(arguments)
+    if warning and not arguments.json:
+        warn(printable(f"warning: {warning}"))
     name = arguments.model or "none"
     if arguments.choices:
         chosen = answerer.choose(arguments.question, arguments.choices)
@@ -96,11 +100,16 @@ def _ask(answerer: Answerer, arguments: argparse.Namespace) -> Answer:
     raise AssertionError("an answer ends with the whole")
 
 
-def _warning(arguments: argparse.Namespace) -> dict[str, str]:
-    """Return the warning of a knowledge base past the site's age as a field, or nothing."""
+def _warning(arguments: argparse.Namespace) -> str:
+    """Return the warning of a knowledge base past the site's age; empty where there is none."""
     from cybersecqwen.apps.freshness import knowledge_warning
 
-    told = knowledge_warning(arguments.kb)
+    return knowledge_warning(arguments.kb)
+
+
+def _warned(arguments: argparse.Namespace) -> dict[str, str]:
+    """Return the warning as a field of an answer, where there is one."""
+    told = _warning(arguments)
     return {"warning": told} if told else {}
 
 
@@ -108,7 +117,7 @@ def _print_choice(chosen: ChoiceAnswer, arguments: argparse.Namespace, name: str
     from cybersecqwen.apps.ask import choice_fields
 
     if arguments.json:
-        print_json(choice_fields(chosen, name) | _warning(arguments))
+        print_json(choice_fields(chosen, name) | _warned(arguments))
         return
     for place, (text, share) in enumerate(
         zip(arguments.choices, chosen.probabilities, strict=True)
@@ -126,7 +135,7 @@ def _print_answer(answer: Answer, arguments: argparse.Namespace, name: str) -> N
     from cybersecqwen.apps.ask import answer_fields
 
     if arguments.json:
-        print_json(answer_fields(answer, name) | _warning(arguments))
+        print_json(answer_fields(answer, name) | _warned(arguments))
         return
     for correction in answer.corrections:
         print(printable(f"({correction})"))

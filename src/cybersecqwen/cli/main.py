@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import select
 import signal
 import sys
 import textwrap
@@ -15,7 +16,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from cybersecqwen import __version__
-from cybersecqwen.cli.common import EXIT_UNUSABLE, one_line, warn
+from cybersecqwen.cli.common import EXIT_DONE, EXIT_UNUSABLE, one_line, warn
 from cybersecqwen.cli.interrupt import EXIT_INTERRUPTED
 from cybersecqwen.core.errors import CyberSecQwenError
 
@@ -84,6 +85,15 @@ def _fault(error: Exception) -> str:
     )
 
 
+def _reader_left() -> bool:
+    """Whether whoever read standard output has had enough of it, as ``| head`` does."""
+    if not hasattr(select, "poll"):  # on Windows
+        return True
+    output = select.poll()
+    output.register(sys.stdout, 0)
+    return any(event & select.POLLERR for _, event in output.poll(0))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 some records failed, 2 unusable."""
     words = sys.argv[1:] if argv is None else list(argv)
@@ -101,11 +111,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         warn(one_line(f"cybersecqwen: {error}"))
         return EXIT_UNUSABLE
     except OSError as error:
-        # The reader of our output left (``| head``), or a disk is full. Point standard output
-        # elsewhere, or Python's own flush at exit would complain.
+        left = isinstance(error, BrokenPipeError) and _reader_left()
+        # Point standard output elsewhere, or Python's own flush at exit would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            warn(one_line(f"cybersecqwen: {error}"))
+        if left:
+            return EXIT_DONE
+        warn(one_line(f"cybersecqwen: {error}"))
         return EXIT_UNUSABLE
     except RecursionError:
         warn("cybersecqwen: an input is nested too deeply to be read")

@@ -104,3 +104,16 @@ def test_an_empty_question_and_a_single_choice_are_refused(page) -> None:
     assert "There is no question yet" in page.inner_text("#ask-result")
     ask(page, "How?", "only one")
     assert "give two or more" in page.inner_text("#ask-result")
+
+
+def test_a_follow_up_is_about_what_was_asked_before(page) -> None:
+    ask(page, "What is T9100?")
+    page.wait_for_selector("#ask-result .answer button.mark")
+    ask(page, "and how can it be mitigated?")
+    page.wait_for_selector("#ask-result .hint:has-text('Follows')")
+    result = page.inner_text("#ask-result")
+    assert "three wrong codes" in result
+    assert "before=What+is+T9100%3F" in page.url
+    page.click("text=Begin anew")
+    ask(page, "and how can it be mitigated?")
+    page.wait_for_selector("#ask-result .notice:has-text('Not in the knowledge base')")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from fastapi.testclient import TestClient
 
 TURNS = [
@@ -35,3 +36,12 @@ def test_a_follow_up_over_rest_refers_to_the_history(client: TestClient) -> None
     quoted = [line for section in answer["sections"] for line in section["lines"]]
     assert any("three wrong codes" in line["text"] for line in quoted)
     assert not client.post("/api/ask", json={"question": QUESTION}).json()["found"]
+
+
+def test_an_old_knowledge_base_is_said(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {"question": "What is T9100?"}
+    assert client.post("/api/ask", json=asked).json()["warning"] == ""
+    monkeypatch.setenv("CYBERSECQWEN_MAX_AGE_DAYS", "1")
+    assert "this site's limit is 1" in client.post("/api/ask", json=asked).json()["warning"]
+    choice = client.post("/api/ask", json={**asked, "choices": ["Guessing", "Moths"]}).json()
+    assert "this site's limit is 1" in choice["warning"]

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from starlette.responses import JSONResponse, Response
 
 from cybersecqwen import __version__
+from cybersecqwen.apps.freshness import knowledge_warning
 from cybersecqwen.apps.outputs.rows import MapRow
 from cybersecqwen.core.chat import Message
 from cybersecqwen.core.prompts import LETTERS
@@ -245,6 +246,7 @@ async def answer_pieces(
             "passage": passage_json(chosen.passage),
             "passages": [passage_json(found) for found in chosen.passages],
             "model": model,
+            "warning": knowledge_warning(service.settings.kb),
         }
         return
     history = [Message(turn.role, turn.content) for turn in asked.history]
@@ -283,6 +285,7 @@ def answer_json(service: Service, answer: Answer, model: str) -> dict[str, Any]:
         if prediction
         else None,
         "model": model,
+        "warning": knowledge_warning(service.settings.kb),
     }
 
 

@@ -271,6 +271,7 @@ class AnswerOut(BaseModel):
     unsupported: list[str]
     prediction: MapRowOut | None
     model: str
+    warning: str = Field(description="What the knowledge base is too old for; empty for nothing.")
 
 
 class ChoiceOut(BaseModel):
@@ -282,6 +283,7 @@ class ChoiceOut(BaseModel):
     passage: PassageOut | None
     passages: list[PassageOut | None]
     model: str
+    warning: str = Field(description="As of an answer.")
 
 
 class AttackPatternOut(Named):

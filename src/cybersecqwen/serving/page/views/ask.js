@@ -2,6 +2,7 @@
 
 import { readAddress, setAddress } from "../lib/address.js";
 import { ApiError, aborted, events, jsonBody, request, streamedError } from "../lib/api.js";
+import { addTurn, beginConversation, earlierQuestions, earlierTurns } from "../lib/conversation.js";
 import { announce, bar, byId, el, foreign, notice, percent, submitByKeys, visible } from "../view/dom.js";
 import { errorBox } from "../lib/errors.js";
 import { booklessNotice, passageCount, passageView } from "../lib/passages.js";
@@ -64,6 +65,7 @@ export function restoreAsk() {
   if (section !== "ask" || !question || question === byId("ask-question").value) return;
   byId("ask-question").value = question;
   byId("ask-choices").value = parameters.getAll("choice").join("\n");
+  beginConversation(parameters.getAll("before"));
   ask();
 }
 
@@ -102,7 +104,8 @@ async function ask() {
   byId("ask-side").replaceChildren();
   byId("ask-stop").hidden = false;
   announce("Looking it up.");
-  setAddress("ask", new URLSearchParams([["q", question], ...given.map((text) => ["choice", text])]));
+  const named = given.length ? given.map((text) => ["choice", text]) : before();
+  setAddress("ask", new URLSearchParams([["q", question], ...named]));
   try {
     if (given.length) await choose(question, given, mine.signal);
     else await write(question, mine.signal);
@@ -126,6 +129,10 @@ function complaint(question, given) {
   if (!question) return "There is no question yet. Type one first.";
   if (given.length === 1) return "One answer is no choice: give two or more, or none.";
   return given.length > 10 ? "Give ten answers to choose from at most." : "";
+}
+
+function before() {
+  return earlierQuestions().map((text) => ["before", text]);
 }
 
 async function choose(question, given, signal) {
@@ -172,7 +179,8 @@ async function write(question, signal) {
   byId("ask-result").replaceChildren(
     el("div.answer", {}, el("p.hint.wait", {}, "Reading the passages\u2026"), written),
   );
-  const response = await request("api/ask", jsonBody({ question }, "text/event-stream", signal));
+  const asked = { question, history: earlierTurns() };
+  const response = await request("api/ask", jsonBody(asked, "text/event-stream", signal));
   let text = "";
   for await (const { event, data } of events(response)) {
     if (event === "delta") {
@@ -181,12 +189,38 @@ async function write(question, signal) {
       written.textContent = visible(text);
     } else if (event === "answer") {
       showAnswer(question, data);
+      byId("ask-result").append(conversationLine());
+      addTurn(question, data.text);
       return;
     } else if (event === "error") {
       throw streamedError(data.error);
     }
   }
   throw new ApiError("cut", "The answer ended before it was whole.");
+}
+
+/** Return what this question followed, and a way to begin anew; a hint where it followed none. */
+function conversationLine() {
+  const earlier = earlierQuestions();
+  if (!earlier.length)
+    return el("p.hint", {}, "A follow-up such as \u201cand how do I detect it?\u201d is about this.");
+  return el(
+    "p.hint",
+    {},
+    "Follows ",
+    earlier.flatMap((question, place) => [place ? ", " : "", "\u201c", foreign(question, 80), "\u201d"]),
+    ". ",
+    el("button.link", { type: "button", onclick: anew }, "Begin anew"),
+  );
+}
+
+function anew() {
+  beginConversation();
+  byId("ask-question").value = "";
+  byId("ask-side").replaceChildren();
+  setAddress("ask", new URLSearchParams());
+  showEmpty();
+  byId("ask-question").focus();
 }
 
 function showAnswer(question, answer) {
@@ -209,6 +243,7 @@ function showAnswer(question, answer) {
     el(
       "div.answer",
       {},
+      answer.warning ? notice("plain", answer.warning) : null,
       corrections(answer),
       answer.direct?.length && wordless()
         ? structured(answer, passages)
