@@ -67,7 +67,7 @@ def test_a_reader_that_leaves_ends_a_verb_quietly(verb: list[str], kb: Path) -> 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_an_error(kb: Path) -> None:
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "cybersecqwen", "ask", "What is T9100.001?"],
             stdout=full,

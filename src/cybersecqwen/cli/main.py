@@ -114,10 +114,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         left = isinstance(error, BrokenPipeError) and _reader_left()
         # Point standard output elsewhere, or Python's own flush at exit would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if left:
-            return EXIT_DONE
-        warn(one_line(f"cybersecqwen: {error}"))
-        return EXIT_UNUSABLE
+        if not left:
+            warn(one_line(f"cybersecqwen: {error}"))
+        return EXIT_DONE if left else EXIT_UNUSABLE
     except RecursionError:
         warn("cybersecqwen: an input is nested too deeply to be read")
         return EXIT_UNUSABLE
