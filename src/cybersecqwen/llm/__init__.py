@@ -13,8 +13,8 @@ from cybersecqwen.core.model_spec import ModelSpec
 # Scheme -> module, class and the optional packages it needs. Imported only when asked for.
 _BACKENDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "hf": ("transformers_lm", "TransformersBackend", ("torch", "transformers", "jinja2")),
-    "gguf": ("llamacpp", "LlamaCppBackend", ("xllamacpp", "httpx")),
-    "openai": ("openai_http", "OpenAiBackend", ("httpx",)),
+    "gguf": ("llamacpp", "LlamaCppBackend", ("xllamacpp", "httpx", "httpx_sse", "tenacity")),
+    "openai": ("openai_http", "OpenAiBackend", ("httpx", "httpx_sse", "tenacity")),
     "mock": ("mock", "MockBackend", ()),
 }
 

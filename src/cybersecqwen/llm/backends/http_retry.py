@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import email.utils
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TypeVar
 
 import httpx
+from httpx_sse import EventSource
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 
 ResultT = TypeVar("ResultT")
 
@@ -63,34 +70,54 @@ class Pacer:
             self._free_at = max(self._free_at, time.monotonic() + seconds)
 
 
-def post(client: httpx.Client, url: str, body: bytes, seconds: float) -> bytes:
-    """POST a JSON body and return the reply's, within ``seconds`` altogether.
+class _BoundedStream(httpx.SyncByteStream):
+    """A reply's bytes, within a time and a size altogether.
 
     httpx's own time-out is per read; a server that drips bytes would never meet it.
+    """
+
+    def __init__(self, pieces: httpx.SyncByteStream, seconds: float) -> None:
+        self._pieces = pieces
+        self._seconds = seconds
+        self._deadline = time.monotonic() + seconds
+
+    def __iter__(self) -> Iterator[bytes]:
+        received = 0
+        for piece in self._pieces:
+            received += len(piece)
+            if time.monotonic() > self._deadline:
+                raise TransientError(f"no whole answer within {self._seconds:g} s")
+            if received > _MOST_BYTES:
+                raise RefusedError(f"an answer of over {_MOST_BYTES} bytes", fatal=False)
+            yield piece
+
+    def close(self) -> None:
+        self._pieces.close()
+
+
+@contextmanager
+def _faults_named(seconds: float) -> Iterator[None]:
+    """Turn what httpx raises into a reason for another try."""
+    try:
+        yield
+    except httpx.TimeoutException as error:
+        raise TransientError(f"no answer within {seconds:g} s") from error
+    except (httpx.HTTPError, httpx.StreamError) as error:
+        raise TransientError(f"{type(error).__name__}: {error}") from error
+
+
+def post(client: httpx.Client, url: str, body: bytes, seconds: float) -> bytes:
+    """POST a JSON body and return the reply's, within ``seconds`` altogether.
 
     Raises:
         TransientError: No whole answer came, or the server asked to be tried again.
         RefusedError: The server answered that it will not do it.
     """
-    deadline = time.monotonic() + seconds
-    received = bytearray()
-    try:
-        with client.stream("POST", url, content=body, timeout=seconds) as reply:
-            for piece in reply.iter_bytes():
-                received += piece
-                if time.monotonic() > deadline:
-                    raise TransientError(f"no whole answer within {seconds:g} s")
-                if len(received) > _MOST_BYTES:
-                    raise RefusedError(f"an answer of over {_MOST_BYTES} bytes", fatal=False)
-    except httpx.TimeoutException as error:
-        raise TransientError(f"no answer within {seconds:g} s") from error
-    except (httpx.HTTPError, httpx.StreamError) as error:
-        raise TransientError(f"{type(error).__name__}: {error}") from error
-    _check_status(reply, received)
-    return bytes(received)
+    with closing(open_stream(client, url, body, seconds)) as reply, _faults_named(seconds):
+        return reply.read()
 
 
-def _check_status(reply: httpx.Response, received: bytes | bytearray) -> None:
+def _check_status(reply: httpx.Response, received: bytes) -> None:
     status = reply.status_code
     if status == httpx.codes.OK:
         return
@@ -107,41 +134,28 @@ def open_stream(client: httpx.Client, url: str, body: bytes, seconds: float) -> 
         TransientError: No reply began, or the server asked to be tried again.
         RefusedError: The server answered that it will not do it.
     """
-    try:
+    with _faults_named(seconds):
         request = client.build_request("POST", url, content=body, timeout=seconds)
         reply = client.send(request, stream=True)
+        assert isinstance(reply.stream, httpx.SyncByteStream)
+        reply.stream = _BoundedStream(reply.stream, seconds)
         if reply.status_code != httpx.codes.OK:
             with closing(reply):
                 _check_status(reply, next(reply.iter_bytes(), b""))
-    except httpx.TimeoutException as error:
-        raise TransientError(f"no answer within {seconds:g} s") from error
-    except (httpx.HTTPError, httpx.StreamError) as error:
-        raise TransientError(f"{type(error).__name__}: {error}") from error
     return reply
 
 
 def events(reply: httpx.Response, seconds: float) -> Iterator[bytes]:
-    """Yield the data of each server-sent event (one line each) within ``seconds`` altogether.
+    """Yield the data of each server-sent event of an opened reply.
 
     Raises:
         TransientError: The stream broke off or took too long.
+        RefusedError: It is too large.
     """
-    deadline = time.monotonic() + seconds
-    rest = b""
-    try:
-        for piece in reply.iter_bytes():
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                if line.startswith(b"data:"):
-                    yield line[5:].strip()
-            if time.monotonic() > deadline:
-                raise TransientError(f"no whole answer within {seconds:g} s")
-            if len(rest) > _MOST_BYTES:
-                raise TransientError(f"a line of over {_MOST_BYTES} bytes")
-    except httpx.TimeoutException as error:
-        raise TransientError(f"nothing more within {seconds:g} s") from error
-    except (httpx.HTTPError, httpx.StreamError) as error:
-        raise TransientError(f"{type(error).__name__}: {error}") from error
+    with _faults_named(seconds):
+        for event in EventSource(reply).iter_sse():
+            if event.data:
+                yield event.data.encode()
 
 
 def retry_after(header: str) -> float:
@@ -162,7 +176,7 @@ def persist(
 ) -> ResultT:
     """Call ``request`` until it succeeds, waiting longer each time.
 
-    The wait doubles from ``backoff_s`` and is drawn between half of it and the whole, so that
+    The wait is drawn between 0 and a limit that doubles from ``backoff_s`` ("full jitter"), so that
     threads that failed together do not return together. A server's own Retry-After stops every
     thread.
 
@@ -170,15 +184,18 @@ def persist(
         TransientError: The last attempt's.
         RefusedError: At once.
     """
-    for attempt in range(attempts):
-        pacer.wait()
-        try:
-            return request()
-        except TransientError as error:
-            if error.wait:
-                pacer.hold(error.wait)
-            if attempt + 1 == attempts:
-                raise
-            longest = min(backoff_s * 2**attempt, _LONGEST_WAIT)
-            time.sleep(longest * random.uniform(0.5, 1.0))
-    raise ValueError("attempts must be at least 1")
+
+    def hold(state: RetryCallState) -> None:
+        error = state.outcome and state.outcome.exception()
+        if isinstance(error, TransientError) and error.wait:
+            pacer.hold(error.wait)
+
+    retrying = Retrying(
+        retry=retry_if_exception_type(TransientError),
+        stop=stop_after_attempt(attempts),
+        wait=wait_random_exponential(multiplier=backoff_s, max=_LONGEST_WAIT),
+        before=lambda _: pacer.wait(),
+        after=hold,
+        reraise=True,
+    )
+    return retrying(request)
