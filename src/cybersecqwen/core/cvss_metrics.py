@@ -15,17 +15,34 @@ from cybersecqwen.core.records import LabelSource
 
 SCORERS: Final[tuple[LabelSource, ...]] = ("nvd", "cna", "adp")
 
-METRICS_V3: Final = {
-    "AV": "NALP",
-    "AC": "LH",
-    "PR": "NLH",
-    "UI": "NR",
-    "S": "UC",
-    "C": "NLH",
-    "I": "NLH",
-    "A": "NLH",
+METRIC_NAMES: Final = {
+    "AV": "Attack Vector",
+    "AC": "Attack Complexity",
+    "PR": "Privileges Required",
+    "UI": "User Interaction",
+    "S": "Scope",
+    "C": "Confidentiality",
+    "I": "Integrity",
+    "A": "Availability",
 }
-"""Base metrics of version 3.1 and their values, in FIRST's order."""
+"""Base metrics of version 3.1 by abbreviation, in FIRST's order (its sections 2.1 to 2.3)."""
+
+_IMPACT: Final = {"N": "None", "L": "Low", "H": "High"}
+
+VALUE_NAMES: Final[dict[str, dict[str, str]]] = {
+    "AV": {"N": "Network", "A": "Adjacent", "L": "Local", "P": "Physical"},
+    "AC": {"L": "Low", "H": "High"},
+    "PR": {"N": "None", "L": "Low", "H": "High"},
+    "UI": {"N": "None", "R": "Required"},
+    "S": {"U": "Unchanged", "C": "Changed"},
+    "C": _IMPACT,
+    "I": _IMPACT,
+    "A": _IMPACT,
+}
+"""Values of each of these metrics by abbreviation, in FIRST's order."""
+
+METRICS_V3: Final = {metric: "".join(values) for metric, values in VALUE_NAMES.items()}
+"""Base metrics of version 3.1 and the letters of their values, in FIRST's order."""
 
 METRICS_V4: Final = {
     "AV": "NALP",

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from cybersecqwen.core.cvss_metrics import rating
 from cybersecqwen.core.records import CvssVector
-from cybersecqwen.corpus.chat.severity import Severity, rating, severity_of
+from cybersecqwen.corpus.chat.severity import Severity, severity_of
 
 WORST = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"
 LOCAL = "CVSS:3.1/AV:L/AC:L/PR:L/UI:R/S:U/C:H/I:N/A:N"
@@ -39,5 +40,6 @@ def test_movers_name_the_one_metric_that_moves_the_score_most() -> None:
 
 def test_ratings_are_first_s() -> None:
     assert [rating(s) for s in (0.0, 0.1, 3.9, 4.0, 6.9, 7.0, 8.9, 9.0)] == [
-        *("None", "Low", "Low", "Medium", "Medium", "High", "High", "Critical")
+        *("none", "low", "low", "medium", "medium", "high", "high", "critical")
     ]
+    assert Severity(WORST, "nvd").rating == "Critical"

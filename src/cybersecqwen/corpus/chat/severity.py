@@ -1,7 +1,6 @@
 """CVSS v3 vectors read out: what each metric means, and which of them matters most.
 
-Metrics and values are those of FIRST's CVSS v3.1 specification, sections 2.1 to 2.3; the ratings
-are those of its section 5. The wording is ours.
+The wording is ours; the names of metrics and values are FIRST's (``core.cvss_metrics``).
 """
 
 from __future__ import annotations
@@ -10,28 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cybersecqwen.core.cvss import base_score, canonical_vector
+from cybersecqwen.core.cvss_metrics import METRIC_NAMES, rating
 from cybersecqwen.core.records import CvssVector, LabelSource
 
-METRICS = {
-    "AV": "Attack Vector",
-    "AC": "Attack Complexity",
-    "PR": "Privileges Required",
-    "UI": "User Interaction",
-    "S": "Scope",
-    "C": "Confidentiality",
-    "I": "Integrity",
-    "A": "Availability",
-}
-VALUES = {
-    "AV": {"N": "Network", "A": "Adjacent", "L": "Local", "P": "Physical"},
-    "AC": {"L": "Low", "H": "High"},
-    "PR": {"N": "None", "L": "Low", "H": "High"},
-    "UI": {"N": "None", "R": "Required"},
-    "S": {"U": "Unchanged", "C": "Changed"},
-    "C": {"N": "None", "L": "Low", "H": "High"},
-    "I": {"N": "None", "L": "Low", "H": "High"},
-    "A": {"N": "None", "L": "Low", "H": "High"},
-}
 _MILDEST = {"AV": "P", "AC": "H", "PR": "H", "UI": "R", "S": "U", "C": "N", "I": "N", "A": "N"}
 _WORST = {"AV": "N", "AC": "L", "PR": "N", "UI": "N", "S": "C", "C": "H", "I": "H", "A": "H"}
 _REACH = {
@@ -75,12 +55,14 @@ class Severity:
     @property
     def rating(self) -> str:
         """FIRST's word for the score."""
-        return rating(self.score)
+        return rating(self.score).capitalize()
 
     def with_value(self, metric: str, value: str) -> Severity:
         """Return the severity that another value of one metric would give."""
         values = {**self.values, metric: value}
-        return Severity("CVSS:3.1/" + "/".join(f"{m}:{values[m]}" for m in METRICS), self.source)
+        return Severity(
+            "CVSS:3.1/" + "/".join(f"{m}:{values[m]}" for m in METRIC_NAMES), self.source
+        )
 
     def reach(self) -> str:
         """Say from where, with which account and with whose help it is attacked."""
@@ -93,7 +75,7 @@ class Severity:
 
     def untouched(self) -> list[str]:
         """Return the names of those of C, I and A that are None, in lower case."""
-        return [METRICS[m].lower() for m in "CIA" if self.values[m] == "N"]
+        return [METRIC_NAMES[m].lower() for m in "CIA" if self.values[m] == "N"]
 
     def raising(self) -> tuple[str, Severity] | None:
         """Return the one metric whose worst value would raise the score most, and the result."""
@@ -109,14 +91,6 @@ class Severity:
         best, second = changed[0], changed[1]
         moves = sign * (best[1].score - self.score) > 0
         return best if moves and best[1].score != second[1].score else None
-
-
-def rating(score: float) -> str:
-    """Return FIRST's qualitative rating of a base score."""
-    for least, word in ((9.0, "Critical"), (7.0, "High"), (4.0, "Medium"), (0.1, "Low")):
-        if score >= least:
-            return word
-    return "None"
 
 
 def severity_of(vectors: Iterable[CvssVector]) -> Severity | None:

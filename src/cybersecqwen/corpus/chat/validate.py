@@ -9,12 +9,12 @@ from typing import Literal
 
 from cybersecqwen.core.answer_parsing import AnswerParser, Pattern
 from cybersecqwen.core.cvss import VECTOR_REGEX, base_score, canonical_vector
+from cybersecqwen.core.cvss_metrics import METRIC_NAMES, VALUE_NAMES
 from cybersecqwen.core.taxonomy import Taxonomy
 from cybersecqwen.core.text.clean import clean, normalised
 from cybersecqwen.core.text.sentences import sentences
 from cybersecqwen.corpus.chat.draft import DraftExample
 from cybersecqwen.corpus.chat.recipe import Limits
-from cybersecqwen.corpus.chat.severity import METRICS, VALUES
 from cybersecqwen.corpus.chat.token_estimate import estimate
 
 Reason = Literal[
@@ -149,7 +149,7 @@ def _scores(text: str) -> set[str]:
 
 
 def _one_away(values: dict[str, str]) -> Iterable[str]:
-    for name in METRICS:
-        for value in VALUES[name]:
+    for name in METRIC_NAMES:
+        for value in VALUE_NAMES[name]:
             new = {**values, name: value}
-            yield "CVSS:3.1/" + "/".join(f"{metric}:{new[metric]}" for metric in METRICS)
+            yield "CVSS:3.1/" + "/".join(f"{metric}:{new[metric]}" for metric in METRIC_NAMES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from cybersecqwen.core.cvss_metrics import METRIC_NAMES, VALUE_NAMES
 from cybersecqwen.corpus.chat.draft import (
     DraftExample,
     GenerationContext,
@@ -11,7 +12,7 @@ from cybersecqwen.corpus.chat.draft import (
     ask,
     describe,
 )
-from cybersecqwen.corpus.chat.severity import METRICS, SCORERS, VALUES, Severity
+from cybersecqwen.corpus.chat.severity import SCORERS, Severity
 from cybersecqwen.corpus.chat.weakness_graph import quoted
 
 _VECTOR = (
@@ -43,10 +44,11 @@ def vector(case: LabelledRecord, context: GenerationContext, rng: Random) -> Dra
     decided = told(case, severity)
     values = severity.values
     reasons = [
-        f'{name}:{values[name]} ({METRICS[name]} {VALUES[name][values[name]]}) for "{said}"'
+        f'{name}:{value} ({METRIC_NAMES[name]} {VALUE_NAMES[name][value]}) for "{said}"'
         for name, said in decided
+        for value in [values[name]]
     ]
-    rest = [f"{m}:{values[m]}" for m in METRICS if m not in dict(decided)]
+    rest = [f"{m}:{values[m]}" for m in METRIC_NAMES if m not in dict(decided)]
     if reasons:
         text = f"{'; '.join(reasons)}. The others: {', '.join(rest)}."
     else:
@@ -108,7 +110,7 @@ def _movers(severity: Severity, rng: Random) -> list[str]:
             name, changed = found
             parts.append(
                 rng.choice(forms).format(
-                    name=METRICS[name],
+                    name=METRIC_NAMES[name],
                     m=name,
                     v=severity.values[name],
                     w=changed.values[name],
@@ -126,7 +128,7 @@ def metric(case: LabelledRecord, context: GenerationContext, rng: Random) -> Dra
         return None
     phrase = rng.choice(decided)[1]
     names = [name for name, said in decided if said == phrase]
-    pairs = [f"{METRICS[n]} ({n}:{severity.values[n]})" for n in names]
+    pairs = [f"{METRIC_NAMES[n]} ({n}:{severity.values[n]})" for n in names]
     parts = [
         rng.choice(
             (
@@ -217,4 +219,4 @@ def told(case: LabelledRecord, severity: Severity) -> list[tuple[str, str]]:
             found.setdefault("C", gain)
         elif ("modify" in low or "overwrite" in low or "delete" in low) and values["I"] != "N":
             found.setdefault("I", gain)
-    return [(name, found[name]) for name in METRICS if name in found]
+    return [(name, found[name]) for name in METRIC_NAMES if name in found]

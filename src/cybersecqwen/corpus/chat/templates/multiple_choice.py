@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
+from cybersecqwen.core.cvss_metrics import METRIC_NAMES, VALUE_NAMES
 from cybersecqwen.core.prompts import (
     CHOICE_LETTER,
     CHOICE_LETTER_LINE,
@@ -24,7 +25,6 @@ from cybersecqwen.corpus.chat.draft import (
     describe,
     shuffled,
 )
-from cybersecqwen.corpus.chat.severity import METRICS, VALUES
 from cybersecqwen.corpus.chat.templates.attack_patterns import fits
 from cybersecqwen.corpus.chat.templates.cvss import told
 from cybersecqwen.corpus.chat.templates.cwe import speaks_of
@@ -159,10 +159,10 @@ def choose_metric(
         return None
     metric, phrase = rng.choice(found)
     value = case.severity.values[metric]
-    values = [value, *(v for v in VALUES[metric] if v != value)]
-    texts = [f"{VALUES[metric][v]} ({metric}:{v})" for v in values]
+    values = [value, *(v for v in VALUE_NAMES[metric] if v != value)]
+    texts = [f"{VALUE_NAMES[metric][v]} ({metric}:{v})" for v in values]
     reason = f'"{phrase}" decides it: {metric}:{value}.'
-    ask = rng.choice(_METRIC).format(metric=f"{METRICS[metric]} ({metric})")
+    ask = rng.choice(_METRIC).format(metric=f"{METRIC_NAMES[metric]} ({metric})")
     return _choice("choice-metric", ask, describe(case), texts, reason, (), case, rng)
 
 
