@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Annotated, Any, ParamSpec
 
 import msgspec
@@ -20,7 +21,7 @@ from cybersecqwen.core.records import Labeller, RecordProblem
 from cybersecqwen.core.text.clean import has_text
 from cybersecqwen.serving.errors import ApiError
 from cybersecqwen.serving.routes.assess import lines_of as assess_lines
-from cybersecqwen.serving.routes.rest import answer_pieces, cwe_json, passage_json
+from cybersecqwen.serving.routes.rest import answer_pieces, cwe_json
 from cybersecqwen.serving.routes.schemas import AskRequest, AssessRequest
 from cybersecqwen.serving.service import Service
 
@@ -133,7 +134,7 @@ def _add_knowledge(server: MCPServer, service: Service) -> None:
         """Find passages of CWE, CAPEC and ATT&CK by words, ids or names, best first."""
         book = service.book()
         found = await service.lookups.call(lambda: book.search(query, limit))
-        hits = [{**(passage_json(passage) or {}), "score": score} for passage, score in found]
+        hits = [{**asdict(passage), "score": score} for passage, score in found]
         return {"passages": hits}
 
     @server.tool(annotations=_READ_ONLY)

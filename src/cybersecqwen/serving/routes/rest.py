@@ -14,11 +14,11 @@ from pydantic import ValidationError
 from starlette.responses import JSONResponse, Response
 
 from cybersecqwen import __version__
+from cybersecqwen.apps.ask import answer_fields, choice_fields
 from cybersecqwen.apps.freshness import knowledge_warning
 from cybersecqwen.apps.outputs.rows import MapRow
 from cybersecqwen.core.chat import Message
-from cybersecqwen.core.prompts import LETTERS
-from cybersecqwen.core.records import Advisory, Answer, Labeller, Passage, RecordProblem
+from cybersecqwen.core.records import Advisory, Answer, Labeller, RecordProblem
 from cybersecqwen.core.taxonomy import canonical_cwe
 from cybersecqwen.core.text.clean import has_text
 from cybersecqwen.llm.answering import Answerer
@@ -239,21 +239,13 @@ async def answer_pieces(
     if asked.choices is not None:
         choices = asked.choices
         chosen = await desk.call(lambda: _chooser(service).choose(asked.question, choices))
-        yield {
-            "best": chosen.best,
-            "letter": LETTERS[chosen.best],
-            "probabilities": list(chosen.probabilities),
-            "passage": passage_json(chosen.passage),
-            "passages": [passage_json(found) for found in chosen.passages],
-            "model": model,
-            "warning": knowledge_warning(service.settings.kb),
-        }
+        yield choice_fields(chosen, model) | {"warning": knowledge_warning(service.settings.kb)}
         return
     history = [Message(turn.role, turn.content) for turn in asked.history]
     pieces = desk.draw(lambda: answerer.stream(asked.question, history))
     async with contextlib.aclosing(pieces):
         async for piece in pieces:
-            yield piece if isinstance(piece, str) else answer_json(service, piece, model)
+            yield piece if isinstance(piece, str) else _answer_fields(service, piece, model)
 
 
 def _chooser(service: Service) -> Answerer:
@@ -265,44 +257,20 @@ def _chooser(service: Service) -> Answerer:
     return service.answerer(with_model=scores)
 
 
-def answer_json(service: Service, answer: Answer, model: str) -> dict[str, Any]:
-    """Return an answer as the REST routes give it."""
+def _answer_fields(service: Service, answer: Answer, model: str) -> dict[str, Any]:
+    """Return an answer with the names of pages, and its prediction as a row of ``map``."""
     prediction = answer.prediction
-    return {
-        "text": answer.text,
-        "direct": [asdict(line) for line in answer.direct],
-        "sections": [asdict(section) for section in answer.sections],
-        "citations": list(answer.citations),
-        "passages": [passage_json(found) for found in answer.passages],
-        "found": answer.found,
-        "from_memory": answer.from_memory,
-        "corrections": list(answer.corrections),
+    row = prediction and service.maker.row("question", prediction)
+    return answer_fields(answer, model) | {
         "nearest": [_page(service, name) for name in answer.nearest],
         "subjects": [_page(service, name) for name in answer.subjects],
-        "intent": answer.intent,
-        "unsupported": list(answer.unsupported),
-        "prediction": msgspec.to_builtins(service.maker.row("question", prediction))
-        if prediction
-        else None,
-        "model": model,
+        "prediction": msgspec.to_builtins(row),
         "warning": knowledge_warning(service.settings.kb),
     }
 
 
 def _page(service: Service, name: str) -> dict[str, str]:
     return {"id": name, "name": service.book().title(name)}
-
-
-def passage_json(passage: Passage | None) -> dict[str, str] | None:
-    """Return a passage as the REST routes give it."""
-    if passage is None:
-        return None
-    return {
-        "id": passage.id,
-        "title": passage.title,
-        "kind": passage.kind,
-        "text": passage.text,
-    }
 
 
 async def _events(
@@ -325,11 +293,7 @@ async def search(request: Request, asked: Annotated[schemas.SearchRequest, Body(
     book = service.book()
     found = await service.lookups.call(lambda: book.search(asked.query, asked.limit))
     return JSONResponse(
-        {
-            "passages": [
-                {**(passage_json(passage) or {}), "score": score} for passage, score in found
-            ]
-        }
+        {"passages": [{**asdict(passage), "score": score} for passage, score in found]}
     )
 
 
@@ -361,7 +325,7 @@ def cwe_json(service: Service, text: str) -> dict[str, Any] | None:
             {"id": other.id, "name": other.name} for other in taxonomy if entry.id in other.parents
         ],
         "path": [_named(service, step) for step in _path(service, entry.id)],
-        "passages": [passage_json(passage) for passage in passages],
+        "passages": [asdict(passage) for passage in passages],
         "attack_patterns": _attack_patterns(service, entry.id),
     }
 
