@@ -1,7 +1,7 @@
 # One command per chore.
 PYTHON ?= python3
 
-.PHONY: fuzz chaos attacks overlap install install-hooks check test page format results docs lock
+.PHONY: fuzz blind chaos attacks overlap kills large install install-hooks check test page format results docs lock
 
 install:  ## everything a developer needs, into the current environment
 	$(PYTHON) -m pip install -e '.[dev]'
@@ -44,9 +44,12 @@ FUZZ_SECONDS ?= 3600
 SEEDS ?=
 
 fuzz:  ## every reader, coverage-guided, so many seconds each; needs atheris
-	for reader in advisories named_format catalogue_cwe catalogue_stix recipe log specialist_config; do \
+	for reader in $$($(PYTHON) fuzz/readers.py --list); do \
 	    $(PYTHON) fuzz/readers.py $$reader --seconds $(FUZZ_SECONDS) --seeds $(SEEDS) || exit 1; \
 	done
+
+blind:  ## 100,000 mutated seeds over all readers, without coverage
+	$(PYTHON) fuzz/readers.py --blind --runs 8400 --seconds 3600
 
 chaos:  ## kills, a full disk, slow and many clients, a rebuilt knowledge base, for five minutes
 	$(PYTHON) fuzz/chaos.py --seconds 300
@@ -56,3 +59,9 @@ overlap:  ## two runs at once on one output, fifty times over five verbs
 
 attacks:  ## the memory of a service under 200 attacks
 	$(PYTHON) fuzz/attacks.py --count 200
+
+kills:  ## every verb that writes, killed at each of its system calls; needs strace
+	$(PYTHON) fuzz/kills.py
+
+large:  ## the memory of verbs over files of 100 MB, and archives that unpack to more
+	$(PYTHON) fuzz/large_files.py

@@ -17,8 +17,11 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from cybersecqwen.core.errors import CyberSecQwenError
 
@@ -95,11 +98,90 @@ def specialist_config(data: bytes) -> None:
     _file(data, "config.json", lambda path: read_config(path.parent))
 
 
+def settings(data: bytes) -> None:
+    """Read the service's settings."""
+    from cybersecqwen.serving.settings import load_settings
+
+    _file(data, "serve.toml" if b"=" in data[:40] else "serve.yaml", lambda f: load_settings({}, f))
+
+
+def benchmark(data: bytes) -> None:
+    """Read the questions of a benchmark, and results that others released."""
+    from cybersecqwen.sources.benchmarks import athena_bench, cti_bench, reference_results
+
+    def read(path: Path) -> None:
+        _refused(lambda: cti_bench.read_questions(path, "mcq"))
+        _refused(lambda: cti_bench.read_questions(path, "rcm"))
+        _refused(lambda: athena_bench.read_questions(path, "rcm"))
+        _refused(lambda: cti_bench.read_saved_answers(path))
+        _refused(lambda: reference_results.read_results(path))
+
+    _file(data, "questions.tsv", read)
+
+
+def monitored(data: bytes) -> None:
+    """Read results, a reference, and corrections, as ``monitor`` does."""
+    from cybersecqwen.release.feedback import read_corrections
+    from cybersecqwen.release.results_profile import read_profile, read_results
+
+    def read(path: Path) -> None:
+        _refused(lambda: list(read_results(path)))
+        _refused(lambda: read_profile(path))
+        _refused(lambda: read_corrections([path]))
+
+    _file(data, "2026-01-01.jsonl", read)
+
+
+def bundle(data: bytes) -> None:
+    """Read a bundle, a manifest, a signature and a certificate of whoever made them."""
+    from cybersecqwen.release.verifier import Refusal, certificates, checking, manifest, oms
+
+    def read(path: Path) -> None:
+        with checking.open_bundle(path) as source:
+            checking.check_bundle(source, None, allow_unsigned=True)
+
+    trust = oms.Trust()
+    steps: list[Callable[[], object]] = [
+        lambda: _file(data, "bundle.zip", read),
+        lambda: manifest.read_manifest(data),
+        lambda: oms.read_signature(data, trust),
+        lambda: certificates.certificate(data),
+        lambda: certificates.public_key(data),
+    ]
+    for step in steps:
+        with suppress(Refusal):
+            step()
+
+
+def question(data: bytes) -> None:
+    """Answer a question from the knowledge base, and read a model's answer to one."""
+    from cybersecqwen.core import answer_parsing
+
+    text = data.decode("utf-8", "replace")[:4000]
+    for parser in vars(answer_parsing).values():
+        if isinstance(parser, answer_parsing.AnswerParser):
+            parser.read(text)
+    _refused(lambda: _knowledge_base().answer(text))
+
+
+@cache
+def _knowledge_base() -> Any:
+    from cybersecqwen.knowledge.base import KnowledgeBase
+
+    return KnowledgeBase.load()
+
+
+def _refused(read: Callable[[], object]) -> None:
+    """Read, whether it is refused or not: the next reader is tried too."""
+    with suppress(CyberSecQwenError):
+        read()
+
+
 READERS: dict[str, Reader] = {
     reader.__name__: reader
     for reader in (
         *(advisories, named_format, catalogue_cwe, catalogue_stix, recipe, log),
-        specialist_config,
+        *(specialist_config, settings, benchmark, monitored, bundle, question),
     )
 }
 
@@ -224,7 +306,11 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seeds", type=Path, nargs="*", default=[])
     parser.add_argument("--blind", action="store_true", help="mutate without coverage")
+    parser.add_argument("--list", action="store_true", help="print the readers' names")
     arguments = parser.parse_args()
+    if arguments.list:
+        print(*READERS)
+        return 0
     folders = [SEEDS, *arguments.seeds]
     readers = list(_named(arguments.readers))
     if not arguments.blind and len(readers) == 1:

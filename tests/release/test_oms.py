@@ -311,6 +311,10 @@ def test_keys_are_private_and_never_overwritten(tmp_path: Path) -> None:
         SigningKey.read(private)
     with pytest.raises(InputError, match="never overwritten"):
         make_key(tmp_path / "k.pem")
+    before = private.read_bytes(), public.read_bytes()
+    public.unlink()  # as a kill between the two leaves it
+    make_key(tmp_path / "k.pem", password="secret")
+    assert (private.read_bytes(), public.read_bytes()) == before
     assert set(CURVES) == {"p256", "p384", "p521"}
 
 

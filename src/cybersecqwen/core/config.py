@@ -27,6 +27,12 @@ class _BoundedLoader(yaml.SafeLoader):
         self._check(len(self.indents))
         return super().add_indent(column)
 
+    def construct_scalar(self, node: Any) -> Any:
+        """Return a scalar's text; half of a surrogate pair, which is no character, is refused."""
+        text = super().construct_scalar(node)
+        str(text).encode()
+        return text
+
     def _check(self, depth: int) -> None:
         if depth >= _MAX_YAML_DEPTH:
             raise yaml.YAMLError(f"nested over {_MAX_YAML_DEPTH} deep")

@@ -14,6 +14,12 @@ import msgspec
 
 T = TypeVar("T")
 
+MAX_VALUES = 1_000_000
+"""Values in JSON that is decoded into Python's own objects, some 50 to 200 bytes each."""
+
+MAX_TYPED_VALUES = 3_000_000
+"""Values in JSON that is decoded into a type, which leaves out what the type does not name."""
+
 
 def compile_bytes(pattern: bytes) -> re.Pattern[bytes]:
     """Compile a pattern over bytes that may use possessive repeats.
@@ -30,6 +36,22 @@ STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 """A JSON string, as a pattern over bytes for ``compile_bytes``."""
 
 _STRING_OR_NAN = compile_bytes(rb"(" + STRING + rb")|-?\bInfinity\b|\bNaN\b")
+
+
+def count_values(content: bytes | msgspec.Raw, most: int) -> int:
+    """Return the most values that JSON can hold, by its commas and brackets; 0 if under ``most``.
+
+    What stands in strings is counted too, so that this takes little time; short JSON none.
+    """
+    if len(memoryview(content)) < most:
+        return 0
+    data = bytes(content)
+    return data.count(b",") + data.count(b"[") + data.count(b"{") + 1
+
+
+def _check_values(content: bytes | msgspec.Raw, most: int) -> None:
+    if count_values(content, most) > most:
+        raise msgspec.DecodeError(f"more than {most:,} values")
 
 
 def nan_as_null(content: bytes) -> bytes:
@@ -76,9 +98,11 @@ class LenientDecoder(Generic[T]):
         """Return the value.
 
         Raises:
-            msgspec.DecodeError: It is no JSON, not of the type, or nested too deeply.
+            msgspec.DecodeError: It is no JSON, not of the type, nested too deeply, or of too many
+                values.
             UnicodeDecodeError: It is not UTF-8.
         """
+        _check_values(content, MAX_TYPED_VALUES)
         try:
             return self._decode_leniently(content)
         except RecursionError:
@@ -92,6 +116,9 @@ class LenientDecoder(Generic[T]):
         try:
             return self._decode(plain)
         except msgspec.ValidationError:
+            if b"null" not in plain:
+                raise
+            _check_values(plain, MAX_VALUES)
             value = without_nulls(msgspec.json.decode(plain))
             return self._decode(msgspec.json.encode(value))
 
@@ -100,8 +127,9 @@ def decode_lenient(content: bytes) -> Any:
     """Return any JSON value, NaN and Infinity as None.
 
     Raises:
-        msgspec.DecodeError: It is no JSON.
+        msgspec.DecodeError: It is no JSON, or of too many values.
     """
+    _check_values(content, MAX_VALUES)
     try:
         return msgspec.json.decode(content)
     except msgspec.DecodeError:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-import yaml
 
+from cybersecqwen.core.config import read_yaml
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.passages import page_of
 from cybersecqwen.core.records import Answer, Question
@@ -108,9 +108,8 @@ def read_bank(path: Path = SHIPPED, half: Half = "all") -> list[BankQuestion]:
         InputError: The file cannot be read, or has a wrong or unknown key.
     """
     try:
-        content = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
-        questions = msgspec.convert(content, list[BankQuestion])
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as error:
+        questions = msgspec.convert(read_yaml(path), list[BankQuestion])
+    except msgspec.ValidationError as error:
         raise InputError(f"{path}: no bank of questions: {error}") from error
     return [question for question in questions if half in ("all", question.half)]
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.files import atomic_write
+from cybersecqwen.core.files import atomic_path, atomic_write
 from cybersecqwen.release.verifier import Refusal, oms
 
 _HASHES: dict[int, hashes.HashAlgorithm] = {
@@ -107,16 +107,26 @@ class SigningKey:
 def make_key(path: Path, curve: str = "p256", password: str | None = None) -> tuple[Path, Path]:
     """Make a key pair: ``path`` for the private key, only its owner's to read, and ``.pub.pem``.
 
+    A private key that is there without its public one is kept, and that made of it.
+
     Returns:
         The files of the private and the public key.
 
     Raises:
-        InputError: One of them is there already.
+        InputError: The public key is there already, or the private one cannot be read.
     """
     public = path.with_suffix(".pub.pem")
-    for file in (path, public):
-        if file.exists():
-            raise InputError(f"{file}: already there; a key is never overwritten")
+    if public.exists():
+        raise InputError(f"{public}: already there; a key is never overwritten")
+    if not path.exists():
+        _write_private(path, curve, password)
+    pem = SigningKey.read(path, password).public_pem()
+    with atomic_write(public) as stream:
+        stream.write(pem)
+    return path, public
+
+
+def _write_private(path: Path, curve: str, password: str | None) -> None:
     private = ec.generate_private_key(CURVES[curve]())
     encryption = (
         serialization.BestAvailableEncryption(password.encode())
@@ -126,12 +136,9 @@ def make_key(path: Path, curve: str = "p256", password: str | None = None) -> tu
     data = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_bytes(data)
-    with atomic_write(public) as stream:
-        stream.write(SigningKey(private).public_pem())
-    return path, public
+    with atomic_path(path) as part:
+        part.chmod(0o600)
+        part.write_bytes(data)
 
 
 def sign_files(path: Path, signature: Path, key: SigningKey) -> None:

@@ -1,0 +1,41 @@
+"""A short run of ``fuzz/kills.py``, and of ``fuzz/large_files.py`` with its files made small."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone")
+
+
+@linux
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@pytest.mark.parametrize("verb", ["kb build", "bundle key"])
+def test_a_verb_killed_at_its_system_calls_loses_nothing(verb: str, tmp_path: Path) -> None:
+    from kill_cases import CASES
+    from kills import strike
+
+    if verb == "bundle key":
+        pytest.importorskip("cryptography")
+    count = strike(CASES[verb], tmp_path, most=6)
+    assert count.wrong == []
+    assert count.kills >= 5
+    assert count.calls > 10
+
+
+@linux
+@pytest.mark.parametrize(
+    "kind", ["JSON record of lists", "JSON array of lists", "CSV, one cell", "zip in zip"]
+)
+def test_large_files_take_little_memory(kind: str, tmp_path: Path) -> None:
+    from large_files import commands, measure
+    from large_kinds import write
+
+    words = commands(write(kind, tmp_path), tmp_path)["data import"]
+    peak = measure("data import", kind, words, tmp_path, 30)
+    assert peak.wrong == ""
+    assert peak.code is not None
+    assert peak.peak < 600
