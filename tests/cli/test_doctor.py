@@ -8,6 +8,7 @@ import pytest
 
 from cybersecqwen.cli import doctor
 from cybersecqwen.cli.main import main
+from cybersecqwen.core.install_command import install_command
 from cybersecqwen.specialists import model
 
 REQUIRED = [
@@ -50,7 +51,7 @@ def test_extras_and_missing_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "certainly-not-there is missing" in found.problems[0]
     assert found.packages["msgspec"] == metadata.version("msgspec")
     assert found.extras["train"].missing == ["also-not-there"]
-    assert found.extras["train"].command == "pip install 'cybersecqwen[train]'"
+    assert found.extras["train"].command == install_command("train")
     assert found.extras["eval"].installed
 
 

@@ -14,12 +14,14 @@ import msgspec
 from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, printable
 from cybersecqwen.core import telemetry
 from cybersecqwen.core.freshness import PartAge
+from cybersecqwen.core.install_command import install_command
 from cybersecqwen.core.resources import total_memory, usable_cores
 
 HELP = "check this installation: packages, model, processor, memory, GPU"
 EXAMPLES = ("doctor",)
 
 PACKAGE = "cybersecqwen"
+_DEVELOPERS = frozenset({"dev", "docs"})  # extras that no user of the package wants
 _PROCESSOR_FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "asimddp", "i8mm")
 
 
@@ -116,7 +118,7 @@ def diagnose() -> Diagnosis:
 
     packages, extras = _requirements()
     problems = [
-        f"{name} is missing: pip install --force-reinstall {PACKAGE}"
+        f"{name} is missing: {install_command()} --force-reinstall"
         for name, version in packages.items()
         if version is None
     ]
@@ -173,15 +175,14 @@ def _requirements() -> tuple[dict[str, str | None], dict[str, Extra]]:
         requirement, _, marker = line.partition(";")
         name = re.split(r"[\s<>=!~(\[]", requirement.strip(), maxsplit=1)[0]
         extra = re.search(r"extra\s*==\s*['\"]([^'\"]+)", marker)
-        if extra:
+        if extra and extra[1] not in _DEVELOPERS:
             wanted.setdefault(extra[1], []).append(name)
         elif not marker:
             packages[name] = _installed(name)
     extras = {}
     for extra_name, names in sorted(wanted.items()):
         missing = [name for name in names if _installed(name) is None]
-        command = f"pip install '{PACKAGE}[{extra_name}]'"
-        extras[extra_name] = Extra(not missing, missing, command)
+        extras[extra_name] = Extra(not missing, missing, install_command(extra_name))
     return packages, extras
 
 

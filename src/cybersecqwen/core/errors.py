@@ -36,7 +36,10 @@ def require_extra(extra: str, *modules: str) -> None:
     """
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
     if missing:
+        # Reading how a package was installed is slow, and no verb waits for it unless it must.
+        from cybersecqwen.core.install_command import install_command  # noqa: PLC0415
+
         raise MissingExtraError(
             f"this needs {', '.join(missing)}, which the base install leaves out: "
-            f"pip install 'cybersecqwen[{extra}]' (in a clone: pip install '.[{extra}]')"
+            f"{install_command(extra)}"
         )

@@ -64,7 +64,7 @@ def load_files(
         if found.get("format_version", 0) > FORMAT_VERSION:
             raise ModelError(
                 f"{folder}: a newer format than the {FORMAT_VERSION} that this installation reads: "
-                "pip install --upgrade cybersecqwen"
+                "install a newer cybersecqwen"
             )
         read = msgspec.json.decode(content, type=config)
     except msgspec.DecodeError as error:

@@ -88,7 +88,7 @@ def read_config(path: Path) -> tuple[SpecialistConfig, str]:
         if found > FORMAT_VERSION:
             raise ModelError(
                 f"{file}: format version {found} is newer than the {FORMAT_VERSION} that this "
-                "installation reads: pip install --upgrade cybersecqwen"
+                "installation reads: install a newer cybersecqwen"
             )
         config = msgspec.json.decode(content, type=SpecialistConfig)
     except (msgspec.DecodeError, RecursionError) as error:
