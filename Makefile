@@ -6,7 +6,7 @@ PYTHON ?= python3
 install:  ## everything a developer needs, into the current environment
 	$(PYTHON) -m pip install -e '.[dev]'
 
-check:  ## lint, types and the arrows between rooms
+check:  ## lint, types and import contracts
 	ruff check .
 	ruff format --check .
 	mypy

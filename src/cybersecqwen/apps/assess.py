@@ -59,8 +59,8 @@ class Assessor:
     """The embedded specialists, asked together.
 
     Args:
-        mapper: Of weaknesses.
-        scorer: Of severity.
+        mapper: Classifier of weaknesses.
+        scorer: Predictor of CVSS vectors.
         techniques: Of what a vulnerability is used for.
         knowledge: Where mitigations and their citations come from; None for none.
     """

@@ -35,7 +35,7 @@ class ExportResult(msgspec.Struct, frozen=True, omit_defaults=True):
         bytes: Its size.
         source: SPEC of the model that it was made from.
         comparison: Answers and log-probabilities of both.
-        type: Of a GGUF file: its quantisation.
+        type: Quantisation of a GGUF file.
         tensors: Of a GGUF file: how many tensors have each type.
         importance: Of a GGUF file: text that the importance matrix was measured on, and the
             beginning of its SHA-256.

@@ -42,7 +42,7 @@ class MonitorReport:
     Attributes:
         model: Name and version of the model.
         reference: What they are compared with.
-        records: How many results.
+        records: Number of results.
         undated: How many have neither a record's date nor a day in the file's name.
         weeks: Verdicts, oldest first.
         feedback: What corrections say; None without any.

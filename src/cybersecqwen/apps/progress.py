@@ -1,4 +1,4 @@
-"""How far a job is, for whoever started it."""
+"""Progress of a job, reported to its caller."""
 
 from __future__ import annotations
 

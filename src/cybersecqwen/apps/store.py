@@ -72,7 +72,7 @@ def import_files(
         paths: Files or folders.
         store: The store's file, instead of where it lies by default.
         format: As for ``read_advisories``.
-        labels_from: Likewise.
+        labels_from: As for ``read_advisories``.
         progress: Called with the records taken in so far.
 
     Returns:

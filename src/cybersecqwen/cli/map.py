@@ -247,7 +247,7 @@ def _map_records(
     line = ProgressLine(quiet=arguments.quiet or (not job.output and sys.stdout.isatty()))
 
     def report(problem: RecordProblem) -> None:
-        # What a stranger's file calls its records must not reach the terminal as a command.
+        # Untrusted: what a file calls its records must not reach the terminal as a command.
         line.print_line(printable(str(problem)))
         if arguments.json:
             problems.append(problem)

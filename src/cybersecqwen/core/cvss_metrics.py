@@ -125,13 +125,13 @@ class CvssPrediction:
     """A CVSS vector as a scorer would give it.
 
     Attributes:
-        vector: In FIRST's form.
+        vector: Vector in FIRST's form.
         score: Base score, 0 to 10, computed from the vector.
         severity: ``none``, ``low``, ``medium``, ``high`` or ``critical``.
         version: ``3.1`` or ``4.0``.
         scorer: Whose practice it follows.
-        probability: Of the whole vector, 0 to 1.
-        metrics: By short name, in FIRST's order.
+        probability: Probability of the whole vector, 0 to 1.
+        metrics: Predictions by metric's short name, in FIRST's order.
     """
 
     vector: str

@@ -25,7 +25,7 @@ class MissingExtraError(CyberSecQwenError):
 
 
 def require_extra(extra: str, *modules: str) -> None:
-    """Check once, at a room's door, that an optional dependency group is installed.
+    """Check, where a package that needs it is imported, that an extra is installed.
 
     Args:
         extra: Name of the extra in ``pyproject.toml``.

@@ -1,4 +1,4 @@
-"""The format of a specialist's model folder, shared by whoever writes one and whoever loads it.
+"""The format of a specialist's model folder, shared by its writer and its loader.
 
 A folder holds ``model.onnx``, ``tokenizer.json``, ``config.json`` (a ``SpecialistConfig``) and
 ``README.md``, the model card.

@@ -99,9 +99,9 @@ def render_question(
 
     Args:
         question: What to ask. Its ``gold`` and ``source`` are not shown.
-        template: How.
+        template: The prompt's template.
         examples: Worked examples for a template that has a layout for them.
-        passages: What to put before everything else when the book is open.
+        passages: Passages to put before everything else, for open-book answers.
     """
     parts = [_fill(template.example, example, example.gold) for example in examples]
     if parts and template.head:

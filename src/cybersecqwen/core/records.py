@@ -391,7 +391,7 @@ class ChoiceAnswer:
 
     Attributes:
         best: Place of the chosen option, from 0.
-        probabilities: Of each option; they add up to 1.
+        probabilities: Probability of each option; they add up to 1.
         passages: The passage that supports each option best, or None where none does.
         held: Probability (0 to 1) that the knowledge base answers the question at all.
     """

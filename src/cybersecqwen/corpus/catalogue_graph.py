@@ -24,7 +24,7 @@ class CatalogueLibrary:
     """Catalogues, merged and cut into passages as the knowledge base does, with its citation ids.
 
     Attributes:
-        catalogues: As read.
+        catalogues: The catalogues' entries.
         entries: Their entries by id; of an id that several have, the first catalogue's.
         passages: What the entries were cut into.
     """
@@ -66,7 +66,7 @@ class CatalogueGraph:
 
     Args:
         entries: All entries by id.
-        passages: Of those entries.
+        passages: Passages of those entries.
     """
 
     def __init__(self, entries: Mapping[str, Entry], passages: Iterable[Passage]) -> None:

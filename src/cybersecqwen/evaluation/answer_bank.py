@@ -179,7 +179,7 @@ def measure(
 
     Args:
         ask: Answers a question, given the earlier questions of its conversation.
-        questions: Of the bank.
+        questions: Questions of the bank.
     """
     by_kind: dict[str, Counter[str]] = defaultdict(Counter)
     answerable: Counter[str] = Counter()

@@ -60,7 +60,7 @@ class LogComparison(msgspec.Struct, frozen=True):
         task: Task name.
         n: Items that every system answered.
         left_out: Items that only some of them answered.
-        systems: In the order given.
+        systems: Each system's figures, in the order given.
         pairs: Every pair tested; p-values corrected for their number where there are several.
     """
 

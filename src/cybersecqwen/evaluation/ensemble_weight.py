@@ -75,7 +75,7 @@ def write_mixed(model: RunLog, reader: RunLog, weight: float, output: Path) -> N
         model: Its log, with nothing mixed in.
         reader: The option ranker's log of the same questions over the same knowledge base.
         weight: Exponent of the option ranker's probabilities.
-        output: Where to write.
+        output: File to write.
 
     Raises:
         InputError: The logs do not belong together, are unfinished, or have no probabilities.

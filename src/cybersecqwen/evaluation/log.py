@@ -117,8 +117,8 @@ class LogRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         id: The question's id.
-        trial: From 0.
-        seed: Of the trial.
+        trial: Number of the trial, from 0.
+        seed: The trial's seed.
         prompt: What the model was shown, whole.
         output: What it wrote, whole.
         reading: What the protocol's reader made of it; None where nothing could be read.
@@ -133,7 +133,7 @@ class LogRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         error: Why the system gave up.
         cut: Whether an imported output may lack its end.
         released: What its makers read, for an imported answer.
-        timings: How long it took.
+        timings: Seconds that it took.
     """
 
     id: str
@@ -161,7 +161,7 @@ class RunLog:
     """A log in memory.
 
     Attributes:
-        path: Where it was read.
+        path: File that it was read from.
         header: The heading.
         rows: Whole lines, in the file's order.
         torn: Whether an unfinished last line was dropped.

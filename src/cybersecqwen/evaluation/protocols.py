@@ -31,7 +31,7 @@ class Protocol:
         few_shot: By kind, the layout for base models, which see worked examples.
         shots: Worked examples shown to a base model, drawn from the benchmark itself and redrawn
             each trial.
-        temperature: Of sampling.
+        temperature: Sampling temperature.
         top_p: Nucleus mass, 0 to 1.
         max_tokens: New tokens at most.
         trials: Passes over the questions, with seeds one apart.

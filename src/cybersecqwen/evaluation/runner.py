@@ -38,7 +38,7 @@ from cybersecqwen.evaluation.systems.base import Asked, Response, Retrieve, Syst
 from cybersecqwen.evaluation.tasks import Task
 
 PASSAGES = 8
-"""Passages shown to a language model that answers with the book open."""
+"""Passages shown to a language model that answers open-book."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class RunPlan:
 
     Attributes:
         task: What is asked.
-        questions: Of one trial, in order.
+        questions: Questions of one trial, in order.
         protocol: How questions are put and answers read.
         system: What answers.
         model: The SPEC to log.

@@ -91,7 +91,7 @@ def bootstrap_means(
         values: One number per item, shape (N,).
         groups: The page each item came from; items of a page are drawn together (the cluster
             bootstrap). An empty name is a page of its own. None draws items singly.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
     """
     numbers: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
     sums: NDArray[np.float64]

@@ -44,8 +44,8 @@ class IdMatch:
 
     Attributes:
         id: In its canonical form, such as ``CWE-79``, ``T1110.003`` or ``CVE-2021-44228``.
-        start: Where it begins in the text.
-        end: Where it ends.
+        start: Offset of its first character.
+        end: Offset after its last character.
         exact: Whether it is spelt canonically, case aside.
     """
 

@@ -22,7 +22,7 @@ class TermIndex:
         starts: Where each term's texts begin in ``texts`` (terms + 1,).
         texts: Numbers of the texts that hold a term, term after term (occurrences,).
         weights: What the term adds to that text's score (occurrences,).
-        size: How many texts there are.
+        size: Number of texts.
     """
 
     starts: NDArray[np.int32]

@@ -164,8 +164,8 @@ class Token:
 
     Attributes:
         word: In lower case, mended.
-        start: Where it begins in the text.
-        end: Where it ends.
+        start: Offset of its first character.
+        end: Offset after its last character.
     """
 
     word: str

@@ -81,8 +81,8 @@ class Mention:
         kind: What the likeliest is, as in ``Entry.kind``; ``cve`` for a CVE id.
         is_id: Whether the question gives its id.
         excluded: Whether the question asks for what is not it.
-        start: Where it begins in the corrected text.
-        end: Where it ends.
+        start: Offset of its first character in the corrected text.
+        end: Offset after its last character.
         exact: Whether it is one of the source's own names, not a term of the field.
     """
 

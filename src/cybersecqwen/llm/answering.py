@@ -154,7 +154,7 @@ class Answerer:
     def _remembered(
         self, backend: Backend, question: str, history: Sequence[Message], plain: Answer
     ) -> Iterator[str | Answer]:
-        """Let the language model answer what the book does not, and mark that it did."""
+        """Let the language model answer from memory, and mark the answer so."""
         yield f"{FROM_MEMORY}\n"
         text = yield from self._generated(backend, memory_conversation(question, _recent(history)))
         yield replace(plain, text=f"{FROM_MEMORY}\n{text.strip()}", from_memory=True)

@@ -26,7 +26,7 @@ def excerpts(passages: Sequence[Passage], asked: str, words: int) -> list[Passag
     stay. What is left keeps its order, and ``...`` stands for what is left out.
 
     Args:
-        passages: In any order, which is kept.
+        passages: Passages in any order, which is kept.
         asked: The question and its options.
         words: That a passage may have, at least 1; its first sentence may alone have more.
     """

@@ -148,7 +148,7 @@ class MultipleChoice:
             return Choice(question, tuple(options))
         ranked = self.knowledge.choose(question, options)
         if ranked.held < LEAST_HELD:
-            return Choice(question, tuple(options))  # the book would only mislead
+            return Choice(question, tuple(options))  # passages would only mislead
         passages = evidence(self.knowledge, question, options, ranked, self.config)
         return Choice(question, tuple(options), passages, ranked)
 

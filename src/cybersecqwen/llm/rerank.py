@@ -42,8 +42,8 @@ class LlmReranker:
 
     Args:
         backend: The language model.
-        specialist: Whose likeliest ids are permitted.
-        shortlist: How many.
+        specialist: Classifier whose likeliest ids are permitted.
+        shortlist: Number of ids.
         weight: Exponent of the specialist's probabilities; 0 for the language model's alone.
         explain: Whether to let the model write why, after its choice.
 

@@ -18,7 +18,7 @@ class Change:
         what: ``package``, ``part`` or ``file``.
         name: Its name or path.
         before: Its version or size in the first bundle; empty where it is not there.
-        after: The same in the second.
+        after: The same of the second.
     """
 
     what: str

@@ -66,10 +66,10 @@ class BandFeedback:
     """Feedback on answers of a range of confidence.
 
     Attributes:
-        low: From this confidence on.
+        low: Least confidence.
         high: Up to this one.
-        answers: How many were judged.
-        right: How many were confirmed.
+        answers: Number of judged answers.
+        right: Number of confirmed answers.
         expected: How many the model's own probabilities would have right.
     """
 
@@ -90,7 +90,7 @@ class FeedbackSummary:
         low: Lower end of the 95 % interval (Wilson) of the share confirmed.
         high: Its upper end.
         confusions: What was said, what it should have been, how often; commonest first.
-        bands: By confidence.
+        bands: Counts by band of confidence.
     """
 
     answers: int

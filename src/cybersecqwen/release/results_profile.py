@@ -49,10 +49,10 @@ class WeekCounts(msgspec.Struct, frozen=True):
 
     Attributes:
         week: ISO week, as ``2026-W48``.
-        records: How many.
+        records: Number of records.
         labels: Answers by id.
         confidence: Answers by tenth of confidence, ten counts.
-        abstained: How many were left to a person.
+        abstained: Number of records left to a person.
         unfamiliar: How many texts have many unfamiliar words; None where it was not counted.
     """
 

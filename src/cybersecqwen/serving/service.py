@@ -40,7 +40,7 @@ class Upstream:
 
     Args:
         backend: The same server as a backend, which knows its address and key.
-        seconds: For an answer.
+        seconds: Time limit of an answer.
     """
 
     def __init__(self, backend: OpenAiBackend, seconds: float) -> None:

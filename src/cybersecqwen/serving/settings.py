@@ -1,4 +1,4 @@
-"""What a service is told: by flags, else by the environment, else by a file, else defaults."""
+"""Settings of a service: flags win over the environment, that over a file, that over defaults."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ServeSettings(BaseSettings):
         body_seconds: For a request's body to arrive, and for each MiB of a file.
         request_seconds: For an answer that needs no language model.
         answer_seconds: For an answer that a language model writes.
-        job_seconds: For a file to be mapped.
+        job_seconds: For one file to be mapped.
         queue: Single texts that may wait to be mapped.
         jobs: Batches and files mapped at once; three times as many more may take turns with them.
         parallel: Answers written by the language model at once.

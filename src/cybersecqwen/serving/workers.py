@@ -22,7 +22,7 @@ class BoundedExecutor:
     Args:
         what: What waits, for the refusal.
         running: Iterators under way at once.
-        waiting: How many more may wait.
+        waiting: Number of calls that may wait.
         by_turns: Whether iterators give up their place after each item, so that long ones do
             not keep short ones waiting; all of them, ``running`` and ``waiting``, are then open.
     """

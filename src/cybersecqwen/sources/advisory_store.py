@@ -67,11 +67,11 @@ class StoreInfo:
 
     Attributes:
         path: The file.
-        records: How many ids.
-        states: How many of each state.
+        records: Number of ids.
+        states: Number of records in each state.
         newest: Date of the newest change in it, as ``YYYY-MM-DD``; empty where none is dated.
         imported: When something was last imported, as ISO 8601 in UTC; empty where nothing was.
-        size: Of the file, in bytes.
+        size: Size of the file, in bytes.
     """
 
     path: Path

@@ -43,8 +43,8 @@ class Fetched:
     """A file that is on disk, whole and verified.
 
     Attributes:
-        path: Where.
-        url: Where from.
+        path: File that it is saved as.
+        url: Its address.
         outcome: ``new``, or ``unchanged`` since it was last fetched.
     """
 

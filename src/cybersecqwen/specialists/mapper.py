@@ -250,7 +250,7 @@ class CweMapper:
         """Return how far an answer of a labeller's convention can be trusted.
 
         Args:
-            confidence: Of the answer, 0 to 1.
+            confidence: Confidence of the answer, 0 to 1.
             labeller: Whose convention.
             threshold: Confidence under which it is unsure; None for the model's own.
         """

@@ -74,7 +74,7 @@ class SeverityReading:
 
     Attributes:
         text: As it was rendered.
-        logits: Of all answers, (A,).
+        logits: Logits of all answers, (A,).
         added: What each token adds to them, (T, A).
     """
 

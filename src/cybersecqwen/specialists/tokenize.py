@@ -67,7 +67,7 @@ class Pieces:
     Attributes:
         ids: P pieces.
         owners: Which text each is of, (P,), ascending.
-        texts: How many texts there are.
+        texts: Number of texts.
     """
 
     ids: list[TokenIds]

@@ -48,7 +48,7 @@ class Indices(Dataset[int]):
 
 
 class _FitProgress(TrainerCallback):
-    """Where the fit is, for whoever listens to this module's log."""
+    """Writes the progress of a fit to this module's log."""
 
     def on_log(
         self,
@@ -75,7 +75,7 @@ class _EpochSampler(LengthGroupedSampler):
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by whoever iterates, before each epoch."""
+        """Take the number of the epoch that begins; the data loader calls it."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:

@@ -61,7 +61,7 @@ class OutputFormat:
     Attributes:
         name: As ``--to`` takes it.
         endings: Of files, the longer ones first where one ends in another.
-        about: In a few words.
+        about: The format in a few words.
         open: Returns its writer.
         needs_input: Whether it writes the input's own documents, so that they are read again.
         binary: Whether it is nothing for a terminal.

@@ -41,7 +41,7 @@ class TableWriter:
     def _line(
         self, id_width: int, identity: str, cwe: str, sure: str, name: str, remark: str
     ) -> bytes:
-        # An id comes from a stranger's file: nothing in it may reach the terminal as a command.
+        # An id is untrusted input: nothing in it may reach the terminal as a command.
         identity, cwe, sure, name = map(clean, (identity, cwe, sure, name))
         head = f"{_cut(identity, id_width):<{id_width}}  {cwe:<8}  {sure:>4}  "
         tail = f"  ({remark})" if remark else ""

@@ -144,7 +144,7 @@ def _share(part: int, whole: int) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a stranger's text so that Markdown takes nothing of it for markup."""
+    """Return untrusted text so that Markdown takes nothing of it for markup."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 

@@ -20,7 +20,7 @@ class _Visible(dict[int, int | str | None]):
         char = chr(code)
         seen: int | str | None = None if unicodedata.category(char) in _INVISIBLE else code
         value = " " if char.isspace() else seen
-        if code < 0x3000:  # what a stranger sends must not fill the memory
+        if code < 0x3000:  # untrusted input must not fill the memory
             self[code] = value
         return value
 

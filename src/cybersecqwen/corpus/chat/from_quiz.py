@@ -1,4 +1,4 @@
-"""Quiz questions as conversations: with the book closed, or open at several pages."""
+"""Quiz questions as conversations, closed-book or open-book."""
 
 from __future__ import annotations
 

@@ -67,8 +67,8 @@ class GenerationTally:
     """What became of the questions that were made.
 
     Attributes:
-        accepted: By kind.
-        thrown: By kind, then reason.
+        accepted: Number of accepted drafts by kind.
+        thrown: Number of rejected drafts by kind, then by reason.
         records: Records drawn.
         alike: Of these, those left out because another is nearly the same.
     """
@@ -87,8 +87,8 @@ class Quotas(Generic[KindT]):
     """How many rows of each kind are still wanted.
 
     Args:
-        rows: In all.
-        weights: In proportion.
+        rows: Total number of rows.
+        weights: Relative weights.
     """
 
     def __init__(self, rows: int, weights: Mapping[KindT, float]) -> None:
@@ -111,7 +111,7 @@ class ExampleGenerator:
     """Makes questions of records.
 
     Args:
-        recipe: Of the corpus.
+        recipe: The corpus's recipe.
         context: Knowledge.
         vectors: CVSS vectors by CVE id.
         verifier: Checks every row.

@@ -56,7 +56,7 @@ class Finding:
     Attributes:
         quote: The words as they stand there.
         weight: Natural logarithm of the lift.
-        start: Where it begins, in characters.
+        start: Offset of its first character.
     """
 
     quote: str

@@ -30,7 +30,7 @@ _MOST_LISTED = 10
 _MOST_WORDS = 110
 _FEWEST_WORDS = 6
 _SIBLINGS = 2
-"""Neighbours that each page is told from."""
+"""Neighbours that each page is distinguished from."""
 
 
 class _Relation(msgspec.Struct, frozen=True):
@@ -83,7 +83,7 @@ def knowledge_drafts(
     Args:
         entries: Pages of all catalogues by id, as ``merge_entries`` gives them.
         views: Wordings of one statement, at most; a list names other members in each.
-        seed: Of every draw.
+        seed: Seed of every random draw.
     """
     held = {name: entry for name, entry in entries.items() if not entry.withdrawn}
     bearers = Counter(entry.name for entry in held.values())

@@ -70,10 +70,10 @@ class Mapping(Recipe, frozen=True):
     """Descriptions to be mapped to a weakness.
 
     Attributes:
-        rows: How many to train on.
+        rows: Number of rows to train on.
         answers: How often each way to ask, in proportion.
         labellers: How often each labeller's convention, in proportion.
-        draw: Of which records.
+        draw: Which records are drawn, and how often.
     """
 
     rows: Count
@@ -86,9 +86,9 @@ class Analyst(Recipe, frozen=True):
     """Questions about a record.
 
     Attributes:
-        rows: How many to train on.
-        kinds: How often each kind, in proportion.
-        draw: Of which records.
+        rows: Number of rows to train on.
+        kinds: Relative frequency of each kind.
+        draw: Which records are drawn, and how often.
     """
 
     rows: Count
@@ -100,7 +100,7 @@ class Quiz(Recipe, frozen=True):
     """Multiple-choice questions about the catalogues.
 
     Attributes:
-        rows: How many to train on.
+        rows: Number of rows to train on.
         open_book: Share that is asked with passages in front, one of which decides.
         per_page: Questions of one kind on one page, at most.
         per_kind: Questions of one kind, at most, before checks.
@@ -132,7 +132,7 @@ class Limits(Recipe, frozen=True):
     Attributes:
         description: Characters of a description, at most; longer ones are not drawn.
         prompt: Tokens of a prompt, at most, as ``tokens.estimate`` counts.
-        response: Likewise of a response.
+        response: Tokens of a response at most.
         stock: Share of all rows that may have one sentence of an answer in common, its quotations
             and numbers aside.
         alike: From where on two descriptions are too much alike to be both in the corpus.
@@ -149,8 +149,8 @@ class ParaphraseTeacher(Recipe, frozen=True):
     """How a language model is asked to put answers into other words.
 
     Attributes:
-        temperature: Of its sampling; 0 is greedy.
-        max_tokens: Of an answer.
+        temperature: Sampling temperature; 0 is greedy.
+        max_tokens: Tokens of an answer at most.
     """
 
     temperature: Annotated[float, Meta(ge=0)] = 0.7
@@ -166,11 +166,11 @@ class ChatRecipe(RecordsRecipe, frozen=True, kw_only=True):
         mapping: Descriptions to be mapped.
         analyst: Questions about records.
         quiz: Questions about the catalogues.
-        statements: What the catalogues say, with the book closed.
+        statements: What the catalogues say, closed-book.
         validation: Rows to validate on, from records held out, in the mixture's proportions.
         limits: What a row may be.
         teacher: For builds with a teacher.
-        seed: Of every draw.
+        seed: Seed of every random draw.
     """
 
     kind: Literal["chat"]

@@ -56,7 +56,7 @@ class Letters(msgspec.Struct, frozen=True):
     """How right answers are spread over the letters of questions with so many options.
 
     Attributes:
-        counts: By letter.
+        counts: Number of rows by right letter.
         p: Of Pearson's chi-square test against an even spread.
     """
 
@@ -68,24 +68,24 @@ class ChatReport(msgspec.Struct, frozen=True):
     """The whole of ``report.json``.
 
     Attributes:
-        name: Of the recipe.
+        name: The recipe's name.
         kind: Tells it from the report of a corpus of records.
         taxonomy: Version of the CWE catalogue.
         records: Distinct records with a description that the sources brought.
         removed: Records taken out before any question was made, by stage.
         drawn: Records drawn for questions.
         alike: Of these, those nearly the same as another.
-        rows: By file.
+        rows: Number of rows by file.
         tokens: Of all prompts and all responses of train, estimated.
         longest: Tokens of the longest prompt and of the longest response, estimated.
-        kinds: By question kind.
-        letters: By number of options.
+        kinds: Number of rows by kind of question.
+        letters: Spread of right letters, by number of options.
         labels: Rows of train whose answer is a weakness, by weakness, commonest first.
         commonest_sentence: Rows that share the commonest sentence of answers.
         phrasing: What came of asking a teacher, by outcome; empty without one.
         overlap_records: Of all records with the benchmarks, before they were taken out.
         overlap_questions: Of the questions, before they were taken out.
-        overlap_after: Of the finished files, read again.
+        overlap_after: Overlap of the finished files, read again.
         duplicate_texts: Rows of the finished files whose subject an earlier row has.
         samples: Some rows of each kind.
     """

@@ -52,8 +52,8 @@ class Verifier:
     """Checks rows one after another, and remembers those it passed.
 
     Args:
-        limits: Of lengths and repetition.
-        taxonomy: For the mapping policy.
+        limits: Limits of length and repetition.
+        taxonomy: The CWE table that has the mapping policy.
         rows: How many are planned: a stock sentence's share is of these.
     """
 

@@ -140,7 +140,7 @@ class ConfusionNeighbours:
     Args:
         pairs: Main labels that two labellers gave the same record.
         counts: Records per label.
-        graph: For kinship.
+        graph: Relations between weaknesses.
     """
 
     def __init__(

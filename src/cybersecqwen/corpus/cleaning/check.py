@@ -28,7 +28,7 @@ class CheckReport(msgspec.Struct, frozen=True):
         duplicate_texts: Rows whose text (case, spacing and punctuation aside) an earlier row had.
         duplicate_rows: Those of them whose answer is the earlier row's too.
         near_duplicate: Thresholds that held.
-        overlaps: By benchmark and measure.
+        overlaps: Number of overlapping rows by benchmark and measure.
     """
 
     clean: bool

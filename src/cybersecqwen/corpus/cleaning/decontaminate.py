@@ -26,7 +26,7 @@ class Overlap(msgspec.Struct, frozen=True):
 
     Attributes:
         benchmark: File name.
-        measure: How overlap was measured.
+        measure: Name of the similarity measure.
         size: Items of the benchmark.
         items: Those that some row overlaps.
         rows: Rows that overlap some item.

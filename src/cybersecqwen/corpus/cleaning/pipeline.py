@@ -46,7 +46,7 @@ class CleaningState:
         merged: Distinct ids with a description.
         labels: What the label policy met.
         overlaps: With the benchmarks, before they were taken out.
-        duplicates: By part.
+        duplicates: Number of duplicates by part.
         crossings: Across the split.
     """
 
@@ -66,7 +66,7 @@ def prepare(
     """Merge, apply the label policy, decontaminate, split, deduplicate and guard.
 
     Args:
-        recipe: Of the records.
+        recipe: The corpus's recipe.
         data: Folder that the recipe's paths are relative to.
         observe: Told of each stage.
         watch: Shown every record that is read.

@@ -57,7 +57,7 @@ class Drafting:
     Args:
         graph: The pages.
         per_page: Drafts of one kind on one page, at most.
-        seed: Of every draw.
+        seed: Seed of every random draw.
     """
 
     def __init__(self, graph: CatalogueGraph, per_page: int, seed: int) -> None:

@@ -10,7 +10,7 @@ class LinkKind:
     """A question about a link: the options are names of pages.
 
     Attributes:
-        name: Of the kind.
+        name: Name of the kind.
         page: Kind of the page asked about.
         relation: The link.
         target: Kind of the page that it leads to.
@@ -40,7 +40,7 @@ class ValueKind:
     """A question about a value that pages list.
 
     Attributes:
-        name: Of the kind.
+        name: Name of the kind.
         page: Kind of the page.
         field: Which list.
     """

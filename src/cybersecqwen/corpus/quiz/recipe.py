@@ -29,10 +29,10 @@ class QuizRecipe(Recipe, frozen=True, kw_only=True):
 
     Attributes:
         kind: Tells it from corpora of records and of conversations.
-        name: Of the quiz.
+        name: Name of the quiz.
         sources: Files of CWE (JSON or XML), ATT&CK and CAPEC (STIX), relative to the data folder.
         benchmarks: Files, relative to the data folder, that no question may overlap.
-        seed: Of every draw.
+        seed: Seed of every random draw.
         per_page: Questions of one kind on one page, at most.
         per_kind: Questions of one kind, at most; each kind's are drawn evenly over its pages.
         options: How many options a question has: each draws one of these.

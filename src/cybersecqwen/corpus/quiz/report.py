@@ -20,8 +20,8 @@ class QuizPart(msgspec.Struct, frozen=True):
         rows: Questions.
         pages: Pages that they are about.
         kinds: Questions by kind.
-        sources: By source.
-        wordings: By family of wording.
+        sources: Number of questions by source.
+        wordings: Number of questions by family of wording.
         paraphrase_levels: By how far they are from the source's text.
         letters: Right answers by letter, for each number of options.
     """
@@ -39,12 +39,12 @@ class QuizReport(msgspec.Struct, frozen=True):
     """The whole of ``report.json``.
 
     Attributes:
-        name: Of the recipe.
+        name: The recipe's name.
         drafted: Questions drafted.
         removed: Questions thrown away, by reason, then kind.
         overlap_before: Of all questions with the benchmarks.
-        overlap_after: Of the questions kept.
-        parts: By name.
+        overlap_after: The same over the questions that were kept.
+        parts: Facts about each part, by its name.
     """
 
     name: str

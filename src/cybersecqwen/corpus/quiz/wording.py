@@ -156,7 +156,7 @@ def reworded(text: str, level: int, draw: random.Random) -> str:
         text: A sentence or phrase.
         level: 0 leaves it; 1 shortens it; 2 shortens it, changes words for others of the same
             meaning, turns halves round and leaves some words out.
-        draw: Of the choices.
+        draw: Source of random choices.
     """
     if level == 0:
         return text

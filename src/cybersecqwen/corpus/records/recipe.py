@@ -56,7 +56,7 @@ class Split(Recipe, frozen=True):
 
 
 class NearDuplicate(Recipe, frozen=True):
-    """From where on two texts count as the same one.
+    """Thresholds from which two texts count as near-duplicates.
 
     Attributes:
         ngram: Words in a row that make one piece.
@@ -74,7 +74,7 @@ class RecordsRecipe(Recipe, frozen=True):
     """What every kind of corpus begins with: records, clean and split.
 
     Attributes:
-        name: Of the corpus.
+        name: Name of the corpus.
         sources: Where records come from; of two descriptions of one id the earlier source's wins.
         benchmarks: Files, relative to the data folder, that no row may overlap.
         labels: Label policy.

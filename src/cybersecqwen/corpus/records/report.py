@@ -70,7 +70,7 @@ class CrossingReport(msgspec.Struct, frozen=True):
     """Near-duplicates across the split, by the part they are in.
 
     Attributes:
-        guard: Where the recipe takes them out.
+        guard: The part that the recipe takes repeated texts out of.
         train: Training rows near some validation row: what ``guard: train`` takes out.
         validation: Validation rows near some training row: what ``guard: validation`` takes out.
         train_by_measure: Of the training rows, those found by each measure.
@@ -88,19 +88,19 @@ class CorpusReport(msgspec.Struct, frozen=True):
     """The whole of ``report.json``.
 
     Attributes:
-        name: Of the recipe.
+        name: The recipe's name.
         taxonomy: Version of the CWE catalogue that the label policy read.
-        sources: In the recipe's order.
+        sources: Counts of each source, in the recipe's order.
         merged: Distinct ids with a description.
         removed: Records taken out, by stage.
         dropped_labels: Labels not taught, by reason (``prohibited``, ``unknown``, ``rare``), then
             labeller, then id.
         discouraged_labels: Labels kept though MITRE discourages them, by labeller and id.
-        duplicates: By part.
+        duplicates: Number of duplicates removed, by part.
         crossings: Across the split.
         overlap_before: Of all merged records with the benchmarks.
         overlap_after: Of the finished files, read again, with the benchmarks.
-        parts: By name.
+        parts: Facts about each part, by its name.
     """
 
     name: str

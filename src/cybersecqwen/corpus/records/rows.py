@@ -28,7 +28,7 @@ class Match(msgspec.Struct, frozen=True, order=True):
     """One reason for taking a row out.
 
     Attributes:
-        measure: How it was found.
+        measure: Name of the similarity measure that found it.
         against: Name of the benchmark file, or the corpus part that the other row is in.
         item: The other record's id.
         score: From 0 to 1, at the measure's own scale.

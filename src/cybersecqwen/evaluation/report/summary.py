@@ -118,7 +118,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         abstention: What the system's own threshold does, where it has one.
         hierarchy: CWE answers by their place in the catalogue.
         discouraged_share: Share of readable CWE answers that MITRE discourages or prohibits.
-        per_class: By expected id, commonest first.
+        per_class: Recall, precision and F1 by expected id, commonest first.
         per_class_f1: Mean F1 over the ids that are expected at all, each counting alike.
         by_source: Multiple choice by the source of the page that each question is from: ATT&CK,
             CWE, CAPEC, other. Pages stay together in the intervals.

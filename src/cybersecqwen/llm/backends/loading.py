@@ -18,7 +18,7 @@ def load(model: str, base: str | None, *, local: bool, **options: Any) -> tuple[
         model: A hub id, a folder or a GGUF file; an adapter's folder comes merged into its base.
         base: Where an adapter's base is, if not where the adapter says.
         local: Whether to read safetensors that are here, and nothing else.
-        options: Of the weights' loading.
+        options: Options of the weights' loading.
 
     Raises:
         ModelError: A GGUF file is missing.

@@ -22,7 +22,7 @@ class Branches:
 
     Attributes:
         tokens: The common beginning, then each prompt's rest.
-        positions: Of each token in its own prompt.
+        positions: Position of each token in its own prompt.
         branch: 0 for the beginning, else the number of the prompt, from 1.
         ends: Place of each prompt's last token.
     """

@@ -10,7 +10,7 @@ class TokenTree:
 
     Attributes:
         tokens: N of them, parents first.
-        depths: How many tokens stand before each.
+        depths: Number of tokens before each.
         ancestors: (N, N), whether the column is the row itself or stands before it.
         paths: For each continuation, the node before and the token itself, from its second on.
     """

@@ -110,7 +110,7 @@ def write_archive(stream: IO[bytes], files: Iterable[tuple[str, Path]]) -> None:
     """Write files as an archive.
 
     Args:
-        stream: Where to.
+        stream: Where the bytes are written.
         files: Name inside the archive and the file on disk, in the order to write them.
     """
     entries: list[ArchiveEntry] = []

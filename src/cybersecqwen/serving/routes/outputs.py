@@ -110,7 +110,7 @@ async def write_rows(
     upload: Upload = request.scope["state"][UPLOAD]
     # Begun now, so that rows that cannot be read are refused with a proper status.
     pieces = await begun(service.jobs.draw(lambda: _written(service, upload, to, name)))
-    # What a stranger's rows say must not run as a page of this server.
+    # Untrusted rows must not run as a page of this server.
     headers = {"Content-Disposition": "attachment"}
     return Streamed(pieces, media_type=_MEDIA[to], headers=headers)
 

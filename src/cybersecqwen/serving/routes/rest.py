@@ -235,14 +235,14 @@ async def answer_pieces(
     """Yield an answer's pieces, then the whole as an object."""
     answerer = service.answerer()
     model = model_name(service.backend.name) if service.backend else service.mapper.name
-    desk = service.answers if service.backend else service.lookups
+    workers = service.answers if service.backend else service.lookups
     if asked.choices is not None:
         choices = asked.choices
-        chosen = await desk.call(lambda: _chooser(service).choose(asked.question, choices))
+        chosen = await workers.call(lambda: _chooser(service).choose(asked.question, choices))
         yield choice_fields(chosen, model) | {"warning": knowledge_warning(service.settings.kb)}
         return
     history = [Message(turn.role, turn.content) for turn in asked.history]
-    pieces = desk.draw(lambda: answerer.stream(asked.question, history))
+    pieces = workers.draw(lambda: answerer.stream(asked.question, history))
     async with contextlib.aclosing(pieces):
         async for piece in pieces:
             yield piece if isinstance(piece, str) else _answer_fields(service, piece, model)

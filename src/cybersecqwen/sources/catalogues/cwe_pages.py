@@ -139,7 +139,7 @@ class CwePages:
 
     Attributes:
         version: Such as ``4.19.1``; empty where the file states none.
-        date: As ``YYYY-MM-DD``.
+        date: Date of the release, ``YYYY-MM-DD``.
         pages: Each with its kind, in the file's order.
         problems: Pages that could not be read.
     """

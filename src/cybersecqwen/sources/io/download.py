@@ -70,7 +70,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class FetchPolicy:
-    """How a server is treated.
+    """Retries, pauses and time limits of requests to a server.
 
     Attributes:
         attempts: Tries for one file before giving up.
@@ -110,14 +110,14 @@ class _RetryError(Exception):
 
 
 class Downloader:
-    """Fetches files one after the other, with manners.
+    """Fetches files one after the other.
 
     Args:
-        manners: How servers are treated.
+        policy: Retries, pauses and time limits.
     """
 
-    def __init__(self, manners: FetchPolicy | None = None) -> None:
-        self._manners = manners or FetchPolicy()
+    def __init__(self, policy: FetchPolicy | None = None) -> None:
+        self._policy = policy or FetchPolicy()
         self._asked = False
         self._reached: set[str] = set()
 
@@ -159,17 +159,17 @@ class Downloader:
 
     def _persist(self, url: str, attempt: Callable[[], ResultT]) -> ResultT:
         """Try until it works, the server refuses, or patience ends."""
-        wait = self._manners.wait_s
-        for number in range(1, self._manners.attempts + 1):
+        wait = self._policy.wait_s
+        for number in range(1, self._policy.attempts + 1):
             try:
                 return attempt()
             except (_RetryError, OSError, http.client.HTTPException) as error:
                 # urllib's HTTPError and URLError are OSErrors; _open has sorted the first.
-                if number == self._manners.attempts:
+                if number == self._policy.attempts:
                     reason = getattr(error, "reason", error)
                     raise DownloadError(f"{url}: {reason} (tried {number} times)") from error
                 told = error.wait_s if isinstance(error, _RetryError) else None
-                self._manners.sleep(min(wait if told is None else told, _MAX_WAIT_S))
+                self._policy.sleep(min(wait if told is None else told, _MAX_WAIT_S))
                 wait *= 2
         raise AssertionError("unreachable: the last attempt returns or raises")
 
@@ -179,12 +179,12 @@ class Downloader:
             raise DownloadError(f"{url}: only http and https are fetched")
         self._reach(url)
         if self._asked:
-            self._manners.sleep(self._manners.pause_s)
+            self._policy.sleep(self._policy.pause_s)
         self._asked = True
         common = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         request = urllib.request.Request(url, headers={**common, **headers})
         try:
-            return urllib.request.urlopen(request, timeout=self._manners.timeout_s)
+            return urllib.request.urlopen(request, timeout=self._policy.timeout_s)
         except urllib.error.HTTPError as error:
             if error.code in {304, 416}:
                 return error
@@ -202,7 +202,7 @@ class Downloader:
             return
         # Looking a name up knows no time limit of ours, so a thread does it that nobody waits for.
         outcome: queue.Queue[str] = queue.Queue()
-        seconds = self._manners.reach_s
+        seconds = self._policy.reach_s
 
         def connect() -> None:
             try:

@@ -103,9 +103,9 @@ class MeasuredSteps:
         steps: Optimizer steps counted.
         step_seconds: Median of them.
         tokens_per_step: Mean, padding left out.
-        tokens_per_second: Of the counted steps together.
+        tokens_per_second: Over the counted steps together.
         peak_bytes: Most memory held.
-        estimate_bytes: What was foretold.
+        estimate_bytes: Predicted peak memory.
         way: How memory was used.
         fused_adapters: Whether adapters computed as ``fuse_adapters`` makes them.
         compiled: Whether the layers were compiled.
@@ -141,7 +141,7 @@ def benchmark(
 
     Args:
         recipe: Whose schedule, packing and loss to follow; its base is not read.
-        shape: Of the base.
+        shape: Name of the base's shape.
         steps: To count, after two that are not.
         load: What the corpus is like.
         profile: As for ``plan_memory``.

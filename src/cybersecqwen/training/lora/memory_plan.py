@@ -44,11 +44,11 @@ class Shape:
     """The sizes of a base and its adapters that memory depends on.
 
     Attributes:
-        parameters: Of the base.
+        parameters: Number of parameters of the base.
         projections: Those of them in the adapted projections.
         adapter: Parameters that learn.
-        layers: Of the base.
-        width: Of the states between layers.
+        layers: Number of layers of the base.
+        width: Width of the states between layers.
         flow: Elements that go into and come out of one layer's adapted projections, a token.
         vocabulary: Words.
     """

@@ -107,7 +107,7 @@ def adapter_config(recipe: LoraRecipe) -> LoraConfig:
 
 
 def fuse_adapters(model: nn.Module) -> None:
-    """Let a model's adapters and norms pass over the states no oftener than they must.
+    """Compute a model's adapters and norms in fewer passes over memory, in place.
 
     PEFT turns a projection's input into the adapter's float32, which autocast turns back into
     bfloat16; then it scales and adds in passes of their own. Here the input goes in as it is, and

@@ -124,9 +124,9 @@ class EpochBatches:
     So a resumed run meets an epoch's rows as the unbroken one did.
 
     Args:
-        rows: How many there are.
+        rows: Number of rows.
         batch: TokenRows a step; an epoch's last step has what is left.
-        seed: Of the order.
+        seed: Seed of the order.
         epoch: Tells which epoch it is, from 0, when iteration begins.
     """
 

@@ -45,7 +45,7 @@ class Progress:
 
     Attributes:
         step: Optimizer steps done.
-        steps: In all.
+        steps: Total number of optimizer steps.
         loss: Of the last step, nats a learnt token.
         tokens_per_second: Of this process's launch, over all devices, padding left out.
     """
@@ -66,7 +66,7 @@ _PASS_ON_PROCESSOR = 64  # tokens
 
 
 class _LoraProgress(TrainerCallback):
-    """Adds time and tokens to the log, and tells whoever listens."""
+    """Adds time and tokens to the log, and reports progress."""
 
     def __init__(self, trainer: LoraTrainer, report: Report | None) -> None:
         self._trainer = trainer
@@ -105,7 +105,7 @@ class LoraTrainer(SFTTrainer):
         way: How to use the memory.
         rows: What is learnt.
         validation: What is only measured; one example a row.
-        folder: For checkpoints.
+        folder: Folder of the checkpoints.
         report: Called after each step.
         fused_adapters: Whether adapters compute as ``fuse_adapters`` makes them.
         compiled: Whether PyTorch compiles the layers: a minute or so at the start, faster steps

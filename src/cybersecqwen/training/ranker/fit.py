@@ -50,7 +50,7 @@ class Score(msgspec.Struct, frozen=True):
     """A ranker on some questions.
 
     Attributes:
-        questions: How many.
+        questions: Number of questions.
         accuracy: Share right, 0 to 1.
         first_input: Share right of the first input alone, taken as the score (its sign turned
             where the question is negated): retrieval without a ranker.

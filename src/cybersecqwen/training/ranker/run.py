@@ -27,7 +27,7 @@ class RankerResults(msgspec.Struct, frozen=True):
     """What a run reached on pages that it did not train on.
 
     Attributes:
-        temperature: Of the probabilities.
+        temperature: Softmax temperature of the probabilities.
         scores: All validation questions; those of the wording held out; by how far they were
             thinned; by kind.
     """

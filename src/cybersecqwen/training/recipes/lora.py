@@ -69,7 +69,7 @@ class LoraRecipe(Recipe, frozen=True):
     neither the gradient nor the result (but for rounding), and follows from the machine.
 
     Attributes:
-        name: Of the model, as its card says.
+        name: Name of the model, as its card says.
         base: Hugging Face id of an instruction-tuned model, or a folder.
         adapter: What learns.
         fit: Schedule.
@@ -85,7 +85,7 @@ class LoraRecipe(Recipe, frozen=True):
         checkpoint_every: Optimizer steps between checkpoints, from which a killed run goes on.
         validate_every: Optimizer steps between validations; 0 for the end of each epoch.
         validation_rows: Rows of the corpus's validation file that are used at most.
-        seed: Of everything random.
+        seed: Seed of everything random.
     """
 
     name: str

@@ -9,7 +9,7 @@ class RankerRecipe(Recipe, frozen=True):
     """An option ranker, from questions to its file.
 
     Attributes:
-        name: Of the ranker.
+        name: Name of the ranker.
         hidden: Units of the hidden layer.
         epochs: Passes over the training questions.
         batch_size: Questions at once.
@@ -20,7 +20,7 @@ class RankerRecipe(Recipe, frozen=True):
         validation_questions: The same for validation.
         blurred: Share of words lost, 0 to 1, at most, in training questions; see
             ``training.ranker.run.blur``.
-        seed: Of everything random.
+        seed: Seed of everything random.
         held_out_wording: Family of wording left out of training and selection and reported apart.
     """
 

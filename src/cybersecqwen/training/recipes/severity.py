@@ -12,7 +12,7 @@ class SeverityTeacher(Recipe, frozen=True):
     Attributes:
         base: Hugging Face id, or a folder.
         fit: Schedule.
-        seed: Its own.
+        seed: The teacher's own seed.
         pretrain: Its own domain-adaptive pretraining.
     """
 
@@ -26,13 +26,13 @@ class SeverityRecipe(Recipe, frozen=True):
     """A severity specialist from its base encoder to its shipped folder.
 
     Attributes:
-        name: Of the model.
-        version: Likewise.
+        name: Name of the model.
+        version: Version of the model.
         fit: Schedule of the supervised stage.
         base: Hugging Face id, or a folder.
         layers: Encoder layers of the base to keep, counted from 0; all when left out.
         intermediate: Feed-forward neurons of each layer to keep; all when left out.
-        seed: Of everything random.
+        seed: Seed of everything random.
         min_piece_count: Rows that a word piece needs to stay in the vocabulary.
         half_life_years: Age at which a vector counts half.
         floor: Least weight of an old vector.

@@ -114,15 +114,15 @@ class SpecialistRecipe(Recipe, frozen=True):
     """A specialist from its base encoder to its shipped folder.
 
     Attributes:
-        name: Of the model, as its answers quote it.
-        version: Likewise.
+        name: Name of the model, as its answers quote it.
+        version: Version of the model, as its answers quote it.
         base: Hugging Face id, or a folder.
         layers: Encoder layers of the base to keep, counted from 0; all when left out.
         reading: How many of them, from the end, run for the first token alone.
         views: Of the records, as the specialist is shown them.
         intermediate: Neurons of each layer's feed-forward part to keep; all when left out.
         fit: Schedule of the supervised stage.
-        seed: Of everything random.
+        seed: Seed of everything random.
         labellers: Whose labels are learnt, each with its own head.
         min_count: Rows that an id needs, over all labellers, to be learnt.
         min_piece_count: Rows of the corpus that a word piece needs to stay in the vocabulary; 0
@@ -130,7 +130,7 @@ class SpecialistRecipe(Recipe, frozen=True):
         supervision: Labels' weights.
         pretrain: Domain-adaptive pretraining of the base.
         teachers: Models to learn from; their probabilities are averaged.
-        calibration: When to answer.
+        calibration: Accuracy that answers must reach.
     """
 
     name: str

@@ -12,7 +12,7 @@ class TechniqueTeacher(Recipe, frozen=True):
     Attributes:
         base: Hugging Face id, or a folder.
         fit: Schedule.
-        seed: Its own.
+        seed: The teacher's own seed.
     """
 
     base: str
@@ -24,12 +24,12 @@ class TechniqueRecipe(Recipe, frozen=True):
     """A technique specialist from its base encoder to its shipped folder.
 
     Attributes:
-        name: Of the model.
-        version: Likewise.
+        name: Name of the model.
+        version: Version of the model.
         fit: Schedule.
         base: Hugging Face id, or a folder.
         layers: Encoder layers of the base to keep, counted from 0; all when left out.
-        seed: Of everything random.
+        seed: Seed of everything random.
         min_piece_count: Rows that a word piece needs to stay in the vocabulary.
         soft: Share of the loss that the teachers' probabilities get.
         joined: Share of examples that are several sentences on one technique.

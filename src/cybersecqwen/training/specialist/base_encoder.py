@@ -42,7 +42,7 @@ def adapted_base(
         texts: Rendered texts.
         added: Words that get a piece of their own.
         folder: Gets ``tokenizer.json`` and ``pretrain``.
-        seed: Of everything random.
+        seed: Seed of everything random.
         layers: Layers to keep, counted from 0.
         intermediate: Feed-forward neurons to keep.
         min_piece_count: TokenisedTexts that a word piece needs to stay.

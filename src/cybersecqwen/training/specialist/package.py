@@ -52,7 +52,7 @@ class Results:
             known, all of it read but for the CNA's own answer.
         record_text: The same rows from their descriptions alone.
         model_bytes: Size of the shipped graph.
-        minutes: Of each stage.
+        minutes: Duration of each stage.
     """
 
     int8: dict[str, LabellerResult]

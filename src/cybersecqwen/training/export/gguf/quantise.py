@@ -41,7 +41,7 @@ def tensor_type(
         name: GGUF name, such as ``blk.0.attn_v.weight``.
         shape: (rows, columns), or (elements,).
         kind: What was asked for.
-        layers: Of the model.
+        layers: Number of layers of the model.
         tied: Whether the input embedding is the output matrix too.
     """
     if len(shape) == 1:

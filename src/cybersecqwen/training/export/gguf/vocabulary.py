@@ -14,7 +14,7 @@ def write_vocabulary(writer: GGUFWriter, tokenizer: Any, size: int, end: int | N
     """Add a tokenizer's words, merges, special tokens and chat template.
 
     Args:
-        writer: Of the file.
+        writer: Writer of the file.
         tokenizer: A fast Hugging Face tokenizer.
         size: Rows of the embedding; what is beyond the words is filled with unused ones.
         end: The token at which the model stops.
