@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cybersecqwen.training.lora.benchmark import MeasuredSteps, ShapeName
     from cybersecqwen.training.lora.memory_plan import MemoryStrategy, Profile
     from cybersecqwen.training.lora.results import LoraResults
+    from cybersecqwen.training.lora.run import LoraJob
     from cybersecqwen.training.lora.trainer import Progress
     from cybersecqwen.training.ranker.fit import RankerMetrics
     from cybersecqwen.training.ranker.run import RankerResults
@@ -63,7 +64,7 @@ def train_specialist(
         corpus,
         out,
         resume=resume,
-        report=lambda stage, minutes: on_progress(JobProgress(f"{stage}: {minutes:.1f} minutes")),
+        report=_stages(on_progress),
     )
 
 
@@ -130,6 +131,27 @@ def _stages(on_progress: OnProgress) -> Callable[[str, float], None]:
     return lambda stage, minutes: on_progress(JobProgress(f"{stage}: {minutes:.1f} minutes"))
 
 
+def _refuse_unusable(out: Path, corpus: Path) -> None:
+    """Refuse what cannot be meant before a large package is imported."""
+    if out.exists():
+        raise InputError(f"{out}: is there already; give another folder, or remove it")
+    if not corpus.exists():
+        raise InputError(
+            f"{corpus}: no such corpus; give a JSONL file of prompts and responses, or a "
+            "folder that `cybersecqwen corpus build` made"
+        )
+
+
+def _plan_line(job: LoraJob) -> str:
+    """Return what a training is about to do, and the memory that it takes."""
+    way = job.plan.way
+    return (
+        f"{len(job.train.rows):,} rows ({job.train.too_long:,} examples too long), "
+        f"{way.tokens_at_once:,} tokens at once, checkpointing "
+        f"{'on' if way.checkpointing else 'off'}, about {job.plan.estimate / 2**30:.1f} GiB"
+    )
+
+
 def train_lora(
     recipe: Path | LoraRecipe,
     corpus: Path,
@@ -163,26 +185,12 @@ def train_lora(
         MissingExtraError: The ``train`` extra is not installed.
     """
     loaded = _loaded(recipe, LoraRecipe)
-    # What cannot be meant is refused before a large package is imported.
-    if out.exists():
-        raise InputError(f"{out}: is there already; give another folder, or remove it")
-    if not corpus.exists():
-        raise InputError(
-            f"{corpus}: no such corpus; give a JSONL file of prompts and responses, or a "
-            "folder that `cybersecqwen corpus build` made"
-        )
+    _refuse_unusable(out, corpus)
     require_clean(corpus, against)
     from cybersecqwen.training.lora import run
 
     job = run.prepare(loaded, corpus, profile)
-    way = job.plan.way
-    on_progress(
-        JobProgress(
-            f"{len(job.train.rows):,} rows ({job.train.too_long:,} examples too long), "
-            f"{way.tokens_at_once:,} tokens at once, checkpointing "
-            f"{'on' if way.checkpointing else 'off'}, about {job.plan.estimate / 2**30:.1f} GiB"
-        )
-    )
+    on_progress(JobProgress(_plan_line(job)))
 
     def report(done: Progress) -> None:
         stage = f"loss {done.loss:.4f}, {done.tokens_per_second:,.0f} tokens/s, step"

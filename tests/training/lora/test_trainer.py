@@ -17,20 +17,20 @@ from cybersecqwen.core.config import load_recipe  # noqa: E402
 from cybersecqwen.core.errors import ModelError  # noqa: E402
 from cybersecqwen.training.lora.memory_plan import MemoryStrategy  # noqa: E402
 from cybersecqwen.training.lora.model import adapter_config, fuse_adapters  # noqa: E402
-from cybersecqwen.training.lora.run import Job, prepare  # noqa: E402
+from cybersecqwen.training.lora.run import LoraJob, prepare  # noqa: E402
 from cybersecqwen.training.lora.trainer import LoraTrainer, Progress  # noqa: E402
 from cybersecqwen.training.recipes.lora import LoraRecipe  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def job(lora_recipe: Path, chat_corpus: Path) -> Job:
+def job(lora_recipe: Path, chat_corpus: Path) -> LoraJob:
     recipe = load_recipe(lora_recipe, LoraRecipe)
     still = msgspec.structs.replace(recipe.adapter, dropout=0.0)
     return prepare(msgspec.structs.replace(recipe, adapter=still), chat_corpus)
 
 
 def fit(
-    job: Job,
+    job: LoraJob,
     folder: Path,
     way: MemoryStrategy,
     fused_adapters: bool = True,
@@ -61,7 +61,7 @@ def losses(trainer: LoraTrainer) -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def plain(job: Job, tmp_path_factory: pytest.TempPathFactory) -> LoraTrainer:
+def plain(job: LoraJob, tmp_path_factory: pytest.TempPathFactory) -> LoraTrainer:
     return fit(job, tmp_path_factory.mktemp("plain"), MemoryStrategy(100_000))
 
 
@@ -76,14 +76,14 @@ def plain(job: Job, tmp_path_factory: pytest.TempPathFactory) -> LoraTrainer:
     ids=["row by row", "whole logits", "checkpointing", "PEFT's own forward"],
 )
 def test_how_memory_is_used_changes_no_loss(
-    job: Job, plain: LoraTrainer, tmp_path: Path, way: MemoryStrategy, more: dict[str, Any]
+    job: LoraJob, plain: LoraTrainer, tmp_path: Path, way: MemoryStrategy, more: dict[str, Any]
 ) -> None:
     assert losses(fit(job, tmp_path, way, **more)) == pytest.approx(losses(plain), abs=1e-4)
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_checkpointing_computes_each_layer_again(
-    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpointing: bool
+    job: LoraJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpointing: bool
 ) -> None:
     step = LoraTrainer.training_step
     times: set[float] = set()
@@ -103,7 +103,7 @@ def test_checkpointing_computes_each_layer_again(
 
 
 def test_compiled_layers_learn_the_same(
-    job: Job, plain: LoraTrainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: LoraJob, plain: LoraTrainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compile_ = torch.nn.Module.compile
     traced: list[str] = []
@@ -119,7 +119,7 @@ def test_compiled_layers_learn_the_same(
     assert len(set(traced)) == 1
 
 
-def test_the_first_loss_is_the_mean_over_answer_tokens(job: Job, plain: LoraTrainer) -> None:
+def test_the_first_loss_is_the_mean_over_answer_tokens(job: LoraJob, plain: LoraTrainer) -> None:
     model = transformers.AutoModelForCausalLM.from_pretrained(job.recipe.base, dtype=torch.float32)
     from cybersecqwen.training.lora.packing import EpochBatches
 
@@ -136,7 +136,9 @@ def test_the_first_loss_is_the_mean_over_answer_tokens(job: Job, plain: LoraTrai
     assert losses(plain)[0] == pytest.approx(total / count, abs=1e-3)
 
 
-def test_validation_is_measured_and_time_and_tokens_add_up(job: Job, plain: LoraTrainer) -> None:
+def test_validation_is_measured_and_time_and_tokens_add_up(
+    job: LoraJob, plain: LoraTrainer
+) -> None:
     (checked,) = [e for e in plain.state.log_history if "eval_loss" in e]
     assert 0 <= checked["eval_answer_accuracy"] <= 1
     assert 0 <= checked["eval_token_accuracy"] <= 1
@@ -146,7 +148,7 @@ def test_validation_is_measured_and_time_and_tokens_add_up(job: Job, plain: Lora
     assert [e["seconds"] for e in steps] == sorted(e["seconds"] for e in steps)
 
 
-def test_progress_is_told(job: Job, tmp_path: Path) -> None:
+def test_progress_is_told(job: LoraJob, tmp_path: Path) -> None:
     told: list[Progress] = []
     model = transformers.AutoModelForCausalLM.from_pretrained(job.recipe.base, dtype=torch.float32)
     short = msgspec.structs.replace(job.recipe.fit, epochs=0.5)
@@ -166,7 +168,7 @@ def test_progress_is_told(job: Job, tmp_path: Path) -> None:
     assert told[-1].tokens_per_second > 0
 
 
-def test_a_lean_projection_is_the_same_in_bfloat16_too(job: Job) -> None:
+def test_a_lean_projection_is_the_same_in_bfloat16_too(job: LoraJob) -> None:
     torch.manual_seed(1)
     base = transformers.AutoModelForCausalLM.from_pretrained(job.recipe.base, dtype=torch.bfloat16)
     model = peft.get_peft_model(base, adapter_config(job.recipe))
@@ -217,7 +219,7 @@ def test_packed_in_blocks_the_loss_is_that_of_each_example_alone(
 
 
 def test_a_loss_that_is_no_number_stops_the_training(
-    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: LoraJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sound = LoraTrainer._summed_loss
     monkeypatch.setattr(LoraTrainer, "_summed_loss", lambda *given: sound(*given) * float("nan"))

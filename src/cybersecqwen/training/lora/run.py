@@ -38,7 +38,7 @@ from cybersecqwen.training.recipes.lora import LoraRecipe
 
 
 @dataclass(frozen=True)
-class Job:
+class LoraJob:
     """A fine-tuning that has passed every check that needs no weights."""
 
     recipe: LoraRecipe
@@ -49,7 +49,7 @@ class Job:
     plan: MemoryPlan
 
 
-def prepare(recipe: LoraRecipe, corpus: Path, profile: Profile | None = None) -> Job:
+def prepare(recipe: LoraRecipe, corpus: Path, profile: Profile | None = None) -> LoraJob:
     """Read the corpus, find the base, and see that the memory suffices; load no weights.
 
     Raises:
@@ -76,11 +76,11 @@ def prepare(recipe: LoraRecipe, corpus: Path, profile: Profile | None = None) ->
     # One way for all devices, though they may have unlike room: where the model is sharded, they
     # have to pass through it equally often.
     plan = min(gather_object([plan]), key=lambda found: found.estimate)
-    return Job(recipe, base, rows, train, validation, plan)
+    return LoraJob(recipe, base, rows, train, validation, plan)
 
 
 def train_lora(
-    job: Job,
+    job: LoraJob,
     out: Path,
     against: Mapping[str, str],
     *,
@@ -134,7 +134,7 @@ def train_lora(
 
 
 def _fitted(
-    job: Job, folder: Path, found: str | None, report: Report | None, *, compiled: bool
+    job: LoraJob, folder: Path, found: str | None, report: Report | None, *, compiled: bool
 ) -> LoraTrainer:
     set_seed(job.recipe.seed)
     trainer = LoraTrainer(
@@ -171,7 +171,7 @@ def _reproducible() -> Iterator[None]:
 
 def _write(
     folder: Path,
-    job: Job,
+    job: LoraJob,
     against: Mapping[str, str],
     results: LoraResults,
     trainer: LoraTrainer,
