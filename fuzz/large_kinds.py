@@ -117,6 +117,13 @@ _SHEET = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/200
 _SHEET_END = b"</sheetData></worksheet>"
 
 
+_STRINGS = b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+
+
+def _no_strings(out: BinaryIO) -> None:
+    out.write(_STRINGS + b"</sst>")
+
+
 def _workbook(
     start: bytes,
     piece: bytes,
@@ -149,9 +156,8 @@ def _workbook(
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             for name, content in parts.items():
                 archive.writestr(name, head + content.encode())
-            if strings:
-                with archive.open("xl/sharedStrings.xml", "w") as part:
-                    strings(part)  # type: ignore[arg-type]
+            with archive.open("xl/sharedStrings.xml", "w") as part:
+                (strings or _no_strings)(part)  # type: ignore[arg-type]
             with archive.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as part:
                 sheet(part)  # type: ignore[arg-type]
 
@@ -164,7 +170,6 @@ def _cells(*texts: str) -> bytes:
 
 
 _HEADER_ROW = _SHEET + _cells("id", "description")
-_STRINGS = b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
 _WEAKNESS = (
     b'<Weakness ID="79" Name="Cross-site Scripting" Abstraction="Base" Status="Stable">'
     b"<Description>Input is put into a page.</Description></Weakness>"

@@ -112,7 +112,7 @@ def main() -> int:
             out = folder / f"out{number}{_ending(verb)}"
             runs = {}
             first = subprocess.Popen(_command(verb, folder, "a", out), stderr=subprocess.PIPE)
-            time.sleep(chance.random() * 0.8 * alone[verb, "a"][1])
+            time.sleep(chance.random() * 0.3 * alone[verb, "a"][1])
             second = subprocess.Popen(_command(verb, folder, "b", out), stderr=subprocess.PIPE)
             for which, process in (("a", first), ("b", second)):
                 _, err = process.communicate()

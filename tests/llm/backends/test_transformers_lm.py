@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -220,3 +223,25 @@ def test_groups_that_do_not_fit_one_pass_are_scored_one_by_one(backend: Any) -> 
     assert found == [backend.score([Message("user", text)], ["yes", "no"]) for text in "ab"]
     with pytest.raises(ModelError, match="does not fit"):
         list(backend.score_groups([([[Message("user", "a" * 300)]], ["A"])]))
+
+
+def test_code_that_a_folder_brings_is_never_run_whatever_standard_input_says(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    auto = {"AutoConfig": "own.Own", "AutoModelForCausalLM": "own.Own", "AutoTokenizer": "own.Own"}
+    (folder / "config.json").write_text(json.dumps({"model_type": "own", "auto_map": auto}))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"auto_map": auto}))
+    (folder / "own.py").write_text(f"open({str(tmp_path / 'run')!r}, 'w')\n")
+    words = ["ask", "What is CWE-79?", "--model", f"hf:{folder}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "cybersecqwen", *words],
+        input=b"y\n" * 20,
+        capture_output=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 2, done.stdout
+    assert b"[y/N]" not in done.stdout + done.stderr
+    assert not (tmp_path / "run").exists()

@@ -12,6 +12,7 @@ from typing import Any
 import openpyxl
 import pytest
 
+from cybersecqwen.core.cancellation import Cancellation, WorkCancelledError
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Advisory, CweLabel, RecordProblem
 from cybersecqwen.sources import read_advisories
@@ -239,6 +240,22 @@ def test_workbooks() -> None:
     assert (second.id, second.where) == ("line-6", "in/Findings:6")
     with pytest.raises(InputError, match=r"no column description.*columns found: a, b"):
         read(book(["a", "b"], [1, 2]))
+
+
+def test_a_workbook_that_nobody_wants_is_not_read_on() -> None:
+    blank: list[list[Any]] = [[None]] * 20_000
+    content = book(["CVE ID", "Description"], ["CVE-2099-0401", TEXT], *blank, ["a", "b"])
+    cancellation = Cancellation()
+
+    def first_and_next() -> str:
+        found = read_advisories(None, stdin=io.BytesIO(content), name="in")
+        record = next(found)
+        cancellation.cancel()
+        with pytest.raises(WorkCancelledError):
+            next(found)  # behind rows that are blank
+        return str(getattr(record, "id", ""))
+
+    assert cancellation.context().run(first_and_next) == "CVE-2099-0401"
 
 
 def test_damaged_workbooks_are_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cybersecqwen.core.errors import ModelError, require_extra
+from cybersecqwen.core.model_files import NO_CODE
 
 
 def load(model: str, base: str | None, *, local: bool, **options: Any) -> tuple[Any, Any]:
@@ -25,6 +26,7 @@ def load(model: str, base: str | None, *, local: bool, **options: Any) -> tuple[
         OSError, ValueError, KeyError, ImportError, RuntimeError: As transformers and peft raise.
     """
     where, source = _source(model)
+    source |= NO_CODE
     if local:
         source["local_files_only"] = True
         options |= {} if "gguf_file" in source else {"use_safetensors": True}

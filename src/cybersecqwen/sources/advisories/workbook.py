@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
+from cybersecqwen.core.cancellation import checkpoint
 from cybersecqwen.core.records import ColumnValue, RecordProblem
 from cybersecqwen.sources.advisories.columns import (
     advisory_of,
@@ -33,9 +35,13 @@ def read_workbook(book: Workbook, options: ReadOptions) -> Iterator[Record]:
     """
     _check_sizes(book)
     try:
-        import openpyxl  # noqa: PLC0415 - slow to import, and needed for such files alone
+        # Slow to import, and needed for such files alone.
+        from openpyxl.reader.excel import ExcelReader  # noqa: PLC0415
 
-        document = openpyxl.load_workbook(book.stream, read_only=True, data_only=True)
+        reader = ExcelReader(book.stream, read_only=True, data_only=True)
+        reader.archive = _CheckedZip(book.stream)
+        reader.read()
+        document = reader.wb
         found: list[str] = []
         used = 0
         held: list[str] = []
@@ -87,6 +93,20 @@ def _rows(
         if any(cell not in {None, ""} for cell in row):
             place = Place(name, number, by_line=True)
             yield advisory_of([_value(cell) for cell in row], roles, place, options)
+
+
+class _CheckedZip(zipfile.ZipFile):
+    """A zip whose members are read in pieces, and no further once nobody wants them any more."""
+
+    def open(self, *arguments: Any, **named: Any) -> Any:
+        member: Any = super().open(*arguments, **named)
+        return _CheckedMember(member)
+
+
+class _CheckedMember(io.BufferedReader):
+    def read(self, size: int | None = -1, /) -> bytes:
+        checkpoint()
+        return super().read(size)
 
 
 def _check_sizes(book: Workbook) -> None:

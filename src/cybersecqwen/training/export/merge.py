@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write, sha256_file, write_json
+from cybersecqwen.core.model_files import NO_CODE, write_sums
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -55,7 +56,7 @@ def merge(adapter: Path, out: Path, base: str | None = None) -> None:
     """
     named = base or adapter_base(adapter)
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(named, dtype="auto")
+        model: Any = AutoModelForCausalLM.from_pretrained(named, dtype="auto", **NO_CODE)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise InputError(f"base {named}: cannot be loaded; name a folder with --base") from error
     try:
@@ -76,6 +77,7 @@ def merge(adapter: Path, out: Path, base: str | None = None) -> None:
                 shutil.copyfile(adapter / name, part / name)
         facts = {"base": named, "adapter_sha256": sha256_file(adapter / ADAPTER_WEIGHTS)}
         write_json(part / MERGE_FILE, facts)
+        write_sums(part)
 
 
 def export_adapter(
@@ -106,8 +108,9 @@ def export_adapter(
             if (adapter / name).is_file():
                 with atomic_write(part / name) as stream:
                     stream.write((adapter / name).read_bytes())
+        write_sums(part)
 
 
 def _tokenizer(adapter: Path, base: str) -> Any:
     own = (adapter / "tokenizer_config.json").is_file()
-    return AutoTokenizer.from_pretrained(str(adapter) if own else base)
+    return AutoTokenizer.from_pretrained(str(adapter) if own else base, **NO_CODE)

@@ -21,6 +21,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAn
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file
+from cybersecqwen.core.model_files import NO_CODE
 from cybersecqwen.training.lora.memory_plan import MemoryStrategy
 from cybersecqwen.training.recipes.lora import LoraRecipe
 
@@ -48,8 +49,8 @@ def find_base(source: str) -> LoraBase:
     """
     try:
         with silent_without_terminal():
-            config = AutoConfig.from_pretrained(source)
-            tokenizer = AutoTokenizer.from_pretrained(source)
+            config = AutoConfig.from_pretrained(source, **NO_CODE)
+            tokenizer = AutoTokenizer.from_pretrained(source, **NO_CODE)
     except (OSError, ValueError, KeyError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(
@@ -81,6 +82,7 @@ def load_weights(base: LoraBase, way: MemoryStrategy) -> Any:
                 dtype=torch.bfloat16 if cuda else torch.float32,
                 attn_implementation="flash_attention_2" if has_flash_attention() else "sdpa",
                 **options,
+                **NO_CODE,
             )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise InputError(f"base {base.source}: cannot load its weights: {error}") from error

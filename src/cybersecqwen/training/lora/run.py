@@ -18,6 +18,7 @@ from transformers import set_seed
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import write_json, write_text
+from cybersecqwen.core.model_files import write_sums
 from cybersecqwen.core.work_folder import publish, work_folder
 from cybersecqwen.training.checkpoints import last_whole
 from cybersecqwen.training.hf_trainer import processes
@@ -126,6 +127,7 @@ def train_lora(
         if state.is_main_process:
             results = summarise(trainer.state.log_history, peak_memory(), trainer.tokens_per_second)
             _write(made, job, against, results, trainer, deterministic=deterministic)
+            write_sums(made)
             publish(made, work, out)
         state.wait_for_everyone()
     # A process group left open can keep its processes from ending.

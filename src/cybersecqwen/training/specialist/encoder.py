@@ -13,6 +13,7 @@ from torch.nn import functional
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
 from cybersecqwen.core.errors import ModelError
+from cybersecqwen.core.model_files import NO_CODE
 from cybersecqwen.training.recipes.specialist import Supervision
 from cybersecqwen.training.specialist.rows import NO_LABEL
 
@@ -124,8 +125,8 @@ def load_base(base: str) -> PretrainedEncoder:
         ModelError: It is not there, or is no encoder.
     """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(base)
-        encoder = AutoModel.from_pretrained(base, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(base, **NO_CODE)
+        encoder = AutoModel.from_pretrained(base, dtype=torch.float32, **NO_CODE)
     except (OSError, ValueError) as error:
         raise ModelError(
             f"{base}: cannot load this base encoder (offline? give a folder): {error}"

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.model_files import NO_CODE
 
 _TOKENS = 512  # of one piece of text
 _PIECES = 128  # as many as change nothing any more
@@ -64,8 +65,8 @@ def measure(folder: Path, texts: Iterable[str]) -> dict[str, NDArray[np.float32]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     # Many processors compute in bfloat16 much slower than in float32.
     dtype = "auto" if device == "cuda" else torch.float32
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **NO_CODE)
+    tokenizer = AutoTokenizer.from_pretrained(folder, **NO_CODE)
     model.to(device).eval()
     sums: dict[str, Any] = {}
     seen: dict[str, int] = {}

@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.files import atomic_path
+from cybersecqwen.core.model_files import NO_CODE
 from cybersecqwen.training.export.gguf.quantise import Quantisation, quantise, tensor_type
 from cybersecqwen.training.export.gguf.vocabulary import write_vocabulary
 
@@ -139,8 +140,8 @@ def _rotated_heads(config: Any, source: str) -> int:
 
 def _open(folder: Path) -> tuple[Any, Any]:
     try:
-        config = AutoConfig.from_pretrained(folder)
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        config = AutoConfig.from_pretrained(folder, **NO_CODE)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **NO_CODE)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}: no model folder: {error}") from error
     if not list(folder.glob("*.safetensors")) or (folder / "adapter_config.json").exists():
