@@ -27,7 +27,7 @@ from cybersecqwen.serving.errors import (
 )
 from cybersecqwen.serving.metrics import Metrics
 from cybersecqwen.serving.middleware import protected
-from cybersecqwen.serving.routes import assess, files, openai_api, outputs, rest
+from cybersecqwen.serving.routes import assess, files, openai_api, outputs, rest, texts
 from cybersecqwen.serving.routes.mcp_tools import mcp_server
 from cybersecqwen.serving.routes.schemas import ErrorOut
 from cybersecqwen.serving.service import Service
@@ -86,8 +86,8 @@ def create_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.metrics = metrics
-    for router in (rest.router, assess.router, files.router, outputs.router, openai_api.router):
-        app.include_router(router)
+    for routes in (rest, texts, assess, files, outputs, openai_api):
+        app.include_router(routes.router)
     app.router.routes.extend(mcp_routes)
     _serve_page(app)
     _answer_errors(app)

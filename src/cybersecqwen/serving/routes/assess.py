@@ -15,8 +15,10 @@ from cybersecqwen.apps.assess import Assessor, assess_rows
 from cybersecqwen.core.records import Advisory, RecordProblem
 from cybersecqwen.serving.errors import ApiError
 from cybersecqwen.serving.routes import schemas
-from cybersecqwen.serving.routes.rest import ndjson, read_items, service_of
+from cybersecqwen.serving.routes.rest import service_of
+from cybersecqwen.serving.routes.texts import ndjson, problems_and_notes, read_items
 from cybersecqwen.serving.service import Service
+from cybersecqwen.serving.stored_texts import with_stored_texts
 from cybersecqwen.serving.streaming import NDJSON, Streamed, wants
 
 router = APIRouter()
@@ -42,13 +44,20 @@ async def assess_texts(
         return Streamed(ndjson(windows, service.settings.job_seconds), media_type=NDJSON)
     lines = [line async for window in windows for line in window]
     rows = [line for line in lines if not isinstance(line, RecordProblem)]
-    problems = [line.row() for line in lines if isinstance(line, RecordProblem)]
     if asked.text is not None and not rows:
-        raise ApiError(400, "text: has nothing to read", "empty_text")
+        raise no_row(lines)
     models = service.assessor.models
     found = rows[0] if asked.text is not None else None
-    body = found or {"models": models, "items": rows, "problems": problems}
+    body = found or {"models": models, "items": rows, **problems_and_notes(lines)}
     return Response(msgspec.json.encode(body), media_type="application/json")
+
+
+def no_row(lines: Iterable[Line]) -> ApiError:
+    """Return why a single text has no row."""
+    problem = next((line for line in lines if isinstance(line, RecordProblem)), None)
+    if problem is not None and problem.advisory is not None:
+        return ApiError(404, f"{problem.id}: {problem.reason}", "no_such_advisory")
+    return ApiError(400, "text: has nothing to read", "empty_text")
 
 
 async def lines_of(service: Service, asked: schemas.AssessRequest) -> AsyncGenerator[list[Line]]:
@@ -57,7 +66,7 @@ async def lines_of(service: Service, asked: schemas.AssessRequest) -> AsyncGener
     records = read_items(service, given, "text" if asked.text is not None else "")
 
     def work() -> Iterator[list[Line]]:
-        return _windows(service.assessor, records, asked)
+        return _windows(service.assessor, with_stored_texts(records, "items"), asked)
 
     async with contextlib.aclosing(service.jobs.draw(work)) as windows:
         async for window in windows:

@@ -16,7 +16,9 @@ from cybersecqwen.serving.batching import map_lines
 from cybersecqwen.serving.middleware.deadlines import UNTIL
 from cybersecqwen.serving.middleware.paths import FILE_ROUTE
 from cybersecqwen.serving.middleware.uploads import UPLOAD, Upload
-from cybersecqwen.serving.routes.rest import Line, lines_of, ndjson, service_of
+from cybersecqwen.serving.routes.rest import service_of
+from cybersecqwen.serving.routes.texts import Line, lines_of, ndjson
+from cybersecqwen.serving.stored_texts import with_stored_texts
 from cybersecqwen.serving.streaming import NDJSON, Streamed, begun
 from cybersecqwen.sources import read_advisories
 from cybersecqwen.sources.io.unpack import UnpackLimits
@@ -46,7 +48,7 @@ async def map_file(
     skip: Annotated[int, Query(ge=0, le=1 << 40)] = 0,
     name: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
-    """Map every record of a file (NVD, CVE 5, CSV, JSONL, text; gzip and zip too), in order.
+    """Map every record of a file, of any format and packing that is read, in order.
 
     One line of NDJSON a record: its row, or ``{"problem": ...}``. A client that was cut off sends
     the file again with ``skip`` set to the number of lines that it has, and gets the rest.
@@ -65,8 +67,10 @@ async def map_file(
 
     def mapped() -> Iterator[list[Line]]:
         with upload.open() as file:
-            records = read_advisories(None, format, stdin=file, name=name or "file", limits=limits)
-            yield from map_lines(service.mapper, records, options, service.maker, skip=skip)
+            called = name or "file"
+            records = read_advisories(None, format, stdin=file, name=called, limits=limits)
+            known = with_stored_texts(records, called)
+            yield from map_lines(service.mapper, known, options, service.maker, skip=skip)
 
     # Begun now, so that a file that cannot be used is refused with a proper status.
     lines = await begun(lines_of(service, mapped))

@@ -21,8 +21,10 @@ from cybersecqwen.core.records import Labeller, RecordProblem
 from cybersecqwen.core.text.clean import has_text
 from cybersecqwen.serving.errors import ApiError
 from cybersecqwen.serving.routes.assess import lines_of as assess_lines
+from cybersecqwen.serving.routes.assess import no_row
 from cybersecqwen.serving.routes.rest import answer_pieces, cwe_json
 from cybersecqwen.serving.routes.schemas import AskRequest, AssessRequest
+from cybersecqwen.serving.routes.texts import map_text
 from cybersecqwen.serving.service import Service
 
 _INSTRUCTIONS = (
@@ -75,12 +77,12 @@ def _add_specialists(server: MCPServer, service: Service) -> None:
         labeller: Labeller = "nvd",
         top_k: Annotated[int, Field(ge=1, le=100)] = 5,
     ) -> dict[str, Any]:
-        """Name the CWE weakness behind a vulnerability description.
+        """Name the CWE weakness behind a vulnerability description, or a CVE or GHSA id alone.
 
         Gives the likeliest CWE id with a calibrated probability, the runners-up, whether the
         model is too unsure to answer (abstained), and then the ancestor it is sure of (backoff).
         """
-        row = await service.batcher.map(text, MapOptions(labeller, top_k))
+        row = await map_text(service, text, MapOptions(labeller, top_k))
         found: dict[str, Any] = msgspec.json.decode(row)
         return found
 
@@ -95,12 +97,11 @@ def _add_specialists(server: MCPServer, service: Service) -> None:
         windows = assess_lines(
             service, AssessRequest(text=text, items=None, labeller=labeller, threshold=None)
         )
-        async with contextlib.aclosing(windows):
-            async for window in windows:
-                for line in window:
-                    if not isinstance(line, RecordProblem):
-                        return line
-        raise ApiError(400, "the text has nothing to read", "empty_text")
+        lines = [line async for window in windows for line in window]
+        found = next((line for line in lines if not isinstance(line, RecordProblem)), None)
+        if found is None:
+            raise no_row(lines)
+        return found
 
 
 def _add_knowledge(server: MCPServer, service: Service) -> None:

@@ -13,15 +13,15 @@ from cybersecqwen import __version__
 from cybersecqwen.apps.outputs.record_facts import RecordFacts
 from cybersecqwen.apps.outputs.registry import OutputContext, format_named
 from cybersecqwen.apps.outputs.rows import RecordRow
-from cybersecqwen.apps.store import look_up, open_store
 from cybersecqwen.core.cancellation import checkpoint
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.records import Advisory, RecordProblem
+from cybersecqwen.core.records import RecordProblem
 from cybersecqwen.serving.errors import ApiError
 from cybersecqwen.serving.middleware.paths import ROWS_ROUTE
 from cybersecqwen.serving.middleware.uploads import UPLOAD, Upload
 from cybersecqwen.serving.routes.rest import service_of
 from cybersecqwen.serving.service import Service
+from cybersecqwen.serving.stored_texts import looked_up
 from cybersecqwen.serving.streaming import Streamed, begun
 
 router = APIRouter()
@@ -63,7 +63,7 @@ async def cwe_tree(request: Request) -> Response:
 async def advisory(request: Request, name: Annotated[str, Path(max_length=100)]) -> Response:
     """Give the record of an id out of the local store of this machine."""
     service = service_of(request)
-    found = await service.lookups.call(lambda: _looked_up(name))
+    found = await service.lookups.call(lambda: looked_up(name))
     if isinstance(found, RecordProblem):
         raise ApiError(404, f"{found.id}: {found.reason}", "no_such_advisory")
     facts = RecordFacts.of(found)
@@ -81,16 +81,6 @@ async def advisory(request: Request, name: Annotated[str, Path(max_length=100)])
             "url": facts.url,
         }
     )
-
-
-def _looked_up(name: str) -> Advisory | RecordProblem:
-    # Opened anew each time: a store belongs to one thread.
-    store = open_store()
-    try:
-        return look_up(name, store)
-    finally:
-        if store is not None:
-            store.close()
 
 
 @router.post(

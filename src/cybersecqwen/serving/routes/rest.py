@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import asdict
 from itertools import islice
 from typing import Annotated, Any, get_args
 
 import msgspec
 from fastapi import APIRouter, Body, Path, Request
-from pydantic import ValidationError
 from starlette.responses import JSONResponse, Response
 
 from cybersecqwen import __version__
 from cybersecqwen.apps.ask import answer_fields, choice_fields
 from cybersecqwen.apps.freshness import knowledge_warning
-from cybersecqwen.apps.outputs.rows import MapRow
 from cybersecqwen.core.chat import Message
-from cybersecqwen.core.records import Advisory, Answer, Labeller, RecordProblem
+from cybersecqwen.core.records import Answer, Labeller
 from cybersecqwen.core.taxonomy import canonical_cwe
 from cybersecqwen.core.text.clean import has_text
 from cybersecqwen.llm.answering import Answerer
-from cybersecqwen.serving.batching import map_lines
-from cybersecqwen.serving.errors import ApiError, validation_message
+from cybersecqwen.serving.errors import ApiError
 from cybersecqwen.serving.model_loading import remote_host
 from cybersecqwen.serving.names import model_name
 from cybersecqwen.serving.routes import schemas
 from cybersecqwen.serving.service import Service
 from cybersecqwen.serving.streaming import (
-    NDJSON,
     SSE,
     Streamed,
     begun,
@@ -40,10 +36,6 @@ from cybersecqwen.serving.streaming import (
 )
 
 router = APIRouter()
-
-_ITEM = schemas.Item.model_validate
-
-Line = MapRow | RecordProblem
 
 
 def service_of(request: Request) -> Service:
@@ -107,105 +99,6 @@ async def info(request: Request) -> dict[str, Any]:
             "job_seconds": limits.job_seconds,
         },
     }
-
-
-@router.post(
-    "/api/map",
-    tags=["map"],
-    response_model=schemas.MapRowOut | schemas.Batch,
-    responses={200: {"content": {NDJSON: {}}}},
-)
-async def map_texts(request: Request, asked: Annotated[schemas.MapRequest, Body()]) -> Response:
-    """Map one text, or a batch, to CWE ids; rows stream if ``Accept`` asks for NDJSON."""
-    service = service_of(request)
-    if asked.text is not None:
-        row = await service.batcher.map(asked.text, asked.options)
-        ending = b"\n" if wants(request, NDJSON) else b""
-        return Response(row + ending, media_type=NDJSON if ending else "application/json")
-    records = read_items(service, asked.items or [])
-    windows = lines_of(
-        service, lambda: map_lines(service.mapper, records, asked.options, service.maker)
-    )
-    if wants(request, NDJSON):
-        return Streamed(ndjson(windows, service.settings.job_seconds), media_type=NDJSON)
-    lines: list[Line] = []
-    async with contextlib.aclosing(windows):
-        async for window in windows:
-            lines += window
-    return Response(
-        msgspec.json.encode(
-            {
-                "model": service.mapper.name,
-                "items": [line for line in lines if isinstance(line, MapRow)],
-                "problems": [line.row() for line in lines if isinstance(line, RecordProblem)],
-            }
-        ),
-        media_type="application/json",
-    )
-
-
-def read_items(
-    service: Service, items: Sequence[Any], name: str = ""
-) -> list[Advisory | RecordProblem]:
-    """Return the items of a batch as records; an item that cannot be used is its problem.
-
-    Args:
-        service: Whose limit holds.
-        items: Texts, or objects with a text and perhaps an id.
-        name: Id of items that have none; empty to number them.
-
-    Raises:
-        ApiError: There are too many.
-    """
-    if len(items) > service.settings.max_items:
-        raise ApiError(
-            413,
-            f"items: {len(items):,} are more than {service.settings.max_items:,}; "
-            "send them in parts, or as a file to /api/map/file",
-            "too_many_items",
-        )
-    return [_record(number, item, name) for number, item in enumerate(items, 1)]
-
-
-def _record(number: int, given: Any, name: str) -> Advisory | RecordProblem:
-    name = name or f"item-{number}"
-    try:
-        item = _ITEM({"text": given} if isinstance(given, str) else given)
-    except ValidationError as error:
-        reason = "give a text, or an object with text and, if you like, id"
-        if isinstance(given, dict):
-            reason = validation_message(error.errors())
-        return RecordProblem(f"item {number}", name, reason)
-    if not has_text(item.text):
-        return RecordProblem(f"item {number}", item.id or name, "text has nothing to read")
-    return Advisory(item.id or name, item.text)
-
-
-async def lines_of(
-    service: Service, make: Callable[[], Iterator[list[Line]]]
-) -> AsyncGenerator[list[Line]]:
-    """Map records in a thread; yield windows of lines."""
-    async with contextlib.aclosing(service.jobs.draw(make)) as windows:
-        async for window in windows:
-            service.batcher.count(len(window))
-            yield window
-
-
-async def ndjson(
-    windows: AsyncGenerator[Sequence[Line | dict[str, Any]]], seconds: float
-) -> AsyncGenerator[bytes]:
-    """Write lines as they come; what goes wrong after the first is the last line."""
-    try:
-        async for window in timed(windows, seconds):
-            yield b"".join(line_json(line) for line in window)
-    except Exception as error:
-        yield msgspec.json.encode(failure(error)) + b"\n"
-
-
-def line_json(line: Line | dict[str, Any]) -> bytes:
-    """Return a line of NDJSON: a row, or ``{"problem": ...}``."""
-    value = {"problem": line.row()} if isinstance(line, RecordProblem) else line
-    return msgspec.json.encode(value) + b"\n"
 
 
 @router.post(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
@@ -55,40 +55,8 @@ class Item(Strict):
     text: str = Field(max_length=_LONGEST_TEXT, validation_alias=_TEXT)
 
 
-class MapRequest(Strict):
+class TextsRequest(Strict):
     """One text, or a batch of them; an item that cannot be used costs no other its answer."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"text": _EXAMPLE},
-                {"items": [{"id": "a", "text": _EXAMPLE}, "Heap overflow in a parser."]},
-            ]
-        }
-    )
-
-    text: Text | None = Field(None, validation_alias=_TEXT)
-    items: list[Any] | None = Field(None, json_schema_extra={"items": _ITEM})
-    labeller: Labeller = Field("nvd", description="Whose labelling convention to follow.")
-    top_k: int = Field(5, ge=1, le=1000, description="Candidates for each text.")
-    threshold: float | None = Field(
-        None, ge=0, le=1, allow_inf_nan=False, description="Abstain under this confidence."
-    )
-
-    @model_validator(mode="after")
-    def _one(self) -> MapRequest:
-        if (self.text is None) == (self.items is None):
-            raise ValueError("give either text or items")
-        return self
-
-    @property
-    def options(self) -> MapOptions:
-        """What is asked of the model."""
-        return MapOptions(self.labeller, self.top_k, self.threshold)
-
-
-class AssessRequest(Strict):
-    """One text, or a batch of them, to be assessed."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -103,14 +71,29 @@ class AssessRequest(Strict):
     items: list[Any] | None = Field(None, json_schema_extra={"items": _ITEM})
     labeller: Labeller = Field("nvd", description="Whose practice to follow.")
     threshold: float | None = Field(
-        None, ge=0, le=1, allow_inf_nan=False, description="Weaknesses under it are unsure."
+        None, ge=0, le=1, allow_inf_nan=False, description="Abstain under this confidence."
     )
 
     @model_validator(mode="after")
-    def _one(self) -> AssessRequest:
+    def _one(self) -> Self:
         if (self.text is None) == (self.items is None):
             raise ValueError("give either text or items")
         return self
+
+
+class MapRequest(TextsRequest):
+    """Texts to be mapped; an id alone is looked up in the local store."""
+
+    top_k: int = Field(5, ge=1, le=1000, description="Candidates for each text.")
+
+    @property
+    def options(self) -> MapOptions:
+        """What is asked of the model."""
+        return MapOptions(self.labeller, self.top_k, self.threshold)
+
+
+class AssessRequest(TextsRequest):
+    """Texts to be assessed; an id alone is looked up in the local store."""
 
 
 class EarlierTurn(Strict):
@@ -205,6 +188,7 @@ class AssessmentBatch(BaseModel):
     models: list[str]
     items: list[AssessmentOut]
     problems: list[Problem]
+    notes: list[str] = []
 
 
 class Batch(BaseModel):
@@ -213,6 +197,7 @@ class Batch(BaseModel):
     model: str
     items: list[MapRowOut]
     problems: list[Problem]
+    notes: list[str] = []
 
 
 class PassageOut(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 from cybersecqwen.sources.advisories.advisory_fields import ids_alone
@@ -17,6 +18,8 @@ _LISTS = frozenset(
     )
 )
 """Members that hold the records of a document, in one format or another."""
+
+_END = object()
 
 
 def nested(
@@ -34,27 +37,24 @@ def nested(
         is_known: Whether an object is of a known format.
         is_row: Whether an object has a text.
     """
-    stack: list[tuple[str, Any, int]] = [("", value, 0)]
-    while stack:
-        key, part, depth = stack.pop()
-        if isinstance(part, dict):
-            if is_known(part) or (is_row(part) and any(map(_is_id, part.values()))):
-                yield part
-                continue
-            if _is_id(key) and is_row(part):
-                yield {"id": key, **part}
-                continue
-            inner = list(part.items())
-        elif isinstance(part, list):
-            inner = [("", item) for item in part]
-        elif _is_id(key) and isinstance(part, str) and holds_prose([[part]]):
+    open_: list[Iterator[tuple[str, Any]]] = [iter((("", value),))]
+    while open_:
+        key, part = next(open_[-1], (None, None))
+        if key is None:
+            open_.pop()
+        elif isinstance(part, dict) and (is_known(part) or _has_id(part, is_row)):
+            yield part
+        elif isinstance(part, dict) and _is_id(key) and is_row(part):
+            yield {"id": key, **part}
+        elif isinstance(part, str) and _is_id(key) and holds_prose([[part]]):
             yield {"id": key, "description": part}
-            continue
-        else:
-            continue
-        if depth < _MAX_DEPTH:
-            kept = ((k, v, depth + 1) for k, v in inner if isinstance(v, dict | list) or _is_id(k))
-            stack += reversed(list(kept))
+        elif isinstance(part, dict | list) and len(open_) <= _MAX_DEPTH:
+            inner = part.items() if isinstance(part, dict) else zip(repeat(""), part, strict=False)
+            open_.append(iter(inner))
+
+
+def _has_id(part: Mapping[str, Any], is_row: Callable[[Mapping[str, Any]], bool]) -> bool:
+    return is_row(part) and any(map(_is_id, part.values()))
 
 
 def _is_id(value: Any) -> bool:
@@ -94,16 +94,15 @@ def empty_list(value: Any) -> str:
     """Return in words which list of records in a value is empty; an empty string where none is."""
     if value in ({}, []):
         return f"an empty {'object' if value == {} else 'list'}"
-    stack = [(value, 0)]
-    while stack:
-        part, depth = stack.pop()
-        if isinstance(part, dict):
-            for key, inner in part.items():
-                if key in _LISTS and not inner and isinstance(inner, list | dict | None):
-                    return f"`{key}` is empty"
-            inner_parts = list(part.values())
-        else:
-            inner_parts = part if isinstance(part, list) else []
-        if depth < _MAX_DEPTH:
-            stack += [(inner, depth + 1) for inner in inner_parts]
+    open_: list[Iterator[Any]] = [iter((value,))]
+    while open_:
+        part: Any = next(open_[-1], _END)
+        if part is _END:
+            open_.pop()
+            continue
+        for key in _LISTS & part.keys() if isinstance(part, dict) else ():
+            if not part[key] and isinstance(part[key], list | dict | None):
+                return f"`{key}` is empty"
+        if isinstance(part, dict | list) and len(open_) <= _MAX_DEPTH:
+            open_.append(iter(part.values() if isinstance(part, dict) else part))
     return ""
