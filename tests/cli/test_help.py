@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cybersecqwen.cli.main import VERBS, build_parser
+from cybersecqwen.cli.main import VERBS, build_parser, main
 
 
 def _parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
@@ -46,3 +46,11 @@ def test_every_argument_says_what_it_is_for(verb: str) -> None:
     for parser in _parsers(build_parser(verb)):
         own = [a for a in parser._actions if not isinstance(a, argparse._SubParsersAction)]
         assert [action.dest for action in own if not action.help] == [], parser.prog
+
+
+def test_without_a_verb_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([])
+    assert stop.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(f"    {verb}" in shown for verb in VERBS)

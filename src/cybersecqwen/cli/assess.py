@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, get_args
@@ -140,20 +142,34 @@ def _write(rows: Iterable[dict[str, Any]], stream: IO[bytes]) -> None:
 
 
 def _show(row: dict[str, Any]) -> None:
-    """Print an assessment for a person, at 80 columns."""
-    print(f"{row['cwe']}  {printable(row['name'])[:64]}")
-    print(f"  {row['confidence']:.2f}  {row['band']}")
+    """Print an assessment for a person, no line longer than the terminal."""
+    from cybersecqwen.apps.outputs.table import short_name
+    from cybersecqwen.core.cvss_metrics import METRIC_NAMES, VALUE_NAMES
+
+    width = min(shutil.get_terminal_size().columns, 100)
+    note = "" if row["band"] == "sure" else f"  ({row['band']})"
+    name = short_name(printable(row["name"]), width - 16 - len(note))
+    print(f"{row['cwe']:<8}  {row['confidence']:>4.0%}  {name}{note}")
     for other in row["weaknesses"][1:]:
-        print(f"  also {other['cwe']} ({other['probability']:.2f})")
+        name = short_name(printable(other["name"]), width - 22)
+        print(f"{other['cwe']:<8}  {other['probability']:>4.0%}  also: {name}")
     cvss = row["cvss"]
-    print(f"{cvss['vector']}  {cvss['score']} {cvss['severity']}")
-    for name, metric in cvss["metrics"].items():
-        because = ", ".join(metric["because"])
+    print(f"\nSeverity {cvss['score']} {cvss['severity']}: {cvss['vector']}")
+    for metric, found in cvss["metrics"].items():
+        value = VALUE_NAMES[metric][found["value"]]
+        line = f"  {METRIC_NAMES[metric]:<19}  {value:<9}  {found['probability']:>4.0%}"
+        words = printable(", ".join(found["because"]))
         print(
-            f"  {name:2} {metric['value']}  {metric['probability']:.2f}  {printable(because)[:60]}"
+            f"{line}  {textwrap.shorten(words, width - len(line) - 2, placeholder=' …')}".rstrip()
         )
+    if row["techniques"]:
+        print("\nTechniques")
     for found in row["techniques"]:
-        name = printable(found["name"])[:40]
-        print(f"{found['id']:10} {found['probability']:.2f}  {name}  {found['role']}")
+        tail = f"  ({found['role']})"
+        name = short_name(printable(found["name"]), width - 19 - len(tail))
+        print(f"  {found['id']:<9}  {found['probability']:>4.0%}  {name}{tail}")
+    if row["mitigations"]:
+        print("\nMitigations")
     for mitigation in row["mitigations"]:
-        print(f"[{mitigation['citation']}] {printable(mitigation['text'])[:200]}")
+        text = f"{printable(mitigation['text'])} [{mitigation['citation']}]"
+        print(textwrap.fill(text, width, initial_indent="- ", subsequent_indent="  "))

@@ -98,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 some records failed, 2 unusable."""
     words = sys.argv[1:] if argv is None else list(argv)
     # Only the verb that is called is imported: an answer should not wait for the others.
-    if words[:1] == ["help"]:
+    if words[:1] in ([], ["help"]):
         words = [*words[1:2], "--help"]
     arguments, unknown = build_parser(words[0] if words else None).parse_known_args(words)
     if unknown:
