@@ -36,7 +36,7 @@ docs:  ## the documentation site, into site/
 # Newest versions that pyproject.toml allows, for all platforms, each with its digests.
 LOCK = uv pip compile --universal --generate-hashes --python-version 3.11 --no-annotate --no-emit-index-url --quiet --custom-compile-command 'make lock'
 lock:  ## the lock files of bundle and container, of CI and of the documentation
-	echo pip | $(LOCK) pyproject.toml - --extra serve -o src/cybersecqwen/release/requirements/bundle.txt
+	echo pip | $(LOCK) pyproject.toml - --extra serve --extra monitor -o src/cybersecqwen/release/requirements/bundle.txt
 	$(LOCK) pyproject.toml --extra dev --extra monitor -o requirements/ci.txt
 	$(LOCK) pyproject.toml --extra docs -o requirements/docs.txt
 

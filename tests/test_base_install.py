@@ -11,7 +11,7 @@ import pytest
 WITHOUT_EXTRAS = """
 import importlib.util, sys
 
-ABSENT = {"scipy", "sklearn", "sparse_dot_topn", "statsmodels", "torch", "transformers", "peft",
+ABSENT = {"scipy", "sklearn", "sparse_dot_topn", "torch", "transformers", "peft",
           "trl", "datasets", "accelerate", "onnx", "gguf", "xllamacpp", "fastapi", "uvicorn",
           "httpx", "mcp", "pydantic", "cryptography", "bm25s"}
 

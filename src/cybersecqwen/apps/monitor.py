@@ -88,7 +88,7 @@ def watch(
         InputError: A file cannot be used, or results are of another model than the reference.
         MissingExtraError: The ``monitor`` extra is not installed.
     """
-    require_extra("monitor", "scipy", "statsmodels")
+    require_extra("monitor", "scipy")
     from cybersecqwen.release.drift import DriftTest
     from cybersecqwen.release.feedback import read_corrections, summarise_feedback, training_rows
 

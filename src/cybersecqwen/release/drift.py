@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import t
-from statsmodels.stats.multitest import multipletests
 
 from cybersecqwen.release.results_profile import Profile, WeekCounts
 
@@ -113,7 +112,7 @@ class DriftTest:
             if (counts := _categories(week, measure))
         ]
         raw = [p for *_, p in found]
-        corrected = multipletests(raw, alpha=self._alpha, method="holm")[1] if raw else []
+        corrected = holm(raw)
         comparisons = []
         for (measure, reference, counts, _), p in zip(found, corrected, strict=True):
             moves = reference.moves(counts)
@@ -175,6 +174,18 @@ class _Reference:
         return {
             name: week.get(name, 0) / own - self._counts[name] / self._records for name in names
         }
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Return p values corrected for how many they are, by Holm's method.
+
+    S. Holm, A simple sequentially rejective multiple test procedure, Scand. J. Statist. 6 (1979).
+    """
+    corrected, least = [0.0] * len(p), 0.0
+    for rank, place in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+        least = max(least, min(1.0, (len(p) - rank) * p[place]))
+        corrected[place] = least
+    return corrected
 
 
 def _angle(week: Mapping[str, int], name: str) -> float:

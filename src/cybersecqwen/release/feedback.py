@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from statsmodels.stats.proportion import proportion_confint
+from scipy.stats import binomtest
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.taxonomy import Taxonomy, canonical_cwe
@@ -141,7 +141,9 @@ def summarise_feedback(corrections: Sequence[Correction]) -> FeedbackSummary:
     """Count confirmations and confusions."""
     judged = [correction for correction in corrections if correction.predicted]
     right = sum(correction.confirms for correction in judged)
-    low, high = proportion_confint(right, len(judged), method="wilson") if judged else (0.0, 1.0)
+    low, high = 0.0, 1.0
+    if judged:
+        low, high = binomtest(right, len(judged)).proportion_ci(method="wilson")
     wrong = Counter((c.predicted, c.cwe) for c in judged if not c.confirms)
     bands = []
     for begin, end in _BANDS:
