@@ -83,6 +83,78 @@ def test_what_a_group_uses_for_a_tactic(real_knowledge: KnowledgeBase) -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "marks", "says"),
+    [
+        ("what is CWE", ["cwe"], "Common Weakness Enumeration"),
+        ("What does CAPEC mean?", ["capec"], "Common Attack Pattern"),
+        ("what is mitre attack", ["attack"], "adversaries have been seen to do"),
+        ("whats a tactic in mitre att&ck", ["tactic"], "Initial Access (TA0001)"),
+        ("difference between a tactic and a technique", ["tactic", "technique"], "goal"),
+        ("CVE vs CWE", ["cve", "cwe"], "one vulnerability"),
+        ("what does discouraged mean for a CWE", ["mapping-usage"], "Discouraged"),
+        ("what is a weakness variant vs base", ["variant", "base"], "preferred level"),
+    ],
+)
+def test_the_catalogues_own_words_are_defined(
+    real_knowledge: KnowledgeBase, question: str, marks: list[str], says: str
+) -> None:
+    answer = real_knowledge.answer(question)
+    assert answer.found
+    assert [c for c in answer.citations if c.startswith("GLOSSARY#")] == [
+        f"GLOSSARY#{mark}" for mark in marks
+    ]
+    assert says in answer.text
+
+
+def test_words_that_entries_are_named_by_stay_theirs(real_knowledge: KnowledgeBase) -> None:
+    for question, page in [("what is phishing", "T1566"), ("what is the Impact tactic", "TA0040")]:
+        assert page in cited(real_knowledge.answer(question))
+
+
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [
+        ("does T1547.001 apply to linux", "No: "),
+        ("is T1003.001 windows only?", "Yes: "),
+        ("is CWE-89 a base", "Abstraction: Base"),
+        ("is CWE-80 a kind of CWE-79", "is a child of"),
+        ("is CWE 74 alright for a cve", "Discouraged"),
+        ("should i map to CWE-284 or something more specific", "Discouraged"),
+        ("what to use in place of CWE-264", "Prohibited"),
+        ("does Turla use Cobalt Strike", "No page here says so"),
+        ("what belongs to credential access", "67 techniques"),
+        ("which apts use spearphishing link", "groups in the knowledge base use"),
+        ("defend against lockbit", "LockBit"),
+    ],
+)
+def test_the_direct_answer_says_what_was_asked(
+    real_knowledge: KnowledgeBase, question: str, says: str
+) -> None:
+    answer = real_knowledge.answer(question)
+    assert says in " ".join([line.text for line in answer.direct])
+
+
+@pytest.mark.parametrize(
+    ("history", "question", "page"),
+    [
+        ("difference between CWE-79 and CWE-80", "what about the second one?", "CWE-80"),
+        ("difference between CWE-79 and CWE-80", "how do I mitigate the first one", "CWE-79"),
+        ("CWE-862 vs CWE-863", "is the latter allowed for mapping?", "CWE-863"),
+        ("sub-techniques of T1110", "and the last one?", "T1110.004"),
+    ],
+)
+def test_one_of_several_named_before(
+    real_knowledge: KnowledgeBase, history: str, question: str, page: str
+) -> None:
+    assert real_knowledge.answer(question, history=[history]).subjects == (page,)
+
+
+def test_whether_what_was_named_is_in_a_list(real_knowledge: KnowledgeBase) -> None:
+    answer = real_knowledge.answer("is it in the top 25?", history=["CWE-89"])
+    assert answer.text.startswith("Yes: ")
+
+
+@pytest.mark.parametrize(
     "question",
     ["how to stop ransomware", "how to protect against ransomware", "defend against kerberoasting"],
 )

@@ -63,10 +63,9 @@ class KnowledgeBase(PassageIndex):
             return query
         for place in range(len(history) - 1, -1, -1):
             before = self.answer(history[place], history=history[:place], helpers=helpers)
-            subjects = [page for page in before.subjects if self.has_page(page)]
+            subjects = [page for page in conversation.meant(query, before) if self.has_page(page)]
             if subjects:
-                several = before.intent in {Intent.DIFFERENCE, Intent.MEMBERSHIP}
-                return conversation.about(query, subjects if several else subjects[:1], self)
+                return conversation.about(query, subjects, self)
         return query
 
     def choose(self, question: str, choices: Sequence[str]) -> ChoiceAnswer:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from cybersecqwen.core.records import Answer
 from cybersecqwen.knowledge.intents import Intent
 from cybersecqwen.knowledge.query import MARKS, Lexicon, Mention, Query
 from cybersecqwen.knowledge.understanding import understood
@@ -20,18 +21,34 @@ _REFERS = re.compile(
     r"tactic|attack|vulnerability|campaign|pattern|mitigation|cwe|cve|id))\b",
     re.IGNORECASE,
 )
+_PRONOUN = re.compile(r"\b(?:it|this|that|they|them|these|those)\b", re.IGNORECASE)
+_PLACES = frozenset({"view", "category", "tactic"})
+_SEVERAL = frozenset({Intent.DIFFERENCE, Intent.MEMBERSHIP})
+_LISTED = re.compile(r"\(([A-Z][\w.-]+)\)$")
+_ORDINAL = re.compile(
+    r"\b(?:the )?(?:(first|former)|(second|latter)|(third)|(fourth)|(last))"
+    r"(?: one| of (?:them|those|these|the two))?\b",
+    re.IGNORECASE,
+)
 _CONTINUES = re.compile(r"^\W*(?:and|also|what about|how about|same for|or)\b", re.IGNORECASE)
 _FEW = 2  # terms of its own that a question may have and still lean on what went before
 
 
 def refers_back(query: Query) -> bool:
-    """Whether a question names nothing itself and leans on what was named before."""
-    if query.mentions or query.cves or query.unknown or query.intent is Intent.SMALL_TALK:
+    """Whether a question names nothing itself and leans on what was named before.
+
+    What it names may also be where that is to be looked for: ``is it in the Top 25?``.
+    """
+    if query.cves or query.unknown or query.intent is Intent.SMALL_TALK:
         return False
+    if query.mentions:
+        places = all(mention.kind in _PLACES for mention in query.mentions)
+        return places and _PRONOUN.search(query.skeleton) is not None
     if len(query.rest) > _FEW:
         return False
-    leans = _REFERS.search(query.skeleton) or _CONTINUES.search(query.skeleton)
-    return leans is not None or (not query.rest and query.intent is not Intent.SEARCH)
+    patterns = (_REFERS, _ORDINAL, _CONTINUES)
+    leans = any(pattern.search(query.skeleton) for pattern in patterns)
+    return leans or (not query.rest and query.intent is not Intent.SEARCH)
 
 
 def continues(query: Query) -> bool:
@@ -44,14 +61,34 @@ def continues(query: Query) -> bool:
     )
 
 
+def meant(query: Query, before: Answer) -> list[str]:
+    """Return the pages of an earlier answer that a question means.
+
+    ``the second one`` is one of those compared before, or of those that were listed; else it is
+    what the answer was about.
+    """
+    match = _ORDINAL.search(query.skeleton)
+    if match is None or match.lastindex is None:
+        return list(before.subjects if before.intent in _SEVERAL else before.subjects[:1])
+    pages = list(before.subjects)
+    if before.intent not in _SEVERAL:
+        lists = [s.lines for s in before.sections if len(s.lines) > 1]
+        pages = [m[1] for line in (lists or [()])[0] if (m := _LISTED.search(line.text))]
+    place = len(pages) - 1 if match[5] else match.lastindex - 1
+    return pages[place : place + 1] if place >= 0 else []
+
+
 def about(query: Query, pages: Sequence[str], index: Lexicon) -> Query:
     """Return a question as if it named these pages itself."""
     mentions = tuple(Mention((page,), index.kind(page), True, False, 0, 0) for page in pages)
+    named = (*mentions, *query.mentions)
     marks = " and ".join(f"@_{MARKS.get(mention.kind, mention.kind)}" for mention in mentions)
-    skeleton, count = _REFERS.subn(marks, query.skeleton, count=1)
+    skeleton, count = _ORDINAL.subn(marks, query.skeleton, count=1)
+    if not count:
+        skeleton, count = _REFERS.subn(marks, query.skeleton, count=1)
     if not count:
         skeleton = f"{query.skeleton} {marks}"
-    return understood(replace(query, mentions=mentions, skeleton=skeleton))
+    return understood(replace(query, mentions=named, skeleton=skeleton))
 
 
 def like(query: Query, earlier: Query) -> Query:

@@ -17,12 +17,14 @@ from cybersecqwen.knowledge.answers import (
     comparison,
     cve,
     entry,
+    glossary,
     mapping,
     protection,
     relations,
     which,
 )
 from cybersecqwen.knowledge.answers.draft import NOT_FOUND, Draft, label, quoted
+from cybersecqwen.knowledge.concepts import asked_concepts
 from cybersecqwen.knowledge.intents import Intent
 from cybersecqwen.knowledge.query import Query
 from cybersecqwen.knowledge.search import PassageIndex
@@ -56,6 +58,8 @@ def answer(index: PassageIndex, query: Query, helpers: AnswerHelpers) -> Answer:
     """Answer a question: the direct answer first, then details, each with its passages."""
     if query.intent is Intent.SMALL_TALK:
         return Answer(f"{NOT_FOUND} {HELP}", found=False, intent=query.intent.value)
+    if not query.subjects and not query.cves and (asked := asked_concepts(query.corrected)):
+        return glossary.define_concepts(index, asked).finished(index, _defining(query))
     if query.unknown:
         return _refused(index, query, f"{NOT_FOUND} It has no page {', '.join(query.unknown)}.")
     if query.cves and not helpers.describes(query.text):
@@ -66,6 +70,11 @@ def answer(index: PassageIndex, query: Query, helpers: AnswerHelpers) -> Answer:
         draft = which.predicted_entry(index, query, prediction, helpers.classifier)
         return replace(draft.finished(index, query), prediction=prediction)
     return _from_pages(index, _without_own_words(index, query))
+
+
+def _defining(query: Query) -> Query:
+    several = query.intent is Intent.DIFFERENCE
+    return query if several else replace(query, intent=Intent.DEFINITION)
 
 
 def _from_pages(index: PassageIndex, query: Query) -> Answer:
@@ -306,12 +315,13 @@ _QUESTION = re.compile(
     re.IGNORECASE,
 )
 _COMPARES = re.compile(r"\bdifferen\w+ (?:between|of)\b|\bversus\b|\bvs\b", re.IGNORECASE)
+_HOW = re.compile(r"\b(?:which|how|why|when|where)\b", re.IGNORECASE)
 _TELL = re.compile(r"^\W*(?:tell me|explain|describe|define)\b", re.IGNORECASE)
 
 
 def _named_in_passing(index: PassageIndex, query: Query) -> Draft | None:
     """Name the pages that speak of the one rare word that a question is about."""
-    alone = len(terms(_TELL.sub("", query.corrected))) <= 1
+    alone = len(terms(_TELL.sub("", query.corrected))) <= 1 and not _HOW.search(query.skeleton)
     if len(query.rest) != 1 or not alone or query.mentions or query.intent is not Intent.SEARCH:
         return None
     number = index.vocabulary.number(query.rest[0])

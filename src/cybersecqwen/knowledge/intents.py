@@ -120,7 +120,8 @@ ASPECTS: tuple[Aspect, ...] = (
     _aspect(
         Intent.PLATFORM,
         r"\bplatforms?\b|\boperating systems?\b|\bwhich os\b|\bwhat os\b|\b(?:runs?|running|"
-        r"works?) on\b|"
+        r"works?|available|possible) on\b|\b(?:windows|linux|macos|android|ios)[ -]only\b|"
+        r"\bonly (?:on|for|in) (?:windows|linux|macos|android|ios)\b|"
         r"\b(?:apply|applies|applicable|relevant|affects?|affected) (?:to |for |on )?(?:linux|"
         r"windows|macos|"
         r"android|ios|cloud|containers?|esxi|azure|aws|saas|iaas|network devices?|ics|c\+\+|java|"
@@ -131,7 +132,8 @@ ASPECTS: tuple[Aspect, ...] = (
     _aspect(Intent.LIKELIHOOD, r"\blikelihood\b|\bhow (?:likely|probable|often exploited)\b"),
     _aspect(
         Intent.ABSTRACTION,
-        r"\babstraction\b|\ba (?:class|base|variant|pillar)\b (?:or|weakness)|\bwhat level\b|"
+        r"\babstraction\b|\ban? (?:class|base|variant|pillar|compound|composite|chain)"
+        r"(?: or| weakness| level| cwe|\W*$)|\b(?:what|which) level\b|"
         r"\b(?:pillar|class|base|variant)(?:,| or)",
     ),
     _aspect(Intent.PREREQUISITE, r"\bprerequisit|\bprecondition|\bwhat (?:is|must be) (?:needed|"
@@ -156,7 +158,7 @@ ASPECTS: tuple[Aspect, ...] = (
         r"\bmap(?:s|ped|ping)? ?-?(?:usage|notes?|friendly|allowed|target|to\b(?! (?:att|capec|"
         r"cwe\b(?!-)|mitre)))|"
         r"\bfor (?:\w+ ){0,2}mapping\b|\bmapping\b|\ballowed\b|\bpermit|\bprohibit|\bdiscourage|"
-        r"\bok(?:ay)?\b|"
+        r"\bok(?:ay)?\b|\ball? ?right\b|\bin place of\b|\bbetter (?:cwe|choice|id|fit|mapping)\b|"
         r"\bfine to\b|\b(?:good|right|valid|suitable|appropriate|acceptable|bad) (?:choice|"
         r"mapping|label|cwe|pick)\b|"
         r"\b(?:can|may|should|could|do) (?:i|we|you|one|a cna|cnas?|psirts?|an? \w+) "
@@ -190,7 +192,8 @@ ASPECTS: tuple[Aspect, ...] = (
 DIFFERS = re.compile(
     r"\bdiffer\w*|\bversus\b|\bvs\b\.?|\bcompar\w*|\bcontrast\w*|\bdistinguish\w*|\bin common\b|"
     r"\bthe same\b|\brelat\w+|\bwhen (?:do|should|to) .{0,20}(?:which|use)\b|\bor @|\bsimilar\w*|"
-    r"\bconnect\w*|\bchild of\b|\bparent of\b|\blink(?:ed|s)? (?:to|with|between)\b|@\w+ / @",
+    r"\bconnect\w*|\ban? (?:\w+ )?(?:kind|type|form|variant|sub-?type|special case) of @|"
+    r"\bchild of\b|\bparent of\b|\blink(?:ed|s)? (?:to|with|between)\b|@\w+ / @",
     re.IGNORECASE,
 )
 USE = re.compile(

@@ -14,6 +14,7 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.passages import page_of
 from cybersecqwen.core.records import Passage
 from cybersecqwen.core.text.terms import terms
+from cybersecqwen.knowledge.concepts import glossary_passage
 from cybersecqwen.knowledge.index import (
     ARRAYS,
     HEAD_TERMS,
@@ -91,6 +92,8 @@ class PassageIndex:
 
     def cited(self, citation: str) -> Passage | None:
         """Return the passage of a citation id, or None where there is none."""
+        if defined := glossary_passage(citation):
+            return defined
         page = self.page(page_of(citation))
         return next((passage for passage in page if passage.id == citation), None)
 

@@ -34,6 +34,12 @@ _DEFINES = re.compile(
     r"\bconstitutes?\b",
     re.IGNORECASE,
 )
+_KIN = frozenset({Intent.CHILD, Intent.PARENT})
+_ASSIGNS = re.compile(r"\b(?:map|assign|use|pick|choose)\b|\bcwe than\b", re.IGNORECASE)
+_HOW_DONE = re.compile(
+    r"\bhow (?:do|does|can|could|would|might|is|are|did)\b.*@_(?:technique|pattern|weakness)",
+    re.IGNORECASE,
+)
 _ASKS_CONTENT = re.compile(
     r"\bwhat (?:belongs|techniques?|is in|does)\b|\bwhat'?s in\b", re.IGNORECASE
 )
@@ -49,9 +55,11 @@ _ATTACKING = re.compile(r"\bexploit|\battack(?:ers?|ed)?\b.{0,30}@_weakness", re
 # Words that frame a question and say nothing of its subject.
 _FRAME = frozenset(
     terms(
-        """a about according address addresses adversaries adversary against all answer anyone
+        """a about according actually address addresses adversaries adversary against all answer
+        anyone
         anything applicable applies apply ask att&ck attack attacker attackers attacks
-        attck attempt behave behaves behind best between boss both briefly call called
+        attck attempt behave behaves behind belong belongs best between boss both briefly call
+        called
         capec care case cases choose code common commonly company compare consider
         context correct cover covers current cve cwe define defined defines definition
         describe described describes description detail detailed details differ
@@ -170,6 +178,8 @@ def _reading(query: Query, wanted: tuple[str, ...], aspects: Sequence[Intent]) -
         for aspect in aspects
         if (aspect is not Intent.MAPPING or mappable) and (aspect is not Intent.TARGET or targeted)
     ]
+    if Intent.MAPPING in kept and kept[0] in _KIN and reading.says(_ASSIGNS):
+        kept = [Intent.MAPPING]  # "should I map to it, or to something more specific"
     return replace(reading, first=kept[0] if kept else None)
 
 
@@ -309,7 +319,7 @@ def _by_its_words(r: _Reading) -> Intent | None:
 
 
 def _what_it_is(r: _Reading) -> Intent:
-    return Intent.DEFINITION if r.defines else Intent.SEARCH
+    return Intent.DEFINITION if r.defines or r.says(_HOW_DONE) else Intent.SEARCH
 
 
 _RULES: tuple[Callable[[_Reading], Intent | None], ...] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from cybersecqwen.knowledge.answers.draft import (
@@ -36,6 +37,11 @@ _SAID = {
     "attack pattern": "is exploited by the attack pattern",
     "data source": "belongs to the data source",
 }
+_ASKS_USE = re.compile(
+    r"^\W*(?:is|are|does|do|did|has|have|was|were|can)\b.*\b(?:us(?:e|es|ed|ing)|deploy\w*|leverag\w*|"
+    r"mitigat\w*|target\w*|exploit\w*)\b",
+    re.IGNORECASE,
+)
 _DEPTH = 5
 _MOST = 4
 
@@ -46,7 +52,7 @@ def compare(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Draft
     draft = Draft(subjects=subjects)
     for place, first in enumerate(subjects):
         for second in subjects[place + 1 :]:
-            _say_relation(draft, index, first, second)
+            _say_relation(draft, index, query, first, second)
     joined = [index.passage(int(place)) for place in index.joining(subjects)]
     draft.add("How", [quoted(passage, 3) for passage in joined[:_MOST]], len(joined))
     for page in subjects:
@@ -56,7 +62,7 @@ def compare(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Draft
     return draft
 
 
-def _say_relation(draft: Draft, index: PassageIndex, first: str, second: str) -> None:
+def _say_relation(draft: Draft, index: PassageIndex, query: Query, first: str, second: str) -> None:
     for one, other in ((first, second), (second, first)):
         for relation, words in _SAID.items():
             if other in index.linked(one, relation):
@@ -97,6 +103,13 @@ def _say_relation(draft: Draft, index: PassageIndex, first: str, second: str) ->
             f"{pages} are both under {' and '.join(labels(index, shared))}.",
             *stating(index, first, shared)[:1],
             *stating(index, second, shared)[:1],
+        )
+        return
+    if _ASKS_USE.search(query.skeleton):
+        draft.say(
+            f"No page here says so: {pages} are not linked, neither as user nor as used.",
+            head(index, first),
+            head(index, second),
         )
         return
     draft.say(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from cybersecqwen.core.records import AnswerLine, Passage
+from cybersecqwen.core.text.clean import words
 from cybersecqwen.knowledge.answers.draft import (
     Draft,
     counted,
@@ -19,7 +20,7 @@ from cybersecqwen.knowledge.answers.draft import (
     short_label,
     stating,
 )
-from cybersecqwen.knowledge.answers.relations import actor_summary
+from cybersecqwen.knowledge.answers.relations import PLATFORMS, actor_summary
 from cybersecqwen.knowledge.intents import PASSAGE_KINDS, Intent
 from cybersecqwen.knowledge.query import Query
 from cybersecqwen.knowledge.search import PassageIndex
@@ -36,6 +37,8 @@ _FACTS = {
 _PART_NAMES = {Intent.EXAMPLE: "example", Intent.FLOW: "execution flow", Intent.TARGET: "sector"}
 _OBSERVED = re.compile(r"CVE-\d{4}-\d+: ")
 _ASKS_CVES = re.compile(r"\bcves?\b|\breal[- ]world\b|\bin the wild\b|\bobserved\b", re.IGNORECASE)
+_YES_OR_NO = re.compile(r"^\W*(?:is|are|does|do|can|could|will)\b", re.IGNORECASE)
+_ONLY = re.compile(r"\bonly\b", re.IGNORECASE)
 _EXISTENCE = re.compile(
     r"\b(?:is|are) there\b|\bdoes .{1,60} have\b|\bany\b|\bhas @\w+", re.IGNORECASE
 )
@@ -119,8 +122,9 @@ def part(index: PassageIndex, query: Query, page: str) -> Draft | None:
     if query.intent is Intent.PLATFORM and index.kind(page) in {"group", "campaign"}:
         return None
     if found:
+        verdict = _platform_verdict(query, found[0].text) if query.intent is Intent.PLATFORM else ""
         draft.direct.append(
-            AnswerLine(f"{short_label(index, page)}: {found[0].text}", found[0].citations)
+            AnswerLine(f"{verdict}{short_label(index, page)}: {found[0].text}", found[0].citations)
         )
         draft.add("Details", [quoted(passage) for passage in passages[:_SHOWN]], len(passages))
         return draft
@@ -138,6 +142,16 @@ def part(index: PassageIndex, query: Query, page: str) -> Draft | None:
         noun.capitalize() + "s", [quoted(p, 3) for p in passages[1:_SHOWN]], len(passages) - 1
     )
     return draft
+
+
+def _platform_verdict(query: Query, stated: str) -> str:
+    """Return ``Yes: `` or ``No: `` to whether platforms are among those stated."""
+    asked = PLATFORMS & set(words(query.corrected))
+    known = PLATFORMS & set(words(stated))
+    if not asked or not known or not _YES_OR_NO.search(query.skeleton):
+        return ""
+    within = known == asked if _ONLY.search(query.skeleton) else asked <= known
+    return "Yes: " if within else "No: "
 
 
 def _ranked(index: PassageIndex, query: Query, page: str, kinds: Sequence[str]) -> list[Passage]:

@@ -27,9 +27,12 @@ from cybersecqwen.knowledge.search import PassageIndex
 
 _USER_KINDS = ("group", "campaign", "software")
 _USED_KINDS = ("technique", "software")
-_PLATFORMS = (
-    "linux", "windows", "macos", "android", "ios", "containers", "saas", "iaas", "esxi",
-)  # fmt: skip
+PLATFORMS = frozenset(
+    ["linux", "windows", "macos", "android", "ios", "containers", "saas", "iaas", "esxi"]
+)
+"""Words for platforms that questions and pages share."""
+
+_YES_OR_NO = re.compile(r"^\W*(?:and )?(?:is|are|does|do)\b", re.IGNORECASE)
 _DOMAINS = {"enterprise": "Enterprise", "mobile": "Mobile", "ics": "ICS"}
 _MATRICES = frozenset(terms("enterprise mobile ics industrial matrix matrices total"))
 
@@ -133,7 +136,7 @@ def _some(index: PassageIndex, pages: Sequence[str]) -> str:
 
 def techniques(index: PassageIndex, query: Query, tactic: str) -> Draft:
     """List the techniques of a tactic, sub-techniques apart."""
-    platforms = {name for name in _PLATFORMS if name in words(query.corrected)}
+    platforms = PLATFORMS & set(words(query.corrected))
     pages = [
         page
         for page in index.linking(tactic, "tactic")
@@ -258,8 +261,9 @@ def membership(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Dr
             within = [page for page in listed if page in holding]
             inside = group in holding or bool(within)
             size = len(listed)
+            yes = ("Yes: " if inside else "No: ") if _YES_OR_NO.search(query.skeleton) else ""
             draft.say(
-                f"{'Yes' if inside else 'No'}: {name} is {'' if inside else 'not '}among the "
+                f"{yes}{name} is {'' if inside else 'not '}among the "
                 f"{counted(size, 'member')} of {label(index, group)}.",
                 *(
                     stating(index, page, [group, *within])
