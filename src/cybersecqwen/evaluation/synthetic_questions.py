@@ -20,6 +20,7 @@ import yaml
 from cybersecqwen.core.passages import page_of
 from cybersecqwen.core.records import Passage
 from cybersecqwen.core.text.sentences import sentences
+from cybersecqwen.core.text.synonyms import replacements
 
 if TYPE_CHECKING:
     from cybersecqwen.knowledge.base import KnowledgeBase
@@ -41,8 +42,8 @@ class MadeQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class _Synonyms:
-    """The material in ``made.yaml``."""
+class _QuestionMaterial:
+    """The material in ``synthetic_questions.yaml``."""
 
     synonyms: Mapping[str, Sequence[str]]
     frames: Mapping[str, Sequence[str]]
@@ -98,7 +99,7 @@ def _pages(knowledge: KnowledgeBase, kinds: Mapping[str, object]) -> dict[str, l
 
 
 def _reworded(
-    rng: random.Random, material: _Synonyms, page: str, passages: Sequence[Passage]
+    rng: random.Random, material: _QuestionMaterial, page: str, passages: Sequence[Passage]
 ) -> MadeQuestion | None:
     kind = rng.choice(sorted({passage.kind for passage in passages}))
     passage = rng.choice([passage for passage in passages if passage.kind == kind])
@@ -115,7 +116,11 @@ def _reworded(
 
 
 def _placed(
-    rng: random.Random, material: _Synonyms, question: str, kind: str, page: Sequence[Passage]
+    rng: random.Random,
+    material: _QuestionMaterial,
+    question: str,
+    kind: str,
+    page: Sequence[Passage],
 ) -> str:
     """Return the question with its page's name, some words of it, or some of its description."""
     title = page[0].title
@@ -135,7 +140,7 @@ def _placed(
     return question
 
 
-def _thinned(rng: random.Random, material: _Synonyms, text: str, keep: float) -> str:
+def _thinned(rng: random.Random, material: _QuestionMaterial, text: str, keep: float) -> str:
     """Return a text with half of its common words exchanged, and only a share of its long ones."""
     words = []
     for word in text.split():
@@ -169,7 +174,9 @@ def plain(knowledge: KnowledgeBase, count: int, seed: int = 1) -> list[MadeQuest
     return [rng.choice(options[kinds[number % len(kinds)]]) for number in range(count)]
 
 
-def _parts(page: Sequence[Passage], material: _Synonyms) -> Iterator[tuple[str, Sequence[str]]]:
+def _parts(
+    page: Sequence[Passage], material: _QuestionMaterial
+) -> Iterator[tuple[str, Sequence[str]]]:
     for kind in dict.fromkeys(passage.kind for passage in page):
         if kind in material.plain:
             yield kind, material.plain[kind]
@@ -223,12 +230,8 @@ def _unused(rng: random.Random, knowledge: KnowledgeBase) -> str:
             return name
 
 
-def _material() -> _Synonyms:
+def _material() -> _QuestionMaterial:
     file = resources.files("cybersecqwen.evaluation") / "synthetic_questions.yaml"
     content = yaml.safe_load(file.read_text("utf-8"))
-    synonyms: dict[str, list[str]] = defaultdict(list)
-    for family in content.pop("synonyms"):
-        words = [word.strip() for word in family.split("|")]
-        for word in words:
-            synonyms[word].extend(other for other in words if other != word)
-    return _Synonyms(synonyms=synonyms, **content)
+    groups = [[word.strip() for word in group.split("|")] for group in content.pop("synonyms")]
+    return _QuestionMaterial(synonyms=replacements(groups), **content)

@@ -14,6 +14,7 @@ import yaml
 
 from cybersecqwen.core.text.clean import clean
 from cybersecqwen.core.text.sentences import sentences
+from cybersecqwen.core.text.synonyms import replacements
 
 STYLES = ("plain", "exam", "analyst", "terse")
 """Families of wording. A reader can be tried on one that it never trained on."""
@@ -112,11 +113,7 @@ def wordings() -> Wordings:
 def _lexicon() -> _Lexicon:
     text = files("cybersecqwen.corpus.quiz").joinpath("words.yaml").read_text("utf-8")
     words = msgspec.convert(yaml.safe_load(text), _WordLists)
-    swaps: dict[str, tuple[str, ...]] = {}
-    for group in words.synonyms:
-        for word in group:
-            others = tuple(other for other in group if other != word)
-            swaps[word.lower()] = swaps.get(word.lower(), ()) + others
+    swaps = replacements(words.synonyms)
     longest_first = sorted(swaps, key=len, reverse=True)
     return _Lexicon(
         swaps,
