@@ -3,6 +3,7 @@ import test from "node:test";
 
 import { CweTree } from "../../src/cybersecqwen/apps/report/view/tree.js";
 import {
+  bandOf,
   largest,
   NO_FILTER,
   readFilter,
@@ -29,6 +30,7 @@ function row(place, more = {}) {
     cwe: "CWE-79",
     confidence: 0.9,
     abstained: false,
+    band: "sure",
     backoff: "",
     said: [],
     agrees: null,
@@ -43,8 +45,8 @@ function row(place, more = {}) {
 
 const rows = [
   row(0),
-  row(1, { cwe: "CWE-787", abstained: true, confidence: 0.4, score: 9.8, severity: "critical" }),
-  row(2, { said: ["CWE-787"], agrees: false, year: "2023", title: "A Title" }),
+  row(1, { cwe: "CWE-787", abstained: true, band: "unsure", confidence: 0.4, score: 9.8, severity: "critical" }),
+  row(2, { band: "likely", said: ["CWE-787"], agrees: false, year: "2023", title: "A Title" }),
   row(3, { said: ["CWE-79"], agrees: true, score: 5, severity: "medium" }),
   row(10, { problem: "broken", cwe: "", year: "" }),
 ];
@@ -53,7 +55,8 @@ const places = (filter) =>
 
 test("filters choose rows", () => {
   assert.deepEqual(places({}), [0, 1, 2, 3, 10]);
-  assert.deepEqual(places({ show: "sure" }), [0, 2, 3]);
+  assert.deepEqual(places({ show: "sure" }), [0, 3]);
+  assert.deepEqual(places({ show: "likely" }), [2]);
   assert.deepEqual(places({ show: "unsure" }), [1]);
   assert.deepEqual(places({ show: "differs" }), [2]);
   assert.deepEqual(places({ show: "problems" }), [10]);
@@ -88,7 +91,7 @@ test("a tally counts answers, labels and pairs", () => {
   const sum = tally(rows);
   assert.equal(sum.rows, 4);
   assert.equal(sum.problems, 1);
-  assert.equal(sum.sure, 3);
+  assert.deepEqual(sum.bands, { sure: 2, likely: 1, unsure: 1 });
   assert.equal(sum.labelled, 2);
   assert.equal(sum.agreeing, 1);
   assert.deepEqual([...sum.pairs], [["CWE-787 CWE-79", 1]]);
@@ -97,6 +100,12 @@ test("a tally counts answers, labels and pairs", () => {
     largest(new Map([["CWE-100", 1], ["CWE-9", 1]]), 2).map(([key]) => key),
     ["CWE-9", "CWE-100"],
   );
+});
+
+test("an answer without a band is likely, one that abstains unsure", () => {
+  assert.equal(bandOf(false, "sure"), "sure");
+  assert.equal(bandOf(false, undefined), "likely");
+  assert.equal(bandOf(true, "sure"), "unsure");
 });
 
 test("what to look at first: severe and contradicted, severe and unsure", () => {

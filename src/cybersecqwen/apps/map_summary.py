@@ -29,7 +29,9 @@ class MapSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         records: Records of the input, of every kind.
-        answered: Those with an answer, sure or unsure.
+        answered: Those with an answer.
+        sure: Of these, those of the band ``sure``; see ``CwePrediction``.
+        likely: Those over the threshold that are not.
         unsure: Those whose answer is under the threshold.
         labelled: Records beside these that were left out, since they have a label of their own.
         rejected: Those that the CVE Program or NVD has rejected; not failures.
@@ -44,6 +46,8 @@ class MapSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     records: int
     answered: int
+    sure: int
+    likely: int
     unsure: int
     labelled: int
     rejected: int
@@ -67,9 +71,9 @@ class MapSummary(msgspec.Struct, frozen=True, kw_only=True):
             )
             if count
         ]
-        sure = self.answered - self.unsure
+        bands = f"{self.sure:,} sure, {self.likely:,} likely, {self.unsure:,} unsure"
         counts = [
-            f"{self.answered:,} answered ({sure:,} sure, {self.unsure:,} unsure)",
+            f"{self.answered:,} answered ({bands})",
             *skipped,
             f"{self.problems:,} problem{'' if self.problems == 1 else 's'}",
         ]
@@ -90,6 +94,7 @@ class MapTally:
         self.records = 0
         self.labelled = 0
         self._answered = 0
+        self._sure = 0
         self._unsure = 0
         self._problems: Counter[str] = Counter()
         self._weaknesses: Counter[str] = Counter()
@@ -106,6 +111,7 @@ class MapTally:
             if outcome.prediction.abstained:
                 self._unsure += 1
             else:
+                self._sure += outcome.prediction.band == "sure"
                 self._weaknesses[outcome.prediction.cwe] += 1
 
     def summary(
@@ -118,6 +124,8 @@ class MapTally:
         return MapSummary(
             records=self.records,
             answered=self._answered,
+            sure=self._sure,
+            likely=self._answered - self._sure - self._unsure,
             unsure=self._unsure,
             labelled=self.labelled,
             **skipped,

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import zlib
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -29,6 +30,7 @@ def rows() -> list[RecordRow]:
     found = []
     for n in range(60):
         said = prediction(("CWE-89", "CWE-787", "CWE-79")[n % 3], 0.35 + n / 100, abstained=n < 30)
+        said = replace(said, band="unsure" if n < 30 else "likely" if n < 45 else "sure")
         labels = (CweLabel("CWE-89", "nvd"),) if n % 4 else ()
         record = advisory(
             f"CVE-{2020 + n % 5}-{10000 + n}",
@@ -150,7 +152,7 @@ def test_the_page_counts_as_the_summary_does() -> None:
     const sum = tally(rows);
     const entries = (counts) => Object.fromEntries(counts);
     console.log(JSON.stringify({{
-      rows: sum.rows, sure: sum.sure, labelled: sum.labelled, agreeing: sum.agreeing,
+      rows: sum.rows, bands: sum.bands, labelled: sum.labelled, agreeing: sum.agreeing,
       cwes: entries(sum.cwes), years: entries(sum.years), severities: entries(sum.severities),
       pairs: entries(sum.pairs), urgency: rows.map(urgency),
     }}));
@@ -162,7 +164,7 @@ def test_the_page_counts_as_the_summary_does() -> None:
     summary = ReportSummary()
     for each in rows():
         summary.add(each)
-    for name in ("rows", "sure", "labelled", "agreeing", "cwes", "years", "severities"):
+    for name in ("rows", "bands", "labelled", "agreeing", "cwes", "years", "severities"):
         assert found[name] == getattr(summary, name), name
     assert found["pairs"] == {f"{said} {cwe}": n for (said, cwe), n in summary.pairs.items()}
     assert found["urgency"] == pytest.approx([urgency(each) for each in rows()], abs=1e-3)

@@ -66,6 +66,27 @@ def show(page, label: str, value: str) -> None:
     page.select_option(f"#batch-result .tools label:has-text('{label}') select", value)
 
 
+def test_bands_notes_and_an_assessment_on_demand(page) -> None:
+    rows = "".join(f"{line}\n" for line in lines(8))
+    table = "Report of 2024\n\nCVE,Description\n" + "".join(
+        f'CVE-2024-{n:05},"{text}"\n' for n, text in enumerate((HEAP, VAGUE))
+    )
+    choose(page, "rows.jsonl", rows)
+    wait_for(page, "Done: 8 records answered: ")
+    state = page.inner_text("#batch-result .state")
+    counts = [int(word) for word in state.replace(";", "").split() if word.isdigit()]
+    assert counts[0] == 8 == sum(counts[1:4])
+    for word in ("sure", "likely", "unsure"):
+        assert word in page.inner_text("#batch-result .figures")
+    page.click("#batch-result .opener >> nth=0")
+    page.click("#batch-result .detail summary:has-text('Severity and techniques')")
+    page.wait_for_selector("#batch-result .detail code:has-text('CVSS:3.1/AV:')")
+    choose(page, "table.csv", table + "CVE,Description\n")
+    wait_for(page, "Done: 2 records answered")
+    assert "0 problems" in page.inner_text("#batch-result .state")
+    assert "the header once more" in page.inner_text("#batch-result ul.hint")
+
+
 def test_rows_and_problems(page, tmp_path: Path) -> None:
     content = lines(250)
     content.insert(3, "{broken")

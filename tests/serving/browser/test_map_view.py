@@ -27,6 +27,17 @@ def test_a_text_is_answered_with_its_place_and_passages(page) -> None:
     assert "CAPEC-" in attacks
 
 
+def test_severity_and_techniques_come_when_they_are_asked_for(page) -> None:
+    map_text(page, HEAP)
+    assert page.inner_text("#map-result .confidence .tag") in {"sure", "likely", "unsure"}
+    assert page.locator("#map-result code:has-text('CVSS:3.1')").count() == 0
+    page.click("#map-result summary:has-text('Severity and techniques')")
+    page.wait_for_selector("#map-result code:has-text('CVSS:3.1/AV:')")
+    section = page.inner_text("#map-result details.kind")
+    assert "ATT&CK techniques" in section
+    assert page.locator("#map-result details.kind tbody tr").count() == 8
+
+
 def test_an_address_brings_its_text_back(page) -> None:
     map_text(page, HEAP)
     address = page.url

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import get_args
 
 from cybersecqwen.apps.outputs.rows import MapRow, RecordRow
 from cybersecqwen.apps.outputs.sarif import help_uri
 from cybersecqwen.apps.report.summary import SEVERITIES, ReportSummary, review_reason
+from cybersecqwen.core.records import Band
 from cybersecqwen.core.taxonomy import Taxonomy
 
 _TOP = 15
@@ -42,6 +44,15 @@ def figures_of(summary: ReportSummary, taxonomy: Taxonomy) -> list[FigureTable]:
             "Weaknesses",
             ("Weakness", "Name", "Records", "Share"),
             tuple((cwe, taxonomy.name(cwe), f"{n:,}", _share(n, rows)) for cwe, n in cwes[:_TOP]),
+        ),
+        FigureTable(
+            "How sure",
+            ("Answers", "Records", "Share"),
+            tuple(
+                (name, f"{summary.bands[name]:,}", _share(summary.bands[name], rows))
+                for name in get_args(Band)
+                if rows
+            ),
         ),
         FigureTable(
             "By severity",
@@ -123,8 +134,12 @@ class MarkdownReportWriter:
 
 def headlines(summary: ReportSummary) -> list[str]:
     """Return the sentences that a report begins with."""
-    rows, sure, labelled = summary.rows, summary.sure, summary.labelled
-    said = [f"Records answered: {rows:,}, of which sure enough: {sure:,} ({_share(sure, rows)})."]
+    rows, labelled = summary.rows, summary.labelled
+    bands = ", ".join(
+        f"{summary.bands[name]:,} {name} ({_share(summary.bands[name], rows)})"
+        for name in get_args(Band)
+    )
+    said = [f"Records answered: {rows:,}, of which {bands}."]
     if labelled:
         agreeing = summary.agreeing
         said.append(

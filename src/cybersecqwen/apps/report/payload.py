@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from cybersecqwen.apps.outputs.rows import MapRow, RecordRow
-from cybersecqwen.apps.report.summary import own_labels, year_of
+from cybersecqwen.apps.report.summary import band_of, own_labels, year_of
 from cybersecqwen.core.taxonomy import Taxonomy
 
+_BANDS = ("sure", "unsure", "likely")
 _ROWS_A_PART = 1000
 _LEVEL = 6
 _DIGITS = 4
@@ -34,7 +35,7 @@ def _short(row: MapRow) -> list[Any]:
         row.id,
         row.cwe,
         round(row.confidence, _DIGITS),
-        int(row.abstained),
+        _BANDS.index(band_of(row)),
         row.backoff.cwe if row.backoff else "",
         [(c.cwe, round(c.probability, _DIGITS)) for c in row.candidates],
         row.reason,

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from cybersecqwen.apps.outputs.rows import MapRow, RecordRow
+from cybersecqwen.core.records import Band
 
 SEVERITIES = ("critical", "high", "medium", "low", "none")
 _UNKNOWN_SCORE = 5.0
@@ -21,7 +22,7 @@ class ReportSummary:
 
     Attributes:
         rows: Answers.
-        sure: Those that the model did not abstain from.
+        bands: Rows by band, as ``band_of`` gives it.
         labelled: Rows whose record has a label of its own.
         agreeing: Those whose answer is among the record's labels.
         cwes: Rows by answer.
@@ -32,7 +33,7 @@ class ReportSummary:
     """
 
     rows: int = 0
-    sure: int = 0
+    bands: Counter[Band] = field(default_factory=Counter)
     labelled: int = 0
     agreeing: int = 0
     cwes: Counter[str] = field(default_factory=Counter)
@@ -46,7 +47,7 @@ class ReportSummary:
         """Count a row."""
         self.rows += 1
         self.model = row.model
-        self.sure += not row.abstained
+        self.bands[band_of(row)] += 1
         self.cwes[row.cwe] += 1
         if year := year_of(row):
             self.years[year] += 1
@@ -70,6 +71,13 @@ class ReportSummary:
         return [row for *_, row in sorted(self._first, key=lambda entry: entry[:2], reverse=True)]
 
 
+def band_of(row: MapRow) -> Band:
+    """Return how far an answer can be trusted; ``likely`` where it is not said how sure it is."""
+    if row.abstained:
+        return "unsure"
+    return "sure" if row.band == "sure" else "likely"
+
+
 def own_labels(row: RecordRow) -> tuple[str, ...]:
     """Return the record's own ids, NVD's first, each once."""
     return tuple(dict.fromkeys((*row.nvd_cwe, *row.cna_cwe)))
@@ -87,7 +95,7 @@ def year_of(row: MapRow) -> str:
 def urgency(row: MapRow) -> float:
     """Return how soon a person should look at a row; 0 for one that can wait.
 
-    A sure answer that contradicts the record's label may be a wrong label; an unsure one has to be
+    An answer that contradicts the record's label may show a wrong label; an unsure one has to be
     read. Among both the severe come first.
     """
     score = row.cvss_score if isinstance(row, RecordRow) else None

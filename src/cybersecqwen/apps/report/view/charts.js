@@ -283,10 +283,26 @@ export function yearColumns(years, chosen, choose) {
  * @param {string} label
  */
 export function split(part, whole, label) {
+  return stack([[part, "part"]], whole, label);
+}
+
+/**
+ * Return a bar of several shares of a whole, one beside the other.
+ * @param {[number, string][]} parts Each with its class.
+ * @param {number} whole
+ * @param {string} label
+ */
+export function stack(parts, whole, label) {
+  let x = 0;
+  const rects = parts.map(([part, name]) => {
+    const width = whole ? (100 * part) / whole : 0;
+    x += width;
+    return svg("rect", { class: name, x: x - width, y: 0, width, height: 6 });
+  });
   return svg(
     "svg",
     { class: "split", viewBox: "0 0 100 6", preserveAspectRatio: "none", role: "img", "aria-label": label },
     svg("rect", { class: "all", x: 0, y: 0, width: 100, height: 6 }),
-    svg("rect", { class: "part", x: 0, y: 0, width: whole ? (100 * part) / whole : 0, height: 6 }),
+    ...rects,
   );
 }

@@ -1,6 +1,9 @@
 // @ts-check
 // Rows as the report packs them (payload.py): a list each, its places in this order.
 
+/** @type {import("./results.js").Band[]} */
+const BANDS = ["sure", "unsure", "likely"];
+
 /**
  * Return a row and what it opens to.
  * @param {any[]} list
@@ -8,10 +11,10 @@
  * @returns {[import("./results.js").Row, import("./row_table.js").Detail]}
  */
 export function rowOf(list, place) {
-  const [id, cwe, confidence, abstained, backoff, candidates, reason, year, said] = list;
+  const [id, cwe, confidence, band, backoff, candidates, reason, year, said] = list;
   const [agrees, score, severity, url, title, text, columns] = list.slice(9);
   return [
-    { place, id, cwe, confidence, abstained: abstained === 1, backoff, said, agrees, score, severity, year, url, title },
+    { place, id, cwe, confidence, abstained: band === 1, band: BANDS[band], backoff, said, agrees, score, severity, year, url, title },
     {
       text,
       title,

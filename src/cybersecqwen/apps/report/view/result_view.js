@@ -2,7 +2,7 @@
 // A result whole: what it adds up to, what to look at first, and its rows; in a report and on the
 // page alike.
 
-import { bars, share, shortName, split, treemap, yearColumns, familyOf } from "./charts.js";
+import { bars, share, shortName, split, stack, treemap, yearColumns, familyOf } from "./charts.js";
 import { away, count, el, foreign, percent, plural } from "./dom.js";
 import { cweLink } from "./links.js";
 import {
@@ -51,14 +51,17 @@ export class ResultView {
   #timer = 0;
   #width = 0;
   #detail;
+  #more;
 
   /**
-   * @param {{detail: (row: Row) => Promise<import("./row_table.js").Detail>, changed?: (filter: Filter) => void}} options
-   *   `changed` is called when a person has asked for other rows.
+   * @param {{detail: (row: Row) => Promise<import("./row_table.js").Detail>, changed?: (filter: Filter) => void, more?: import("./row_table.js").More}} options
+   *   `changed` is called when a person has asked for other rows; `more` gives what an open row
+   *   shows besides.
    */
-  constructor({ detail, changed = () => {} }) {
+  constructor({ detail, changed = () => {}, more }) {
     this.#changed = changed;
     this.#detail = detail;
+    this.#more = more;
     this.#find = el("input", {
       type: "search",
       placeholder: "Id, weakness or title",
@@ -69,7 +72,8 @@ export class ResultView {
     });
     this.#show = this.#select("show", [
       ["all", "All rows"],
-      ["sure", "Sure enough"],
+      ["sure", "Sure"],
+      ["likely", "Likely"],
       ["unsure", "Unsure"],
       ["differs", "Unlike the record's label"],
       ["problems", "Without an answer"],
@@ -90,7 +94,7 @@ export class ResultView {
       el("label", {}, "Order ", this.#sort),
       el("label.grow", {}, "Find ", this.#find),
     );
-    this.#table = new RowTable(this.#tree, detail, (sort) => this.#ask({ sort }));
+    this.#table = this.#newTable();
     this.node = el("div.result", {});
     this.#fill();
     new ResizeObserver(([entry]) => {
@@ -104,9 +108,13 @@ export class ResultView {
   /** @param {CweTree} tree */
   setTree(tree) {
     this.#tree = tree;
-    this.#table = new RowTable(tree, this.#detail, (sort) => this.#ask({ sort }));
+    this.#table = this.#newTable();
     this.#fill();
     this.refresh();
+  }
+
+  #newTable() {
+    return new RowTable(this.#tree, this.#detail, (sort) => this.#ask({ sort }), this.#more);
   }
 
   #fill() {
@@ -200,16 +208,23 @@ export class ResultView {
   }
 
   #drawFigures() {
-    const { rows, sure, labelled, agreeing, problems, severities } = this.#sum;
+    const { rows, bands, labelled, agreeing, problems, severities } = this.#sum;
     const severe = (severities.get("critical") ?? 0) + (severities.get("high") ?? 0);
     const scored = [...severities.values()].reduce((sum, n) => sum + n, 0);
     this.#figures.replaceChildren(
       figure(count(rows), rows === 1 ? "record answered" : "records answered", [
         problems ? `${plural(problems, "record")} without an answer` : "",
       ]),
-      figure(share(sure, rows) || "\u2013", "of the answers are sure enough", [
-        split(sure, rows, `${count(sure)} of ${count(rows)} are sure enough`),
-        `${count(rows - sure)} need a second look`,
+      figure(share(bands.sure, rows) || "\u2013", "of the answers are sure", [
+        stack(
+          [
+            [bands.sure, "part"],
+            [bands.likely, "likely"],
+          ],
+          rows,
+          `${count(bands.sure)} sure, ${count(bands.likely)} likely, ${count(bands.unsure)} unsure`,
+        ),
+        `${count(bands.likely)} likely, ${count(bands.unsure)} unsure`,
       ]),
       figure(share(agreeing, labelled) || "\u2013", "agree with the record's own label", [
         labelled ? split(agreeing, labelled, `${count(agreeing)} of ${count(labelled)} agree`) : null,

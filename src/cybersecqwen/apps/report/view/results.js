@@ -2,12 +2,16 @@
 // The rows of a result, what is asked of them, and what they add up to. No document here.
 
 /**
+ * How far an answer can be trusted.
+ * @typedef {"sure"|"likely"|"unsure"} Band
+ *
  * @typedef {Object} Row
  * @property {number} place Its place in the input, from 0.
  * @property {string} id
  * @property {string} cwe
  * @property {number} confidence
  * @property {boolean} abstained
+ * @property {Band} band
  * @property {string} backoff An ancestor that is sure, or an empty string.
  * @property {string[]} said The record's own ids.
  * @property {boolean|null} agrees Whether the answer is among them; null where there are none.
@@ -19,7 +23,7 @@
  * @property {string} [problem] Why there is no answer.
  *
  * @typedef {Object} Filter
- * @property {string} show "all", "sure", "unsure", "differs" or "problems".
+ * @property {string} show "all", "sure", "likely", "unsure", "differs" or "problems".
  * @property {string} cwe Rows of this weakness or a kind of it.
  * @property {string} said Rows whose own label is this one.
  * @property {string} year
@@ -40,16 +44,30 @@ export const NO_FILTER = Object.freeze({
 });
 
 const KEYS = /** @type {(keyof Filter)[]} */ (Object.keys(NO_FILTER));
+/** @type {Band[]} */
+export const BANDS = ["sure", "likely", "unsure"];
 export const SEVERITIES = ["critical", "high", "medium", "low", "none"];
 
 /** @type {Record<string, (row: Row) => boolean>} */
 const SHOWN = {
   all: () => true,
-  sure: (row) => row.problem === undefined && !row.abstained,
-  unsure: (row) => row.problem === undefined && row.abstained,
+  sure: (row) => row.problem === undefined && row.band === "sure",
+  likely: (row) => row.problem === undefined && row.band === "likely",
+  unsure: (row) => row.problem === undefined && row.band === "unsure",
   differs: (row) => row.agrees === false,
   problems: (row) => row.problem !== undefined,
 };
+
+/**
+ * Return the band of an answer; "likely" where it is not said how sure it is.
+ * @param {boolean} abstained
+ * @param {string} [band]
+ * @returns {Band}
+ */
+export function bandOf(abstained, band) {
+  if (abstained) return "unsure";
+  return band === "sure" ? "sure" : "likely";
+}
 
 /**
  * Return the filter that an address holds.
@@ -134,7 +152,7 @@ const padded = (id) => id.replace(/\d+/g, (digits) => digits.padStart(9, "0"));
  * @typedef {Object} Tally
  * @property {number} rows Answers.
  * @property {number} problems
- * @property {number} sure
+ * @property {Record<Band, number>} bands
  * @property {number} labelled Rows whose record has a label of its own.
  * @property {number} agreeing
  * @property {Map<string, number>} cwes
@@ -152,7 +170,7 @@ export function tally(rows) {
   const sum = {
     rows: 0,
     problems: 0,
-    sure: 0,
+    bands: { sure: 0, likely: 0, unsure: 0 },
     labelled: 0,
     agreeing: 0,
     cwes: new Map(),
@@ -175,7 +193,7 @@ export function addTo(sum, row) {
     return;
   }
   sum.rows += 1;
-  if (!row.abstained) sum.sure += 1;
+  sum.bands[row.band] += 1;
   increase(sum.cwes, row.cwe);
   if (row.year) increase(sum.years, row.year);
   if (row.severity) increase(sum.severities, row.severity);
@@ -206,7 +224,7 @@ const UNKNOWN_SCORE = 5;
 
 /**
  * Return how soon a person should look at a row; 0 for one that can wait.
- * A sure answer that contradicts the record's label may be a wrong label; an unsure one has to be
+ * An answer that contradicts the record's label may show a wrong label; an unsure one has to be
  * read. Among both the severe come first.
  * @param {Row} row
  */

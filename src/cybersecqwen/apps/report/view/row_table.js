@@ -9,6 +9,7 @@ const MOST_CHARACTERS = 8000;
 
 /**
  * @typedef {import("./results.js").Row} Row
+ * @typedef {(row: Row, detail: Detail) => HTMLElement|null} More
  * @typedef {{text: string, title: string, candidates: {cwe: string, probability: number}[], columns?: Record<string, unknown>, reason?: string}} Detail
  */
 
@@ -24,6 +25,7 @@ const HEADS = [
 export class RowTable {
   #tree;
   #detail;
+  #more;
   #sort;
   #body = el("tbody", {});
   #heads = el("tr", {});
@@ -41,9 +43,11 @@ export class RowTable {
    * @param {import("./tree.js").CweTree} tree
    * @param {(row: Row) => Promise<Detail>} detail
    * @param {(sort: string) => void} sort Called with another order.
+   * @param {More} [more] Gives what an open row shows besides.
    */
-  constructor(tree, detail, sort) {
+  constructor(tree, detail, sort, more = () => null) {
     this.#tree = tree;
+    this.#more = more;
     this.#detail = detail;
     this.#sort = sort;
     const turn = (/** @type {number} */ by) => () => {
@@ -149,7 +153,7 @@ export class RowTable {
         el("code", {}, foreign(row.cwe, 20)),
         ...remarks(row),
       ),
-      el("td.number", {}, percent(row.confidence)),
+      el("td.number", {}, percent(row.confidence), el("span.band", {}, ` ${row.band}`)),
       el("td", {}, severityTag(row)),
       el("td", {}, saidCell(row)),
     );
@@ -182,7 +186,10 @@ export class RowTable {
   #detailLine(row, name) {
     const cell = el("td", { colspan: HEADS.length }, el("p.hint", {}, "Reading it\u2026"));
     this.#detail(row).then(
-      (detail) => cell.replaceChildren(...this.#opened(row, detail)),
+      (detail) => {
+        const more = this.#more(row, detail);
+        cell.replaceChildren(...this.#opened(row, detail), ...(more ? [more] : []));
+      },
       () => cell.replaceChildren(el("p.hint", {}, "Its text is not kept here any more.")),
     );
     return el("tr.detail", { id: name }, cell);

@@ -1,6 +1,8 @@
 // The rows of a batch: each line as it came, for downloads and for opening a row, and a short form
 // for the view.
 
+import { bandOf } from "../view/results.js";
+
 const LINES_A_PART = 500;
 const SKIPPED = new Set(["rejected", "reserved", "withdrawn"]);
 
@@ -11,7 +13,10 @@ export class Rows {
   list = [];
   /** Problems, as the server gave them. @type {{id: string, where: string, reason: string}[]} */
   problems = [];
-  unsure = 0;
+  /** @type {Record<import("../view/results.js").Band, number>} */
+  bands = { sure: 0, likely: 0, unsure: 0 };
+  /** What is said of the input as a whole. @type {string[]} */
+  notes = [];
   /** Records that say of themselves to be passed over: rejected, reserved, withdrawn. */
   skipped = 0;
   // A browser may keep what is in a Blob on disk.
@@ -22,10 +27,8 @@ export class Rows {
   /** The part that was read last. @type {{place: number, lines: string[]}|null} */
   #read = null;
 
-  /** Records that have been answered, with a row or a problem. */
-  get answered() {
-    return this.list.length;
-  }
+  /** Lines that have come: rows, problems and notes. */
+  answered = 0;
 
   get rows() {
     return this.list.length - this.problems.length - this.skipped;
@@ -37,14 +40,18 @@ export class Rows {
    * @param {string} line
    */
   add(value, line) {
-    const place = this.list.length;
-    if (value.problem) {
+    const place = this.answered;
+    this.answered += 1;
+    if (value.problem?.kind === "note") {
+      this.notes.push(value.problem.reason);
+    } else if (value.problem) {
       if (SKIPPED.has(value.problem.kind)) this.skipped += 1;
       else this.problems.push(value.problem);
       this.list.push(problemRow(value.problem, place));
     } else {
-      if (value.abstained) this.unsure += 1;
-      this.list.push(viewRow(value, place));
+      const row = viewRow(value, place);
+      this.bands[row.band] += 1;
+      this.list.push(row);
     }
     this.#pending.push(line);
     if (this.#pending.length >= LINES_A_PART) {
@@ -82,7 +89,7 @@ export class Rows {
 
   /** Return the rows alone, as JSON lines. */
   async jsonl() {
-    if (!this.problems.length && !this.skipped) return this.everything();
+    if (this.answered === this.rows) return this.everything();
     /** @type {BlobPart[]} */
     const kept = [];
     for (const part of [...this.#parts, new Blob([`${this.#pending.join("\n")}\n`])]) {
@@ -113,6 +120,7 @@ export function viewRow(row, place) {
     cwe: row.cwe,
     confidence: row.confidence,
     abstained: row.abstained,
+    band: bandOf(row.abstained, row.band),
     backoff: row.backoff?.cwe ?? "",
     said: [...new Set([...nvd, ...cna])],
     agrees: row.agrees ?? null,
@@ -146,6 +154,7 @@ function problemRow({ id, where, reason }, place) {
     cwe: "",
     confidence: 0,
     abstained: true,
+    band: "unsure",
     backoff: "",
     said: [],
     agrees: null,

@@ -2,6 +2,7 @@
 
 import { readAddress, setAddress } from "../lib/address.js";
 import { ApiError, aborted, lines, request, streamedError } from "../lib/api.js";
+import { assessment } from "../lib/assessment.js";
 import { copyButton } from "../lib/clipboard.js";
 import { errorBox } from "../lib/errors.js";
 import { forgetRuns, onRuns, recall, remember, remembered } from "../lib/history.js";
@@ -202,6 +203,7 @@ class Batch {
   #progress = el("progress", { "aria-label": "Records answered" });
   #state = el("p", { class: "state" });
   #note = el("div", {});
+  #notes = el("ul.hint", { "aria-label": "Notes on the file" });
   #cancel = el("button", { type: "button", onclick: () => this.stop() }, "Cancel");
   #resume = el("button", { type: "button", hidden: true, onclick: () => this.run() }, "Go on");
   #as;
@@ -217,6 +219,7 @@ class Batch {
     this.view = new ResultView({
       detail: (row) => this.rows.detail(row),
       changed: (filter) => this.#tellAddress(filter),
+      more: (_row, { text }) => assessment(text, this.#options.labeller),
     });
     this.view.rows = this.rows.list;
     getTree().then(
@@ -248,6 +251,7 @@ class Batch {
         {},
         this.#state,
         this.#progress,
+        this.#notes,
         el(
           "div.row",
           {},
@@ -449,7 +453,7 @@ class Batch {
   }
 
   #draw() {
-    const { answered, rows, unsure, skipped, problems } = this.rows;
+    const { answered, rows, bands, skipped, problems, notes } = this.rows;
     const known = this.#total !== null && this.#total >= answered && this.#total > 0;
     if (this.#ended) this.#progress.value = 1;
     else if (known) this.#progress.value = answered / (this.#total ?? 1);
@@ -459,9 +463,11 @@ class Batch {
     const of = known && !this.#ended ? ` of about ${count(this.#total ?? 0)}` : "";
     const verb = this.#verb(answered);
     this.#state.textContent =
-      `${verb}${count(answered)}${of} records answered, ${count(unsure)} unsure, ` +
+      `${verb}${count(answered - notes.length)}${of} records answered: ${count(bands.sure)} sure, ` +
+      `${count(bands.likely)} likely, ${count(bands.unsure)} unsure; ` +
       (skipped ? `${count(skipped)} rejected or withdrawn, ` : "") +
       `${plural(problems.length, "problem")}.`;
+    this.#notes.replaceChildren(...notes.map((words) => el("li", {}, foreign(words, 400))));
     this.#save.disabled = !rows;
     this.#problems.hidden = !problems.length;
     this.view.node.hidden = !answered;

@@ -2,6 +2,7 @@
 
 import { readAddress, setAddress, writeAddress } from "../lib/address.js";
 import { aborted, getJson, jsonBody, request } from "../lib/api.js";
+import { assessment } from "../lib/assessment.js";
 import { copyButton } from "../lib/clipboard.js";
 import { correctionForm } from "../lib/correct.js";
 import {
@@ -18,6 +19,7 @@ import {
   takeDrops,
 } from "../view/dom.js";
 import { cweLink, recordLinks } from "../view/links.js";
+import { bandOf } from "../view/results.js";
 import { doubts, relation } from "../lib/doubts.js";
 import { errorBox } from "../lib/errors.js";
 import { Explorer } from "../lib/explorer.js";
@@ -282,6 +284,7 @@ function show() {
     answerCard(answer, labeller),
     unsure,
     candidateList(answer),
+    assessment(shown.text, labeller) ?? "",
     conventions,
     correctionForm(subject),
   );
@@ -307,6 +310,7 @@ function answerCard(answer, labeller) {
       {},
       el("strong", {}, percent(answer.confidence)),
       bar(answer.confidence, `Confidence in ${answer.cwe}`),
+      el("span.tag", {}, bandOf(answer.abstained, answer.band)),
     ),
     el(
       "p.hint",

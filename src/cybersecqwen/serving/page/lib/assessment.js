@@ -1,0 +1,101 @@
+// Severity and techniques of a text, when a person asks for them.
+
+import { aborted, postJson } from "./api.js";
+import { errorBox } from "./errors.js";
+import { away, bar, el, foreign, percent } from "../view/dom.js";
+
+/**
+ * Return a part that asks the server on demand, or null where there is no text to ask about.
+ * @param {string} text
+ * @param {string} labeller Whose practice to follow.
+ * @returns {HTMLElement|null}
+ */
+export function assessment(text, labeller) {
+  if (!text.trim()) return null;
+  const place = el("div", {});
+  const ask = async () => {
+    place.replaceChildren(el("p.hint", {}, "Assessing it\u2026"));
+    try {
+      place.replaceChildren(...parts(await postJson("api/assess", { text, labeller })));
+    } catch (error) {
+      if (!aborted(error)) place.replaceChildren(errorBox(error, "text", ask));
+    }
+  };
+  const details = el(
+    "details.kind",
+    {
+      ontoggle: () => {
+        if (details.open && !place.firstChild) ask();
+      },
+    },
+    el("summary", {}, "Severity and techniques"),
+    place,
+  );
+  return details;
+}
+
+/** Return what an assessment says besides the weakness. */
+function parts({ cvss, techniques, mitigations }) {
+  return [
+    el(
+      "p",
+      {},
+      el(`span.severity.s-${cvss.severity.toLowerCase()}`, {}, `${cvss.severity} ${cvss.score}`),
+      " ",
+      el("code", {}, cvss.vector),
+      el("span.hint", {}, ` predicted, the whole vector right with ${percent(cvss.probability)}`),
+    ),
+    el(
+      "table",
+      {},
+      el(
+        "thead",
+        {},
+        el("tr", {}, ["Metric", "Value", "Probability", "Because of"].map((name) => el("th", { scope: "col" }, name))),
+      ),
+      el(
+        "tbody",
+        {},
+        Object.entries(cvss.metrics).map(([name, { value, probability, because }]) =>
+          el(
+            "tr",
+            {},
+            el("th", { scope: "row" }, name),
+            el("td", {}, value),
+            el("td.number", {}, percent(probability)),
+            el("td", {}, foreign(because.join(", "), 120)),
+          ),
+        ),
+      ),
+    ),
+    el("h4", {}, "ATT&CK techniques"),
+    techniques.length
+      ? el(
+          "ol.bars",
+          {},
+          techniques.map(({ id, name, probability, role }) =>
+            el(
+              "li",
+              {},
+              el("span", {}, away(id, techniqueLink(id)), " ", foreign(name, 120), el("span.hint", {}, ` ${role}`)),
+              bar(probability, id),
+              el("span.number", {}, percent(probability)),
+            ),
+          ),
+        )
+      : el("p", {}, "None is likely."),
+    mitigations.length ? el("h4", {}, "Mitigations") : "",
+    mitigations.length
+      ? el(
+          "ul",
+          {},
+          mitigations.map(({ text, citation }) =>
+            el("li", {}, foreign(text, 600), " ", el("code", {}, citation)),
+          ),
+        )
+      : "",
+  ];
+}
+
+/** Return the address of a technique's page. */
+const techniqueLink = (id) => `https://attack.mitre.org/techniques/${id.replace(".", "/")}/`;
