@@ -12,6 +12,7 @@ from cybersecqwen.core.records import Catalogue, Entry, Section
 from cybersecqwen.core.rows import QuizRow
 from cybersecqwen.core.text.clean import normalised
 from cybersecqwen.corpus.catalogue_graph import CatalogueGraph, CatalogueLibrary
+from cybersecqwen.corpus.quiz import wording
 from cybersecqwen.corpus.quiz.build import build_quiz
 from cybersecqwen.corpus.quiz.generate import ask
 from cybersecqwen.corpus.quiz.kinds import CLAUSES, HALVES, LINKS, STATEMENTS, VALUES
@@ -211,3 +212,12 @@ def test_sentences_halves_and_masks() -> None:
 def test_the_shipped_recipe_reads(data_dir: Path) -> None:
     recipe = load_recipe(Path(__file__).parents[3] / "recipes" / "corpus" / "quiz.yaml", QuizRecipe)
     assert all((data_dir / name).is_file() for name in (*recipe.sources, *recipe.benchmarks))
+
+
+def test_every_word_with_synonyms_is_found_however_it_is_written() -> None:
+    lexicon = wording._lexicon()
+    for word in lexicon.swaps:
+        for written in (word, word.upper()):
+            if match := lexicon.pattern.fullmatch(written):
+                assert lexicon.swaps[match[0].lower()]
+    assert "c2" in lexicon.swaps

@@ -113,7 +113,7 @@ def wordings() -> Wordings:
 def _lexicon() -> _Lexicon:
     text = files("cybersecqwen.corpus.quiz").joinpath("words.yaml").read_text("utf-8")
     words = msgspec.convert(yaml.safe_load(text), _WordLists)
-    swaps = replacements(words.synonyms)
+    swaps = {word.lower(): others for word, others in replacements(words.synonyms).items()}
     longest_first = sorted(swaps, key=len, reverse=True)
     return _Lexicon(
         swaps,
