@@ -72,7 +72,12 @@ def build_graph(table: np.ndarray, labellers: int, labels: int) -> onnx.ModelPro
 
 
 def write_model(
-    folder: Path, *, strength: float = 12.0, max_tokens: int = 32, threshold: float = 0.5
+    folder: Path,
+    *,
+    strength: float = 12.0,
+    max_tokens: int = 32,
+    threshold: float = 0.5,
+    format_version: int = 2,
 ) -> Path:
     """Write a whole model folder. ``strength`` is the logit that a word gives its label."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -86,7 +91,7 @@ def write_model(
     (folder / "tokenizer.json").write_text(tokenizer.to_str(), "utf-8")
     (folder / "README.md").write_text("# A model for tests\n", "utf-8")
     config = SpecialistConfig(
-        format_version=1,
+        format_version=format_version,
         name="tiny",
         version="1.2.3",
         labels=LABELS,

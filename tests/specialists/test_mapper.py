@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from cybersecqwen import CweMapper
+from cybersecqwen.apps.map_stream import MapOptions, map_stream
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.records import Advisory
 from cybersecqwen.specialists.mapper import WINDOW
@@ -163,6 +164,17 @@ def test_a_record_is_read_with_its_title(tiny_model: Path) -> None:
     (found,) = mapper.map_many([record])
     assert found.cwe == "CWE-89"
     assert found == mapper.map(record)
+
+
+def test_a_model_of_format_1_reads_descriptions_alone_as_it_was_trained(tmp_path: Path) -> None:
+    mapper = CweMapper.load(write_model(tmp_path / "old", format_version=1))
+    record = Advisory("CVE-2026-1", "scripting in zz", title="sql sql sql sql")
+    description = mapper.map(record.description)
+    assert mapper.map(record) == description
+    assert next(mapper.map_many([record])) == description
+    (outcome,) = map_stream([record], mapper, MapOptions())
+    assert outcome.prediction == description
+    assert CweMapper.load(write_model(tmp_path / "new")).map(record).cwe == "CWE-89"
 
 
 def test_bands_follow_the_precision_of_validation(tiny_model: Path) -> None:

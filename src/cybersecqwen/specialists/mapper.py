@@ -50,7 +50,6 @@ class CweMapper:
     """
 
     window: int = WINDOW
-    reads_records = True
 
     def __init__(
         self, folder: ModelFolder, taxonomy: Taxonomy, *, threads: int | None = None
@@ -62,6 +61,11 @@ class CweMapper:
         self._encoder = Encoder(folder.tokenizer, self.config.max_tokens)
         shape = (len(self.config.labellers), len(self.config.labels))
         self._network = Network(folder.graph, shape, threads)
+
+    @property
+    def reads_records(self) -> bool:
+        """Whether it was trained on whole records; models of format 1 read descriptions alone."""
+        return self.config.format_version > 1
 
     @classmethod
     def load(cls, path: str | Path | None = None, *, threads: int | None = None) -> CweMapper:
@@ -141,7 +145,7 @@ class CweMapper:
             ModelError: The model does not know the labeller.
         """
         head, threshold = self._options(labeller, top_k, threshold)
-        pieces = self._encoder.encode([_readable(text, 1, labeller)])
+        pieces = self._encoder.encode([self._readable(text, 1, labeller)])
         made = np.concatenate([self._network.run(ids, head) for ids in pieces.ids])
         logits = pieces.join(made, self.config.temperature[labeller])
         return next(self._predict(logits, labeller, top_k, threshold))
@@ -173,7 +177,9 @@ class CweMapper:
             ModelError: The model does not know the labeller.
         """
         head, threshold = self._options(labeller, top_k, threshold)
-        rendered = (_readable(text, number, labeller) for number, text in enumerate(texts, start=1))
+        rendered = (
+            self._readable(text, number, labeller) for number, text in enumerate(texts, start=1)
+        )
 
         def answer(window: _Window) -> Iterator[CwePrediction]:
             logits = window.result(self.config.temperature[labeller])
@@ -205,7 +211,7 @@ class CweMapper:
             ModelError: The model does not know the labeller.
         """
         head, _ = self._options(labeller, 1, None)
-        rendered = [_readable(text, number, labeller) for number, text in enumerate(texts, 1)]
+        rendered = [self._readable(text, number, labeller) for number, text in enumerate(texts, 1)]
         pieces = self._encoder.encode(rendered)
         temperature = self.config.temperature[labeller]
         logits = pieces.join(self._network.submit(pieces.ids, head).result(), temperature)
@@ -258,6 +264,12 @@ class CweMapper:
             return "unsure"
         sure = self.config.threshold_at(labeller, SURE_PRECISION)
         return "sure" if sure is not None and confidence >= sure else "likely"
+
+    def _readable(self, text: str | Advisory, number: int, labeller: Labeller) -> str:
+        """Return a text as the model was trained to read it."""
+        if isinstance(text, Advisory) and not self.reads_records:
+            text = text.description
+        return _readable(text, number, labeller)
 
     def _options(
         self, labeller: Labeller, top_k: int, threshold: float | None
