@@ -9,7 +9,7 @@ quiet run's time, up to ``--kills`` times, and then lets it end. Outputs are com
 ``--only GLOB`` compares a folder's files of that name alone (where others hold times), and
 ``--digest COMMAND`` compares what a command prints of the output instead.
 
-Exit status: 0 when every try left the same output, else 1.
+Exit status: 0 when every try left the same output, 1 when one did not, 2 when there is none.
 """
 
 from __future__ import annotations
@@ -45,6 +45,9 @@ def main() -> int:
         seconds = time.monotonic() - start
         expected = fingerprint(quiet, arguments)
         print(f"quiet run: {seconds:.1f} s, exit {expected_status}, {expected[:16]}", flush=True)
+        if expected == "nothing":
+            print("the quiet run leaves no output: there is nothing to compare")
+            return 2
         same = killed = 0
         for number in range(arguments.tries):
             out = Path(folder, f"try-{number}", "out")

@@ -18,7 +18,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _OFFLINE = {"map", "ask", "kb search", "kb info", "info", "doctor", "demo"}
 # What those need that is not here: a model of one's own, a feed, a terminal.
 _NEEDS = re.compile(
-    r"hf:|gguf:|openai:|mock:|--model |--kb |--store|--option|\bCVE-|--digest"
+    r"hf:|gguf:|openai:|mock:|s3:|--engine ray|--model |--kb |--store|--option|\bCVE-|--digest"
     r"|--input (?!findings\.csv|feed\.json)|^map(?: -\S+)*$"
 )
 

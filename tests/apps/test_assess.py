@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import io
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cybersecqwen import Assessor
-from cybersecqwen.apps.assess import assess_rows
+from cybersecqwen.apps.assess_job import AssessJob, run_assess_job
+from cybersecqwen.apps.assess_stream import WholeRows, assess_windows, rows_of
 from cybersecqwen.apps.audit import audit_records
+from cybersecqwen.apps.progress import JobProgress
 from cybersecqwen.cli.main import main
 from cybersecqwen.core.records import Advisory, CvssVector, CweLabel, RecordProblem
 
@@ -27,7 +32,7 @@ def record(cwe: str, vector: str) -> Advisory:
 def test_a_row_has_weakness_severity_technique_and_what_the_record_said(assessor: Assessor) -> None:
     problems: list[RecordProblem] = []
     records = [record("CWE-20", OTHER), Advisory("CVE-2026-2", "  "), Advisory("CVE-2026-3", SQL)]
-    first, second = assess_rows(assessor, records, problems.append)
+    first, second = rows_of(assess_windows(records, assessor, WholeRows()), problems.append)
     assert [problem.id for problem in problems] == ["CVE-2026-2"]
     assert second["id"] == "CVE-2026-3"
     assert second["cwe"] == "CWE-89"
@@ -62,6 +67,46 @@ def test_audit_names_what_differs_and_leaves_out_what_agrees(assessor: Assessor)
 def test_a_parent_is_a_difference_of_depth(assessor: Assessor) -> None:
     (row,) = audit_records(assessor, [record("CWE-943", OTHER)], lambda _: None)
     assert row["weakness"]["kind"] == "depth"
+
+
+def test_an_interrupted_run_is_gone_on_with(assessor: Assessor, tmp_path: Path) -> None:
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    lines = [f'{{"id": "r{n}", "description": "{SQL} {n}", "cwe": "CWE-20"}}' for n in range(600)]
+    source.write_text("\n".join([*lines, "{"]))
+    job = AssessJob(source=source, assessor=assessor, output=output)
+    summary = run_assess_job(job)
+    assert (summary.records, summary.rows, summary.problems) == (601, 600, 1)
+    whole = output.read_bytes()
+    output.unlink()
+
+    def stop(progress: JobProgress) -> None:
+        if progress.done >= 512:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_assess_job(job, progress=stop)
+    assert not output.exists()
+    notices: list[str] = []
+    again = replace(job, resume=True)
+    assert run_assess_job(again, notice=notices.append).rows == 600
+    assert notices == ["going on after 512 records of an interrupted run"]
+    assert output.read_bytes() == whole
+    assert [file.name for file in tmp_path.iterdir() if "part" in file.name] == []
+
+
+def test_another_standard_input_is_not_gone_on_with(assessor: Assessor, tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    line = f'{{"id": "a", "description": "{SQL}"}}\n'
+
+    def stop(_: JobProgress) -> None:
+        raise KeyboardInterrupt
+
+    job = AssessJob(source=None, assessor=assessor, output=output)
+    with pytest.raises(KeyboardInterrupt):
+        run_assess_job(replace(job, stdin=io.BytesIO(line.encode())), progress=stop)
+    other = io.BytesIO(line.replace('"a"', '"b"').encode())
+    run_assess_job(replace(job, stdin=other))
+    assert [json.loads(row)["id"] for row in output.read_text().splitlines()] == ["b"]
 
 
 def test_the_verbs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -134,7 +134,7 @@ def test_states_of_records_are_counted_not_reported(mapper: CweMapper, tmp_path:
 
 def interrupted(output: Path, mapper: CweMapper, keep: int, *, torn: bytes = b"") -> None:
     """Leave what a run leaves that is killed after ``keep`` outcomes."""
-    part = PartFile(output, IDENTITY)
+    part = PartFile(output, IDENTITY, MapOutcome)
     part.append(list(map_stream(records(), mapper, MapOptions()))[:keep])
     part.close()
     with output.with_name(f"{output.name}.part").open("ab") as stream:
@@ -150,7 +150,7 @@ def test_a_resumed_output_is_the_uninterrupted_one(
     whole = run_to_bytes(job(mapper, tmp_path, f"whole.{name.rsplit('.')[1]}"))
     first = job(mapper, tmp_path, name)
     identity = part_file_identity(first)
-    part = PartFile(first.output, identity)  # type: ignore[arg-type]
+    part = PartFile(first.output, identity, MapOutcome)  # type: ignore[arg-type]
     outcomes = map_stream(file_records(tmp_path), mapper, MapOptions())
     part.append(outcome for outcome, _ in zip(outcomes, range(keep), strict=False))
     part.close()
@@ -216,7 +216,7 @@ def test_another_runs_rows_are_refused_and_kept(
         **{**{f: getattr(IDENTITY, f) for f in IDENTITY.__struct_fields__}, field: value}
     )
     with pytest.raises(InputError, match=f"other {field}"):
-        PartFile(output, other, resume=True)
+        PartFile(output, other, MapOutcome, resume=True)
     assert (tmp_path / "out.jsonl.part").read_bytes() == before
 
 
@@ -227,25 +227,25 @@ def test_another_runs_outcomes_are_put_aside(mapper: CweMapper, tmp_path: Path) 
         interrupted(output, mapper, 3)
         before = (tmp_path / "out.jsonl.part").read_bytes()
         notices: list[str] = []
-        PartFile(output, other, notice=notices.append).close()
+        PartFile(output, other, MapOutcome, notice=notices.append).close()
         (said,) = notices
         assert f"out.jsonl.part.{number}: kept" in said
         assert (tmp_path / f"out.jsonl.part.{number}").read_bytes() == before
 
 
 def test_two_runs_do_not_write_one_output(tmp_path: Path) -> None:
-    first = PartFile(tmp_path / "out.jsonl", IDENTITY)
+    first = PartFile(tmp_path / "out.jsonl", IDENTITY, MapOutcome)
     with pytest.raises(InputError, match="is writing it"):
-        PartFile(tmp_path / "out.jsonl", IDENTITY)
+        PartFile(tmp_path / "out.jsonl", IDENTITY, MapOutcome)
     first.close()
-    PartFile(tmp_path / "out.jsonl", IDENTITY).close()
+    PartFile(tmp_path / "out.jsonl", IDENTITY, MapOutcome).close()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_part_file_that_another_program_changed_is_no_output(
     mapper: CweMapper, tmp_path: Path
 ) -> None:
-    part = PartFile(tmp_path / "out.jsonl", IDENTITY)
+    part = PartFile(tmp_path / "out.jsonl", IDENTITY, MapOutcome)
     part.append(map_stream(records(), mapper, MapOptions()))
     with (tmp_path / "out.jsonl.part").open("ab") as stream:
         stream.write(b"{}\n")
@@ -257,19 +257,19 @@ def test_a_part_file_that_another_program_changed_is_no_output(
 def test_restart_begins_anew(mapper: CweMapper, tmp_path: Path) -> None:
     output = tmp_path / "out.jsonl"
     interrupted(output, mapper, 3)
-    assert PartFile(output, IDENTITY, restart=True).done == 0
+    assert PartFile(output, IDENTITY, MapOutcome, restart=True).done == 0
     assert (tmp_path / "out.jsonl.part.1").stat().st_size > 0
 
 
 def test_a_surrogate_in_an_id_is_spelt_out(tmp_path: Path) -> None:
-    part = PartFile(tmp_path / "out.jsonl", IDENTITY)
+    part = PartFile(tmp_path / "out.jsonl", IDENTITY, MapOutcome)
     part.append([MapOutcome(record=Advisory("r\ud800", "text"))])
     (found,) = part.outcomes()
     assert found.record == Advisory("r\\ud800", "text")
 
 
 def test_resume_with_nothing_there_starts(tmp_path: Path) -> None:
-    part = PartFile(tmp_path / "new" / "out.jsonl", IDENTITY, resume=True)
+    part = PartFile(tmp_path / "new" / "out.jsonl", IDENTITY, MapOutcome, resume=True)
     assert part.done == 0
     part.close()
 
@@ -279,14 +279,14 @@ def test_damaged_journal(mapper: CweMapper, tmp_path: Path) -> None:
     interrupted(output, mapper, 3)
     (tmp_path / "out.jsonl.part.json").write_text("{")
     with pytest.raises(InputError, match="damaged"):
-        PartFile(output, IDENTITY, resume=True)
+        PartFile(output, IDENTITY, MapOutcome, resume=True)
 
 
 def test_full_disk_keeps_what_is_written(
     mapper: CweMapper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outcomes = list(map_stream(records(), mapper, MapOptions()))
-    part = PartFile(tmp_path / "out.jsonl", IDENTITY)
+    part = PartFile(tmp_path / "out.jsonl", IDENTITY, MapOutcome)
     part.append(outcomes[:10])
 
     def full(_: int) -> None:
@@ -302,7 +302,7 @@ def test_full_disk_keeps_what_is_written(
 def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
-        PartFile(tmp_path / "file" / "out.jsonl", IDENTITY)
+        PartFile(tmp_path / "file" / "out.jsonl", IDENTITY, MapOutcome)
 
 
 def test_input_identity_changes_with_the_file(tmp_path: Path) -> None:

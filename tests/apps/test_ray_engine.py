@@ -6,19 +6,39 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from cybersecqwen import CweMapper
-from cybersecqwen.apps.engine import EngineSpec, LocalEngine, open_engine
+from cybersecqwen import Assessor, CweMapper
+from cybersecqwen.apps.assess_job import AssessJob, run_assess_job
+from cybersecqwen.apps.assess_stream import assess_windows
+from cybersecqwen.apps.audit import Differences
+from cybersecqwen.apps.corpus import build_corpus
+from cybersecqwen.apps.engine import EngineSpec, open_engine
+from cybersecqwen.apps.evaluation import run_evaluation
 from cybersecqwen.apps.map_job import MapJob, MapOptions, run_map_job
 from cybersecqwen.apps.map_stream import map_stream, map_windows
 from cybersecqwen.cli.main import main
+from cybersecqwen.core.engine import LocalEngine
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.records import Advisory, Candidate, CwePrediction, Labeller, RecordProblem
+from cybersecqwen.core.records import (
+    Advisory,
+    Candidate,
+    CweLabel,
+    CwePrediction,
+    Labeller,
+    RecordProblem,
+)
+from cybersecqwen.evaluation.log import read_log
+from cybersecqwen.evaluation.plan import RunOptions
+from cybersecqwen.knowledge.base import KnowledgeBase
+from small_corpus import write_small
 
 ray = pytest.importorskip("ray")
 
@@ -86,6 +106,60 @@ def test_two_workers_give_what_one_process_gives(
     assert len(outputs[0][1]) == 2
 
 
+def test_assessments_and_audits_are_the_same(engine: RayEngine, tmp_path: Path) -> None:
+    source = tmp_path / "feed.jsonl"
+    said = "injection in the login form lets remote attackers read the database"
+    rows = [
+        {"id": f"r{n}", "description": f"{('SQL', 'LDAP')[n % 2]} {said} {n}"} for n in range(300)
+    ]
+    source.write_text("\n".join([*map(json.dumps, rows), '{"id": "empty"}']))
+    assessor = Assessor.from_pretrained(knowledge=KnowledgeBase.load())
+    labels = (CweLabel("CWE-20", "cna"),)
+    records = [Advisory(row["id"], row["description"], labels=labels) for row in rows]
+    outputs, audits = [], []
+    for chosen in (LocalEngine(), engine):
+        sink = io.BytesIO()
+        problems: list[RecordProblem] = []
+        job = AssessJob(source=source, assessor=assessor, engine=chosen)
+        summary = run_assess_job(job, sink=sink, report=problems.append)
+        outputs.append((sink.getvalue(), problems, replace(summary, seconds=0.0)))
+        audits.append(list(assess_windows(records, assessor, Differences(), engine=chosen)))
+    assert outputs[0] == outputs[1]
+    assert outputs[0][0].count(b"\n") == 300
+    assert b"citation" in outputs[0][0]
+    assert audits[0] == audits[1]
+    assert sum(outcome.row is not None for window in audits[0] for outcome in window) == 300
+
+
+@pytest.mark.parametrize("protocol", ["ref", "constrained"])
+def test_an_evaluation_logs_the_same(engine: RayEngine, tmp_path: Path, protocol: str) -> None:
+    questions, script = tmp_path / "mcq.tsv", tmp_path / "mock.jsonl"
+    heading = "URL\tQuestion\tOption A\tOption B\tOption C\tOption D\tPrompt\tGT"
+    lines = [f"u{n // 2}\tq{n}\ta\tb\tc\td\tpage {n}\t{'ABCD'[n % 4]}" for n in range(50)]
+    questions.write_text("\n".join([heading, *lines]) + "\n")
+    scores = {letter: -float(place) for place, letter in enumerate("BADC", 1)}
+    rules = [{"match": "page 7", "error": "no"}, {"reply": "Answer: B", "scores": scores}]
+    script.write_text("\n".join(map(json.dumps, rules)))
+    options = RunOptions("cti-mcq", questions, f"mock:{script}", protocol)
+    logs = []
+    for name, chosen in (("local", LocalEngine()), ("ray", engine)):
+        found = run_evaluation(options, tmp_path / f"{name}.jsonl", engine=chosen)
+        logs.append((read_log(found.log).digest(), found.summary, len(found.failed)))
+    assert logs[0] == logs[1]
+    assert logs[0][1].n == 50
+
+
+def test_a_corpus_is_built_the_same(engine: RayEngine, tmp_path: Path) -> None:
+    pytest.importorskip("sparse_dot_topn")
+    recipe = write_small(tmp_path / "data")
+    for name, chosen in (("local", LocalEngine()), ("ray", engine)):
+        build_corpus(recipe, tmp_path / name, engine=chosen)
+    files = sorted(file.name for file in (tmp_path / "local").iterdir())
+    assert "removed.jsonl" in files
+    for name in files:
+        assert (tmp_path / "ray" / name).read_bytes() == (tmp_path / "local" / name).read_bytes()
+
+
 def test_a_record_that_ends_workers_is_named_and_passed_over(engine: RayEngine) -> None:
     found = [
         outcome
@@ -96,6 +170,22 @@ def test_a_record_that_ends_workers_is_named_and_passed_over(engine: RayEngine) 
     ]
     assert [o.record.id for o in found if o.record] == [f"r{n}" for n in range(50) if n != 21]
     assert found[21].problem == RecordProblem("record 22", "r21", "ended every worker that read it")
+
+
+def test_workers_that_end_whatever_they_read_are_told_of(
+    engine: RayEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cybersecqwen.apps.ray_engine._MOST_LOST", 1)
+    records = [Advisory(f"r{n}", "a deadly text") for n in range(40)]
+    with pytest.raises(ModelError, match="lack memory"):
+        list(map_windows(records, StandIn(), MapOptions(), engine=engine))
+
+
+def test_a_model_that_cannot_be_sent_is_refused(engine: RayEngine) -> None:
+    model = StandIn()
+    model.lock = threading.Lock()  # type: ignore[attr-defined]
+    with pytest.raises(InputError, match="cannot be sent"):
+        list(map_windows(_records(5), model, MapOptions(), engine=engine))
 
 
 def test_what_the_model_raises_arrives_as_it_is(engine: RayEngine) -> None:
@@ -150,6 +240,26 @@ def test_engines_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
             EngineSpec.parse(wrong)
     with pytest.raises(InputError, match="--workers"):
         EngineSpec.parse("local", 2)
+
+
+def test_a_cluster_of_its_own_leaves_nothing(tmp_path: Path) -> None:
+    """Short paths: Ray's sockets lie there, and their names may have 107 characters."""
+    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:
+        code = (
+            "from cybersecqwen.apps.ray_engine import RayEngine\n"
+            "engine = RayEngine('', 1)\n"
+            "print(list(engine.run(lambda: sorted, [[2, 1]], lambda item: item)))\n"
+        )
+        environment = os.environ | {"RAY_TMPDIR": folder, "RAY_USAGE_STATS_ENABLED": "0"}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == "[[1, 2]]\n"
+        assert list(Path(folder).rglob("session_2*")) == []
 
 
 def test_the_command_line_takes_it(

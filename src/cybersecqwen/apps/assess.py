@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,9 +14,8 @@ from cybersecqwen.apps.outputs.rows import RowMaker
 from cybersecqwen.core.cvss_metrics import CvssPrediction
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.interfaces import KnowledgeBaseLike
-from cybersecqwen.core.records import Advisory, CwePrediction, Labeller, RecordProblem
+from cybersecqwen.core.records import Advisory, CwePrediction, Labeller
 from cybersecqwen.core.taxonomy import shipped_taxonomy
-from cybersecqwen.core.text.clean import has_text
 from cybersecqwen.specialists.mapper import CweMapper
 from cybersecqwen.specialists.severity import SeverityScorer
 from cybersecqwen.specialists.vulnerability_technique import (
@@ -76,6 +75,7 @@ class Assessor:
         self.scorer = scorer
         self._techniques = techniques
         self._knowledge = knowledge
+        self._mitigations_of: dict[str, list[dict[str, str]]] = {}
         self._maker = RowMaker(shipped_taxonomy(), mapper.name)
 
     @classmethod
@@ -99,6 +99,16 @@ class Assessor:
             VulnerabilityTechniques(place / "technique" if place else None),
             knowledge,
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A worker has no knowledge base: all that rows say of one goes along.
+        mitigations = {cwe: self._mitigations(cwe) for cwe in self.mapper.config.labels}
+        return _in_worker, (self.mapper, self.scorer, self._techniques, mitigations)
+
+    @property
+    def digest(self) -> str:
+        """What stands for the specialists as a whole."""
+        return f"{self.mapper.digest} {self.scorer.digest}"
 
     @property
     def models(self) -> list[str]:
@@ -191,13 +201,25 @@ class Assessor:
         ]
 
     def _mitigations(self, cwe: str) -> list[dict[str, str]]:
-        if self._knowledge is None:
-            return []
-        return [
-            {"text": passage.text, "citation": passage.id}
-            for passage in self._knowledge.page(cwe)
-            if passage.kind == "mitigation"
-        ][:_MITIGATIONS]
+        if cwe not in self._mitigations_of:
+            passages = self._knowledge.page(cwe) if self._knowledge else []
+            self._mitigations_of[cwe] = [
+                {"text": passage.text, "citation": passage.id}
+                for passage in passages
+                if passage.kind == "mitigation"
+            ][:_MITIGATIONS]
+        return self._mitigations_of[cwe]
+
+
+def _in_worker(
+    mapper: CweMapper,
+    scorer: SeverityScorer,
+    techniques: VulnerabilityTechniques,
+    mitigations: dict[str, list[dict[str, str]]],
+) -> Assessor:
+    assessor = Assessor(mapper, scorer, techniques)
+    assessor._mitigations_of = mitigations
+    return assessor
 
 
 def cvss_row(found: CvssPrediction) -> dict[str, Any]:
@@ -226,39 +248,6 @@ def said(record: Advisory) -> dict[str, Any]:
         "cwe": [{"cwe": label.cwe, "by": label.source} for label in record.labels],
         "cvss": [{"vector": scored.vector, "by": scored.source} for scored in record.cvss],
     }
-
-
-def assess_rows(
-    assessor: Assessor,
-    records: Iterable[Advisory | RecordProblem],
-    report: Callable[[RecordProblem], None],
-    *,
-    labeller: Labeller = "nvd",
-    threshold: float | None = None,
-) -> Iterator[dict[str, Any]]:
-    """Return the row of each record that can be assessed; report the others.
-
-    Args:
-        assessor: The specialists.
-        records: What a parser yields.
-        report: Called with every record that cannot be assessed.
-        labeller: Whose practice to follow.
-        threshold: As for ``Assessor.assess_many``.
-    """
-
-    def usable() -> Iterator[Advisory]:
-        for number, record in enumerate(records, 1):
-            if isinstance(record, RecordProblem):
-                report(record)
-            elif not has_text(record.description):
-                where = record.where or f"record {number}"
-                reason = "no description: there is no text to read"
-                report(RecordProblem(where, record.id, reason, "no_description"))
-            else:
-                yield record
-
-    for assessment in assessor.assess_many(usable(), labeller=labeller, threshold=threshold):
-        yield assessor.row(assessment)
 
 
 def parse_precision(

@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from cybersecqwen.apps.assess import Assessment, Assessor
+from cybersecqwen.apps.assess_stream import assess_windows, rows_of
 from cybersecqwen.core.cvss import canonical_vector, score_of
 from cybersecqwen.core.records import Advisory, Labeller, LabelSource, RecordProblem
 from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
-from cybersecqwen.core.text.clean import has_text
 
 _DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Where a record's own word differs from the specialists': the rows of ``audit``.
+
+    The specialists are asked for the practice of the party whose word is audited, and are not
+    shown that word.
+
+    Attributes:
+        labeller: Whose weakness and vector are audited.
+    """
+
+    labeller: Labeller = "cna"
+
+    def concerns(self, record: Advisory) -> bool:
+        """Whether the party has said anything of a record."""
+        return bool(record.cwes(self.labeller) or _own_vector(record, self.labeller))
+
+    def row(self, assessor: Assessor, found: Assessment) -> dict[str, Any] | None:
+        """Return how a record and its assessment differ; None where they agree."""
+        return audit_row(assessor, found, self.labeller, shipped_taxonomy())
+
+
+def surest_first(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows of differences, the surest first."""
+    return sorted(rows, key=lambda row: (-row["weight"], row["id"]))
 
 
 def audit_records(
@@ -23,8 +51,7 @@ def audit_records(
 ) -> list[dict[str, Any]]:
     """Return a row for each record whose own word differs from ours, the surest difference first.
 
-    The specialists are asked for the practice of the party whose word is audited, and are not
-    shown that word. Memory grows with the differences.
+    Memory grows with the differences.
 
     Args:
         assessor: The specialists.
@@ -32,25 +59,8 @@ def audit_records(
         report: Called with every record that cannot be read.
         labeller: Whose weakness and vector are audited.
     """
-
-    def usable() -> Iterator[Advisory]:
-        for record in records:
-            if isinstance(record, RecordProblem):
-                report(record)
-            elif not has_text(record.description):
-                where = record.where or record.id
-                reason = "no description: there is no text to read"
-                report(RecordProblem(where, record.id, reason, "no_description"))
-            elif record.cwes(labeller) or _own_vector(record, labeller):
-                yield record
-
-    taxonomy = shipped_taxonomy()
-    rows = [
-        row
-        for found in assessor.assess_many(usable(), labeller=labeller)
-        if (row := audit_row(assessor, found, labeller, taxonomy))
-    ]
-    return sorted(rows, key=lambda row: (-row["weight"], row["id"]))
+    windows = assess_windows(records, assessor, Differences(labeller))
+    return surest_first(rows_of(windows, report))
 
 
 def audit_row(

@@ -1,59 +1,15 @@
-"""Where windows of records are answered: in this process, or by workers of a Ray cluster."""
+"""Which engine answers a job's windows: this process, or workers of a Ray cluster."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
-from cybersecqwen.core.concurrency import in_order
+from cybersecqwen.core.engine import Engine, LocalEngine
 from cybersecqwen.core.errors import InputError
-
-ItemT = TypeVar("ItemT")
-ResultT = TypeVar("ResultT")
 
 ENGINE_VARIABLE = "CYBERSECQWEN_ENGINE"
 """Environment variable that names the engine where the command line does not."""
-
-
-class Engine(Protocol):
-    """What answers windows of items, in their order."""
-
-    def run(
-        self,
-        make: Callable[[], Callable[[list[ItemT]], list[ResultT]]],
-        windows: Iterable[list[ItemT]],
-        lost: Callable[[ItemT], ResultT],
-        *,
-        threads: int = 1,
-    ) -> Iterator[list[ResultT]]:
-        """Yield the results of each window, one for each item, in order.
-
-        Args:
-            make: Makes the function that answers a window; called once in each worker, where it
-                opens the model.
-            windows: Items that are answered together; only so many are drawn ahead as keep the
-                workers busy.
-            lost: Gives the result of an item that ends every worker which meets it.
-            threads: Windows that one process may answer at the same time.
-        """
-        ...
-
-
-class LocalEngine:
-    """This process, with a few threads."""
-
-    def run(
-        self,
-        make: Callable[[], Callable[[list[ItemT]], list[ResultT]]],
-        windows: Iterable[list[ItemT]],
-        lost: Callable[[ItemT], ResultT],
-        *,
-        threads: int = 1,
-    ) -> Iterator[list[ResultT]]:
-        """Yield the results of each window; ``lost`` is never called: there is no other process."""
-        return in_order(make(), windows, threads)
 
 
 @dataclass(frozen=True, slots=True)

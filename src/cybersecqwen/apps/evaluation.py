@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cybersecqwen.apps.progress import OnProgress, counted, ignore
+from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.evaluation.actors import load_actors
 from cybersecqwen.evaluation.compare import LogComparison, compare_logs
@@ -103,11 +104,21 @@ def run_evaluation(
     *,
     actors: Sequence[Path] = (),
     on_progress: OnProgress = ignore,
+    engine: Engine | None = None,
 ) -> Evaluation:
-    """Run, log and score; see ``evaluate``."""
+    """Run, log and score; see ``evaluate``.
+
+    Args:
+        options: What to ask of what.
+        output: Log file.
+        actors: Files with more names of threat actors.
+        on_progress: Told of each answer.
+        engine: Where questions are answered; None for this process. An endpoint is asked by this
+            process in any case.
+    """
     plan = prepare(options)
     total = len(plan.questions) * len(plan.seeds)
-    for _ in counted(run(plan, output), "answers", total, on_progress):
+    for _ in counted(run(plan, output, engine), "answers", total, on_progress):
         pass
     log = read_log(output)
     table = load_actors(actors)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from cybersecqwen import __version__
-from cybersecqwen.apps.engine import Engine, LocalEngine
 from cybersecqwen.apps.map_stream import MapOptions, MapOutcome, map_stream, map_windows
 from cybersecqwen.apps.map_summary import SKIPPED_KINDS, MapSummary, MapTally
 from cybersecqwen.apps.outputs.compression import gzipped
@@ -23,12 +22,14 @@ from cybersecqwen.apps.outputs.rows import MapRow, RecordRow, RowMaker
 from cybersecqwen.apps.outputs.spool import RowSpool
 from cybersecqwen.apps.part_file import PartFile, RunIdentity, identify_input
 from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
+from cybersecqwen.apps.record_windows import ReadShare
 from cybersecqwen.apps.report import write_report
 from cybersecqwen.apps.store import open_store, with_descriptions
+from cybersecqwen.core.engine import Engine, LocalEngine
 from cybersecqwen.core.interfaces import CweClassifier
 from cybersecqwen.core.records import Advisory, RecordProblem
 from cybersecqwen.core.taxonomy import shipped_taxonomy
-from cybersecqwen.sources import ReadPosition, read_advisories
+from cybersecqwen.sources import read_advisories
 
 __all__ = [
     "MapJob",
@@ -54,6 +55,7 @@ class MapJob:
 
     Attributes:
         source: A file or folder of records; None for standard input.
+        source_name: What to call it in messages and rows, where that is not its path.
         classifier: A specialist, or a language model with one's shortlist.
         options: What is asked of it.
         format: What ``source`` holds; see ``sources.read_advisories``.
@@ -77,6 +79,7 @@ class MapJob:
 
     source: Path | None
     classifier: CweClassifier
+    source_name: str = ""
     options: MapOptions = field(default_factory=MapOptions)
     format: str = "auto"
     text_column: str = ""
@@ -140,7 +143,7 @@ class _Run:
         self._notice = notice
         self._progress = progress
         self._report = report
-        self._position = ReadPosition()
+        self._share = ReadShare()
         self._maker = RowMaker(
             shipped_taxonomy(),
             job.classifier.name,
@@ -153,35 +156,31 @@ class _Run:
     def windows(self, skip: int = 0) -> Iterator[list[MapOutcome]]:
         """Yield outcomes as they come, after telling the caller how far the job is."""
         job = self.job
-        read = 0
-
-        def counted() -> Iterator[Advisory | RecordProblem]:
-            nonlocal read
-            records = read_advisories(
-                job.source,
-                job.format,
-                stdin=job.stdin,
-                text_column=job.text_column,
-                id_column=job.id_column,
-                position=self._position,
-            )
-            for record in with_descriptions(records, open_store(job.store), self._notice):
-                if job.only_unlabelled and _is_labelled(record):
-                    self._tally.labelled += 1
-                    continue
-                read += 1
-                yield record
-
+        records = self._share.counted(self._records())
         for window in map_windows(
-            counted(), job.classifier, job.options, skip=skip, engine=job.engine
+            records, job.classifier, job.options, skip=skip, engine=job.engine
         ):
             self.count(window)
             yield window
             done = self._tally.records
-            fraction = self._position.fraction
-            # What has been read ahead is not done yet.
-            share = fraction and fraction * done / max(read, done)
-            self._progress(JobProgress(MAPPING, done, share=share))
+            self._progress(JobProgress(MAPPING, done, share=self._share.of(done)))
+
+    def _records(self) -> Iterator[Advisory | RecordProblem]:
+        job = self.job
+        records = read_advisories(
+            job.source,
+            job.format,
+            stdin=job.stdin,
+            name=job.source_name,
+            text_column=job.text_column,
+            id_column=job.id_column,
+            position=self._share.position,
+        )
+        for record in with_descriptions(records, open_store(job.store), self._notice):
+            if job.only_unlabelled and _is_labelled(record):
+                self._tally.labelled += 1
+            else:
+                yield record
 
     def finishing(self) -> None:
         """Tell the caller that all records are done."""
@@ -263,14 +262,13 @@ def _write_file(run: _Run, output: Path, notice: Callable[[str], None]) -> None:
     part = PartFile(
         output,
         identity_of(run.job),
+        MapOutcome,
         resume=run.job.resume,
         restart=run.job.restart,
         notice=notice,
     )
     with closing(part):
-        run.count(part.outcomes())
-        for window in run.windows(skip=part.done):
-            part.append(window)
+        part.fill(run.windows, run.count)
         run.finishing()
         with RowSpool() as spool:
             part.finish(partial(run.write, spool=spool if run.job.reports else None))

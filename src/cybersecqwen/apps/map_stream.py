@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,14 +10,18 @@ from typing import Any
 
 import msgspec
 
-from cybersecqwen.apps.engine import Engine, LocalEngine
-from cybersecqwen.core.cancellation import checkpoint
+from cybersecqwen.apps.record_windows import (
+    NumberedRecord,
+    Record,
+    answer_windows,
+    lost_record,
+    place_of,
+)
+from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.interfaces import CweClassifier
 from cybersecqwen.core.records import Advisory, CwePrediction, Labeller, RecordProblem
 from cybersecqwen.core.text.clean import clean, has_text
 from cybersecqwen.core.text.description import is_placeholder
-
-Record = Advisory | RecordProblem
 
 NO_TEXT = "description has no text"
 
@@ -26,7 +29,6 @@ _FIRST_WINDOW = 64
 """Records of the first window; each is four times the one before, up to the classifier's own."""
 
 _WINDOW_CANDIDATES = 20_480
-_WINDOW_CHARACTERS = 2 << 20
 
 WINDOWS_AT_ONCE = 2
 """One is tokenised while the other is in the network."""
@@ -79,9 +81,7 @@ def map_windows(
 ) -> Iterator[list[MapOutcome]]:
     """Yield the outcome of each record, in order, as many at once as are answered together.
 
-    Windows depend on nothing but the records before them, so the same records always meet the
-    same company and get the same answers, to the last digit. Long texts and long lists of
-    candidates make shorter windows, of about the same memory.
+    See ``answer_windows`` for what windows depend on. Long lists of candidates make shorter ones.
 
     Args:
         records: What a parser yields; five windows of them are held at most.
@@ -96,18 +96,10 @@ def map_windows(
     # A classifier that takes one text at a time is a language model: it is asked by one thread.
     threads = windows_at_once if classifier.window > 1 else 1
     largest = max(1, min(classifier.window, _WINDOW_CANDIDATES // options.top_k))
-    windows = _windows(enumerate(records, 1), _window_sizes(largest))
-    cut: deque[int] = deque()
-
-    def wanted() -> Iterator[list[tuple[int, Record]]]:
-        for window in windows:
-            if window.before + len(window.records) > skip:
-                cut.append(max(0, skip - window.before))
-                yield window.records
-
     make = partial(_answerer, classifier, options)
-    for outcomes in (engine or LocalEngine()).run(make, wanted(), _lost, threads=threads):
-        yield outcomes[cut.popleft() :]
+    return answer_windows(
+        records, _window_sizes(largest), make, _lost, skip=skip, threads=threads, engine=engine
+    )
 
 
 def _window_sizes(largest: int) -> Iterator[int]:
@@ -118,52 +110,20 @@ def _window_sizes(largest: int) -> Iterator[int]:
         size = min(4 * size, largest)
 
 
-@dataclass(frozen=True, slots=True)
-class _RecordWindow:
-    """Records that are answered together, each with its number.
-
-    Attributes:
-        before: Records before the first.
-        records: These.
-    """
-
-    before: int
-    records: list[tuple[int, Record]]
-
-
-def _windows(
-    numbered: Iterable[tuple[int, Record]], sizes: Iterator[int]
-) -> Iterator[_RecordWindow]:
-    most = next(sizes)
-    window: list[tuple[int, Record]] = []
-    characters = 0
-    for number, record in numbered:
-        checkpoint()
-        window.append((number, record))
-        characters += len(record.description) if isinstance(record, Advisory) else 0
-        if len(window) >= most or characters > _WINDOW_CHARACTERS:
-            yield _RecordWindow(number - len(window), window)
-            window, characters, most = [], 0, next(sizes)
-    if window:
-        yield _RecordWindow(number - len(window), window)
-
-
 def _answerer(
     classifier: CweClassifier, options: MapOptions
-) -> Callable[[list[tuple[int, Record]]], list[MapOutcome]]:
+) -> Callable[[list[NumberedRecord]], list[MapOutcome]]:
     return partial(_answer, classifier=classifier, options=options)
 
 
-def _lost(numbered: tuple[int, Record]) -> MapOutcome:
-    number, record = numbered
-    where = record.where or f"record {number}"
-    return MapOutcome(problem=RecordProblem(where, record.id, "ended every worker that read it"))
+def _lost(numbered: NumberedRecord) -> MapOutcome:
+    return MapOutcome(problem=lost_record(numbered))
 
 
 def _answer(
-    window: list[tuple[int, Record]], classifier: CweClassifier, options: MapOptions
+    window: list[NumberedRecord], classifier: CweClassifier, options: MapOptions
 ) -> list[MapOutcome]:
-    outcomes = [_unanswered(number, record) for number, record in window]
+    outcomes = [_unanswered(numbered) for numbered in window]
     # What several records say in the same words (a scanner's finding once a package) is mapped
     # once.
     whole = getattr(classifier, "reads_records", False)
@@ -205,10 +165,11 @@ def _predict(
     )
 
 
-def _unanswered(number: int, record: Record) -> MapOutcome:
+def _unanswered(numbered: NumberedRecord) -> MapOutcome:
+    record = numbered[1]
     if isinstance(record, RecordProblem):
         return MapOutcome(problem=record)
-    where = record.where or f"record {number}"
+    where = place_of(numbered)
     if not has_text(record.description):
         return MapOutcome(problem=RecordProblem(where, record.id, NO_TEXT, "no_description"))
     if is_placeholder(record.description):

@@ -6,17 +6,16 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Generic, TypeVar
 
 import msgspec
 
-from cybersecqwen.apps.map_stream import MapOutcome
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import write_json
+from cybersecqwen.core.jsonl import json_line
 from cybersecqwen.core.locks import exclusive
 
-_ENCODE = msgspec.json.Encoder().encode
-_DECODE = msgspec.json.Decoder(MapOutcome).decode
+OutcomeT = TypeVar("OutcomeT")
 
 
 class RunIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,8 +48,8 @@ def identify_input(path: Path) -> tuple[tuple[str, int, int], ...]:
     return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
 
 
-class PartFile:
-    """Outcomes as JSON lines beside an output file, until they are all there.
+class PartFile(Generic[OutcomeT]):
+    """Outcomes of records as JSON lines beside an output file, until they are all there.
 
     ``NAME.part`` holds the outcomes, ``NAME.part.json`` what run they belong to, and at the end
     ``NAME.part.out`` the output until it is whole. All are gone when the output is there. What an
@@ -60,6 +59,7 @@ class PartFile:
     Args:
         output: The file to be.
         identity: The run.
+        kind: Type of an outcome, as msgspec reads and writes it.
         resume: Refuse what belongs to another run, instead of putting it aside.
         restart: Begin anew, even where the same run could go on.
         notice: Called with a line about what was found of an interrupted run.
@@ -74,12 +74,14 @@ class PartFile:
         self,
         output: Path,
         identity: RunIdentity,
+        kind: type[OutcomeT],
         *,
         resume: bool = False,
         restart: bool = False,
         notice: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.output = output
+        self._decode = msgspec.json.Decoder(kind).decode
         self._part = output.with_name(f"{output.name}.part")
         self._journal = output.with_name(f"{output.name}.part.json")
         self.done = 0
@@ -110,18 +112,36 @@ class PartFile:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def outcomes(self) -> Iterator[MapOutcome]:
+    def outcomes(self) -> Iterator[OutcomeT]:
         """Yield the outcomes that are there, in order."""
         with self._part.open("rb") as lines:
-            yield from map(_DECODE, lines)
+            yield from map(self._decode, lines)
 
-    def append(self, outcomes: Iterable[MapOutcome]) -> None:
+    def fill(
+        self,
+        windows: Callable[[int], Iterable[list[OutcomeT]]],
+        count: Callable[[Iterable[OutcomeT]], None],
+    ) -> None:
+        """Add all outcomes that are not there yet.
+
+        Args:
+            windows: Yields the outcomes after the first so many records.
+            count: Told of the outcomes that were there, before any that is new.
+
+        Raises:
+            InputError: The disk is full or gone. What is written stays for a later run.
+        """
+        count(self.outcomes())
+        for window in windows(self.done):
+            self.append(window)
+
+    def append(self, outcomes: Iterable[OutcomeT]) -> None:
         """Add outcomes and give them to the disk.
 
         Raises:
             InputError: The disk is full or gone. What is written stays for a later run.
         """
-        lines = [_line(outcome) for outcome in outcomes]
+        lines = [json_line(outcome) for outcome in outcomes]
         try:
             self._stream.write(b"".join(lines))
             self._stream.flush()
@@ -139,7 +159,7 @@ class PartFile:
             self._discard()
         self._held.close()
 
-    def finish(self, write: Callable[[Iterator[MapOutcome]], Iterator[bytes]]) -> None:
+    def finish(self, write: Callable[[Iterator[OutcomeT]], Iterator[bytes]]) -> None:
         """Turn the outcomes into the output.
 
         Args:
@@ -183,7 +203,9 @@ class PartFile:
             return f"{self._journal.name} is damaged"
         names = ("input", "settings", "model", "version")
         changed = [name for name in names if getattr(found, name) != getattr(identity, name)]
-        return f"belongs to a run with other {' and '.join(changed)}" if changed else None
+        if changed:
+            return f"belongs to a run with other {' and '.join(changed)}"
+        return None if identity.input else "belongs to a run over another standard input"
 
     def _put_aside(self, notice: Callable[[str], None]) -> None:
         if self._part.exists() and self._part.stat().st_size:
@@ -200,7 +222,7 @@ class PartFile:
         with self._part.open("r+b") as stream:
             for line in stream:
                 try:
-                    _DECODE(line)
+                    self._decode(line)
                 except msgspec.DecodeError:
                     break
                 if not line.endswith(b"\n"):
@@ -220,21 +242,3 @@ class PartFile:
 
 
 _OTHER_RUN = "repeat that run's command, or run again without --resume"
-
-
-def _line(outcome: MapOutcome) -> bytes:
-    try:
-        return _ENCODE(outcome) + b"\n"
-    except UnicodeEncodeError:  # a lone surrogate, which no UTF-8 has
-        return _ENCODE(_spelt_out(msgspec.to_builtins(outcome))) + b"\n"
-
-
-def _spelt_out(value: Any) -> Any:
-    """Return plain data with the surrogates in its texts spelt out."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(value, dict):
-        return {key: _spelt_out(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_spelt_out(item) for item in value]
-    return value

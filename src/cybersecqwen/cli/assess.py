@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, printable, warn
+from cybersecqwen.cli.common import (
+    EXIT_DONE,
+    EXIT_SOME_FAILED,
+    print_json,
+    printable,
+    warn,
+)
+from cybersecqwen.cli.engine import SEVERAL, add_engine, engine_of
+from cybersecqwen.cli.places import place, staged
+from cybersecqwen.cli.record_job import (
+    add_quiet,
+    add_resumption,
+    check_job,
+    named,
+    notice_on,
+    show_problem,
+    show_summary,
+    shown,
+)
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.records import Labeller, RecordProblem
+from cybersecqwen.core.records import Labeller
 
 if TYPE_CHECKING:
     from cybersecqwen.apps.assess import Assessor
+    from cybersecqwen.apps.assess_stream import AssessmentRows
+    from cybersecqwen.apps.staging import Staging
 
 HELP = "weakness, severity and techniques of vulnerabilities, each with its probability"
 EXAMPLES = (
@@ -42,42 +61,40 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def add_input(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say what to read and where to write."""
+    """Add the arguments that say what to read, where to write and where to assess."""
     parser.add_argument("--input", metavar="FILE", help="records; - is standard input")
     parser.add_argument(
         "--format", metavar="NAME", default="auto", help="what --input holds (auto)"
     )
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write JSON lines here")
+    parser.add_argument(
+        "--output", type=place, metavar="FILE", help="write JSON lines here, all or nothing"
+    )
+    add_resumption(parser)
+    add_quiet(parser)
+    add_engine(parser.add_argument_group(SEVERAL))
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Assess a text, or every record of a file."""
-    from cybersecqwen.apps.assess import assess_rows, parse_precision
+    from cybersecqwen.apps.assess import parse_precision
+    from cybersecqwen.apps.assess_stream import WholeRows
 
     if (arguments.text is None) == (arguments.input is None):
         raise InputError("give a text or --input FILE, one of the two")
     assessor = load_assessor(knowledge=True)
     threshold = parse_precision(assessor, arguments.precision, arguments.labeller)
-    if arguments.text is not None:
-        (found,) = assessor.assess_many(
-            [arguments.text], labeller=arguments.labeller, threshold=threshold
-        )
-        row = assessor.row(found)
-        if arguments.json:
-            print_json(row)
-        else:
-            _show(row)
-        return EXIT_DONE
-    failures: list[RecordProblem] = []
-    rows = assess_rows(
-        assessor,
-        read_input(arguments),
-        reporter(failures),
-        labeller=arguments.labeller,
-        threshold=threshold,
+    if arguments.text is None:
+        rows = WholeRows(arguments.labeller)
+        return run_job(arguments, assessor, rows, "assessed", threshold)
+    (found,) = assessor.assess_many(
+        [arguments.text], labeller=arguments.labeller, threshold=threshold
     )
-    write_rows(rows, arguments.output)
-    return EXIT_SOME_FAILED if failures else EXIT_DONE
+    row = assessor.row(found)
+    if arguments.json:
+        print_json(row)
+    else:
+        _show(row)
+    return EXIT_DONE
 
 
 def load_assessor(*, knowledge: bool) -> Assessor:
@@ -97,48 +114,60 @@ def load_assessor(*, knowledge: bool) -> Assessor:
     return Assessor.from_pretrained(knowledge=base)
 
 
-def read_input(arguments: argparse.Namespace) -> Iterable[Any]:
-    """Return the records of ``--input``."""
-    from cybersecqwen.sources import read_advisories
+def run_job(
+    arguments: argparse.Namespace,
+    assessor: Assessor,
+    rows: AssessmentRows,
+    noun: str,
+    threshold: float | None = None,
+) -> int:
+    """Assess the records of ``--input``, with progress and a summary on standard error.
 
-    source = None if arguments.input == "-" else Path(arguments.input)
-    return read_advisories(source, arguments.format)
-
-
-def reporter(failures: list[RecordProblem]) -> Any:
-    """Return what names each record that failed and keeps it in ``failures``."""
-
-    def report(problem: RecordProblem) -> None:
-        if problem.is_failure:
-            failures.append(problem)
-            warn(str(problem))
-
-    return report
-
-
-def write_rows(rows: Iterable[dict[str, Any]], output: Path | None) -> None:
-    """Write rows as JSON lines, into a file whole or not at all, or to standard output.
-
-    Raises:
-        InputError: The file cannot be written.
+    Args:
+        arguments: What was typed; see ``add_input``.
+        assessor: The specialists.
+        rows: What is made of what they say.
+        noun: What the summary calls the rows.
+        threshold: As for ``Assessor.assess_many``.
     """
-    from cybersecqwen.core.files import atomic_write
-
-    if output is None:
-        _write(rows, sys.stdout.buffer)
-        return
-    try:
-        with atomic_write(output) as stream:
-            _write(rows, stream)
-    except OSError as error:
-        raise InputError(f"{output}: cannot be written: {error.strerror}") from error
+    with staged(arguments, ("input",), ("output",)) as staging:
+        check_job(arguments, [arguments.output] if arguments.output else [])
+        return _run_job(arguments, assessor, rows, noun, threshold, staging)
 
 
-def _write(rows: Iterable[dict[str, Any]], stream: IO[bytes]) -> None:
-    for row in rows:
-        stream.write(
-            json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+def _run_job(
+    arguments: argparse.Namespace,
+    assessor: Assessor,
+    rows: AssessmentRows,
+    noun: str,
+    threshold: float | None,
+    staging: Staging | None,
+) -> int:
+    from cybersecqwen.apps.assess_job import AssessJob, run_assess_job
+
+    job = AssessJob(
+        source=None if arguments.input == "-" else Path(arguments.input),
+        source_name=staging.name_of(arguments.input) if staging else "",
+        assessor=assessor,
+        rows=rows,
+        threshold=threshold,
+        format=arguments.format,
+        output=arguments.output,
+        resume=arguments.resume,
+        restart=arguments.restart,
+        engine=engine_of(arguments),
+    )
+    with shown(job.output, quiet=arguments.quiet) as line:
+        summary = run_assess_job(
+            job,
+            sink=sys.stdout.buffer,
+            progress=line,
+            report=partial(show_problem, line),
+            notice=notice_on(line, staging),
         )
+    summary = named(summary, job.output, staging)
+    show_summary(summary.describe(noun), quiet=arguments.quiet)
+    return EXIT_SOME_FAILED if summary.problems else EXIT_DONE
 
 
 def _show(row: dict[str, Any]) -> None:

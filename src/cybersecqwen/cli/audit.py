@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import get_args
 
-from cybersecqwen.cli.assess import add_input, load_assessor, read_input, reporter, write_rows
-from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, warn
+from cybersecqwen.cli.assess import add_input, load_assessor, run_job
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.records import Labeller, RecordProblem
+from cybersecqwen.core.records import Labeller
 
 HELP = "a second opinion on records' own CWE and CVSS: the surest differences first"
 EXAMPLES = ("audit --input records.json --output differences.jsonl",)
@@ -27,17 +26,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the differences as JSON lines."""
-    from cybersecqwen.apps.audit import audit_records
+    from cybersecqwen.apps.audit import Differences
 
     if arguments.input is None:
         raise InputError("give --input FILE")
-    failures: list[RecordProblem] = []
-    rows = audit_records(
-        load_assessor(knowledge=False),
-        read_input(arguments),
-        reporter(failures),
-        labeller=arguments.labeller,
-    )
-    write_rows(rows, arguments.output)
-    warn(f"{len(rows)} records differ")
-    return EXIT_SOME_FAILED if failures else EXIT_DONE
+    assessor = load_assessor(knowledge=False)
+    return run_job(arguments, assessor, Differences(arguments.labeller), "differ")

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, show_progress, warn
+from cybersecqwen.cli.engine import SEVERAL, add_engine, engine_of
+from cybersecqwen.cli.places import place, staged
 
 if TYPE_CHECKING:
     from cybersecqwen.apps.corpus import CorpusBuild
@@ -26,10 +28,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     build = commands.add_parser("build", help="make a corpus folder from a recipe")
     build.add_argument("recipe", type=Path, metavar="RECIPE", help="YAML file")
-    build.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make")
+    build.add_argument("--out", type=place, required=True, metavar="DIR", help="folder to make")
     build.add_argument(
         "--data",
-        type=Path,
+        type=place,
         metavar="DIR",
         help="folder that the recipe's paths are in (default: $CYBERSECQWEN_DATA, "
         "else the recipe's own folder)",
@@ -40,6 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="language model that puts a chat corpus's answers into other words "
         "(hf:, gguf:, openai: or mock:); each answer is checked, and kept as it was if that fails",
     )
+    add_engine(build.add_argument_group(SEVERAL))
     build.add_argument("--json", action="store_true", help="print the report as JSON")
     quiz = commands.add_parser(
         "quiz", help="make multiple-choice questions from CWE, CAPEC, ATT&CK"
@@ -108,6 +111,11 @@ def _quiz(arguments: argparse.Namespace) -> int:
 
 
 def _build(arguments: argparse.Namespace, quiz: QuizRecipe | None = None) -> int:
+    with staged(arguments, ("data",), ("out",)):
+        return _build_here(arguments, quiz)
+
+
+def _build_here(arguments: argparse.Namespace, quiz: QuizRecipe | None) -> int:
     from cybersecqwen.apps.corpus import build_corpus, data_folder
 
     built = build_corpus(
@@ -116,6 +124,7 @@ def _build(arguments: argparse.Namespace, quiz: QuizRecipe | None = None) -> int
         data=arguments.data or data_folder(arguments.recipe),
         teacher=getattr(arguments, "teacher", None),
         on_progress=show_progress(),
+        engine=None if quiz else engine_of(arguments),
     )
     if arguments.json:
         print_json(built.report)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cybersecqwen.cli import eval_mix
+from cybersecqwen.cli import eval_batch, eval_mix
 from cybersecqwen.cli.common import (
     EXIT_DONE,
     EXIT_SOME_FAILED,
@@ -16,7 +16,9 @@ from cybersecqwen.cli.common import (
     show_progress,
     warn,
 )
+from cybersecqwen.cli.engine import engine_of
 from cybersecqwen.cli.eval_arguments import configure
+from cybersecqwen.cli.places import staged
 from cybersecqwen.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Do what was asked; 1 where some items could not be answered."""
     actions = {
         "run": _run,
+        "batch": eval_batch.run,
         "score": _score,
         "compare": _compare,
         "import": _import,
@@ -55,6 +58,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    with staged(arguments, ("data",), ("output",), continued=True):
+        return _run_here(arguments)
+
+
+def _run_here(arguments: argparse.Namespace) -> int:
     from cybersecqwen.apps.evaluation import run_evaluation
     from cybersecqwen.evaluation.plan import RunOptions
 
@@ -82,7 +90,11 @@ def _run(arguments: argparse.Namespace) -> int:
         else backend_options(arguments.reading, "--reading"),
     )
     found = run_evaluation(
-        options, arguments.output, actors=arguments.actors, on_progress=show_progress()
+        options,
+        arguments.output,
+        actors=arguments.actors,
+        on_progress=show_progress(),
+        engine=engine_of(arguments),
     )
     failed = found.failed
     for row in failed[:_ERRORS_SHOWN]:

@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
-from cybersecqwen.cli import eval_mix
+from cybersecqwen.cli import eval_batch, eval_mix
+from cybersecqwen.cli.engine import SEVERAL, add_engine
+from cybersecqwen.cli.places import place
 from cybersecqwen.core.records import Labeller
 
 
@@ -16,12 +18,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     run = actions.add_parser("run", help="put a task's questions to a system")
     run.add_argument("task", metavar="TASK", help="cti-rcm, cti-mcq, cti-vsp, cti-ate, ...")
     run.add_argument(
-        "--output", type=Path, metavar="LOG", required=True, help="log of every prompt and answer"
+        "--output", type=place, metavar="LOG", required=True, help="log of every prompt and answer"
     )
     _add_shared(run)
     _add_questions(run.add_argument_group("which questions"))
     _add_system(run.add_argument_group("which system"))
     _add_protocol(run.add_argument_group("how they are put"))
+    add_engine(run.add_argument_group(SEVERAL))
+    eval_batch.configure(
+        actions.add_parser("batch", help="many systems on many tasks: logs and one report")
+    )
     score = actions.add_parser("score", help="score a log again, by every protocol's reader")
     score.add_argument("log", type=Path, metavar="LOG", help="of a run")
     _add_shared(score)
@@ -68,7 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _add_questions(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--data",
-        type=Path,
+        type=place,
         metavar="FILE",
         help="the questions (of a task of ours: the shipped ones)",
     )

@@ -15,11 +15,19 @@ from cybersecqwen.cli.common import (
     EXIT_SOME_FAILED,
     backend_options,
     print_json,
-    printable,
-    printable_lines,
     warn,
 )
+from cybersecqwen.cli.engine import engine_of
 from cybersecqwen.cli.map_arguments import configure
+from cybersecqwen.cli.places import staged
+from cybersecqwen.cli.record_job import (
+    check_job,
+    named,
+    notice_on,
+    show_problem,
+    show_summary,
+    shown,
+)
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.model_spec import ModelSpec
 from cybersecqwen.core.paths import advisory_store_file
@@ -28,6 +36,7 @@ from cybersecqwen.core.records import Labeller, RecordProblem
 if TYPE_CHECKING:
     from cybersecqwen.apps.map_job import MapJob
     from cybersecqwen.apps.map_stream import MapOptions
+    from cybersecqwen.apps.staging import Staging
     from cybersecqwen.core.interfaces import CweClassifier
 
 HELP = "map vulnerability texts to CWE ids, offline, with calibrated confidence"
@@ -45,6 +54,11 @@ TEXT_WIDTH = 120
 
 def run(arguments: argparse.Namespace) -> int:
     """Map one text, or a file of records."""
+    with staged(arguments, ("input",), ("output", "report")) as staging:
+        return _run(arguments, staging)
+
+
+def _run(arguments: argparse.Namespace, staging: Staging | None) -> int:
     pasted = _settle_input(arguments)
     _check(arguments)
     from cybersecqwen.apps.map_stream import MapOptions
@@ -53,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     threshold = _threshold(arguments, classifier)
     options = MapOptions(arguments.labeller, arguments.top_k, threshold)
     if arguments.text is None:
-        return _map_records(arguments, classifier, options, pasted)
+        return _map_records(arguments, classifier, options, pasted, staging)
     return _map_text(arguments, classifier, options)
 
 
@@ -113,10 +127,6 @@ def _check(arguments: argparse.Namespace) -> None:
         raise InputError(f"--top-k must be at least 1, not {arguments.top_k}")
     if arguments.threshold is not None and not 0 <= arguments.threshold <= 1:
         raise InputError(f"--threshold must be from 0 to 1, not {arguments.threshold}")
-    if arguments.resume and (not arguments.output or arguments.input in {None, "-"}):
-        raise InputError("--resume needs an --output FILE and an --input FILE that it can re-read")
-    if arguments.resume and arguments.restart:
-        raise InputError("--resume and --restart exclude each other")
     if arguments.json and not arguments.output and arguments.to not in {None, "jsonl", "json"}:
         raise InputError(f"--json prints one JSON object, so it cannot print {arguments.to}")
     _check_language_model(arguments)
@@ -159,6 +169,7 @@ def _open_model(arguments: argparse.Namespace) -> CweClassifier:
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
     outputs = [*filter(None, [arguments.output]), *arguments.report]
+    check_job(arguments, outputs)
     if not outputs:
         return
     from cybersecqwen.apps.report import report_format
@@ -168,15 +179,6 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
         report_format(report)
     if len({output.absolute() for output in outputs}) < len(outputs):
         raise InputError("--output and each --report need a file of their own")
-    source = Path(arguments.input)
-    for output in outputs:
-        if output.exists() and not output.is_file():
-            raise InputError(
-                f"{output}: no regular file, so it cannot be replaced by one; "
-                "without --output rows go to standard output"
-            )
-        if output.exists() and source.exists() and output.samefile(source):
-            raise InputError(f"{output}: would overwrite --input")
 
 
 def _format(arguments: argparse.Namespace) -> str:
@@ -235,43 +237,39 @@ def _map_records(
     classifier: CweClassifier,
     options: MapOptions,
     pasted: bytes | None,
+    staging: Staging | None,
 ) -> int:
     """Map the records of a file, of standard input, or of a text that holds them."""
     from cybersecqwen.apps.map_job import run_map_job
-    from cybersecqwen.cli.interrupt import ends_at_once, how_far
-    from cybersecqwen.cli.progress import ProgressLine
 
-    job = _job(arguments, classifier, options, pasted)
+    job = _job(arguments, classifier, options, pasted, staging)
     problems: list[RecordProblem] = []
-    # Rows on the same terminal say themselves how far it is.
-    line = ProgressLine(quiet=arguments.quiet or (not job.output and sys.stdout.isatty()))
+    with shown(job.output, quiet=arguments.quiet) as line:
 
-    def report(problem: RecordProblem) -> None:
-        # Untrusted: what a file calls its records must not reach the terminal as a command.
-        line.print_line(printable(str(problem)))
-        if arguments.json:
-            problems.append(problem)
+        def report(problem: RecordProblem) -> None:
+            show_problem(line, problem)
+            if arguments.json:
+                problems.append(problem)
 
-    def interrupted() -> str:
-        return f"cybersecqwen: {how_far(line.last, job.output)}"
-
-    with line, ends_at_once(interrupted):
         summary = run_map_job(
-            job, sink=sys.stdout.buffer, progress=line, report=report, notice=line.print_line
+            job,
+            sink=sys.stdout.buffer,
+            progress=line,
+            report=report,
+            notice=notice_on(line, staging),
         )
+    summary = named(summary, job.output, staging)
     if job.output and arguments.json:
         print_json(
             {
-                "output": str(job.output),
+                "output": summary.output,
                 "rows": summary.answered,
                 "problems": [problem.row() for problem in problems],
                 "model": summary.model,
                 "summary": summary,
             }
         )
-    sys.stdout.flush()
-    if not arguments.quiet and not pasted:
-        warn(printable_lines(summary.describe()))
+    show_summary(summary.describe(), quiet=arguments.quiet or pasted is not None)
     return EXIT_SOME_FAILED if summary.problems else EXIT_DONE
 
 
@@ -280,12 +278,13 @@ def _job(
     classifier: CweClassifier,
     options: MapOptions,
     pasted: bytes | None,
+    staging: Staging | None,
 ) -> MapJob:
-    from cybersecqwen.apps.engine import EngineSpec, open_engine
     from cybersecqwen.apps.map_job import MapJob
 
     return MapJob(
         source=None if arguments.input == "-" else Path(arguments.input),
+        source_name=staging.name_of(arguments.input) if staging else "",
         classifier=classifier,
         options=options,
         format=arguments.format,
@@ -302,5 +301,5 @@ def _job(
         resume=arguments.resume,
         restart=arguments.restart,
         stdin=io.BytesIO(pasted) if pasted else None,
-        engine=open_engine(EngineSpec.parse(arguments.engine, arguments.workers)),
+        engine=engine_of(arguments),
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import get_args
 
+from cybersecqwen.cli.engine import SEVERAL, add_engine
+from cybersecqwen.cli.places import place
+from cybersecqwen.cli.record_job import add_quiet, add_resumption
 from cybersecqwen.core.records import Labeller
 
 # Named here too, so that --help imports nothing; a test compares them.
@@ -25,14 +27,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "- is standard input",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument(
-        "-q", "--quiet", action="store_true", help="no progress and no summary on standard error"
-    )
+    add_quiet(parser)
     _add_input(parser.add_argument_group("what is read"))
     _add_output(parser.add_argument_group("what is written"))
     _add_answer(parser.add_argument_group("how it is answered"))
     _add_language_model(parser.add_argument_group("with a language model"))
-    _add_engine(parser.add_argument_group("on several processes or machines"))
+    add_engine(parser.add_argument_group(SEVERAL))
 
 
 def _add_input(group: argparse._ArgumentGroup) -> None:
@@ -76,7 +76,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--report",
         metavar="FILE",
-        type=Path,
+        type=place,
         action="append",
         default=[],
         help="write a report on the rows too: a page to send on (.html) or Markdown (.md)",
@@ -87,14 +87,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         help="write the rows alone whose answer is not among the record's own labels",
     )
     group.add_argument("--org-id", metavar="UUID", default="", help="who publishes, for --to cve5")
-    group.add_argument(
-        "--resume",
-        action="store_true",
-        help="insist on going on with an --output that was interrupted",
-    )
-    group.add_argument(
-        "--restart", action="store_true", help="begin anew where an interrupted run could go on"
-    )
+    add_resumption(group)
 
 
 def _add_answer(group: argparse._ArgumentGroup) -> None:
@@ -152,16 +145,4 @@ def _add_language_model(group: argparse._ArgumentGroup) -> None:
         action="append",
         default=[],
         help="an option of the language model's backend, such as threads=4",
-    )
-
-
-def _add_engine(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--engine",
-        metavar="NAME",
-        help="where records are answered: local, ray (a cluster on this machine) or ray:ADDRESS "
-        "(CYBERSECQWEN_ENGINE, else local)",
-    )
-    group.add_argument(
-        "--workers", metavar="N", type=int, help="processes that answer, with --engine ray"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,6 +13,8 @@ from cybersecqwen.core.files import atomic_write
 from cybersecqwen.core.lenient_json import LenientDecoder
 
 RowT = TypeVar("RowT")
+
+_ENCODE = msgspec.json.Encoder().encode
 
 
 def read_lines(
@@ -63,7 +65,24 @@ def write_rows(path: Path, rows: Iterable[object]) -> None:
     Raises:
         OSError: The folder cannot be written.
     """
-    encoder = msgspec.json.Encoder()
     with atomic_write(path) as stream:
-        for row in rows:
-            stream.write(encoder.encode(row) + b"\n")
+        stream.writelines(map(json_line, rows))
+
+
+def json_line(value: object) -> bytes:
+    """Return a value as one line of UTF-8 JSON; what no UTF-8 has (lone surrogates) spelt out."""
+    try:
+        return _ENCODE(value) + b"\n"
+    except UnicodeEncodeError:
+        return _ENCODE(_spelt_out(msgspec.to_builtins(value))) + b"\n"
+
+
+def _spelt_out(value: Any) -> Any:
+    """Return plain data with the surrogates in its texts spelt out."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_spelt_out(key): _spelt_out(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spelt_out(item) for item in value]
+    return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,6 +155,10 @@ def prepare(options: RunOptions) -> RunPlan:
         seeds=range(options.seed, options.seed + trials),
         base_model=options.base_model,
         knowledge_sha256=_made_from(knowledge) if knowledge is not None else "",
+        # An endpoint has its own processes, and its rate limit is kept by one that asks.
+        open_system=None
+        if spec.scheme == "openai"
+        else partial(_open, options, spec, task, protocol, questions),
     )
 
 

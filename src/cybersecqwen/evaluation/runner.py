@@ -14,6 +14,7 @@ import numpy as np
 
 from cybersecqwen.core.answer_parsing import AnswerParser
 from cybersecqwen.core.chat import Sampling
+from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.files import sha256_file
 from cybersecqwen.core.interfaces import Retriever
@@ -34,6 +35,7 @@ from cybersecqwen.evaluation.log import (
 )
 from cybersecqwen.evaluation.protocols import Protocol
 from cybersecqwen.evaluation.provenance import code_state, versions
+from cybersecqwen.evaluation.spread import OpenSystem, spread
 from cybersecqwen.evaluation.systems.base import Asked, Response, Retrieve, System, bare_text
 from cybersecqwen.evaluation.tasks import Task
 
@@ -55,6 +57,8 @@ class RunPlan:
         seeds: One per trial.
         base_model: Whether worked examples are shown.
         knowledge_sha256: What the log should say of the open book.
+        open_system: Opens the system once more, in another process; None where that would not
+            make answers come faster.
     """
 
     task: Task
@@ -66,6 +70,7 @@ class RunPlan:
     seeds: Sequence[int]
     base_model: bool = False
     knowledge_sha256: str = ""
+    open_system: OpenSystem | None = None
 
     @property
     def reader(self) -> AnswerParser:
@@ -122,12 +127,17 @@ def select_questions(
     return kept
 
 
-def run(plan: RunPlan, output: Path) -> Iterator[LogRow]:
+def run(plan: RunPlan, output: Path, engine: Engine | None = None) -> Iterator[LogRow]:
     """Answer what the log does not hold yet, yielding rows as they are written.
 
     A log that is there already is continued: whole lines stay, an unfinished last line and items
     on which the system gave up are asked again. When the iterator is exhausted the log holds every
     item of every trial, in order.
+
+    Args:
+        plan: What to ask.
+        output: The log.
+        engine: Where questions are answered; None for this process. The log is the same.
 
     Raises:
         LockedError: Another run writes ``output``.
@@ -148,8 +158,8 @@ def run(plan: RunPlan, output: Path) -> Iterator[LogRow]:
                 if not missing:
                     continue
                 asked = ask(plan, plan.system, seed)
-                for first, last in _spans(missing):
-                    for place, response in _answers(plan, asked, seed, first, last):
+                for span in _spans(missing):
+                    for place, response in _answers(plan, asked, seed, span, engine):
                         row = _row(asked[place], response, trial, seed, reader)
                         stream.write(encode_row(row))
                         stream.flush()
@@ -158,10 +168,12 @@ def run(plan: RunPlan, output: Path) -> Iterator[LogRow]:
 
 
 def _answers(
-    plan: RunPlan, asked: Sequence[Asked], seed: int, first: int, last: int
+    plan: RunPlan, asked: Sequence[Asked], seed: int, wanted: range, engine: Engine | None
 ) -> Iterator[tuple[int, Response]]:
-    """Yield places ``first`` to ``last`` with their responses, starting where a batch starts."""
-    start = first // plan.system.align * plan.system.align
+    """Yield the places wanted with their responses, starting where a batch starts."""
+    align = plan.system.align
+    start = wanted.start // align * align
+    places = range(start, wanted.stop)
     sampling = Sampling(
         plan.protocol.temperature,
         plan.protocol.top_p,
@@ -169,13 +181,16 @@ def _answers(
         seed=seed,
         first_index=start,
     )
-    answers = plan.system.answer(asked[start : last + 1], sampling)
+    if engine and engine.spreads and plan.open_system:
+        answers = spread(plan.open_system, asked, places, align, sampling, engine)
+    else:
+        answers = plan.system.answer(asked[start : wanted.stop], sampling)
     answered = start
-    for place, response in zip(range(start, last + 1), answers, strict=False):
-        if place >= first:
+    for place, response in zip(places, answers, strict=False):
+        if place in wanted:
             yield place, response
         answered = place + 1
-    if answered != last + 1:
+    if answered != wanted.stop:
         raise ModelError(f"{plan.model} stopped after {answered} of {len(asked)} questions")
 
 
@@ -228,11 +243,11 @@ def _row(asked: Asked, response: Response, trial: int, seed: int, reader: Answer
     )
 
 
-def _spans(places: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield the first and last of each run of neighbouring places."""
+def _spans(places: Sequence[int]) -> Iterator[range]:
+    """Yield each run of neighbouring places."""
     for _, group in groupby(enumerate(places), lambda pair: pair[1] - pair[0]):
         run_of = [place for _, place in group]
-        yield run_of[0], run_of[-1]
+        yield range(run_of[0], run_of[-1] + 1)
 
 
 def _open_log(header: Header, output: Path) -> RunLog:

@@ -55,7 +55,7 @@ def read_advisories(
             bzip2, xz, Zstandard, zip or tar, or in each other.
         format: ``auto``, or one of ``FORMATS``.
         stdin: What to read as standard input, in binary, instead of the process's own.
-        name: What to call standard input in messages.
+        name: What to call the input in messages and in ``where``; its path, where this is empty.
         labels_from: Who assigned the labels of rows that do not say so (a table's ``cwe``).
         text_column: The column or key that holds the text, where its name does not tell.
         id_column: The same for the id.
@@ -94,7 +94,7 @@ def read_advisories(
             yield from unreadable.add(error)
     yield from unreadable.finish()
     if not found and not unreadable.started:
-        raise InputError(f"{path}: holds no file of records")
+        raise InputError(f"{name or path}: holds no file of records")
 
 
 class _Unreadable:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, product
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -98,6 +99,7 @@ class SeverityScorer:
         self, files: SpecialistFiles[SeverityConfig], *, threads: int | None = None
     ) -> None:
         self.config = files.config
+        self.folder = files.path
         self.digest = files.digest
         self._encoder = Encoder(files.tokenizer, self.config.max_tokens)
         self._graph = GraphPool(files.graph, ("logits", "added"), threads)
@@ -113,6 +115,10 @@ class SeverityScorer:
             ModelError: The model is damaged or of a newer format.
         """
         return cls(load_files(path, "severity", SeverityConfig), threads=threads)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Sent to another process as its files: that machine need not have the folder.
+        return _in_worker, (load_files(self.folder, "severity", SeverityConfig),)
 
     @property
     def name(self) -> str:
@@ -277,6 +283,11 @@ def _allowed_v4(metric: str, values: str, v3: dict[str, int]) -> tuple[int, ...]
         impact = METRICS_V3[metric[1]][v3[metric[1]]]
         return (none,) if impact == "N" else tuple(v for v in every if v != none)
     return every
+
+
+def _in_worker(files: SpecialistFiles[SeverityConfig]) -> SeverityScorer:
+    # One process of many, so it runs one batch at a time.
+    return SeverityScorer(files, threads=1)
 
 
 def _readable(text: str | Advisory, number: int, scorer: Labeller) -> str:

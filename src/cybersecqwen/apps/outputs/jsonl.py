@@ -8,13 +8,12 @@ from typing import Any
 import msgspec
 
 from cybersecqwen.apps.outputs.rows import MapRow
+from cybersecqwen.core.jsonl import json_line
 
 
 def write_jsonl(rows: Iterable[MapRow]) -> Iterator[bytes]:
     """Return one JSON object a line."""
-    encode = msgspec.json.Encoder().encode
-    for row in rows:
-        yield encode(row) + b"\n"
+    yield from map(json_line, rows)
 
 
 class JsonObjectWriter:

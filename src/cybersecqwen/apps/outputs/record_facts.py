@@ -62,8 +62,10 @@ class RecordFacts:
 def relative_name(file: str) -> str:
     """Return an input's name as outputs give it: from the working folder on, else its last part.
 
-    An output goes to others, whom the folders of this machine do not concern.
+    An output goes to others, whom the folders of this machine, or a store's, do not concern.
     """
+    if "://" in file:
+        return file.rpartition("/")[2]
     path = PurePath(file)
     if not path.is_absolute():
         return path.as_posix() if file else ""

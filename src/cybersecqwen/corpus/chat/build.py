@@ -11,6 +11,7 @@ import msgspec
 
 from cybersecqwen import __version__
 from cybersecqwen.core.atomic_folder import atomic_folder
+from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.files import sha256_file, write_json, write_text
 from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.core.jsonl import write_rows
@@ -74,6 +75,8 @@ def build_chat(
     out: Path,
     observe: Observer = lambda stage: None,
     teacher: Backend | None = None,
+    *,
+    engine: Engine | None = None,
 ) -> ChatReport:
     """Build a corpus of conversations: clean records, questions, checks, proof.
 
@@ -88,6 +91,7 @@ def build_chat(
         out: Folder to make; an earlier corpus there is replaced.
         observe: Told of each stage.
         teacher: Puts answers into other words.
+        engine: Where records are compared; None for this process.
 
     Raises:
         InputError: A file cannot be read, or ``out`` holds something else.
@@ -101,7 +105,9 @@ def build_chat(
     with atomic_folder(out, MANIFEST) as part:
         journal = Journal(out.with_name(f".{out.name}.phrased.jsonl"))
         vectors: dict[str, tuple[CvssVector, ...]] = {}
-        work, parts = prepare(recipe, data, observe, lambda record: _note(record, vectors))
+        work, parts = prepare(
+            recipe, data, observe, lambda record: _note(record, vectors), engine=engine
+        )
         observe("reading the catalogues and learning which words point to which weakness")
         library = CatalogueLibrary.read(data / path for path in knowledge)
         context = _context(recipe, library, parts)
@@ -120,7 +126,8 @@ def build_chat(
                 part / f"{name}.jsonl", map(example, _mixed(getattr(made, name), recipe.seed))
             )
         write_rows(part / REMOVED, work.removed)
-        after = check_corpus(part, benchmarks, recipe.near_duplicate) if made.train else None
+        limits = recipe.near_duplicate
+        after = check_corpus(part, benchmarks, limits, engine) if made.train else None
         report = reporting.describe(recipe, work, generator, made.train, made.validation, after)
         report = msgspec.structs.replace(report, phrasing=dict(made.phrasing))
         write_json(part / REPORT, report)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.jsonl import read_lines
 from cybersecqwen.core.text.clean import normalised
@@ -64,7 +65,10 @@ class _Duplicates:
 
 
 def check_corpus(
-    path: Path, benchmarks: Sequence[Path], limits: NearDuplicate | None = None
+    path: Path,
+    benchmarks: Sequence[Path],
+    limits: NearDuplicate | None = None,
+    engine: Engine | None = None,
 ) -> CheckReport:
     """Compare a corpus folder, or one JSONL file of rows or conversations, with benchmarks.
 
@@ -74,12 +78,13 @@ def check_corpus(
         path: Folder that ``corpus build`` made, or a file.
         benchmarks: Files whose items must not occur.
         limits: From where on two texts count as alike.
+        engine: Where texts are compared; None for this process.
 
     Raises:
         InputError: A file is missing, a line cannot be read, or there is nothing to check.
     """
     limits = limits or NearDuplicate()
-    check = BenchmarkFilter(benchmarks, limits)
+    check = BenchmarkFilter(benchmarks, limits, engine=engine)
     duplicates = _Duplicates()
     owners: deque[int] = deque()
     overlapping = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -9,15 +10,16 @@ from pathlib import Path
 
 import msgspec
 
+from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.rows import CorpusRow
+from cybersecqwen.corpus.cleaning.batch_matching import ROWS_AT_ONCE, BatchMatcher
 from cybersecqwen.corpus.cleaning.benchmarks import Benchmark, read_benchmark
-from cybersecqwen.corpus.cleaning.similarity import Pairs, SimilarityIndex, prepare
+from cybersecqwen.corpus.cleaning.similarity import Pairs
 from cybersecqwen.corpus.records.recipe import NearDuplicate
 from cybersecqwen.corpus.records.rows import Filtered, Match, Measure, Removal
 
 MEASURES: tuple[Measure, ...] = ("id", "text", "excerpt", "digits", "ngram", "cosine", "words")
 
-_ROWS_AT_ONCE = 4096
 _EXAMPLES = 5
 
 
@@ -66,17 +68,23 @@ class BenchmarkFilter:
         limits: From where on two texts count as alike.
         answered: Whether a multiple-choice item is also known by its question and right option
             together.
+        engine: Where texts are compared; None for this process.
 
     Raises:
         InputError: A benchmark cannot be read.
     """
 
     def __init__(
-        self, paths: Sequence[Path], limits: NearDuplicate, *, answered: bool = False
+        self,
+        paths: Sequence[Path],
+        limits: NearDuplicate,
+        *,
+        answered: bool = False,
+        engine: Engine | None = None,
     ) -> None:
-        self._limits = limits
+        self._engine = engine
         self._benchmarks = [read_benchmark(path, answered=answered) for path in paths]
-        self._indexes = [SimilarityIndex(b.texts, limits) for b in self._benchmarks]
+        self._matcher = BatchMatcher([b.texts for b in self._benchmarks], limits)
         self._by_cve = [_places_by_cve(b) for b in self._benchmarks]
         self._tallies = {
             (place, measure): _Tally()
@@ -107,11 +115,17 @@ class BenchmarkFilter:
             rows: Name for examples, CVE id (or an empty string) and text of each row.
         """
         stream = iter(rows)
-        while batch := list(islice(stream, _ROWS_AT_ONCE)):
+        compared: deque[list[tuple[str, str, str]]] = deque()
+
+        def batches() -> Iterator[list[str]]:
+            while batch := list(islice(stream, ROWS_AT_ONCE)):
+                compared.append(batch)
+                yield [text for _, _, text in batch]
+
+        for matches in self._matcher.match(batches(), self._engine):
+            batch = compared.popleft()
             found: list[list[Match]] = [[] for _ in batch]
-            block = prepare([text for _, _, text in batch], self._limits.ngram)
-            for place in range(len(self._benchmarks)):
-                pairs = self._indexes[place].match(block)
+            for place, pairs in enumerate(matches):
                 pairs["id"] = self._same_id(place, [cve for _, cve, _ in batch])
                 for measure in MEASURES:
                     for row, match in self._matches(place, measure, pairs[measure]):
@@ -136,14 +150,23 @@ class BenchmarkFilter:
 
 
 def decontaminate(
-    rows: Sequence[CorpusRow], paths: Sequence[Path], limits: NearDuplicate
+    rows: Sequence[CorpusRow],
+    paths: Sequence[Path],
+    limits: NearDuplicate,
+    engine: Engine | None = None,
 ) -> Decontaminated:
     """Take out rows that share a CVE id with a benchmark's item, its text, or most of it.
+
+    Args:
+        rows: Rows to filter.
+        paths: Benchmark files.
+        limits: From where on two texts count as alike.
+        engine: Where texts are compared; None for this process.
 
     Raises:
         InputError: A benchmark cannot be read.
     """
-    check = BenchmarkFilter(paths, limits)
+    check = BenchmarkFilter(paths, limits, engine=engine)
     kept, removed = [], []
     matches = check.find((row.id, row.id, row.text) for row in rows)
     for row, found in zip(rows, matches, strict=True):

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.rows import CorpusRow
-from cybersecqwen.corpus.cleaning.similarity import SimilarityIndex, prepare
+from cybersecqwen.corpus.cleaning.batch_matching import ROWS_AT_ONCE, BatchMatcher
 from cybersecqwen.corpus.records.recipe import NearDuplicate
 from cybersecqwen.corpus.records.rows import Match, Measure, Removal
-
-_ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +26,31 @@ class SplitLeakage:
 
 
 def find_crossings(
-    train: Sequence[CorpusRow], validation: Sequence[CorpusRow], limits: NearDuplicate
+    train: Sequence[CorpusRow],
+    validation: Sequence[CorpusRow],
+    limits: NearDuplicate,
+    engine: Engine | None = None,
 ) -> SplitLeakage:
     """Compare every training row with every validation row by the measures for benchmarks.
 
     The validation rows take the benchmark items' place. Each removal names the best match by each
     measure.
+
+    Args:
+        train: Rows of the one part.
+        validation: Rows of the other.
+        limits: From where on two texts count as alike.
+        engine: Where texts are compared; None for this process.
     """
     if not validation:
         return SplitLeakage([], [])
-    index = SimilarityIndex([row.text for row in validation], limits)
+    matcher = BatchMatcher([[row.text for row in validation]], limits)
     of_train: dict[int, list[Match]] = {}
     # Per validation row and measure: the best training row's place and the score.
     of_validation: dict[tuple[int, Measure], tuple[int, float]] = {}
-    for start in range(0, len(train), _ROWS_AT_ONCE):
-        batch = train[start : start + _ROWS_AT_ONCE]
-        found = index.match(prepare([row.text for row in batch], limits.ngram))
+    starts = range(0, len(train), ROWS_AT_ONCE)
+    batches = ([row.text for row in train[start : start + ROWS_AT_ONCE]] for start in starts)
+    for start, (found,) in zip(starts, matcher.match(batches, engine), strict=True):
         for measure, pairs in found.items():
             for text, (item, score) in pairs.best_by_text().items():
                 match = Match(measure, "validation", validation[item].id, score)

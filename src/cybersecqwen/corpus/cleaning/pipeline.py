@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file
 from cybersecqwen.core.records import Advisory, RecordProblem
@@ -61,7 +62,12 @@ class CleaningState:
 
 
 def prepare(
-    recipe: RecordsRecipe, data: Path, observe: Observer, watch: Watcher = lambda record: None
+    recipe: RecordsRecipe,
+    data: Path,
+    observe: Observer,
+    watch: Watcher = lambda record: None,
+    *,
+    engine: Engine | None = None,
 ) -> tuple[CleaningState, CorpusParts]:
     """Merge, apply the label policy, decontaminate, split, deduplicate and guard.
 
@@ -70,6 +76,7 @@ def prepare(
         data: Folder that the recipe's paths are relative to.
         observe: Told of each stage.
         watch: Shown every record that is read.
+        engine: Where texts are compared; None for this process.
 
     Raises:
         InputError: A source or benchmark cannot be read.
@@ -79,13 +86,13 @@ def prepare(
     observe("applying the label policy")
     work.rows, work.labels = apply_policy(work.rows, recipe.labels, shipped_taxonomy())
     observe(f"comparing {len(work.rows):,} records with {len(benchmarks)} benchmarks")
-    clean = decontaminate(work.rows, benchmarks, recipe.near_duplicate)
+    clean = decontaminate(work.rows, benchmarks, recipe.near_duplicate, engine)
     work.overlaps = clean.overlaps
     work.rows = _take_out(work, clean.result)
     observe("splitting and removing duplicates")
     parts = _deduplicated(work, split_rows(work.rows, recipe.split))
     observe("comparing train with validation")
-    return work, _guarded(work, parts, recipe)
+    return work, _guarded(work, parts, recipe, engine)
 
 
 def with_files(recipe: RecordsRecipeT, data: Path) -> RecordsRecipeT:
@@ -179,8 +186,11 @@ _REPEATS: frozenset[Measure] = frozenset({"text", "digits"})
 """Measures by which two texts say the same, not merely much the same."""
 
 
-def _guarded(work: CleaningState, parts: CorpusParts, recipe: RecordsRecipe) -> CorpusParts:
-    work.crossings = find_crossings(parts.train, parts.validation, recipe.near_duplicate)
+def _guarded(
+    work: CleaningState, parts: CorpusParts, recipe: RecordsRecipe, engine: Engine | None
+) -> CorpusParts:
+    limits = recipe.near_duplicate
+    work.crossings = find_crossings(parts.train, parts.validation, limits, engine)
     guard = recipe.split.guard
     removed = work.crossings.train if guard == "train" else work.crossings.validation
     if guard == "mark":

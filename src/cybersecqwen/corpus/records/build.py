@@ -9,6 +9,7 @@ import msgspec
 
 from cybersecqwen import __version__
 from cybersecqwen.core.atomic_folder import atomic_folder
+from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.files import sha256_file, write_json, write_text
 from cybersecqwen.core.jsonl import write_rows
 from cybersecqwen.core.taxonomy import shipped_taxonomy
@@ -50,7 +51,12 @@ class CorpusManifest(msgspec.Struct, frozen=True):
 
 
 def build_records(
-    recipe: CorpusRecipe, data: Path, out: Path, observe: Observer = lambda stage: None
+    recipe: CorpusRecipe,
+    data: Path,
+    out: Path,
+    observe: Observer = lambda stage: None,
+    *,
+    engine: Engine | None = None,
 ) -> CorpusReport:
     """Build a corpus: merge, label policy, decontaminate, split, deduplicate, guard, prove.
 
@@ -63,6 +69,7 @@ def build_records(
         data: Folder that the recipe's paths are relative to.
         out: Folder to make; an earlier corpus there is replaced.
         observe: Told of each stage.
+        engine: Where texts are compared; None for this process.
 
     Raises:
         InputError: A source or benchmark cannot be read, or ``out`` holds something else.
@@ -71,12 +78,12 @@ def build_records(
     benchmarks = [data / path for path in recipe.benchmarks]
     inputs = hash_inputs(data, (*(s.path for s in recipe.sources), *recipe.benchmarks))
     with atomic_folder(out, MANIFEST) as part:
-        work, parts = prepare(recipe, data, observe)
+        work, parts = prepare(recipe, data, observe, engine=engine)
         observe("writing, and checking what was written")
         for name in PARTS:
             write_rows(part / f"{name}.jsonl", getattr(parts, name))
         write_rows(part / REMOVED, work.removed)
-        after = check_corpus(part, benchmarks, recipe.near_duplicate).overlaps
+        after = check_corpus(part, benchmarks, recipe.near_duplicate, engine).overlaps
         report = _report(work, parts, recipe, after)
         write_json(part / reporting.REPORT, report)
         write_text(part / reporting.PAGE, reporting.render_markdown(report, recipe))

@@ -11,7 +11,8 @@ import msgspec
 from fastapi import APIRouter, Body, Request
 from starlette.responses import Response
 
-from cybersecqwen.apps.assess import Assessor, assess_rows
+from cybersecqwen.apps.assess import Assessor
+from cybersecqwen.apps.assess_stream import WholeRows, assess_windows
 from cybersecqwen.core.records import Advisory, RecordProblem
 from cybersecqwen.serving.errors import ApiError
 from cybersecqwen.serving.routes import schemas
@@ -78,9 +79,7 @@ def _windows(
     assessor: Assessor, records: Iterable[Advisory | RecordProblem], asked: schemas.AssessRequest
 ) -> Iterator[list[Line]]:
     stream = iter(records)
-    while window := list(islice(stream, _TOGETHER)):
-        lines: list[Line] = []
-        rows = assess_rows(
-            assessor, window, lines.append, labeller=asked.labeller, threshold=asked.threshold
-        )
-        yield [*rows, *lines]
+    rows = WholeRows(asked.labeller)
+    while together := list(islice(stream, _TOGETHER)):
+        for window in assess_windows(together, assessor, rows, threshold=asked.threshold):
+            yield [said for found in window if (said := found.row or found.problem)]

@@ -120,7 +120,7 @@ def open_sources(
     Args:
         path: A file or folder; None or ``-`` is standard input.
         stdin: Standard input, in binary.
-        name: What to call standard input.
+        name: What to call the input in messages; its path, where this is empty.
         limits: What the input may cost.
         position: Told how much has been read.
     """
@@ -129,39 +129,40 @@ def open_sources(
     if path is None or str(path) == "-":
         yield from unpacker.open(cast("Bytes", stdin), name or "standard input", 0)
     elif path.is_dir():
-        yield from _folder(path, unpacker, position)
+        yield from _folder(path, name or str(path), unpacker, position)
     else:
         position.expect([path])
-        yield from _file(path, unpacker, position)
+        yield from _file(path, name or str(path), unpacker, position)
 
 
-def _file(path: Path, unpacker: _Unpacker, position: ReadPosition) -> Iterator[Found]:
+def _file(path: Path, name: str, unpacker: _Unpacker, position: ReadPosition) -> Iterator[Found]:
     try:
         stream = path.open("rb")
     except OSError as error:
-        yield UnreadableError(str(path), error.strerror or str(error))
+        yield UnreadableError(name, error.strerror or str(error))
         return
     with stream, position.reading(stream):
-        yield from unpacker.open(stream, str(path), 0)
+        yield from unpacker.open(stream, name, 0)
 
 
-def _folder(path: Path, unpacker: _Unpacker, position: ReadPosition) -> Iterator[Found]:
+def _folder(path: Path, name: str, unpacker: _Unpacker, position: ReadPosition) -> Iterator[Found]:
     passed_over: list[str] = []
     found: list[Path] = []
     for folder, subfolders, names in os.walk(path):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for name in sorted(names):
-            file = Path(folder, name)
+        subfolders[:] = sorted(sub for sub in subfolders if not sub.startswith("."))
+        for base in sorted(names):
+            file = Path(folder, base)
             if not file.is_file():
                 continue
-            if may_hold_records(name):
+            if may_hold_records(base):
                 found.append(file)
             else:
                 passed_over.append(file.relative_to(path).as_posix())
     position.expect(found)
     for file in found:
-        yield from _file(file, unpacker, position)
-    yield from _named(passed_over, str(path))
+        shown = os.path.join(name, file.relative_to(path))  # noqa: PTH118 - a name, or a URL
+        yield from _file(file, shown, unpacker, position)
+    yield from _named(passed_over, name)
 
 
 def _named(passed_over: list[str], where: str) -> Iterator[NotRecordsError]:

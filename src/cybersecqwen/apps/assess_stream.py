@@ -1,0 +1,141 @@
+"""Records in, each with its row or its problem out: what ``assess`` and ``audit`` share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
+from typing import Any, Protocol
+
+from cybersecqwen.apps.assess import WINDOW, Assessment, Assessor
+from cybersecqwen.apps.record_windows import (
+    NumberedRecord,
+    Record,
+    answer_windows,
+    lost_record,
+    place_of,
+)
+from cybersecqwen.core.engine import Engine
+from cybersecqwen.core.records import Advisory, Labeller, RecordProblem
+from cybersecqwen.core.text.clean import has_text
+
+
+@dataclass(frozen=True, slots=True)
+class AssessOutcome:
+    """What became of one record; neither row nor problem where there is nothing to say.
+
+    Attributes:
+        row: As it is written; None where there is none.
+        problem: Why there is none; None where there is one.
+    """
+
+    row: dict[str, Any] | None = None
+    problem: RecordProblem | None = None
+
+
+class AssessmentRows(Protocol):
+    """What is made of assessments."""
+
+    @property
+    def labeller(self) -> Labeller:
+        """Whose practice is followed."""
+        ...
+
+    def concerns(self, record: Advisory) -> bool:
+        """Whether a record is to be assessed."""
+        ...
+
+    def row(self, assessor: Assessor, found: Assessment) -> dict[str, Any] | None:
+        """Return the row of an assessment; None where there is nothing to say."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WholeRows:
+    """All that the specialists say: the rows of ``assess``.
+
+    Attributes:
+        labeller: Whose practice to follow.
+    """
+
+    labeller: Labeller = "nvd"
+
+    def concerns(self, record: Advisory) -> bool:
+        """Whether a record is to be assessed: each is."""
+        return True
+
+    def row(self, assessor: Assessor, found: Assessment) -> dict[str, Any] | None:
+        """Return the row of an assessment."""
+        return assessor.row(found)
+
+
+def assess_windows(
+    records: Iterable[Record],
+    assessor: Assessor,
+    rows: AssessmentRows,
+    *,
+    threshold: float | None = None,
+    skip: int = 0,
+    engine: Engine | None = None,
+) -> Iterator[list[AssessOutcome]]:
+    """Yield the outcome of each record, in order, as many at once as are assessed together.
+
+    Args:
+        records: What a parser yields.
+        assessor: The specialists.
+        rows: What is made of what they say.
+        threshold: As for ``Assessor.assess_many``.
+        skip: As for ``answer_windows``.
+        engine: Likewise.
+    """
+    make = partial(_assesser, assessor, rows, threshold)
+    return answer_windows(records, repeat(WINDOW), make, _lost, skip=skip, engine=engine)
+
+
+def rows_of(
+    windows: Iterable[list[AssessOutcome]], report: Callable[[RecordProblem], None]
+) -> Iterator[dict[str, Any]]:
+    """Return the rows of outcomes; report their problems, each in its place."""
+    for window in windows:
+        for outcome in window:
+            if outcome.problem:
+                report(outcome.problem)
+            elif outcome.row is not None:
+                yield outcome.row
+
+
+def _assesser(
+    assessor: Assessor, rows: AssessmentRows, threshold: float | None
+) -> Callable[[list[NumberedRecord]], list[AssessOutcome]]:
+    return partial(_assess, assessor=assessor, rows=rows, threshold=threshold)
+
+
+def _lost(numbered: NumberedRecord) -> AssessOutcome:
+    return AssessOutcome(problem=lost_record(numbered))
+
+
+def _assess(
+    window: list[NumberedRecord], assessor: Assessor, rows: AssessmentRows, threshold: float | None
+) -> list[AssessOutcome]:
+    outcomes = [AssessOutcome(problem=_problem(numbered)) for numbered in window]
+    places = [
+        place
+        for place, (_, record) in enumerate(window)
+        if isinstance(record, Advisory) and not outcomes[place].problem and rows.concerns(record)
+    ]
+    asked = [record for place in places if isinstance(record := window[place][1], Advisory)]
+    found = assessor.assess_many(asked, labeller=rows.labeller, threshold=threshold)
+    for place, assessment in zip(places, found, strict=True):
+        outcomes[place] = AssessOutcome(rows.row(assessor, assessment))
+    return outcomes
+
+
+def _problem(numbered: NumberedRecord) -> RecordProblem | None:
+    record = numbered[1]
+    if isinstance(record, RecordProblem):
+        return record
+    if has_text(record.description):
+        return None
+    reason = "no description: there is no text to read"
+    return RecordProblem(place_of(numbered), record.id, reason, "no_description")
