@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cybersecqwen.core.records import Weakness
-from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
+from cybersecqwen.core.taxonomy import Taxonomy, Weakness, shipped_taxonomy
 from cybersecqwen.evaluation.hierarchy import hierarchical_f1, judge, relation
 
 

@@ -152,32 +152,6 @@ class RecordProblem:
 
 
 @dataclass(frozen=True, slots=True)
-class Weakness:
-    """A CWE entry as the taxonomy needs it.
-
-    Attributes:
-        id: Canonical id such as ``CWE-79``.
-        name: MITRE's name.
-        kind: ``pillar``, ``class``, ``base``, ``variant``, ``compound``, ``category`` or ``view``.
-        usage: MITRE's mapping usage: ``allowed``, ``allowed-with-review``, ``discouraged`` or
-            ``prohibited``.
-        parents: Ids it is a child of in the research view (CWE-1000).
-        parents_1003: Ids it is a child of in view CWE-1003.
-        in_1003: Whether view CWE-1003 contains it.
-        deprecated: Whether MITRE has deprecated it.
-    """
-
-    id: str
-    name: str
-    kind: str
-    usage: str
-    parents: tuple[str, ...] = ()
-    parents_1003: tuple[str, ...] = ()
-    in_1003: bool = False
-    deprecated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Section:
     """A part of a knowledge entry's text.
 

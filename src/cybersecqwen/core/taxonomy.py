@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
 import msgspec
 
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.records import Weakness
 
 _CWE_ID = re.compile(r"\s*(?:CWE[-_ :]?)?0*([1-9]\d{0,5})\s*", re.IGNORECASE)
 
@@ -26,6 +26,32 @@ def canonical_cwe(text: str) -> str | None:
     """
     match = _CWE_ID.fullmatch(text)
     return f"CWE-{match[1]}" if match else None
+
+
+@dataclass(frozen=True, slots=True)
+class Weakness:
+    """A CWE entry as the taxonomy needs it.
+
+    Attributes:
+        id: Canonical id such as ``CWE-79``.
+        name: MITRE's name.
+        kind: ``pillar``, ``class``, ``base``, ``variant``, ``compound``, ``category`` or ``view``.
+        usage: MITRE's mapping usage: ``allowed``, ``allowed-with-review``, ``discouraged`` or
+            ``prohibited``.
+        parents: Ids it is a child of in the research view (CWE-1000).
+        parents_1003: Ids it is a child of in view CWE-1003.
+        in_1003: Whether view CWE-1003 contains it.
+        deprecated: Whether MITRE has deprecated it.
+    """
+
+    id: str
+    name: str
+    kind: str
+    usage: str
+    parents: tuple[str, ...] = ()
+    parents_1003: tuple[str, ...] = ()
+    in_1003: bool = False
+    deprecated: bool = False
 
 
 class CweTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

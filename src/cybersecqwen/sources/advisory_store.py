@@ -13,16 +13,15 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-import msgspec
-
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.records import Advisory, AdvisoryState, CvssVector, CweLabel
+from cybersecqwen.core.records import Advisory
 from cybersecqwen.sources.advisories.advisory_fields import canonical_id
+from cybersecqwen.sources.stored_records import merged, store_columns, stored_advisory
 
 BATCH = 2000
 """Records of one transaction."""
@@ -43,22 +42,6 @@ CREATE VIRTUAL TABLE texts USING fts5(
 _ROW = "key, id, state, modified, title, description, products, more"
 _FALLBACK_ID = re.compile(r"(?:line|record)-\d+")
 _WORD = re.compile(r"\w+")
-
-
-class _More(msgspec.Struct, array_like=True):
-    """What is kept of a record beside what is searched."""
-
-    labels: list[CweLabel]
-    cvss: list[CvssVector]
-    published: str
-    references: list[str]
-    aliases: list[str]
-    assigner: str
-    affected: list[tuple[str, str]]
-
-
-_ENCODE = msgspec.msgpack.Encoder().encode
-_DECODE = msgspec.msgpack.Decoder(_More).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,12 +208,12 @@ class AdvisoryStore:
         for name, record in newest.items():
             row = known_rows.get(name)
             if row is None:
-                inserted.append(_columns(record))
+                inserted.append(store_columns(record))
                 continue
-            old = _advisory(row)
+            old = stored_advisory(row)
             new = merged(old, record)
             if new != old:
-                replaced.append((row, _columns(new)))
+                replaced.append((row, store_columns(new)))
         self._write(inserted, replaced)
         aliases = [(alias, record.id) for record in newest.values() for alias in record.aliases]
         self._db.executemany("INSERT OR IGNORE INTO aliases VALUES (?, ?)", aliases)
@@ -293,7 +276,7 @@ class AdvisoryStore:
                     rows = self._rows([row[0] for row in named.fetchall()])
         except sqlite3.Error as error:
             raise InputError(f"{self.path}: cannot be read: {error}") from error
-        found = [_advisory(row) for row in rows]
+        found = [stored_advisory(row) for row in rows]
         return max(found, key=lambda record: (record.modified, record.id), default=None)
 
     def search(self, query: str, limit: int = 10) -> list[Advisory]:
@@ -315,7 +298,7 @@ class AdvisoryStore:
                 ).fetchall()
         except sqlite3.Error as error:
             raise InputError(f"{self.path}: cannot be read: {error}") from error
-        return [_advisory(row) for row in rows]
+        return [stored_advisory(row) for row in rows]
 
     def info(self) -> StoreInfo:
         """Return what the store holds and how old it is.
@@ -333,69 +316,3 @@ class AdvisoryStore:
             raise InputError(f"{self.path}: cannot be read: {error}") from error
         newest, imported = facts.get("newest", ""), facts.get("imported", "")
         return StoreInfo(self.path, sum(states.values()), states, newest, imported, size)
-
-
-def merged(old: Advisory, new: Advisory) -> Advisory:
-    """Return one record of two with the same id.
-
-    The newer one's text and state count; labels and scores add up, and of those by the same hand
-    the newer record's. A record without a date is newer than another without, and older than any
-    with one.
-    """
-    if old.modified > new.modified:
-        old, new = new, old
-    if not new.description.strip() and new.state == "published":
-        new = replace(new, description=old.description, title=new.title or old.title)
-    hands = {(label.source, label.assigner) for label in new.labels}
-    scorers = {(vector.source, vector.assigner) for vector in new.cvss}
-    return replace(
-        new,
-        labels=(*new.labels, *(x for x in old.labels if (x.source, x.assigner) not in hands)),
-        cvss=(*new.cvss, *(x for x in old.cvss if (x.source, x.assigner) not in scorers)),
-        published=new.published or old.published,
-        references=tuple(dict.fromkeys((*new.references, *old.references))),
-        title=new.title or old.title,
-        aliases=tuple(dict.fromkeys((*new.aliases, *old.aliases))),
-        assigner=new.assigner or old.assigner,
-        affected=tuple(dict.fromkeys((*new.affected, *old.affected))),
-        where="",
-        line=0,
-        columns=(),
-    )
-
-
-def _columns(record: Advisory) -> tuple[str | bytes, ...]:
-    more = _More(
-        list(record.labels),
-        list(record.cvss),
-        record.published,
-        list(record.references),
-        list(record.aliases),
-        record.assigner,
-        list(record.affected),
-    )
-    products = " ".join(dict.fromkeys(name for pair in record.affected for name in pair if name))
-    return (
-        *(record.id, record.state, record.modified, record.title, record.description, products),
-        _ENCODE(more),
-    )
-
-
-def _advisory(row: Sequence[str | bytes]) -> Advisory:
-    _, name, state, modified, title, description, _, blob = row
-    more = _DECODE(blob)  # type: ignore[arg-type]  # the last column holds bytes
-    kept: AdvisoryState = state  # type: ignore[assignment]  # only states are written
-    return Advisory(
-        id=str(name),
-        description=str(description),
-        labels=tuple(more.labels),
-        cvss=tuple(more.cvss),
-        published=more.published,
-        references=tuple(more.references),
-        title=str(title),
-        aliases=tuple(more.aliases),
-        assigner=more.assigner,
-        affected=tuple(more.affected),
-        modified=str(modified),
-        state=kept,
-    )

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cybersecqwen.core.records import Candidate, Weakness
-from cybersecqwen.core.taxonomy import Taxonomy
+from cybersecqwen.core.records import Candidate
+from cybersecqwen.core.taxonomy import Taxonomy, Weakness
 
 
 class Backoff:

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.records import Weakness
-from cybersecqwen.core.taxonomy import shipped_taxonomy
+from cybersecqwen.core.taxonomy import Weakness, shipped_taxonomy
 from cybersecqwen.sources.catalogues.cwe import read_cwe, write_cwe_table
 
 XML = b"""<?xml version="1.0" encoding="UTF-8"?>

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -33,6 +34,7 @@ _CWE_IN_TEXT = re.compile(r"\bCWE[-_ :]?\d{1,6}\b", re.IGNORECASE)
 _DATE = re.compile(r"(\d{4})-\d{2}-\d{2}")
 _YEAR_ZERO = "0001"  # Go's zero time, which its vulnerability database writes for "unknown"
 _REJECTED = re.compile(r"\s*\*\*\s*REJECT(?:ED)?\s*\*\*|\s*Rejected reason\s*:", re.IGNORECASE)
+_MAY_BE_REJECTED = frozenset("*Rr \t\n\r")
 _RESERVED = re.compile(r"\s*\*\*\s*RESERVED\s*\*\*", re.IGNORECASE)
 _CVSS_PREFIX = re.compile(r"CVSS:(\d\.\d)/")
 _VULNERABILITY_ID = re.compile(
@@ -134,22 +136,23 @@ def headline_and_text(headline: str | None, text: str | None) -> str | None:
     return f"{headline.strip()}\n\n{text}"
 
 
-def columns_of(value: Any, names: Sequence[str] = ()) -> tuple[tuple[str, ColumnValue], ...]:
+def columns_of(
+    value: Mapping[str, Any], names: Sequence[str] = ()
+) -> tuple[tuple[str, ColumnValue], ...]:
     """Return the members of a decoded object as columns; nested values as JSON text.
 
     Args:
         value: The object.
         names: Which members; all of them where none is named.
     """
-    if not isinstance(value, dict):
-        return ()
-    chosen = [name for name in names if name in value] if names else list(value)
-    return tuple((name, _cell(value[name])) for name in chosen)
+    chosen = [(name, value[name]) for name in names if name in value] if names else value.items()
+    return tuple([(name, v if type(v) in _PLAIN else _cell(v)) for name, v in chosen])
+
+
+_PLAIN = frozenset((str, int, float, bool, type(None)))
 
 
 def _cell(value: Any) -> ColumnValue:
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
     return msgspec.json.encode(value).decode()
 
 
@@ -195,10 +198,12 @@ def finish(
     if not name:
         return RecordProblem(where, "", "the record has no id")
     text = description or ""
-    if state == "published" and _REJECTED.match(text):
-        state = "rejected"
-    elif state == "published" and _RESERVED.match(text):
-        state = "reserved"
+    # Most texts begin with another letter than what a rejection begins with.
+    if state == "published" and text[:1] in _MAY_BE_REJECTED:
+        if _REJECTED.match(text):
+            state = "rejected"
+        elif _RESERVED.match(text):
+            state = "reserved"
     record = Advisory(
         id=name,
         description=text,
@@ -207,9 +212,13 @@ def finish(
         published=date_of(published),
         references=_once(filter(None, references)) if references else (),
         title=(title or "").strip(),
-        aliases=_once(a for a in map(canonical_id, aliases) if a and a != name) if aliases else (),
+        aliases=_once([a for a in map(canonical_id, aliases) if a and a != name])
+        if aliases
+        else (),
         assigner=assigner or "",
-        affected=_once(pair for pair in map(_known, affected) if any(pair)) if affected else (),
+        affected=_once([pair for pair in map(_known, affected) if pair != ("", "")])
+        if affected
+        else (),
         modified=timestamp_of(modified),
         state=state,
         where=where,
@@ -239,18 +248,21 @@ def _lacking(description: str | None, reason: str) -> str:
 
 def _once(items: Iterable[ItemT]) -> tuple[ItemT, ...]:
     """Return each item once, in order."""
+    if isinstance(items, list) and len(items) < 2:
+        return tuple(items)
     return tuple(dict.fromkeys(items)) if items else ()
 
 
 def _known(pair: tuple[str, str]) -> tuple[str, str]:
     """Return a vendor and a product without placeholders such as ``n/a``."""
-    vendor, product = (
-        ""
-        if value.strip().lower() in {"n/a", "-", "*", "unspecified", "unknown"}
-        else value.strip()
-        for value in pair
-    )
-    return vendor, product
+    vendor, product = pair
+    return _known_name(vendor), _known_name(product)
+
+
+@lru_cache(maxsize=4096)
+def _known_name(value: str) -> str:
+    name = value.strip()
+    return "" if name.lower() in {"n/a", "-", "*", "unspecified", "unknown"} else name
 
 
 def not_utf8(place: Place, error: UnicodeDecodeError) -> RecordProblem:

@@ -231,7 +231,13 @@ def missing_text(columns: Sequence[str], options: ReadOptions) -> str:
 
 
 def advisory_of(
-    values: Sequence[ColumnValue], roles: Roles, place: Place, options: ReadOptions
+    values: Sequence[ColumnValue],
+    roles: Roles,
+    place: Place,
+    options: ReadOptions,
+    *,
+    more_labels: Iterable[CweLabel] = (),
+    columns: tuple[tuple[str, ColumnValue], ...] | None = None,
 ) -> Record:
     """Return the advisory of one row, or what is wrong with it.
 
@@ -240,12 +246,14 @@ def advisory_of(
         roles: What they hold.
         place: Where the row stands.
         options: What the caller knows.
+        more_labels: Labels that it has besides.
+        columns: What to carry through; None for the cells themselves.
     """
+    cells = ["" if value is None else str(value) for value in values]
+    width = len(cells)
 
     def cell(column: int | None) -> str:
-        if column is None or column >= len(values) or values[column] is None:
-            return ""
-        return str(values[column])
+        return "" if column is None or column >= width else cells[column]
 
     name, aliases = _identify(cell, roles, values, place)
     text = cell(roles.text)
@@ -262,7 +270,7 @@ def advisory_of(
         place,
         name,
         headline_and_text(cell(roles.summary), text) if roles.has_text else None,
-        labels=labels,
+        labels=[*labels, *more_labels],
         cvss=_vectors(map(cell, roles.cvss), options.labels_from) if roles.cvss else (),
         published=cell(roles.published).strip(),
         modified=cell(roles.modified),
@@ -270,7 +278,7 @@ def advisory_of(
         title=cell(roles.title) if roles.title != roles.text else "",
         aliases=aliases,
         affected=[pair] if any(pair := (cell(roles.vendor), cell(roles.product))) else (),
-        columns=tuple(zip(roles.names, values, strict=False)),
+        columns=tuple(zip(roles.names, values, strict=False)) if columns is None else columns,
         reason="" if roles.has_text else AN_ID_ALONE,
     )
 
@@ -286,13 +294,19 @@ def _identify(
     A cell may hold several ids. Where no column for ids has one, an address that ends in one gives
     it, else a cell that is one, else a headline that names a single one.
     """
-    aliases = [name for column in roles.aliases for name in vulnerability_ids(cell(column))]
+    aliases = (
+        [name for column in roles.aliases for name in vulnerability_ids(cell(column))]
+        if roles.aliases
+        else []
+    )
     title = vulnerability_ids(cell(roles.title)) if roles.title is not None else []
     aliases += title
     for column in roles.ids:
         if name := cell(column).strip():
             if _BARE_CVE.fullmatch(name) and roles.names_ids:
                 name = f"CVE-{name}"
+            if name.replace("-", "").isalnum():
+                return name, aliases  # one word
             several = vulnerability_ids(name)
             if len(several) > 1:
                 return several[0], [*several[1:], *aliases]

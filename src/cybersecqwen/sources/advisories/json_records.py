@@ -204,7 +204,7 @@ class JsonReader:
         """Whether a value is an object of plain values, of no format, with a text."""
         return (
             isinstance(value, dict)
-            and all(map(_is_plain, value.values()))
+            and not any(type(item) is dict or _is_of_objects(item) for item in value.values())
             and self._layout(value) is None
             and self._format_of(value) is None
             and self._is_row(value)
@@ -381,7 +381,7 @@ class _Guess:
         except DECODE_ERRORS as error:
             return [decode_problem(place, bytes(content), error)]
         if self._row_keys and isinstance(value, dict) and tuple(value) == self._row_keys:
-            if all(map(_is_plain, value.values())):
+            if not any(type(item) is dict or _is_of_objects(item) for item in value.values()):
                 return self._reader.parse_row(value, place)
         elif self._reader.is_row(value):
             self._row_keys = tuple(value)
@@ -389,8 +389,6 @@ class _Guess:
         return self._reader.parse_value(value, content, place)
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether a value holds no object, and is no list of any."""
-    if isinstance(value, list):
-        return not value or isinstance(value[0], str | int | float)
-    return not isinstance(value, dict)
+def _is_of_objects(value: Any) -> bool:
+    """Whether a value is a list of objects or of lists, by its first."""
+    return type(value) is list and bool(value) and type(value[0]) in {dict, list}

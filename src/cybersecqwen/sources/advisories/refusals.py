@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from cybersecqwen.sources.advisories.prose import is_mostly_markup
+from cybersecqwen.sources.io.file_names import README_NAMES
 
 _START_BYTES = 2048
 
@@ -83,7 +84,6 @@ _MAIL_FIELD = re.compile(
     rb"|reply-to|content-type|x-[\w-]+): ",
     re.IGNORECASE | re.MULTILINE,
 )
-_README_NAMES = ("readme", "license", "licence", "notice", "changelog", "contributing", "copying")
 
 
 def _is_xml_of(*roots: bytes) -> Callable[[bytes, str], bool]:
@@ -181,7 +181,7 @@ def _is_email(head: bytes, _name: str) -> bool:
 
 def _is_readme(_head: bytes, name: str) -> bool:
     base = name.rsplit("/", 1)[-1].lower()
-    return base.startswith(_README_NAMES) and "." not in base.removesuffix(".txt")
+    return base.startswith(README_NAMES) and "." not in base.removesuffix(".txt")
 
 
 REFUSALS: tuple[RefusedFormat, ...] = (

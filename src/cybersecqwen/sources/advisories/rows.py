@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from cybersecqwen.core.lenient_json import decode_lenient
-from cybersecqwen.core.records import Advisory, ColumnValue, CweLabel, LabelSource, RecordProblem
+from cybersecqwen.core.records import ColumnValue, CweLabel, LabelSource, RecordProblem
 from cybersecqwen.sources.advisories.advisory_fields import (
     DECODE_ERRORS,
     columns_of,
@@ -28,6 +28,7 @@ from cybersecqwen.sources.advisories.formats import Json, JsonObject, Place, Rea
 
 _LABELLERS: tuple[LabelSource, ...] = ("nvd", "cna", "adp")
 _MAX_KEYS = 10_000
+_PLAIN = frozenset((str, int, float, bool, type(None)))
 _IN_A_TEXT = ("en", "eng", "en-US", "text", "value", "data", "content", "#text", "_", "plain")
 """Keys under which a text that is an object holds its words, the best first."""
 
@@ -74,34 +75,17 @@ def row_of(row: Mapping[str, Any], place: Place, options: ReadOptions) -> Record
     if len(row) > _MAX_KEYS:
         return RecordProblem(place.where, "", f"the row has {len(row):,} keys")
     roles = _roles(tuple(row), options)
-    values = [_value(value) for value in row.values()]
+    values = [value if type(value) in _PLAIN else _value(value) for value in row.values()]
     if not roles.has_text and not is_row(row, options):
         name = next((str(values[p]) for p in roles.ids if values[p] is not None), "")
         return RecordProblem(place.where, name, _no_text(row, options))
-    record = advisory_of(values, roles, place, options)
-    if isinstance(record, RecordProblem):
-        return record
-    more = tuple(_labels(row.get("labels")))
-    return _with(record, more, columns_of(dict(row)))
-
-
-def _with(
-    record: Advisory, labels: tuple[CweLabel, ...], columns: tuple[tuple[str, ColumnValue], ...]
-) -> Advisory:
-    return Advisory(
-        id=record.id,
-        description=record.description,
-        labels=(*record.labels, *labels),
-        cvss=record.cvss,
-        published=record.published,
-        references=record.references,
-        title=record.title,
-        aliases=record.aliases,
-        affected=record.affected,
-        modified=record.modified,
-        where=record.where,
-        line=record.line,
-        columns=columns,
+    return advisory_of(
+        values,
+        roles,
+        place,
+        options,
+        more_labels=_labels(row.get("labels")),
+        columns=columns_of(row),
     )
 
 

@@ -9,8 +9,7 @@ import msgspec
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write
-from cybersecqwen.core.records import Weakness
-from cybersecqwen.core.taxonomy import CweTable, canonical_cwe
+from cybersecqwen.core.taxonomy import CweTable, Weakness, canonical_cwe
 from cybersecqwen.sources.catalogues.cwe_pages import CwePage, CwePages, CweRelation, read_pages
 
 _RESEARCH_VIEW = "1000"

@@ -28,6 +28,7 @@ from cybersecqwen.sources.io.archive_checks import (
     size_of,
 )
 from cybersecqwen.sources.io.compressed import open_bzip2, open_xz, open_zstd
+from cybersecqwen.sources.io.file_names import may_hold_records, passed_over_by_name
 from cybersecqwen.sources.io.position import ReadPosition
 from cybersecqwen.sources.io.streams import (
     CHUNK_BYTES,
@@ -162,37 +163,7 @@ def _folder(path: Path, name: str, unpacker: _Unpacker, position: ReadPosition) 
     for file in found:
         shown = os.path.join(name, file.relative_to(path))  # noqa: PTH118 - a name, or a URL
         yield from _file(file, shown, unpacker, position)
-    yield from _named(passed_over, name)
-
-
-def _named(passed_over: list[str], where: str) -> Iterator[NotRecordsError]:
-    """Say in one line what was passed over by its name; hidden files need no word."""
-    shown = [name for name in passed_over if not _is_hidden(name)]
-    if shown:
-        more = f" and {len(shown) - 3:,} more" if len(shown) > 3 else ""
-        files = "1 file" if len(shown) == 1 else f"{len(shown):,} files"
-        reason = f"passed over {files} that hold no records by name: {', '.join(shown[:3])}{more}"
-        yield NotRecordsError(where, reason)
-
-
-def _is_hidden(name: str) -> bool:
-    return any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
-
-
-_NO_RECORDS = ("readme", "license", "licence", "notice", "changelog", "contributing", "security.md")
-_CHANGE_LOGS = ("delta", "recent_activities")  # which the CVE List ships beside its records
-_OTHER_ENDINGS = (
-    *(".py", ".js", ".ts", ".go", ".rs", ".sh", ".css", ".toml", ".lock", ".cfg", ".ini", ".asc"),
-    *(".sig", ".sha256", ".sha512", ".md5", ".meta", ".png", ".jpg", ".gif", ".svg", ".ico"),
-)
-
-
-def may_hold_records(name: str) -> bool:
-    """Whether a file in a folder or an archive may hold records, by its name."""
-    base = name.rsplit("/", 1)[-1].lower()
-    if _is_hidden(name) or base.startswith((*_NO_RECORDS, *_CHANGE_LOGS)):
-        return False
-    return not base.endswith(_OTHER_ENDINGS)
+    yield from passed_over_by_name(passed_over, name)
 
 
 class _Piecewise(io.RawIOBase):
@@ -360,7 +331,7 @@ class _Unpacker:
                 continue
             with inner:
                 yield from self.open(cast("Bytes", inner), label, depth)
-        yield from _named(passed_over, name)
+        yield from passed_over_by_name(passed_over, name)
 
     def _tar(self, stream: io.BufferedReader, name: str, depth: int) -> Iterator[Found]:
         passed_over: list[str] = []
@@ -379,7 +350,7 @@ class _Unpacker:
                     # As a stream that cannot be sought in, which tarfile's own does not say.
                     content = io.BufferedReader(_Piecewise(cast("Bytes", inner)), CHUNK_BYTES)
                     yield from self.open(content, f"{name}/{member.name}", depth)
-        yield from _named(passed_over, name)
+        yield from passed_over_by_name(passed_over, name)
 
     def _add_member(self) -> None:
         self._members += 1
