@@ -14,7 +14,6 @@ import msgspec
 from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, printable
 from cybersecqwen.core import telemetry
 from cybersecqwen.core.freshness import PartAge
-from cybersecqwen.core.install_command import install_command
 from cybersecqwen.core.resources import total_memory, usable_cores
 
 HELP = "check this installation: packages, model, processor, memory, GPU"
@@ -114,6 +113,7 @@ def diagnose() -> Diagnosis:
 
     from cybersecqwen import __version__
     from cybersecqwen.apps.freshness import installed_parts
+    from cybersecqwen.core.install_command import install_command
     from cybersecqwen.knowledge.location import default_folder, shipped_folder
 
     packages, extras = _requirements()
@@ -164,6 +164,8 @@ def _installed(name: str) -> str | None:
 def _requirements() -> tuple[dict[str, str | None], dict[str, Extra]]:
     """Return the base dependencies' versions and the extras, as the package's metadata has them."""
     import re
+
+    from cybersecqwen.core.install_command import install_command
 
     try:
         required = metadata.requires(PACKAGE) or []

@@ -9,8 +9,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 
 def install_command(extra: str = "") -> str:
@@ -33,6 +32,8 @@ def _source_folder() -> str:
         noted = None
     if noted:
         url = urlsplit(json.loads(noted).get("url", ""))
-        return url2pathname(url.path) if url.scheme == "file" else ""
+        path = unquote(url.path)
+        # On Windows the path of a URL has a slash before the drive.
+        return (path.lstrip("/") if os.name == "nt" else path) if url.scheme == "file" else ""
     root = Path(__file__).parents[3]
     return str(root) if (root / "pyproject.toml").is_file() else ""
