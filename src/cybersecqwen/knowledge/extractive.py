@@ -27,31 +27,20 @@ from cybersecqwen.knowledge.answers.draft import NOT_FOUND, Draft, label, quoted
 from cybersecqwen.knowledge.concepts import asked_concepts
 from cybersecqwen.knowledge.intents import Intent
 from cybersecqwen.knowledge.query import Query
+from cybersecqwen.knowledge.scope import asks_elsewhere, asks_of_scores, asks_to_set_up
 from cybersecqwen.knowledge.search import PassageIndex
-
-LEAST_SUPPORT = 0.5
-"""Share of what was asked that the best passage and its page's head must speak of.
-
-Rare terms count more, the names of pages not at all. Chosen on questions made from the knowledge
-base and on others that it cannot answer (``kb check``).
-"""
-
-LEAST_OF_FEW = 0.75
-"""The same of a question with three terms or fewer, where one missing is much."""
+from cybersecqwen.knowledge.support import FEW, knows_most, speaks_of, stands
 
 HELP = (
     "Ask about a weakness (CWE), an attack pattern (CAPEC), or an ATT&CK technique, tactic, group, "
     "software or mitigation: what it is, who uses it, how to mitigate or detect it."
 )
 
-_FEW = 3
-_FEW_ALONE = 6  # of a question that names no page
 _DESCRIBED = 4  # terms beside names and intent
 _PASSAGES = 4
 _NEARLY_AS_GOOD = 0.75  # of the best passage's score
 _NEAREST = 3
 _RARE = 15  # passages that a name which heads no page may stand in
-_UNKNOWN_NAME = re.compile(r"(?<=\w )(?:[A-Z]\w{2,}|\w*\d\w*)")
 
 
 def answer(index: PassageIndex, query: Query, helpers: AnswerHelpers) -> Answer:
@@ -60,16 +49,30 @@ def answer(index: PassageIndex, query: Query, helpers: AnswerHelpers) -> Answer:
         return Answer(f"{NOT_FOUND} {HELP}", found=False, intent=query.intent.value)
     if not query.subjects and not query.cves and (asked := asked_concepts(query.corrected)):
         return glossary.define_concepts(index, asked).finished(index, _defining(query))
-    if query.unknown:
-        return _refused(index, query, f"{NOT_FOUND} It has no page {', '.join(query.unknown)}.")
+    if query.unknown or asks_elsewhere(query):
+        lacks = f" It has no page {', '.join(query.unknown)}." if query.unknown else ""
+        return _refused(index, query, f"{NOT_FOUND}{lacks}")
     if query.cves and not helpers.describes(query.text):
-        found = cve.about(index, query, helpers.look_up)
-        return found.finished(index, query) if found else _refused(index, query, _no_record(query))
+        return _of_cves(index, query, helpers)
     if helpers.predict and _describes(query, helpers):
         prediction = helpers.predict(_description(query))
         draft = which.predicted_entry(index, query, prediction, helpers.classifier)
         return replace(draft.finished(index, query), prediction=prediction)
     return _from_pages(index, _without_own_words(index, query))
+
+
+def _of_cves(index: PassageIndex, query: Query, helpers: AnswerHelpers) -> Answer:
+    """Say what is known of CVE ids; of scores and patches only where a record is held."""
+    found = cve.about(index, query, helpers.look_up)
+    if found is None:
+        return _refused(index, query, _no_record(query))
+    if not found.recorded and asks_of_scores(query.corrected):
+        text = f"{NOT_FOUND} No record of {', '.join(query.cves)} is held here."
+        near = tuple(dict.fromkeys(found.subjects))[:_NEAREST]
+        return replace(
+            _refused(index, query, f"{text} Pages that name it: {', '.join(near)}."), nearest=near
+        )
+    return found.finished(index, query)
 
 
 def _defining(query: Query) -> Query:
@@ -201,7 +204,7 @@ def _of_each(index: PassageIndex, query: Query, live: Sequence[str]) -> tuple[Dr
     page = _subject(index, query, live)
     listed = query.intent is Intent.MEMBERS and _LISTS.search(query.skeleton)
     own = [term for term in query.rest if term not in _PLATFORM_TERMS]
-    if query.intent in _BY_NAME_ALONE and not listed and not _speaks_of(index, page, own):
+    if query.intent in _BY_NAME_ALONE and not listed and not speaks_of(index, page, own):
         return None, False
     compose = _OF_ONE.get(query.intent, entry.part)
     draft = compose(index, query, page)
@@ -217,16 +220,6 @@ _LISTS = re.compile(r"\b(?:list|name|show|enumerate|members?|contain\w*|in|of)\b
 # What is asked by naming the entry, so that other words must fit its page.
 _PLATFORM_TERMS = frozenset(terms("linux windows macos android ios containers saas iaas esxi"))
 _BY_NAME_ALONE = frozenset({Intent.MEMBERS, Intent.TECHNIQUES, Intent.MITIGATED})
-
-
-def _speaks_of(index: PassageIndex, page: str, rest: Sequence[str]) -> bool:
-    """Whether a page holds most of some terms; any page does where there are none."""
-    if not rest:
-        return True
-    held = set(terms(" ".join(passage.text for passage in index.page(page))))
-    weights = index.rarity(rest)
-    share = sum(w for t, w in zip(rest, weights, strict=True) if t in held) / sum(weights)
-    return bool(share >= LEAST_SUPPORT)
 
 
 _DEFINED_INSTEAD = frozenset({Intent.MEMBERS, Intent.TARGET})
@@ -280,12 +273,12 @@ def _by_search(index: PassageIndex, query: Query) -> Draft | None:
     live = [page for page in query.subjects if not index.is_withdrawn(page)]
     if live:
         passages = entry.search_page(index, query, live)
-        if _stands(index, query, passages):
+        if stands(index, query, passages):
             return _quoting(query, passages, live)
         if query.intent not in {Intent.SEARCH, Intent.DEFINITION, Intent.WHICH}:
             return None
     if query.intent is Intent.WHICH:
-        return which.found_entry(index, query, sure=False) if _known(index, query) else None
+        return which.found_entry(index, query, sure=False) if knows_most(index, query) else None
     return _by_words(index, query, live)
 
 
@@ -294,12 +287,13 @@ def _by_words(index: PassageIndex, query: Query, live: Sequence[str]) -> Draft |
     if not query.mentions and (draft := _actors(index, query)) is not None:
         return draft
     passages = _best(index, query)
-    if _stands(index, query, passages):
+    if stands(index, query, passages):
         first = page_of(passages[0].id)
-        if len(query.rest) < _FEW and not query.mentions:
+        if len(query.rest) < FEW and not query.mentions:
             return entry.define(index, query, first)
         return _quoting(query, passages, [first])
-    if live and query.intent is Intent.SEARCH and not _QUESTION.search(query.skeleton):
+    asks = _QUESTION.search(query.skeleton) or asks_to_set_up(query.corrected)
+    if live and query.intent is Intent.SEARCH and not asks:
         return entry.define(index, query, live[0])  # a name and some words about it
     return _named_in_passing(index, query)
 
@@ -314,7 +308,6 @@ _QUESTION = re.compile(
     r"\bof (?:the )?.*@",
     re.IGNORECASE,
 )
-_COMPARES = re.compile(r"\bdifferen\w+ (?:between|of)\b|\bversus\b|\bvs\b", re.IGNORECASE)
 _HOW = re.compile(r"\b(?:which|how|why|when|where)\b", re.IGNORECASE)
 _TELL = re.compile(r"^\W*(?:tell me|explain|describe|define)\b", re.IGNORECASE)
 
@@ -364,38 +357,3 @@ def _quoting(query: Query, passages: Sequence[Passage], subjects: Sequence[str])
     more: list[AnswerLine] = [quoted(passage, 2, query.rest) for passage in passages[1:]]
     draft.add("Also", more)
     return draft
-
-
-def _known(index: PassageIndex, query: Query) -> bool:
-    """Whether the knowledge base knows most of the words that a question is about."""
-    known = [term in index.vocabulary for term in query.rest]
-    return (
-        bool(known) and sum(known) / len(known) >= LEAST_OF_FEW and not _names_unknown(index, query)
-    )
-
-
-def _stands(index: PassageIndex, query: Query, passages: Sequence[Passage]) -> bool:
-    """Whether the best of the quoted passages, with its page's head, speaks of what was asked."""
-    if not passages or (not query.mentions and _names_unknown(index, query)):
-        return False
-    if not query.mentions and _COMPARES.search(query.skeleton):
-        return False  # two things of which no page is headed by either
-    if not query.rest:
-        return bool(query.mentions)
-    best = passages[0]
-    first = index.passage(int(index.places(page_of(best.id))[0]))
-    held = set(terms(f"{best.title} {best.id} {best.text} {first.text}"))
-    if len(query.rest) < _FEW and not query.mentions:
-        # So few words are a name or nothing: the page must be headed by them, and little else.
-        titled = set(terms(best.title.rpartition(": ")[2]))
-        held = titled if len(titled & set(query.rest)) >= len(titled) / 2 else set()
-    weights = index.rarity(query.rest)
-    share = sum(w for t, w in zip(query.rest, weights, strict=True) if t in held) / sum(weights)
-    few = _FEW if query.mentions else _FEW_ALONE
-    return bool(share >= (LEAST_OF_FEW if len(query.rest) <= few else LEAST_SUPPORT))
-
-
-def _names_unknown(index: PassageIndex, query: Query) -> bool:
-    """Whether a question names, with a capital or a number, what no passage mentions."""
-    named = terms(" ".join(_UNKNOWN_NAME.findall(query.corrected)))
-    return not all(term in index.vocabulary for term in named)

@@ -21,6 +21,7 @@ def about(
     for name in query.cves:
         record = look_up(name) if look_up else None
         if record is not None:
+            draft.recorded = True
             _add_record(draft, index, record)
         naming = _naming(index, name)
         if naming:

@@ -34,12 +34,14 @@ class Draft:
         sections: Details.
         subjects: Ids of the pages it is about.
         found: Whether it answers the question.
+        recorded: Whether it quotes a record of the local store.
     """
 
     direct: list[AnswerLine] = field(default_factory=list)
     sections: list[AnswerSection] = field(default_factory=list)
     subjects: list[str] = field(default_factory=list)
     found: bool = True
+    recorded: bool = False
 
     def say(self, text: str, *passages: Passage) -> None:
         """Add a composed sentence to the direct answer."""

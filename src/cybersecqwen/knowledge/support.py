@@ -1,0 +1,86 @@
+"""Whether passages speak of enough of what is asked to be an answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from cybersecqwen.core.passages import page_of
+from cybersecqwen.core.records import Passage
+from cybersecqwen.core.text.terms import terms
+from cybersecqwen.knowledge.query import Query
+from cybersecqwen.knowledge.scope import asks_to_set_up
+from cybersecqwen.knowledge.search import PassageIndex
+
+LEAST_SUPPORT = 0.5
+"""Share of what was asked that the best passage and its page's head must speak of.
+
+Rare terms count more, the names of pages not at all. Chosen on questions made from the knowledge
+base and on others that it cannot answer (``kb check``).
+"""
+
+LEAST_OF_FEW = 0.75
+"""The same of a question with three terms or fewer, where one missing is much."""
+
+FEW = 3
+"""Terms up to which a question that names a page has few of its own."""
+
+FEW_ALONE = 6
+"""The same of a question that names none."""
+
+_ALL_OF_IT = 0.9  # of what somebody asks who wants to set a product up
+_UNKNOWN_NAME = re.compile(r"(?<=\w )(?:[A-Z]\w{2,}|\w*\d\w*)")
+_CODE = re.compile(r"\b[A-Za-z]+(?:-[A-Za-z]+)*-?\d+\b")  # as groups are numbered: APT-C-36
+_COMPARES = re.compile(r"\bdifferen\w+ (?:between|of)\b|\bversus\b|\bvs\b", re.IGNORECASE)
+
+
+def speaks_of(index: PassageIndex, page: str, rest: Sequence[str]) -> bool:
+    """Whether a page holds most of some terms; any page does where there are none."""
+    if not rest:
+        return True
+    held = set(terms(" ".join(passage.text for passage in index.page(page))))
+    weights = index.rarity(rest)
+    share = sum(w for t, w in zip(rest, weights, strict=True) if t in held) / sum(weights)
+    return bool(share >= LEAST_SUPPORT)
+
+
+def knows_most(index: PassageIndex, query: Query) -> bool:
+    """Whether the knowledge base knows most of the words that a question is about."""
+    known = [term in index.vocabulary for term in query.rest]
+    return (
+        bool(known) and sum(known) / len(known) >= LEAST_OF_FEW and not names_unknown(index, query)
+    )
+
+
+def stands(index: PassageIndex, query: Query, passages: Sequence[Passage]) -> bool:
+    """Whether the best of the quoted passages, with its page's head, speaks of what was asked."""
+    if not passages or (not query.mentions and names_unknown(index, query)):
+        return False
+    if not query.mentions and _COMPARES.search(query.skeleton):
+        return False  # two things of which no page is headed by either
+    if not query.rest:
+        return bool(query.mentions)
+    best = passages[0]
+    first = index.passage(int(index.places(page_of(best.id))[0]))
+    held = set(terms(f"{best.title} {best.id} {best.text} {first.text}"))
+    if len(query.rest) < FEW and not query.mentions:
+        # So few words are a name or nothing: the page must be headed by them, and little else.
+        titled = set(terms(best.title.rpartition(": ")[2]))
+        held = titled if len(titled & set(query.rest)) >= len(titled) / 2 else set()
+    weights = index.rarity(query.rest)
+    share = sum(w for t, w in zip(query.rest, weights, strict=True) if t in held) / sum(weights)
+    if asks_to_set_up(query.corrected):
+        return bool(share >= _ALL_OF_IT)
+    few = FEW if query.mentions else FEW_ALONE
+    return bool(share >= (LEAST_OF_FEW if len(query.rest) <= few else LEAST_SUPPORT))
+
+
+def names_unknown(index: PassageIndex, query: Query) -> bool:
+    """Whether a question names, with a capital or a number, what no passage mentions."""
+    named = terms(" ".join(_UNKNOWN_NAME.findall(query.corrected)))
+    if not all(term in index.vocabulary for term in named):
+        return True
+    codes = [m[0] for m in _CODE.finditer(query.corrected) if "-" in m[0]]
+    return any(
+        not index.names.spelt(code) and code.lower() not in index.vocabulary for code in codes
+    )

@@ -1,0 +1,49 @@
+"""What no catalogue says is refused; what they say, in like words, is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from cybersecqwen.knowledge.base import KnowledgeBase
+
+ELSEWHERE = [
+    "email address of the CVE team",
+    "template for an awareness mail on phishing",
+    "ip addresses used by APT28",
+    "download link for Cobalt Strike",
+    "sysmon config for process access",
+    "event id for account lockout",
+    "set up mfa in google workspace",
+    "how many companies were hit by WannaCry",
+    "latest zero day in Chrome",
+    "what is the EPSS score of CVE-2021-44228",
+    "techniques used by APT-Q-99",
+    "who founded MITRE",
+]
+HELD = [
+    ("how are IP addresses gathered by adversaries", "T1590.005"),
+    ("event ids for kerberoasting", "T1558.003"),
+    ("what is template injection", "T1221"),
+    ("techniques used by APT-C-36", "G0099"),
+    ("Tell me about CVE-2021-44228", "CWE-917"),
+    ("how to prevent malicious email attachments", "T1566.001"),
+    ("who is behind SolarWinds Compromise", "C0024"),
+]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("question", ELSEWHERE)
+def test_what_no_catalogue_says_is_refused(real_knowledge: KnowledgeBase, question: str) -> None:
+    answer = real_knowledge.answer(question)
+    assert not answer.found
+    assert answer.text.startswith("Not in the knowledge base.")
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("question", "page"), HELD)
+def test_like_words_do_not_refuse_what_is_held(
+    real_knowledge: KnowledgeBase, question: str, page: str
+) -> None:
+    answer = real_knowledge.answer(question)
+    assert answer.found
+    assert page in {citation.partition("#")[0] for citation in answer.citations}
