@@ -175,7 +175,7 @@ def test_a_record_that_ends_workers_is_named_and_passed_over(engine: RayEngine) 
 def test_workers_that_end_whatever_they_read_are_told_of(
     engine: RayEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cybersecqwen.apps.ray_engine._MOST_LOST", 1)
+    monkeypatch.setattr("cybersecqwen.apps.crew.MOST_LOST", 1)
     records = [Advisory(f"r{n}", "a deadly text") for n in range(40)]
     with pytest.raises(ModelError, match="lack memory"):
         list(map_windows(records, StandIn(), MapOptions(), engine=engine))

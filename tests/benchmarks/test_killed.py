@@ -35,3 +35,9 @@ def test_times_in_an_output_can_be_left_out() -> None:
     assert run(script).returncode == 1
     assert run(script, "--only", "model").returncode == 0
     assert run(script, "--digest", "cat {out}/model").returncode == 0
+
+
+def test_a_command_that_leaves_nothing_is_no_success() -> None:
+    done = run("exit 2")
+    assert done.returncode == 2
+    assert "nothing to compare" in done.stdout
