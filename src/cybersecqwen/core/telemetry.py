@@ -23,6 +23,8 @@ SWITCHES = {
     "HF_UPDATE_DOWNLOAD_COUNTS": "0",
     # Ray: clusters that are started here.
     "RAY_USAGE_STATS_ENABLED": "0",
+    # FastAPI: exporters of OpenTelemetry that an environment names.
+    "FASTAPI_OTEL_AUTO_CONFIGURE": "false",
     # What further libraries have agreed on (https://donottrack.sh); DISABLE_TELEMETRY is read by
     # older Hugging Face libraries.
     "DISABLE_TELEMETRY": "1",

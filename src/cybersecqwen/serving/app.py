@@ -38,6 +38,9 @@ _ABOUT = (
     "Vulnerability texts to CWE ids, questions answered from CWE, CAPEC and ATT&CK with citations, "
     "and OpenAI's API over a language model."
 )
+_NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""Older versions of FastAPI have none, and pass this over."""
+
 _REFUSALS = {
     400: "The request is not valid",
     401: "The token is missing or wrong",
@@ -83,10 +86,13 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        # Nor its OpenTelemetry, whatever a shell's profile configures: it sends what fails.
+        telemetry=_NO_TELEMETRY,
     )
     app.state.service = service
     app.state.metrics = metrics
-    for routes in (rest, texts, assess, files, outputs, openai_api):
+    # Routes are tried one by one, so those that are asked for most come first.
+    for routes in (texts, rest, assess, files, outputs, openai_api):
         app.include_router(routes.router)
     app.router.routes.extend(mcp_routes)
     _serve_page(app)
