@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from cybersecqwen.core import atomic_folder as module
-from cybersecqwen.core.atomic_folder import atomic_folder, recover
+from cybersecqwen.core.atomic_folder import atomic_folder, recover, scratch_folder
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import write_text
+from cybersecqwen.core.locks import LockedError
 from killing import kills
 
 
@@ -125,3 +126,15 @@ def test_whenever_a_write_is_killed_the_file_holds_the_old_or_the_new(tmp_path: 
         assert path.read_text() in {"old", "new"}, f"killed at step {step}"
         write_text(path, "old")
         assert [f.name for f in tmp_path.iterdir()] == ["out"], f"killed at step {step}"
+
+
+def test_scratch_goes_and_what_a_killed_run_left_too(tmp_path: Path) -> None:
+    left = tmp_path / ".out.zip.scratch"
+    left.mkdir()
+    (left / "half").write_text("made")
+    with scratch_folder(tmp_path / "out.zip") as folder:
+        assert not list(folder.iterdir())
+        (folder / "made").write_text("whole")
+        with pytest.raises(LockedError), scratch_folder(tmp_path / "out.zip"):
+            pass
+    assert not list(tmp_path.iterdir())

@@ -60,6 +60,25 @@ def atomic_folder(path: Path, marker: str | None = None) -> Iterator[Path]:
         shutil.rmtree(_old(path), ignore_errors=True)
 
 
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """Make a folder beside ``path`` for what is needed on the way there; it goes with the block.
+
+    It is ``.NAME.scratch``, so that the next run clears what a killed one left.
+
+    Raises:
+        LockedError: Another process is at it.
+    """
+    folder = path.with_name(f".{path.name}.scratch")
+    with exclusive(folder):
+        _clear(folder)
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def recover(path: Path) -> None:
     """Put a folder back that a killed replacement left aside; for readers that find none.
 

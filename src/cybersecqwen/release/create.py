@@ -15,6 +15,7 @@ from typing import IO, cast
 
 from packaging.utils import parse_wheel_filename
 
+from cybersecqwen.core.atomic_folder import atomic_folder, scratch_folder
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write, sha256_file
 from cybersecqwen.release import artifacts, wheels
@@ -60,6 +61,8 @@ checks proves nothing by itself: the first time, compare verifier/ with a copy t
 verify with the `model_signing` command after unpacking. Later bundles are checked by the version
 that is installed (`cybersecqwen bundle verify`).
 """
+
+_RUNNABLE = "verify.pyz"  # beside parts, which do not run by themselves
 
 
 @dataclass(frozen=True)
@@ -145,8 +148,8 @@ def create_bundle(
     """
     known = read_bundle_manifest(since) if since else None
     output.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as scratch:
-        staging = _Staging(Path(scratch) / "bundle")
+    with scratch_folder(output) as scratch:
+        staging = _Staging(scratch / "bundle")
         staging.root.mkdir()
         version, targets = _gather(contents, staging, say)
         say("listing and signing")
@@ -344,18 +347,17 @@ def _write(output: Path, files: list[tuple[str, Path]], part_bytes: int) -> list
         return [output]
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise InputError(f"{output}: already there; parts go into a new or empty folder")
-    output.mkdir(exist_ok=True)
-    written: list[Path] = []
+    names: list[str] = []
+    with TemporaryDirectory() as scratch, atomic_folder(output, _RUNNABLE) as made:
 
-    def open_part(number: int) -> IO[bytes]:
-        written.append(output / f"{output.name}.{number:03}")
-        return written[-1].open("wb")
+        def open_part(number: int) -> IO[bytes]:
+            names.append(f"{output.name}.{number:03}")
+            return (made / names[-1]).open("wb")
 
-    with SplitWriter(open_part, part_bytes) as parts:
-        archive.write_archive(cast("IO[bytes]", parts), files)
-    with TemporaryDirectory(dir=output) as scratch:  # parts do not run by themselves
+        with SplitWriter(open_part, part_bytes) as parts:
+            archive.write_archive(cast("IO[bytes]", parts), files)
         write_verifier(Path(scratch))
         listed = oms.files_of(Path(scratch), set(), symlinks=False)
-        with atomic_write(output / "verify.pyz") as runnable:
+        with (made / _RUNNABLE).open("wb") as runnable:
             archive.write_archive(runnable, listed)
-    return [*written, output / "verify.pyz"]
+    return [output / name for name in (*names, _RUNNABLE)]

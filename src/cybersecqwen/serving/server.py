@@ -13,6 +13,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.heap import return_large_blocks
 from cybersecqwen.serving.app import create_app
 from cybersecqwen.serving.routes.mcp_tools import mcp_server
 from cybersecqwen.serving.service import Service, open_service
@@ -144,6 +145,7 @@ def serve(settings: ServeSettings) -> None:
         ModelError: A model cannot be loaded.
     """
     set_up_log()
+    return_large_blocks()
     service = open_service(settings)
     config = configure(settings, service)
     server = Server(config, service)

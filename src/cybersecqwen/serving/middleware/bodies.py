@@ -11,6 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cybersecqwen.serving.errors import ApiError, BusyError, ClientLeftError
+from cybersecqwen.serving.middleware.free_memory import FreeMemory
 from cybersecqwen.serving.middleware.paths import FILE_ROUTE, UPLOAD_ROUTES, route_of
 from cybersecqwen.serving.settings import ServeSettings
 
@@ -25,6 +26,8 @@ _BYTES_PER_ASCII_BYTE = 2
 _BYTES_PER_BYTE = 5
 _BYTES_PER_VALUE = 250
 _SMALL_BYTES = 32 << 10
+
+_LARGE_BYTES = 1 << 20
 _OPENING = (b",", b"[", b"{", b":")
 
 
@@ -102,6 +105,7 @@ class _Budget:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._free = FreeMemory()
         self.taken = 0
 
     @contextmanager
@@ -112,6 +116,8 @@ class _Budget:
             yield share
         finally:
             self.taken -= share.size
+            if share.size > _LARGE_BYTES:
+                self._free.give_back_soon()
 
     def allows(self, more: int, share: int) -> bool:
         """Whether a share may grow by so many bytes."""

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cybersecqwen.serving.errors import ApiError, BusyError, ClientLeftError
 from cybersecqwen.serving.middleware.bodies import check_length, too_large
+from cybersecqwen.serving.middleware.free_memory import FreeMemory
 from cybersecqwen.serving.middleware.paths import UPLOAD_ROUTES
 from cybersecqwen.serving.settings import ServeSettings
 
@@ -116,6 +117,7 @@ class Uploads:
         self._settings = settings
         self._arriving = 0
         self._space = DiskSpace(settings.max_file_bytes, settings.upload_disk_bytes)
+        self._free = FreeMemory()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request.
@@ -141,7 +143,10 @@ class Uploads:
                 given = True
                 return {"type": "http.request", "body": b"", "more_body": False}
 
-            await self._app(scope, replay, send)
+            try:
+                await self._app(scope, replay, send)
+            finally:
+                self._free.give_back_soon()
 
     async def _receive(self, receive: Receive, raw: io.FileIO, disk: DiskShare) -> None:
         if self._arriving >= self._settings.max_uploads:
