@@ -116,7 +116,7 @@ def run_assess_job(
         InputError: The source cannot be used, or the output cannot be written.
         ModelError: A model does not know the labeller.
     """
-    run = _Run(job, progress, report)
+    run = _AssessRun(job, progress, report)
     if job.output:
         part = PartFile(
             job.output,
@@ -150,7 +150,7 @@ def identity_of(job: AssessJob) -> RunIdentity:
     )
 
 
-class _Run:
+class _AssessRun:
     """A job under way."""
 
     def __init__(

@@ -121,7 +121,7 @@ def run_map_job(
         InputError: The source cannot be used, or the output cannot be written.
         ModelError: The model does not know the labeller.
     """
-    run = _Run(job, progress, report, notice)
+    run = _MapRun(job, progress, report, notice)
     if job.output:
         _write_file(run, job.output, notice)
     elif sink:
@@ -129,7 +129,7 @@ def run_map_job(
     return run.summary()
 
 
-class _Run:
+class _MapRun:
     """A job under way."""
 
     def __init__(
@@ -257,7 +257,7 @@ def _is_labelled(record: Advisory | RecordProblem) -> bool:
     return isinstance(record, Advisory) and not is_unlabelled(record)
 
 
-def _write_file(run: _Run, output: Path, notice: Callable[[str], None]) -> None:
+def _write_file(run: _MapRun, output: Path, notice: Callable[[str], None]) -> None:
     """Write the output file by way of a part file, which stays if this breaks off."""
     part = PartFile(
         output,
@@ -275,7 +275,7 @@ def _write_file(run: _Run, output: Path, notice: Callable[[str], None]) -> None:
             run.report(spool)
 
 
-def _write_stream(run: _Run, sink: IO[bytes]) -> None:
+def _write_stream(run: _MapRun, sink: IO[bytes]) -> None:
     """Write into a stream, nothing of it where the source turns out to be unusable."""
     windows = run.windows()
     first = next(windows, [])
