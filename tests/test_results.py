@@ -30,7 +30,7 @@ def test_pages_have_the_figures_of_results(script: ModuleType) -> None:
 
 
 # Diaries of experiments hold figures that nothing else cites.
-_DIARIES = {"docs/ask.md", "docs/knowledge.md", "docs/lora.md"}
+_DIARIES = {"docs/ask.md", "docs/lora.md"}
 
 
 def _pages() -> list[Path]:
