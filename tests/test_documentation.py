@@ -27,3 +27,22 @@ def test_every_page_is_in_the_menu() -> None:
     menu = set(re.findall(r"[\w./-]+\.md", (ROOT / "mkdocs.yml").read_text("utf-8")))
     pages = {p.relative_to(ROOT / "docs").as_posix() for p in (ROOT / "docs").rglob("*.md")}
     assert pages == menu
+
+
+_PATH = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|ya?ml|js|json|toml|conf|service))`")
+_SCRIPT = re.compile(r"(?:pytest|python3?) (?:-\S+ )*((?:tests|benchmarks|fuzz|scripts)/[\w/.-]+)")
+# Files that a guide has its reader write.
+_TO_WRITE = {"evaluation/tasks/port_quiz.py", "sources/advisories/acme.py"}
+
+
+def test_files_that_pages_name_are_there() -> None:
+    places = [ROOT, ROOT / "src/cybersecqwen", ROOT / "examples"]
+    missing = [
+        f"{page.name}: {name}"
+        for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+        for text in [page.read_text("utf-8")]
+        for name in [*_PATH.findall(text), *_SCRIPT.findall(text)]
+        if not any((place / name).exists() for place in places)
+        and name.removeprefix("src/cybersecqwen/") not in _TO_WRITE
+    ]
+    assert missing == []
