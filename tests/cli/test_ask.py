@@ -144,3 +144,12 @@ def test_what_cannot_be_asked_exits_with_2(
 ) -> None:
     assert main(words) == 2
     assert complaint in asked.readouterr().err
+
+
+def test_a_choice_that_the_pages_hardly_answer_is_called_a_guess(
+    asked: pytest.CaptureFixture[str],
+) -> None:
+    question = "Which port does LDAP over TLS use by default?"
+    assert main(["ask", question, "--choices", "636", "389", "443", "Lantern Guessing"]) == 0
+    printed = asked.readouterr().out
+    assert "guess" in printed.lower().replace("lantern guessing", "")

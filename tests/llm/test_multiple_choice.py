@@ -86,7 +86,14 @@ def test_a_mix_weighs_the_readers_opinion() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"passages": 0}, {"words": 0}, {"rotations": 0}, {"ranker_weight": -1}, {"reader_wait": 1}],
+    [
+        {"passages": 0},
+        {"words": 0},
+        {"rotations": 0},
+        {"ranker_weight": -1},
+        {"closed_weight": -1},
+        {"reader_wait": 1},
+    ],
 )
 def test_a_wrong_reading_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(wrong))):
@@ -118,22 +125,17 @@ def test_groups_go_together_to_a_model_that_takes_them(tmp_path: Path) -> None:
     assert alone[1] == pytest.approx([1 / 3] * 3)
 
 
-def test_a_question_that_the_book_does_not_answer_is_asked_closed_book(tmp_path: Path) -> None:
-    class Elsewhere:
-        held = 0.2
-
-        def search(self, query: str, limit: int = 8) -> list[tuple[Passage, float]]:
-            return [(Passage("T1", "T", "description", "Text."), 1.0)]
-
-        def choose(self, question: str, choices: Sequence[str]) -> ChoiceAnswer:
-            even = tuple(1 / len(choices) for _ in choices)
-            return ChoiceAnswer(0, even, tuple(None for _ in choices), held=self.held)
-
+def test_what_a_model_says_without_the_book_counts_too(tmp_path: Path) -> None:
     script = tmp_path / "s.jsonl"
-    script.write_text(json.dumps({"scores": {"A": -1.0, "B": -2.0}}), "utf-8")
-    book = Elsewhere()
-    chooser = MultipleChoice(MockBackend(str(script)), None, book)  # type: ignore[arg-type]
-    assert chooser.look_up("Which moon?", ["one", "two"]).passages == ()
-    assert chooser.look_up("Which moon?", ["one", "two"]).ranked is None
-    book.held = 0.9
-    assert chooser.look_up("Which moon?", ["one", "two"]).passages
+    lines = [  # with passages it likes the first option, by itself the second
+        {"match": "These passages", "scores": {"A": -0.5, "B": -1.0}},
+        {"match": "", "scores": {"A": -3.0, "B": -0.1}},
+    ]
+    script.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    best = {}
+    for weight in (0.0, 1.2):
+        config = MultipleChoiceConfig(rotations=1, ranker_weight=0, closed_weight=weight)
+        chooser = MultipleChoice(MockBackend(str(script)), config, Shelf())  # type: ignore[arg-type]
+        asked = [chooser.look_up("Which?", options) for options in (["red", "blue"], ["x", "y"])]
+        best[weight] = [choice.best for choice in chooser.decide(asked)]
+    assert best == {0.0: [1, 0], 1.2: [0, 1]}, "red is the second letter in sorted order"

@@ -90,5 +90,6 @@ def choice_fields(chosen: ChoiceAnswer, model: str) -> dict[str, Any]:
         "probabilities": list(chosen.probabilities),
         "passage": asdict(chosen.passage) if chosen.passage else None,
         "passages": [asdict(found) if found else None for found in chosen.passages],
+        "held": chosen.held,
         "model": model,
     }

@@ -115,6 +115,7 @@ def _warned(arguments: argparse.Namespace) -> dict[str, str]:
 
 def _print_choice(chosen: ChoiceAnswer, arguments: argparse.Namespace, name: str) -> None:
     from cybersecqwen.apps.ask import choice_fields
+    from cybersecqwen.knowledge.held import LEAST_HELD
 
     if arguments.json:
         print_json(choice_fields(chosen, name) | _warned(arguments))
@@ -129,6 +130,9 @@ def _print_choice(chosen: ChoiceAnswer, arguments: argparse.Namespace, name: str
         print(printable_lines(f"\n[{passage.id}] {passage.title}: {passage.text}"))
     else:
         print("\nnot in the knowledge base: this is a guess")
+        return
+    if name == "none" and chosen.held < LEAST_HELD:
+        print("\nthe knowledge base hardly answers this: take it as a guess")
 
 
 def _print_answer(answer: Answer, arguments: argparse.Namespace, name: str) -> None:

@@ -1,7 +1,7 @@
 """Whether a knowledge base answers a multiple-choice question at all.
 
-On a question that no page answers, passages mislead a language model: it does better closed-book.
-The decision is a logistic regression over what the options and the question are measured by. It was
+Where no page answers, the option that is supported best is a guess, and users are told so. The
+decision is a logistic regression over what the options and the question are measured by. It was
 fitted on 3,500 questions made from the knowledge base (``corpus quiz``, their words thinned and
 exchanged) and 60 of our own that it does not answer (``evaluation/outside_questions.yaml``), both
 classes weighing alike; no benchmark was looked at.
@@ -24,6 +24,9 @@ _HIGHEST = {
     "unknown": -6.716,
     "names a page": 4.104,
 }
+LEAST_HELD = 0.5
+"""Probability below which a question is taken for one that the pages do not answer."""
+
 _SHARE_OF_ENTRIES = 2.217  # weight of the share of options that are names of entries
 _BIAS = -2.076
 

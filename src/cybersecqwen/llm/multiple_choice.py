@@ -22,19 +22,26 @@ from cybersecqwen.core.records import ChoiceAnswer, Passage, Question
 from cybersecqwen.llm.backends.common import require_capability
 from cybersecqwen.llm.excerpts import excerpts
 
-# Of 4, 8, 12 and 16 passages of 90 words, those after which the right options are likeliest; then
-# the exponent that makes them likeliest of all (it was to be 1 at most, where both opinions count
-# alike). On 400 validation questions of our own (``corpus quiz``, thinned), with
-# Qwen2.5-Coder-1.5B-Instruct (Q4_K_M, read as bfloat16), at commit f266b49. Neither was fitted for
-# any other model, and no benchmark was looked at; ``eval mix`` fits the exponent anew.
+# Of 4, 8, 12 and 16 passages of 90 words, those after which the right options are likeliest, on 400
+# validation questions of our own (``corpus quiz``, thinned), with Qwen2.5-Coder-1.5B-Instruct.
 SHOWN = 4
 """Passages that a language model reads before it chooses among options."""
 
 EXCERPT = 90
 """Words that each of them may have."""
 
-RANKER_WEIGHT = 0.9
-"""Exponent of the option ranker's probabilities in the ensemble of both."""
+# The exponents that make the right options of our own questions likeliest, with that model: 94
+# that the pages answer (``evaluation/inside_questions.yaml``), 105 that they do not
+# (``outside_questions.yaml``) and 200 of a quiz, which count a quarter. No benchmark was used.
+CLOSED_WEIGHT = 1.2
+"""Exponent of the model's own closed-book probabilities beside its open-book ones.
+
+Passages mislead a model on questions that they do not answer; what it says without them pulls it
+back.
+"""
+
+RANKER_WEIGHT = 0.36
+"""Exponent of the option ranker's probabilities in the ensemble."""
 
 MIXED_WITH = "mixed with"
 """Key of a log's heading whose value ``mixed_with`` returns."""
@@ -50,12 +57,15 @@ class MultipleChoiceConfig(Recipe, frozen=True):
             there are options, after which no position is favoured.
         ranker_weight: Exponent of the option ranker's probabilities, by which the language
             model's are multiplied; 0 for the language model alone.
+        closed_weight: Exponent of the model's closed-book probabilities, by which its open-book
+            ones are multiplied; 0 for a model that reads each question with its passages alone.
     """
 
     passages: int = SHOWN
     words: int = EXCERPT
     rotations: int | None = None
     ranker_weight: float = RANKER_WEIGHT
+    closed_weight: float = CLOSED_WEIGHT
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -68,6 +78,7 @@ class MultipleChoiceConfig(Recipe, frozen=True):
             if value is not None and value < 1:
                 raise InputError(f"{name} must be at least 1, not {value}")
         checked_weight("ranker_weight", self.ranker_weight)
+        checked_weight("closed_weight", self.closed_weight)
 
 
 _OLD_NAMES = {"reader_weight": "ranker_weight"}  # up to version 0.1
@@ -108,16 +119,11 @@ class Choice:
     ranked: ChoiceAnswer | None = None
 
 
-LEAST_HELD = 0.5
-"""Probability that the knowledge base answers a question below which a language model chooses
-closed-book."""
-
-
 class MultipleChoice:
     """Chooses among options by a language model's probabilities of the letters.
 
-    They are averaged over rotations of the options and, open-book, multiplied by the option
-    ranker's to the power of a weight.
+    They are averaged over rotations of the options and, open-book, multiplied by its closed-book
+    ones and by the option ranker's, each to the power of a weight: a log-linear pool.
 
     Args:
         backend: A language model that scores.
@@ -147,8 +153,6 @@ class MultipleChoice:
         if self.knowledge is None:
             return Choice(question, tuple(options))
         ranked = self.knowledge.choose(question, options)
-        if ranked.held < LEAST_HELD:
-            return Choice(question, tuple(options))  # passages would only mislead
         passages = evidence(self.knowledge, question, options, ranked, self.config)
         return Choice(question, tuple(options), passages, ranked)
 
@@ -158,20 +162,26 @@ class MultipleChoice:
         Each option keeps the passage that the option ranker found to support it best.
         """
         asked: deque[Choice] = deque()
+        closed = self.config.closed_weight
 
-        def noted() -> Iterator[Choice]:
+        def readings() -> Iterator[Choice]:
             for choice in choices:
                 asked.append(choice)
                 yield choice
+                if closed and choice.passages:
+                    yield replace(choice, passages=())
 
-        for own in letter_shares(self.backend, noted(), self.config.rotations):
+        shares = letter_shares(self.backend, readings(), self.config.rotations)
+        for opened in shares:
             choice = asked.popleft()
+            both = closed and choice.passages
+            own = mixed(opened, next(shares), closed) if both else opened
             count = len(choice.options)
             found = choice.ranked or ChoiceAnswer(0, tuple([1 / count] * count), (None,) * count)
             weight = self.config.ranker_weight
-            shares = mixed(own, found.probabilities, weight) if weight else own
-            best = max(range(count), key=shares.__getitem__)
-            yield replace(found, best=best, probabilities=tuple(shares))
+            whole = mixed(own, found.probabilities, weight) if weight else own
+            best = max(range(count), key=whole.__getitem__)
+            yield replace(found, best=best, probabilities=tuple(whole))
 
     def choose(self, question: str, options: Sequence[str]) -> ChoiceAnswer:
         """Answer one question."""

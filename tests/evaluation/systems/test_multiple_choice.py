@@ -68,7 +68,7 @@ def test_mixed_and_pure_say_which_they_are(tmp_path: Path) -> None:
     book = Book()
     answers, names = [], []
     for weight in (0.0, 1.0):
-        config = MultipleChoiceConfig(ranker_weight=weight)
+        config = MultipleChoiceConfig(ranker_weight=weight, closed_weight=0)
         system = MultipleChoiceSystem(MultipleChoice(backend, config, book))
         asked = [system.ask(QUESTION, lambda question, found: Asked(question, (), tuple(found)))]
         answers += list(system.answer(asked, Sampling()))

@@ -47,6 +47,7 @@ class MultipleChoiceSystem:
         }
         if self.open_book:
             self.identity["passages"] = f"{config.passages} of {config.words} words at most"
+            self.identity["closed-book exponent"] = f"{config.closed_weight:g}"
             self.identity[MIXED_WITH] = mixed_with(config.ranker_weight)
 
     def ask(self, question: Question, put: Put) -> Asked:

@@ -267,6 +267,7 @@ class ChoiceOut(BaseModel):
     probabilities: list[float]
     passage: PassageOut | None
     passages: list[PassageOut | None]
+    held: float = Field(description="Probability that the knowledge base answers the question.")
     model: str
     warning: str = Field(description="As of an answer.")
 
