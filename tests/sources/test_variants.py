@@ -387,3 +387,12 @@ def test_other_packings(tmp_path: Path) -> None:
     notes = [r for r in read(out.getvalue()) if isinstance(r, RecordProblem)]
     assert [note.kind for note in notes] == ["note", "note"]
     assert found(out.getvalue()) == BOTH[:1]
+
+
+def test_yaml_that_would_expand_without_bound_is_refused() -> None:
+    levels = "".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9)}]\n" for n in range(1, 12))
+    [problem] = read(f"id: A-1\nmodified: x\nb0: &b0 [x, x]\n{levels}".encode())
+    assert isinstance(problem, RecordProblem)
+    assert "it has an alias, which is refused" in problem.reason
+    [problem] = read(b"id: A-1\nmodified: x\na: " + b"[" * 5000)
+    assert isinstance(problem, RecordProblem)

@@ -113,7 +113,7 @@ def test_other_documents_are_refused_by_name(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"a\.json: no .*--to jsonl"):
             filled(to, path, row())
     path.write_text("no JSON")
-    with pytest.raises(InputError, match=r"a\.json: no JSON"):
+    with pytest.raises(InputError, match=r"a\.json: no (?:JSON|OSV record)"):
         filled("osv", path, row())
     with pytest.raises(InputError, match="--input FILE"):
         written("osv", row())
@@ -131,6 +131,28 @@ def test_osv_gains_its_ids_where_github_has_them(tmp_path: Path) -> None:
     save(path, osv(database_specific={"cwe_ids": ["CWE-1"]}))
     made = json.loads(filled("osv", path, unlabelled("GHSA-2222-3333-4444")))
     assert made["database_specific"] == {"cwe_ids": ["CWE-1"]}
+
+
+def test_osv_in_yaml_comes_out_as_json_and_rustsec_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        "id: PYSEC-2024-1\nmodified: 2024-01-01T00:00:00Z\ndetails: words\n"
+        "database_specific:\n  rank: 3\n",
+        "utf-8",
+    )
+    made = json.loads(filled("osv", path, unlabelled("PYSEC-2024-1")))
+    assert made == {
+        "id": "PYSEC-2024-1",
+        "modified": "2024-01-01T00:00:00Z",
+        "details": "words",
+        "database_specific": {"rank": 3, "cwe_ids": ["CWE-89"]},
+    }
+    path.write_text('```toml\n[advisory]\nid = "RUSTSEC-2024-1"\n```\n\n# Words\n', "utf-8")
+    with pytest.raises(InputError, match=r"RustSec's Markdown, which has no place for a weakness"):
+        filled("osv", path, unlabelled("RUSTSEC-2024-1"))
+    path.write_text("a: [", "utf-8")
+    with pytest.raises(InputError, match="neither JSON nor YAML"):
+        filled("osv", path, unlabelled("A-1"))
 
 
 def test_several_documents_are_written_one_a_line(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from cybersecqwen.apps.outputs.proposal import proposal_of
 from cybersecqwen.apps.outputs.rows import MapRow, NamedCwe, RecordRow
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.taxonomy import Taxonomy
+from cybersecqwen.sources.advisories.osv import yaml_records
 
 Documents = Callable[[], Iterable[tuple[str, bytes]]]
 """Opens the input again: each document's name and bytes."""
@@ -57,7 +58,7 @@ class FilledDocuments(ABC):
         written = filled = 0
         held: tuple[str, Any] | None = None
         for name, content in self._documents():
-            for text, document in _decoded(name, content):
+            for text, document in self.decoded(name, content):
                 if not self.recognises(document):
                     raise InputError(f"{name}: no {self.kind}; --to jsonl and csv take any input")
                 filled += self.fill(document, proposals)
@@ -71,6 +72,14 @@ class FilledDocuments(ABC):
         self.notes.append(f"{filled:,} weaknesses filled in")
         if unsure:
             self.notes.append(f"{unsure:,} answers are unsure or must not be mapped to; left out")
+
+    def decoded(self, name: str, content: bytes) -> Iterator[tuple[str, Any]]:
+        """Yield the texts and the values of a file's documents.
+
+        Raises:
+            InputError: It holds none.
+        """
+        yield from _decoded(name, content)
 
     @abstractmethod
     def recognises(self, document: Any) -> bool:
@@ -121,6 +130,24 @@ class FilledOsv(FilledDocuments):
     """OSV, with the ids where GitHub's advisories have them: ``database_specific.cwe_ids``."""
 
     kind = "OSV record"
+
+    def decoded(self, name: str, content: bytes) -> Iterator[tuple[str, Any]]:
+        """Yield records of JSON as they stand, and of YAML as JSON has them."""
+        start = content[:4096].lstrip()
+        if start.startswith((b"{", b"[", b"\xef\xbb\xbf{", b"\xef\xbb\xbf[")):
+            yield from super().decoded(name, content)
+            return
+        if start.startswith(b"```toml"):
+            raise InputError(
+                f"{name}: RustSec's Markdown, which has no place for a weakness; --to jsonl and "
+                "csv take any input"
+            )
+        try:
+            records = yaml_records(content)
+        except ValueError as error:
+            raise InputError(f"{name}: neither JSON nor YAML: {error}") from error
+        for record in records:
+            yield json.dumps(record, ensure_ascii=False, indent=2) + "\n", record
 
     def recognises(self, document: Any) -> bool:
         """Whether it is a record, or a list of them under ``vulns``."""

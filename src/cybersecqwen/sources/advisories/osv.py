@@ -151,13 +151,45 @@ def is_osv(value: JsonObject) -> bool:
     return "modified" in keys and _OSV_ID.fullmatch(str(value["id"])) is not None
 
 
-class _NoAliases(getattr(yaml, "CBaseLoader", yaml.BaseLoader)):  # type: ignore[misc]
-    """Reads every scalar as text, and no aliases, which could expand without bound."""
+class _Texts(getattr(yaml, "CBaseLoader", yaml.BaseLoader)):  # type: ignore[misc]
+    """Reads every scalar as text."""
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("it has an alias, which is refused")
-        return super().compose_node(parent, index)
+
+class _Typed(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Reads numbers and truth values as such, and dates as text."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own name and form
+        first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def _load_yaml(content: bytes, loader: type[Any]) -> Iterator[Any]:
+    """Yield the records of YAML: of one document, of several, or of lists of records.
+
+    Raises:
+        ValueError: It is no YAML, nested too deeply, or has aliases, which could expand without
+            bound.
+    """
+    try:
+        # Before anything is built: a loader in C resolves aliases out of Python's reach.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, loader)):
+            raise ValueError("it has an alias, which is refused")
+        for document in yaml.load_all(content, loader):
+            yield from document if isinstance(document, list) else [document]
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(" ".join(str(error).split())[:200]) from None
+
+
+def yaml_records(content: bytes) -> list[Any]:
+    """Return the OSV records of YAML as JSON has them.
+
+    Raises:
+        ValueError: It cannot be read, or has over 4 MiB.
+    """
+    if len(content) > _MAX_YAML_BYTES:
+        raise ValueError(f"YAML of over {_MAX_YAML_BYTES >> 20} MiB")
+    return list(_load_yaml(content, _Typed))
 
 
 def _read_yaml(source: ByteSource, _options: ReadOptions) -> Iterator[Record]:
@@ -166,11 +198,10 @@ def _read_yaml(source: ByteSource, _options: ReadOptions) -> Iterator[Record]:
         raise UnreadableError(source.name, f"YAML of over {_MAX_YAML_BYTES >> 20} MiB")
     place = Place(source.name, 1)
     try:
-        for number, document in enumerate(yaml.load_all(content, Loader=_NoAliases), 1):
+        for number, record in enumerate(_load_yaml(content, _Texts), 1):
             place = Place(source.name, number)
-            for record in document if isinstance(document, list) else [document]:
-                yield from _parse(msgspec.json.encode(record), place, None)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+            yield from _parse(msgspec.json.encode(record), place, None)
+    except (UnicodeDecodeError, RecursionError, ValueError) as error:
         said = " ".join(str(error).split())[:200]
         yield RecordProblem(place.where, "", f"YAML that cannot be read: {said}")
 
