@@ -14,6 +14,7 @@ from cybersecqwen.apps.audit import audit_records
 from cybersecqwen.apps.progress import JobProgress
 from cybersecqwen.cli.main import main
 from cybersecqwen.core.records import Advisory, CvssVector, CweLabel, RecordProblem
+from cybersecqwen.sources.advisory_store import AdvisoryStore
 
 SQL = "SQL injection in the id parameter of list.php allows remote attackers to read the database."
 OTHER = "CVSS:3.1/AV:P/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N"
@@ -124,3 +125,24 @@ def test_the_verbs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["assess", SQL, "--precision", "2"]) == 2
     assert main(["map", SQL, "--precision", "0.99"]) == 0
     assert main(["map", SQL, "--precision", "0.9", "--threshold", "0.5"]) == 2
+
+
+def test_audit_shows_the_most_similar_records_and_their_labels(
+    assessor: Assessor, tmp_path: Path
+) -> None:
+    store = AdvisoryStore(tmp_path / "store.sqlite", create=True)
+    store.add(
+        [
+            Advisory("CVE-2020-1", SQL, labels=(CweLabel("CWE-89", "nvd"),)),
+            Advisory("CVE-2020-2", "SQL in list.php.", labels=(CweLabel("CWE-89", "cna"),)),
+            Advisory("CVE-2020-3", SQL),
+            Advisory("CVE-2020-4", "A race in a driver.", labels=(CweLabel("CWE-362", "nvd"),)),
+            Advisory("CVE-2026-1", SQL, labels=(CweLabel("CWE-79", "cna"),)),
+        ]
+    )
+    (row,) = audit_records(assessor, [record("CWE-79", OTHER)], lambda _: None, store=store)
+    assert [found["id"] for found in row["similar"]] == ["CVE-2020-1", "CVE-2020-2"]
+    assert row["similar"][0]["likeness"] == 1
+    assert row["similar"][0]["cwe"] == [{"cwe": "CWE-89", "by": "nvd"}]
+    assert 0 < row["similar"][1]["likeness"] < 1
+    store.close()

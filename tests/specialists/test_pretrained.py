@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cybersecqwen import CweMapper
+from cybersecqwen import Assessor, CweMapper
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.specialists.model import shipped_folder
 from cybersecqwen.specialists.pretrained import FILES, pretrained_folder
@@ -76,3 +76,10 @@ def test_an_id_that_the_hub_lacks_is_refused_in_one_line(hub: dict[str, Any]) ->
     with pytest.raises(InputError, match="no embedded specialist"):
         pretrained_folder("gguf:x.gguf")
     assert pretrained_folder("./here/not") == Path("here/not")  # a path, whose loading will say so
+
+
+def test_a_copy_of_the_shipped_model_assesses_like_it(tmp_path: Path) -> None:
+    text = "SQL injection in the id parameter of list.php."
+    CweMapper.from_pretrained().save_pretrained(tmp_path / "copy")
+    copy, shipped = Assessor.from_pretrained(tmp_path / "copy"), Assessor.from_pretrained()
+    assert copy.row(copy.assess(text)) == shipped.row(shipped.assess(text))

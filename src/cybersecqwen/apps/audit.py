@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cybersecqwen.apps.assess import Assessment, Assessor
+from cybersecqwen.apps.assess import Assessment, Assessor, said
 from cybersecqwen.apps.assess_stream import assess_windows, rows_of
 from cybersecqwen.core.cvss import canonical_vector, score_of
 from cybersecqwen.core.records import Advisory, Labeller, LabelSource, RecordProblem
 from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
+from cybersecqwen.sources.advisory_store import AdvisoryStore
 
 _DIGITS = 4
+_SHOWN = 300  # characters of a similar record's description
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,11 @@ class Differences:
 
     Attributes:
         labeller: Whose weakness and vector are audited.
+        store: Where the most similar records and their labels come from; None for none.
     """
 
     labeller: Labeller = "cna"
+    store: AdvisoryStore | None = None
 
     def concerns(self, record: Advisory) -> bool:
         """Whether the party has said anything of a record."""
@@ -34,7 +38,8 @@ class Differences:
 
     def row(self, assessor: Assessor, found: Assessment) -> dict[str, Any] | None:
         """Return how a record and its assessment differ; None where they agree."""
-        return audit_row(assessor, found, self.labeller, shipped_taxonomy())
+        row = audit_row(assessor, found, self.labeller, shipped_taxonomy())
+        return row and {**row, "similar": similar_records(self.store, found.record)}
 
 
 def surest_first(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -48,6 +53,7 @@ def audit_records(
     report: Callable[[RecordProblem], None],
     *,
     labeller: Labeller = "cna",
+    store: AdvisoryStore | None = None,
 ) -> list[dict[str, Any]]:
     """Return a row for each record whose own word differs from ours, the surest difference first.
 
@@ -58,8 +64,12 @@ def audit_records(
         records: What a parser yields.
         report: Called with every record that cannot be read.
         labeller: Whose weakness and vector are audited.
+        store: Where the most similar records and their labels come from; None for none.
+
+    Raises:
+        InputError: The store is damaged.
     """
-    windows = assess_windows(records, assessor, Differences(labeller))
+    windows = assess_windows(records, assessor, Differences(labeller, store))
     return surest_first(rows_of(windows, report))
 
 
@@ -82,6 +92,23 @@ def audit_row(
         "weakness": weakness,
         "severity": severity,
     }
+
+
+def similar_records(store: AdvisoryStore | None, record: Advisory) -> list[dict[str, Any]]:
+    """Return the records of a local store that are most like one, and what they were given.
+
+    Raises:
+        InputError: The store is damaged.
+    """
+    return [
+        {
+            "id": found.record.id,
+            "likeness": round(found.likeness, _DIGITS),
+            **said(found.record),
+            "description": found.record.description[:_SHOWN],
+        }
+        for found in (store.similar(record) if store else ())
+    ]
 
 
 def _weakness(

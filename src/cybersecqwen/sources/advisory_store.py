@@ -8,9 +8,11 @@ that a process killed at any moment leaves whole records, and an import goes on 
 from __future__ import annotations
 
 import json
+import math
 import re
 import sqlite3
 import threading
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -42,6 +44,10 @@ CREATE VIRTUAL TABLE texts USING fts5(
 _ROW = "key, id, state, modified, title, description, products, more"
 _FALLBACK_ID = re.compile(r"(?:line|record)-\d+")
 _WORD = re.compile(r"\w+")
+_INDEXED = re.compile(r"[^\W_]+")  # a word as the index cuts them
+_RARE_WORDS = 12
+_COMPARED = 60
+_UNSEEN = 2.0  # weight of a word of another text that the record does not have
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,20 @@ class ImportProgress:
 
     done: int = 0
     finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarAdvisory:
+    """An advisory whose description is like another's.
+
+    Attributes:
+        record: The advisory.
+        likeness: Weight of the words that both descriptions have, as a share of the weight of all
+            their words, 0 to 1.
+    """
+
+    record: Advisory
+    likeness: float
 
 
 class AdvisoryStore:
@@ -300,6 +320,55 @@ class AdvisoryStore:
             raise InputError(f"{self.path}: cannot be read: {error}") from error
         return [stored_advisory(row) for row in rows]
 
+    def similar(self, record: Advisory, limit: int = 3) -> list[SimilarAdvisory]:
+        """Return the labelled advisories whose descriptions share most with a record's.
+
+        What is shared is weighed by how rare it is in the store. Only texts with one of the
+        record's rarest words are looked at, and of those the best matches by BM25.
+
+        Args:
+            record: Its own id, and what has it as an alias, is left out.
+            limit: Advisories to return at most, the most alike first.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        own = _words(record.description)
+        try:
+            with self._lock:
+                weights = self._rarity(own)
+                rare = sorted(weights, key=lambda word: (-weights[word], word))[:_RARE_WORDS]
+                query = " OR ".join(f'description : "{word}"' for word in rare)
+                columns = ", ".join(f"records.{name}" for name in _ROW.split(", "))
+                rows = self._db.execute(
+                    f"SELECT {columns} FROM texts JOIN records ON records.key = texts.rowid "
+                    "WHERE texts MATCH ? ORDER BY bm25(texts), records.key LIMIT ?",
+                    (query or '""', _COMPARED),
+                ).fetchall()
+        except sqlite3.Error as error:
+            raise InputError(f"{self.path}: cannot be read: {error}") from error
+        names = {record.id, *record.aliases}
+        found = []
+        for other in map(stored_advisory, rows):
+            if other.labels and not names & {other.id, *other.aliases}:
+                theirs = _words(other.description)
+                shared = sum(weights.get(word, 0.0) for word in own & theirs)
+                all_of_it = sum(weights.get(word, _UNSEEN) for word in own | theirs)
+                found.append(SimilarAdvisory(other, shared / all_of_it if all_of_it else 0.0))
+        return sorted(found, key=lambda one: (-one.likeness, one.record.id))[:limit]
+
+    def _rarity(self, words: set[str]) -> dict[str, float]:
+        """Return the weight of each word that texts of the store have: the rarer, the more."""
+        self._db.execute(
+            "CREATE VIRTUAL TABLE IF NOT EXISTS temp.words USING fts5vocab('main', 'texts', 'row')"
+        )
+        total = self._db.execute("SELECT count(*) FROM records").fetchone()[0]
+        counted = self._db.execute(
+            "SELECT term, doc FROM temp.words WHERE term IN (SELECT value FROM json_each(?))",
+            (json.dumps(sorted(words)),),
+        )
+        return {term: math.log(1 + total / count) for term, count in counted.fetchall()}
+
     def info(self) -> StoreInfo:
         """Return what the store holds and how old it is.
 
@@ -316,3 +385,9 @@ class AdvisoryStore:
             raise InputError(f"{self.path}: cannot be read: {error}") from error
         newest, imported = facts.get("newest", ""), facts.get("imported", "")
         return StoreInfo(self.path, sum(states.values()), states, newest, imported, size)
+
+
+def _words(text: str) -> set[str]:
+    """Return the distinct words of a text as the index has them."""
+    plain = unicodedata.normalize("NFKD", text.lower())
+    return set(_INDEXED.findall("".join(c for c in plain if not unicodedata.combining(c))))

@@ -18,9 +18,15 @@ from cybersecqwen.core.model_folder import (
 )
 from cybersecqwen.core.model_spec import ModelSpec
 from cybersecqwen.specialists.model import resolve_folder
+from cybersecqwen.specialists.vulnerability_technique import NAMES_FILE, WEIGHTS_FILE
 
 FILES = (CONFIG_FILE, GRAPH_FILE, TOKENIZER_FILE, CARD_FILE, RESULTS_FILE)
 """What a model folder may hold; nothing else is downloaded or copied."""
+
+COMPANIONS = ("severity", "technique")
+"""Folders of the specialists that a weakness specialist's folder may hold beside it."""
+
+_COMPANION_FILES = (*FILES, NAMES_FILE, WEIGHTS_FILE)
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
@@ -55,6 +61,8 @@ def pretrained_folder(
 def copy_model(source: Path, folder: Path) -> None:
     """Copy a model folder's files to a new folder, which appears whole or not at all.
 
+    The specialists of severity and technique beside it, if there are any, are copied too.
+
     Raises:
         InputError: ``folder`` holds something else.
         OSError: A file cannot be read or written.
@@ -63,6 +71,11 @@ def copy_model(source: Path, folder: Path) -> None:
         for name in FILES:
             if (source / name).is_file():
                 shutil.copyfile(source / name, part / name)
+        for companion in COMPANIONS:
+            for name in _COMPANION_FILES:
+                if (source / companion / name).is_file():
+                    (part / companion).mkdir(exist_ok=True)
+                    shutil.copyfile(source / companion / name, part / companion / name)
 
 
 def _download(repository: str, revision: str | None) -> Path:
@@ -72,7 +85,8 @@ def _download(repository: str, revision: str | None) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError  # noqa: PLC0415
 
     try:
-        found = snapshot_download(repository, revision=revision, allow_patterns=list(FILES))
+        beside = [f"{folder}/{name}" for folder in COMPANIONS for name in _COMPANION_FILES]
+        found = snapshot_download(repository, revision=revision, allow_patterns=[*FILES, *beside])
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
         raise ModelError(f"{repository}: cannot be downloaded from the hub: {first}") from error

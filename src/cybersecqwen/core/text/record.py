@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
-from cybersecqwen.core.records import Advisory, LabelSource
+from cybersecqwen.core.records import Advisory, CvssVector, CweLabel, LabelSource
 from cybersecqwen.core.text.clean import clean, render
 
 BREAK: Final = "|"
@@ -57,7 +57,9 @@ class RecordParts(msgspec.Struct, frozen=True, omit_defaults=True):
 def parts_of(record: Advisory, asked: LabelSource, *, severity: bool = False) -> RecordParts:
     """Return what a record says that a model may read.
 
-    Only what the CNA says is read: NVD writes after it, so no record has NVD's word first.
+    Of the CNA's word, and where it says nothing, of another's who gives a name (a coordinator, a
+    database of advisories): NVD writes after both, so no record has NVD's word first. What nobody
+    puts a name to, such as a column of a table, is not read: it may be the answer itself.
 
     Args:
         record: The record.
@@ -65,15 +67,25 @@ def parts_of(record: Advisory, asked: LabelSource, *, severity: bool = False) ->
         severity: Whether the answer is the vector, else it is the weakness.
     """
     own = asked == "cna"
-    vectors = (v.vector for v in record.cvss if v.source == "cna" and v.version[:1] in "34")
+    vectors = [v for v in record.cvss if v.version[:1] in "34"]
     return RecordParts(
         assigner=record.assigner,
         product=product_name(record.affected),
         title=record.title,
-        vector="" if own and severity else next(vectors, ""),
+        vector="" if own and severity else next((v.vector for v in _known(vectors)), ""),
         hosts=host_names(record.references),
-        cwe="" if own and not severity else next(iter(record.cwes("cna")), ""),
+        cwe="" if own and not severity else next((c.cwe for c in _known(record.labels)), ""),
     )
+
+
+SaidT = TypeVar("SaidT", CweLabel, CvssVector)
+
+
+def _known(said: Iterable[SaidT]) -> list[SaidT]:
+    """Return what the CNA says, then what others say who give a name."""
+    kept = list(said)
+    others = [one for one in kept if one.source == "other" and one.assigner]
+    return [one for one in kept if one.source == "cna"] + others
 
 
 def part_texts(parts: RecordParts) -> dict[str, str]:
