@@ -140,7 +140,7 @@ def test_audit_shows_the_most_similar_records_and_their_labels(
             Advisory("CVE-2026-1", SQL, labels=(CweLabel("CWE-79", "cna"),)),
         ]
     )
-    (row,) = audit_records(assessor, [record("CWE-79", OTHER)], lambda _: None, store=store)
+    (row,) = audit_records(assessor, [record("CWE-79", OTHER)], lambda _: None, store=store.path)
     assert [found["id"] for found in row["similar"]] == ["CVE-2020-1", "CVE-2020-2"]
     assert row["similar"][0]["likeness"] == 1
     assert row["similar"][0]["cwe"] == [{"cwe": "CWE-89", "by": "nvd"}]

@@ -10,7 +10,7 @@ import pytest
 from cybersecqwen import Assessor, CweMapper
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.specialists.model import shipped_folder
-from cybersecqwen.specialists.pretrained import FILES, pretrained_folder
+from cybersecqwen.specialists.pretrained import DOWNLOADED, FILES, pretrained_folder
 
 
 def test_a_copy_answers_like_the_original(tiny_model: Path, tmp_path: Path) -> None:
@@ -58,7 +58,8 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["org/model", "hf:org/model"])
 def test_an_id_is_downloaded_with_the_models_files_alone(name: str, hub: dict[str, Any]) -> None:
     assert pretrained_folder(name, revision="v1") == Path("/cache/model")
-    assert hub == {"org/model": {"revision": "v1", "allow_patterns": list(FILES)}}
+    assert hub == {"org/model": {"revision": "v1", "allow_patterns": list(DOWNLOADED)}}
+    assert set(FILES) | {"severity/model.onnx", "technique/vulnerability.npz"} < set(DOWNLOADED)
 
 
 def test_a_folder_comes_before_an_id(

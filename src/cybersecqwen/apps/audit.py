@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from cybersecqwen.apps.assess import Assessment, Assessor, said
@@ -26,11 +28,12 @@ class Differences:
 
     Attributes:
         labeller: Whose weakness and vector are audited.
-        store: Where the most similar records and their labels come from; None for none.
+        store: File of the store that the most similar records and their labels come from; None
+            for none.
     """
 
     labeller: Labeller = "cna"
-    store: AdvisoryStore | None = None
+    store: Path | None = None
 
     def concerns(self, record: Advisory) -> bool:
         """Whether the party has said anything of a record."""
@@ -39,7 +42,7 @@ class Differences:
     def row(self, assessor: Assessor, found: Assessment) -> dict[str, Any] | None:
         """Return how a record and its assessment differ; None where they agree."""
         row = audit_row(assessor, found, self.labeller, shipped_taxonomy())
-        return row and {**row, "similar": similar_records(self.store, found.record)}
+        return row and {**row, "similar": similar_records(_opened(self.store), found.record)}
 
 
 def surest_first(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -53,7 +56,7 @@ def audit_records(
     report: Callable[[RecordProblem], None],
     *,
     labeller: Labeller = "cna",
-    store: AdvisoryStore | None = None,
+    store: Path | None = None,
 ) -> list[dict[str, Any]]:
     """Return a row for each record whose own word differs from ours, the surest difference first.
 
@@ -64,7 +67,8 @@ def audit_records(
         records: What a parser yields.
         report: Called with every record that cannot be read.
         labeller: Whose weakness and vector are audited.
-        store: Where the most similar records and their labels come from; None for none.
+        store: File of the store that the most similar records and their labels come from; None
+            for none.
 
     Raises:
         InputError: The store is damaged.
@@ -92,6 +96,12 @@ def audit_row(
         "weakness": weakness,
         "severity": severity,
     }
+
+
+@lru_cache(maxsize=1)
+def _opened(file: Path | None) -> AdvisoryStore | None:
+    """Open a store, once in a process; None where this machine has none."""
+    return AdvisoryStore(file) if file and file.is_file() else None
 
 
 def similar_records(store: AdvisoryStore | None, record: Advisory) -> list[dict[str, Any]]:

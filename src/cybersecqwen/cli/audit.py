@@ -27,9 +27,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the differences as JSON lines."""
     from cybersecqwen.apps.audit import Differences
-    from cybersecqwen.apps.store import open_store
+    from cybersecqwen.core.paths import advisory_store_file
 
     if arguments.input is None:
         raise InputError("give --input FILE")
     assessor = load_assessor(knowledge=False)
-    return run_job(arguments, assessor, Differences(arguments.labeller, open_store()), "differ")
+    return run_job(
+        arguments, assessor, Differences(arguments.labeller, advisory_store_file()), "differ"
+    )

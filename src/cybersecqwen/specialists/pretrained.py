@@ -28,6 +28,9 @@ COMPANIONS = ("severity", "technique")
 
 _COMPANION_FILES = (*FILES, NAMES_FILE, WEIGHTS_FILE)
 
+DOWNLOADED = (*FILES, *(f"{folder}/{name}" for folder in COMPANIONS for name in _COMPANION_FILES))
+"""What of a model on the hub is downloaded."""
+
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
@@ -85,8 +88,7 @@ def _download(repository: str, revision: str | None) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError  # noqa: PLC0415
 
     try:
-        beside = [f"{folder}/{name}" for folder in COMPANIONS for name in _COMPANION_FILES]
-        found = snapshot_download(repository, revision=revision, allow_patterns=[*FILES, *beside])
+        found = snapshot_download(repository, revision=revision, allow_patterns=list(DOWNLOADED))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
         raise ModelError(f"{repository}: cannot be downloaded from the hub: {first}") from error

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, product
-from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -26,10 +24,8 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Advisory, Labeller
 from cybersecqwen.core.text.clean import render
 from cybersecqwen.core.text.record import parts_of, render_record
-from cybersecqwen.specialists.folder import SpecialistFiles, load_files
-from cybersecqwen.specialists.onnx_session import GraphPool
+from cybersecqwen.specialists.embedded import EmbeddedSpecialist
 from cybersecqwen.specialists.telling_words import telling_words
-from cybersecqwen.specialists.tokenize import Encoder
 
 WINDOW = 512
 """Texts that are answered together."""
@@ -84,46 +80,12 @@ class SeverityReading:
     added: NDArray[np.float32]
 
 
-class SeverityScorer:
-    """An embedded model of CVSS v3.1 base metrics, and of v4.0's.
+class SeverityScorer(EmbeddedSpecialist[SeverityConfig]):
+    """An embedded model of CVSS v3.1 base metrics, and of v4.0's."""
 
-    Args:
-        files: The model.
-        threads: Batches to run at once; None for one a core, 16 at most.
-
-    Raises:
-        ModelError: The model cannot be loaded.
-    """
-
-    def __init__(
-        self, files: SpecialistFiles[SeverityConfig], *, threads: int | None = None
-    ) -> None:
-        self.config = files.config
-        self.folder = files.path
-        self.digest = files.digest
-        self._encoder = Encoder(files.tokenizer, self.config.max_tokens)
-        self._graph = GraphPool(files.graph, ("logits", "added"), threads)
-
-    @classmethod
-    def from_pretrained(
-        cls, path: str | Path | None = None, *, threads: int | None = None
-    ) -> SeverityScorer:
-        """Load a model folder, by default the one that ships with the package.
-
-        Raises:
-            InputError: There is no model folder.
-            ModelError: The model is damaged or of a newer format.
-        """
-        return cls(load_files(path, "severity", SeverityConfig), threads=threads)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Sent to another process as its files: that machine need not have the folder.
-        return _in_worker, (load_files(self.folder, "severity", SeverityConfig),)
-
-    @property
-    def name(self) -> str:
-        """The model's name and version."""
-        return f"{self.config.name} {self.config.version}"
+    kind = "severity"
+    schema = SeverityConfig
+    outputs = ("logits", "added")
 
     def score(
         self, text: str | Advisory, *, scorer: Labeller = "nvd", version: str = "3.1"
@@ -283,11 +245,6 @@ def _allowed_v4(metric: str, values: str, v3: dict[str, int]) -> tuple[int, ...]
         impact = METRICS_V3[metric[1]][v3[metric[1]]]
         return (none,) if impact == "N" else tuple(v for v in every if v != none)
     return every
-
-
-def _in_worker(files: SpecialistFiles[SeverityConfig]) -> SeverityScorer:
-    # One process of many, so it runs one batch at a time.
-    return SeverityScorer(files, threads=1)
 
 
 def _readable(text: str | Advisory, number: int, scorer: Labeller) -> str:

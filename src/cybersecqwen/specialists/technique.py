@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -15,9 +14,7 @@ from numpy.typing import NDArray
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.text.clean import clean, render
 from cybersecqwen.core.text.sentences import sentences
-from cybersecqwen.specialists.folder import SpecialistFiles, load_files
-from cybersecqwen.specialists.onnx_session import GraphPool
-from cybersecqwen.specialists.tokenize import Encoder
+from cybersecqwen.specialists.embedded import EmbeddedSpecialist
 
 _LEAST_WORDS = 3
 _CLAUSE = re.compile(r"[;,]\s+|\s+(?:and|or|which|while|by|to|via|using|with)\s+")
@@ -78,41 +75,12 @@ class TechniqueCandidate:
     citation: str
 
 
-class TechniqueClassifier:
-    """An embedded classifier of ATT&CK techniques.
+class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
+    """An embedded classifier of ATT&CK techniques."""
 
-    Args:
-        files: The model.
-        threads: Batches to run at once; None for one a core, 16 at most.
-
-    Raises:
-        ModelError: The model cannot be loaded.
-    """
-
-    def __init__(
-        self, files: SpecialistFiles[TechniqueConfig], *, threads: int | None = None
-    ) -> None:
-        self.config = files.config
-        self.digest = files.digest
-        self._encoder = Encoder(files.tokenizer, self.config.max_tokens)
-        self._graph = GraphPool(files.graph, ("logits",), threads)
-
-    @classmethod
-    def from_pretrained(
-        cls, path: str | Path | None = None, *, threads: int | None = None
-    ) -> TechniqueClassifier:
-        """Load a model folder, by default the one that ships with the package.
-
-        Raises:
-            InputError: There is no model folder.
-            ModelError: The model is damaged or of a newer format.
-        """
-        return cls(load_files(path, "technique", TechniqueConfig), threads=threads)
-
-    @property
-    def name(self) -> str:
-        """The model's name and version."""
-        return f"{self.config.name} {self.config.version}"
+    kind = "technique"
+    schema = TechniqueConfig
+    outputs = ("logits",)
 
     def classify(self, text: str, *, top_k: int = 5) -> list[TechniqueCandidate]:
         """Return the likeliest techniques of a sentence, a scenario or a report, best first.

@@ -27,6 +27,7 @@ min_piece_count: 1
 fit: {{epochs: 6, batch_size: 16, learning_rate: 5e-3}}
 pretrain: {{fit: {{epochs: 1, batch_size: 32, learning_rate: 1e-3}}}}
 supervision: {{soft: 0.5}}
+refit: {{labellers: [cna], rows: 100, epochs: 2}}
 teachers:
   - base: {base}
     fit: {{epochs: 4, batch_size: 16, learning_rate: 5e-3}}

@@ -110,6 +110,24 @@ class Calibration(Recipe, frozen=True):
     target_accuracy: float = 0.95
 
 
+class HeadRefit(Recipe, frozen=True):
+    """A last fit of some labellers' heads, with the encoder as it ships.
+
+    Attributes:
+        labellers: Whose heads.
+        rows: The newest labelled rows that it reads, at most.
+        epochs: How often it reads them.
+        keep: Share of the loss that what the head said before gets, 0 to 1.
+        stay: Weight of the squared distance from the head's weights before.
+    """
+
+    labellers: tuple[str, ...]
+    rows: int = 36_000
+    epochs: int = 6
+    keep: float = 0.4
+    stay: float = 3e-4
+
+
 class SpecialistRecipe(Recipe, frozen=True):
     """A specialist from its base encoder to its shipped folder.
 
@@ -130,6 +148,7 @@ class SpecialistRecipe(Recipe, frozen=True):
         supervision: Labels' weights.
         pretrain: Domain-adaptive pretraining of the base.
         teachers: Models to learn from; their probabilities are averaged.
+        refit: A last fit of some labellers' heads; none when left out.
         calibration: Accuracy that answers must reach.
     """
 
@@ -148,4 +167,5 @@ class SpecialistRecipe(Recipe, frozen=True):
     supervision: Supervision = Supervision()
     pretrain: Pretrain | None = None
     teachers: tuple[SpecialistTeacher, ...] = ()
+    refit: HeadRefit | None = None
     calibration: Calibration = Calibration()

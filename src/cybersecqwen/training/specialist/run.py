@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from cybersecqwen.training.specialist.fit import Report, fit_specialist, read_co
 from cybersecqwen.training.specialist.package import Results, pack, read_results
 from cybersecqwen.training.specialist.package_severity import pack_severity
 from cybersecqwen.training.specialist.package_technique import pack_technique
+from cybersecqwen.training.specialist.refit_heads import refit_heads
 from cybersecqwen.training.specialist.rows import choose_labels
 from cybersecqwen.training.specialist.severity import fit_severity
 from cybersecqwen.training.specialist.technique import fit_techniques, read_technique_corpus
@@ -57,6 +59,10 @@ def train_specialist(
             work = held.enter_context(claim)
         model = fit_specialist(recipe, corpus, work, timed)
         if state.is_main_process:
+            if recipe.refit:
+                start = time.monotonic()
+                refit_heads(model, recipe, corpus, recipe.refit, work)
+                timed("heads", (time.monotonic() - start) / 60)
             made = work / "folder"
             shutil.rmtree(made, ignore_errors=True)
             pack(model, recipe, corpus, work, made, minutes)

@@ -1,0 +1,108 @@
+"""The training job of the techniques that a CVE is used for, from analysts' mappings."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
+from cybersecqwen.core.errors import InputError, require_extra
+from cybersecqwen.core.records import Advisory
+from cybersecqwen.core.text.clean import has_text
+from cybersecqwen.sources import read_advisories
+from cybersecqwen.sources.catalogues.analyst_mappings import read_analyst_mappings
+from cybersecqwen.sources.catalogues.stix import read_stix
+from cybersecqwen.specialists.mapper import CweMapper
+from cybersecqwen.specialists.severity import SeverityScorer
+from cybersecqwen.specialists.vulnerability_technique import (
+    NAMES_FILE,
+    WEIGHTS_FILE,
+    technique_features,
+)
+
+
+def train_vulnerability_technique(
+    mappings: Path,
+    records: Sequence[Path],
+    knowledge: Path,
+    model: Path,
+    *,
+    on_progress: OnProgress = ignore,
+) -> dict[str, Any]:
+    """Learn from analysts' mappings which ATT&CK techniques a CVE is used for.
+
+    Args:
+        mappings: Folder with ``attack_to_cve.csv.gz`` and ``kev_to_attack.json.gz``.
+        records: Files of any format that is read, where the CVEs' descriptions come from.
+        knowledge: ATT&CK's STIX bundle, where the techniques' names come from.
+        model: A weakness specialist's folder with ``severity`` and ``technique`` inside; the two
+            files in ``technique`` are written anew.
+        on_progress: Told what is being done.
+
+    Returns:
+        How many CVEs and techniques were learnt, and recall at 5 in five folds.
+
+    Raises:
+        InputError: A file cannot be used, or no mapped CVE has a description.
+        ModelError: A specialist is damaged.
+        MissingExtraError: The ``train`` extra is not installed.
+    """
+    require_extra("train", "sklearn")
+    from cybersecqwen.training.specialist import vulnerability_technique as linear
+
+    on_progress(JobProgress("reading the mappings and the records"))
+    mapped = read_analyst_mappings(
+        mappings / "attack_to_cve.csv.gz", mappings / "kev_to_attack.json.gz"
+    )
+    texts = _descriptions(records, set(mapped))
+    if not texts:
+        raise InputError("none of the mapped CVEs has a description in these records")
+    on_progress(JobProgress(f"asking the specialists about {len(texts):,} CVEs"))
+    mapper = CweMapper.load(model)
+    scorer = SeverityScorer.from_pretrained(model / "severity")
+    weaknesses = mapper.probabilities(list(texts.values()))
+    features = [
+        technique_features(weakness, scorer.metric_probabilities(reading.logits, "nvd"))
+        for weakness, reading in zip(weaknesses, scorer.read(texts.values(), "nvd"), strict=True)
+    ]
+    roles: dict[str, Counter[str]] = defaultdict(Counter)
+    for given in mapped.values():
+        for role, names in given.items():
+            for name in names:
+                roles[name][role] += 1
+    data = linear.MappedVulnerabilities(
+        np.array(features), [frozenset().union(*mapped[cve].values()) for cve in texts], roles
+    )
+    fitted = linear.fit_vulnerability_techniques(data)
+    titles = {entry.id: entry.name for entry in read_stix(knowledge).entries}
+    linear.write_vulnerability_techniques(
+        fitted,
+        titles,
+        mapper.name,
+        len(texts),
+        model / "technique" / WEIGHTS_FILE,
+        model / "technique" / NAMES_FILE,
+    )
+    return {
+        "cves": len(texts),
+        "techniques": len(fitted.techniques),
+        "recall_at_5": round(fitted.recall_at_5, 3),
+    }
+
+
+def _descriptions(files: Sequence[Path], wanted: set[str]) -> dict[str, str]:
+    """Return the first description of each wanted CVE, in the order of the ids."""
+    found: dict[str, str] = {}
+    missing = set(wanted)
+    for file in files:
+        for record in read_advisories(file):
+            if isinstance(record, Advisory) and record.id in missing:
+                if not has_text(record.description):
+                    continue
+                found[record.id] = record.description
+                missing.discard(record.id)
+    return dict(sorted(found.items()))
