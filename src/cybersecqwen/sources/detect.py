@@ -180,6 +180,8 @@ def _records(source: ByteSource | Workbook, chosen: str, options: ReadOptions) -
             raise NotRecordsError(source.name, f"an Excel workbook, not {chosen}")
         return book.read(source, options)
     head = source.as_utf8().peek()
+    if not head:
+        source.take()  # where it is damaged from its first byte on, that is said
     detected = chosen
     if chosen == "auto":
         # JSON is told by more than its beginning, and record by record.

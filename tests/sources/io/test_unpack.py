@@ -21,6 +21,7 @@ import pytest
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Advisory, RecordProblem
 from cybersecqwen.sources import UnpackLimits, read_advisories
+from cybersecqwen.sources.io import unpack
 from cybersecqwen.sources.io.compressed import zstd
 
 TEXT = "The viewer writes the title into the page without encoding it."
@@ -172,3 +173,17 @@ def test_a_bomb_is_stopped(tmp_path: Path) -> None:
     file.write_bytes(bz2.compress(b"\0" * (300 << 20)) * 4)
     with pytest.raises(InputError, match=r"bomb\.bz2: "):
         list(read_advisories(file))
+
+
+@pytest.mark.parametrize("line", [b"A flaw of the parser.\n", b" \n", b'{"a": 1}\n'])
+def test_a_bomb_is_stopped_wherever_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: bytes
+) -> None:
+    monkeypatch.setattr(unpack, "_EXPANSION_ALLOWED_BYTES", 1 << 16)
+    file = tmp_path / "bomb.gz"
+    file.write_bytes(gzip.compress(gzip.compress(line * 200_000)))
+    try:
+        last = list(read_advisories(file))[-1]
+    except InputError as error:
+        last = error
+    assert "it unpacks to over 1,000 times its size, as a bomb does; stopped" in str(last)

@@ -184,15 +184,15 @@ class ByteSource:
         while True:
             try:
                 piece = self._stream.read1(CHUNK_BYTES)
+                self._taken += len(piece)
+                if self._on_bytes:
+                    self._on_bytes(len(piece))
             except UnreadableError:
                 raise
             except DAMAGE as error:
                 raise UnreadableError(
                     self.name, f"damaged after {self._taken:,} bytes: {reason_of(error)}"
                 ) from None
-            self._taken += len(piece)
-            if self._on_bytes:
-                self._on_bytes(len(piece))
             if self._decoder is not None:
                 text = self._decoder.decode(piece, final=not piece)
                 if piece and not text:
