@@ -10,7 +10,6 @@ from typing import TypeVar
 from cybersecqwen.core.cancellation import checkpoint
 from cybersecqwen.core.engine import Engine, LocalEngine
 from cybersecqwen.core.records import Advisory, RecordProblem
-from cybersecqwen.sources import ReadPosition
 
 Record = Advisory | RecordProblem
 
@@ -78,6 +77,9 @@ class ReadShare:
     """How much of a job's input is done, where windows of it are read ahead."""
 
     def __init__(self) -> None:
+        # A single text is mapped without the readers of every format.
+        from cybersecqwen.sources import ReadPosition
+
         self.position = ReadPosition()
         self._read = 0
 

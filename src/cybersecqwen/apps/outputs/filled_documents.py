@@ -12,7 +12,6 @@ from cybersecqwen.apps.outputs.proposal import proposal_of
 from cybersecqwen.apps.outputs.rows import MapRow, NamedCwe, RecordRow
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.taxonomy import Taxonomy
-from cybersecqwen.sources.advisories.osv import yaml_records
 
 Documents = Callable[[], Iterable[tuple[str, bytes]]]
 """Opens the input again: each document's name and bytes."""
@@ -143,6 +142,9 @@ class FilledOsv(FilledDocuments):
                 "csv take any input"
             )
         try:
+            # Only a file of records is filled in; a single text needs no reader.
+            from cybersecqwen.sources.advisories.osv import yaml_records
+
             records = yaml_records(content)
         except ValueError as error:
             raise InputError(f"{name}: neither JSON nor YAML: {error}") from error
