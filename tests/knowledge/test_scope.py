@@ -19,6 +19,14 @@ ELSEWHERE = [
     "what is the EPSS score of CVE-2021-44228",
     "techniques used by APT-Q-99",
     "who founded MITRE",
+    "difference between QuantumGoose and LockBit",
+    "BlueMarmot ransomware techniques",
+    "who should I call after a ransomware attack",
+    "kubectl command to get secrets",
+    "patch for Exchange 2019 CU14",
+    "when was CVE-2020-1472 published",
+    "is this mail phishing",
+    "what is a VLAN",
 ]
 HELD = [
     ("how are IP addresses gathered by adversaries", "T1590.005"),
@@ -27,6 +35,10 @@ HELD = [
     ("techniques used by APT-C-36", "G0099"),
     ("Tell me about CVE-2021-44228", "CWE-917"),
     ("how to prevent malicious email attachments", "T1566.001"),
+    ("how do we protect our network from ransomware", "T1486"),
+    ("how does patching help against T1190", "T1190"),
+    ("owasp 2021 injection category", "CWE-1347"),
+    ("what else is APT41 called", "G0096"),
     ("who is behind SolarWinds Compromise", "C0024"),
 ]
 

@@ -29,7 +29,7 @@ from cybersecqwen.knowledge.intents import Intent
 from cybersecqwen.knowledge.query import Query
 from cybersecqwen.knowledge.scope import asks_elsewhere, asks_of_scores, asks_to_set_up
 from cybersecqwen.knowledge.search import PassageIndex
-from cybersecqwen.knowledge.support import FEW, knows_most, speaks_of, stands
+from cybersecqwen.knowledge.support import FEW, knows_most, sets_beside_unknown, speaks_of, stands
 
 HELP = (
     "Ask about a weakness (CWE), an attack pattern (CAPEC), or an ATT&CK technique, tactic, group, "
@@ -49,10 +49,12 @@ def answer(index: PassageIndex, query: Query, helpers: AnswerHelpers) -> Answer:
         return Answer(f"{NOT_FOUND} {HELP}", found=False, intent=query.intent.value)
     if not query.subjects and not query.cves and (asked := asked_concepts(query.corrected)):
         return glossary.define_concepts(index, asked).finished(index, _defining(query))
-    if query.unknown or asks_elsewhere(query):
+    described = helpers.describes(query.text)
+    elsewhere = asks_elsewhere(query) or sets_beside_unknown(index, query)
+    if query.unknown or (elsewhere and not described):
         lacks = f" It has no page {', '.join(query.unknown)}." if query.unknown else ""
         return _refused(index, query, f"{NOT_FOUND}{lacks}")
-    if query.cves and not helpers.describes(query.text):
+    if query.cves and not described:
         return _of_cves(index, query, helpers)
     if helpers.predict and _describes(query, helpers):
         prediction = helpers.predict(_description(query))
@@ -309,6 +311,7 @@ _QUESTION = re.compile(
     re.IGNORECASE,
 )
 _HOW = re.compile(r"\b(?:which|how|why|when|where)\b", re.IGNORECASE)
+_CASES = frozenset({"example", "procedure"})
 _TELL = re.compile(r"^\W*(?:tell me|explain|describe|define)\b", re.IGNORECASE)
 
 
@@ -321,7 +324,11 @@ def _named_in_passing(index: PassageIndex, query: Query) -> Draft | None:
     places = [] if number is None else index.passages_holding(number).tolist()
     if not 0 < len(places) <= _RARE:
         return None
-    return cve.in_passing(index, [index.passage(int(place)) for place in places], query.rest)
+    passages = [index.passage(int(place)) for place in places]
+    # What a thing is, no page says that speaks of it as of something known: "behind a VLAN".
+    if _QUESTION.search(query.skeleton) and not any(p.kind in _CASES for p in passages):
+        return None
+    return cve.in_passing(index, passages, query.rest)
 
 
 def _actors(index: PassageIndex, query: Query) -> Draft | None:

@@ -97,7 +97,8 @@ ASPECTS: tuple[Aspect, ...] = (
     ),
     _aspect(
         Intent.ALIAS,
-        r"\balias(?:es)?\b|\b(?:also|otherwise|better) (?:known|called)|\bother names?\b|"
+        r"\balias(?:es)?\b|\bwhat else (?:is|are) .{1,40} called\b|"
+        r"\b(?:also|otherwise|better) (?:known|called)|\bother names?\b|"
         r"\bnames? (?:does|do|for)\b|\baka\b|\bsynonyms?\b|\bgo(?:es)? by\b|\balso tracked\b",
     ),
     _aspect(

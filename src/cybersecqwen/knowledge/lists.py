@@ -85,8 +85,18 @@ def find_list(text: str, titles: Callable[[], dict[str, str]]) -> tuple[str, int
 
 def _item(text: str, page: str, year: str, titles: dict[str, str]) -> str | None:
     """Return the id of one category of OWASP's list, where the text names one."""
-    item = _OWASP_ITEM.search(text)
-    if item is None or "OWASP" not in titles[page]:
+    if "OWASP" not in titles[page]:
         return None
+    item = _OWASP_ITEM.search(text)
+    if item is None:
+        named = re.compile(rf"^OWASP Top Ten {year} Category A\d+:{year} - (.+)$")
+        return next(
+            (
+                name
+                for name, title in titles.items()
+                if (found := named.match(title)) and found[1].lower() in text.lower()
+            ),
+            None,
+        )
     head = re.compile(rf"^OWASP Top Ten {year} Category A0?{int(item[1])}\b")
     return next((name for name, title in titles.items() if head.search(title)), None)

@@ -30,6 +30,16 @@ FEW_ALONE = 6
 
 _ALL_OF_IT = 0.9  # of what somebody asks who wants to set a product up
 _UNKNOWN_NAME = re.compile(r"(?<=\w )(?:[A-Z]\w{2,}|\w*\d\w*)")
+_HOW = re.compile(r"\bhow (?:does|do|is|are)\b", re.IGNORECASE)
+_PROPER = re.compile(r"\b[A-Z][a-z]+(?:[A-Z]\w*)+\b|(?<=\w )[A-Z]\w{2,}\b")
+_TYPED = re.compile(
+    r" (?:ransomware|malware|group|gang|trojan|backdoor|apt|actor|botnet|worm|stealer|rat)\b",
+    re.IGNORECASE,
+)
+_RELATES = re.compile(
+    r"\bdiffer\w*|\bversus\b|\bvs\b|\bcompar\w*|\brelated to\b|\bsame as\b|\bsimilar to\b",
+    re.IGNORECASE,
+)
 _CODE = re.compile(r"\b[A-Za-z]+(?:-[A-Za-z]+)*-?\d+\b")  # as groups are numbered: APT-C-36
 _COMPARES = re.compile(r"\bdifferen\w+ (?:between|of)\b|\bversus\b|\bvs\b", re.IGNORECASE)
 
@@ -66,7 +76,8 @@ def stands(index: PassageIndex, query: Query, passages: Sequence[Passage]) -> bo
     if len(query.rest) < FEW and not query.mentions:
         # So few words are a name or nothing: the page must be headed by them, and little else.
         titled = set(terms(best.title.rpartition(": ")[2]))
-        held = titled if len(titled & set(query.rest)) >= len(titled) / 2 else set()
+        least = len(titled) if _HOW.search(query.skeleton) else len(titled) / 2
+        held = titled if len(titled & set(query.rest)) >= least else set()
     weights = index.rarity(query.rest)
     share = sum(w for t, w in zip(query.rest, weights, strict=True) if t in held) / sum(weights)
     if asks_to_set_up(query.corrected):
@@ -84,3 +95,21 @@ def names_unknown(index: PassageIndex, query: Query) -> bool:
     return any(
         not index.names.spelt(code) and code.lower() not in index.vocabulary for code in codes
     )
+
+
+def sets_beside_unknown(index: PassageIndex, query: Query) -> bool:
+    """Whether a question sets what is named beside a name that no passage mentions.
+
+    The unknown name stands in a comparison, or next to what it is said to be: ``Blue Marmot
+    ransomware``. Elsewhere it may be a product's, in the description of a case.
+    """
+    if len(query.subjects) > 1 and not _TYPED.search(query.corrected):
+        return False
+    compared = _RELATES.search(query.skeleton) is not None
+    for match in _PROPER.finditer(query.corrected):
+        within = any(m.start <= match.start() < m.end for m in query.mentions)
+        known = all(term in index.vocabulary for term in terms(match[0]))
+        beside = _TYPED.match(query.corrected, match.end())
+        if not within and not known and (compared or beside):
+            return True
+    return False
