@@ -304,7 +304,8 @@ def _benchmark(arguments: argparse.Namespace) -> int:
         peak, predicted = found.peak_bytes / 2**30, found.estimate_bytes / 2**30
         print(
             f"{arguments.shape}, {found.device}, {found.attention}: {found.step_seconds:.3f} s a "
-            f"step of {found.tokens_per_step:,.0f} tokens, {found.tokens_per_second:,.0f} "
-            f"tokens/s, peak {peak:.2f} GiB (predicted {predicted:.2f})"
+            f"step of {found.tokens_per_step:,.0f} tokens, mean of {found.steps} after "
+            f"{found.warm_up} of warm-up; {found.tokens_per_second:,.0f} tokens/s, peak "
+            f"{peak:.2f} GiB (predicted {predicted:.2f})"
         )
     return EXIT_DONE

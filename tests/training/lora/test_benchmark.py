@@ -9,9 +9,12 @@ pytest.importorskip("torch")
 pytest.importorskip("trl")
 pytestmark = pytest.mark.torch
 
+import torch  # noqa: E402
+from transformers import TrainerControl, TrainerState, TrainingArguments  # noqa: E402
+
 from cybersecqwen.core.config import load_recipe  # noqa: E402
 from cybersecqwen.core.errors import InputError  # noqa: E402
-from cybersecqwen.training.lora.benchmark import Load, benchmark  # noqa: E402
+from cybersecqwen.training.lora.benchmark import Load, _UntilSettled, benchmark  # noqa: E402
 from cybersecqwen.training.lora.memory_plan import MemoryStrategy  # noqa: E402
 from cybersecqwen.training.lora.trainer import LoraTrainer  # noqa: E402
 from cybersecqwen.training.recipes.lora import LoraRecipe  # noqa: E402
@@ -26,9 +29,11 @@ def test_each_recipes_steps_are_timed_with_random_weights(path: Path) -> None:
     small = msgspec.structs.replace(recipe, max_tokens=96, fit=fit)
     load = Load(example_tokens=40)
     found = benchmark(small, "tiny", 2, load=load)
-    assert found.steps == 2
+    assert (found.steps, found.warm_up) == (2, 2)
     assert found.tokens_per_second > 0
-    assert found.step_seconds > 0
+    assert found.tokens_per_second == pytest.approx(
+        found.tokens_per_step / found.step_seconds, rel=0.02
+    )
     assert found.peak_bytes > 1e7
     packed = recipe.packing == "wrapped"
     assert (found.tokens_per_step == 3 * 96) == packed
@@ -42,6 +47,19 @@ def test_each_recipes_steps_are_timed_with_random_weights(path: Path) -> None:
     )
     assert plain.way.checkpointing
     assert not plain.fused_adapters
+
+
+def test_steps_are_counted_after_the_last_that_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    graphs = {"unique_graphs": 0}
+    monkeypatch.setitem(torch._dynamo.utils.counters, "stats", graphs)
+    control = TrainerControl()
+    settled = _UntilSettled(3)
+    stopped = []
+    for compiled in (4, 1, 0, 0, 2, 0, 0, 0):
+        graphs["unique_graphs"] += compiled
+        settled.on_step_end(TrainingArguments("x"), TrainerState(), control)
+        stopped.append(control.should_training_stop)
+    assert stopped == [False] * 7 + [True]
 
 
 def test_no_steps_are_refused() -> None:

@@ -75,6 +75,15 @@ def test_learnt_is_what_the_labels_say() -> None:
                 assert int((labels[:, 1:] != -100).sum()) == sum(row.learnt for row in rows)
 
 
+def test_widths_come_to_a_multiple_by_padding_that_is_not_learnt() -> None:
+    rows = make_rows(examples(), recipe("none")).rows[:3]  # 9, 20 and 5 tokens
+    narrow, wide = collate(rows, flat=False), collate(rows, flat=False, width_multiple=16)
+    assert (narrow["input_ids"].shape, wide["input_ids"].shape) == ((3, 20), (3, 32))
+    assert torch.equal(wide["input_ids"][:, :20], narrow["input_ids"])
+    assert (wide["labels"][:, 20:] == -100).all()
+    assert (wide["labels"] != -100).sum() == (narrow["labels"] != -100).sum()
+
+
 def test_an_epochs_order_depends_on_its_number_alone() -> None:
     epoch = 0
     batches = EpochBatches(10, 4, seed=1, epoch=lambda: epoch)

@@ -9,6 +9,7 @@ import statistics
 import tempfile
 import warnings
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,10 @@ from transformers import (
     AutoModelForCausalLM,
     PreTrainedTokenizerFast,
     Qwen3Config,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
     set_seed,
 )
 
@@ -80,6 +85,7 @@ _SHAPES: dict[ShapeName, dict[str, Any]] = {
     },
 }
 _WARM_UP = 2  # steps that are not counted: the allocator and the kernels settle
+_LONGEST_WARM_UP = 30  # steps in which compilation may go on
 
 
 @dataclass(frozen=True)
@@ -101,9 +107,11 @@ class MeasuredSteps:
 
     Attributes:
         steps: Optimizer steps counted.
-        step_seconds: Median of them.
+        warm_up: Steps before them.
+        step_seconds: Mean of the counted ones.
+        median_seconds: Their median.
         tokens_per_step: Mean, padding left out.
-        tokens_per_second: Over the counted steps together.
+        tokens_per_second: Of the counted steps together: ``tokens_per_step / step_seconds``.
         peak_bytes: Most memory held.
         estimate_bytes: Predicted peak memory.
         way: How memory was used.
@@ -114,7 +122,9 @@ class MeasuredSteps:
     """
 
     steps: int
+    warm_up: int
     step_seconds: float
+    median_seconds: float
     tokens_per_step: float
     tokens_per_second: float
     peak_bytes: int
@@ -142,7 +152,8 @@ def benchmark(
     Args:
         recipe: Whose schedule, packing and loss to follow; its base is not read.
         shape: Name of the base's shape.
-        steps: To count, after two that are not.
+        steps: To count, in a row: after two that are not, and after the last in which something
+            was compiled.
         load: What the corpus is like.
         profile: As for ``plan_memory``.
         way: How to use the memory; None to let ``plan_memory`` choose.
@@ -155,7 +166,8 @@ def benchmark(
     if steps < 1:
         raise InputError(f"--steps must be at least 1, not {steps}")
     config = Qwen3Config(**_SHAPES[shape], tie_word_embeddings=True)
-    rows = _rows(recipe, load or Load(), config.vocab_size, steps + _WARM_UP)
+    longest = steps + (_LONGEST_WARM_UP if compiled else _WARM_UP)
+    rows = _rows(recipe, load or Load(), config.vocab_size, longest)
     sizes = read_shape(config, recipe)
     weight = 2 if torch.cuda.is_available() else 4
     if way is None:
@@ -173,16 +185,19 @@ def benchmark(
             fused_adapters=fused_adapters,
             compiled=compiled,
         )
+        trainer.add_callback(_UntilSettled(steps))
         trainer.train()
     log = [entry for entry in trainer.state.log_history if "loss" in entry]
-    counted = list(zip(log[_WARM_UP - 1 :], log[_WARM_UP:], strict=False))
-    seconds = [after["seconds"] - before["seconds"] for before, after in counted]
-    tokens = log[-1]["tokens"] - log[_WARM_UP - 1]["tokens"]
+    last = log[-steps - 1 :]
+    seconds = [after["seconds"] - before["seconds"] for before, after in pairwise(last)]
+    tokens = last[-1]["tokens"] - last[0]["tokens"]
     cuda = torch.cuda.is_available()
     return MeasuredSteps(
-        steps=len(counted),
-        step_seconds=round(statistics.median(seconds), 4),
-        tokens_per_step=round(tokens / len(counted), 1),
+        steps=steps,
+        warm_up=len(log) - steps,
+        step_seconds=round(sum(seconds) / steps, 4),
+        median_seconds=round(statistics.median(seconds), 4),
+        tokens_per_step=round(tokens / steps, 1),
         tokens_per_second=round(tokens / sum(seconds), 1),
         peak_bytes=peak_memory(),
         estimate_bytes=plan.estimate,
@@ -193,6 +208,24 @@ def benchmark(
         device=f"{processes().num_processes} x "
         f"{torch.cuda.get_device_name() if cuda else 'processor'}",
     )
+
+
+class _UntilSettled(TrainerCallback):
+    """Ends a run after so many steps in a row in which nothing was compiled, and a warm-up."""
+
+    def __init__(self, steps: int) -> None:
+        self._wanted = steps
+        self._graphs = -1
+        self._settled = -_WARM_UP
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+        anew = graphs != self._graphs and self._graphs >= 0
+        self._settled = min(0, self._settled) if anew else self._settled + 1
+        self._graphs = graphs
+        control.should_training_stop = self._settled >= self._wanted
 
 
 def _rows(recipe: LoraRecipe, load: Load, vocabulary: int, steps: int) -> list[TokenRow]:

@@ -191,7 +191,7 @@ def unpack(row: TokenRow) -> list[TokenRow]:
     return [TokenRow(row.ids[start:end], row.labels[start:end]) for start, end in spans]
 
 
-def collate(rows: Sequence[TokenRow], *, flat: bool) -> dict[str, Any]:
+def collate(rows: Sequence[TokenRow], *, flat: bool, width_multiple: int = 1) -> dict[str, Any]:
     """Return a micro-batch as the model's arguments.
 
     Padding is on the right and needs no mask: under causal attention no token sees what comes
@@ -201,6 +201,7 @@ def collate(rows: Sequence[TokenRow], *, flat: bool) -> dict[str, Any]:
     Args:
         rows: B of them, the longest with T tokens; of one example each, unless flat.
         flat: Lay all rows out as one, without padding, for FlashAttention-2.
+        width_multiple: T is brought to a multiple of it by padding, unless flat.
 
     Returns:
         ``input_ids`` and ``labels`` of shape (B, T), or (1, sum of T) when flat, int64; when
@@ -209,6 +210,8 @@ def collate(rows: Sequence[TokenRow], *, flat: bool) -> dict[str, Any]:
     if flat:
         rows = [_laid_out(rows)]
     width = max(map(len, rows))
+    if not flat:
+        width += -width % width_multiple
     ids = np.zeros((len(rows), width), dtype=np.int64)
     labels = np.full((len(rows), width), NO_LABEL, dtype=np.int64)
     for place, row in enumerate(rows):

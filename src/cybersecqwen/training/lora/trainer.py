@@ -64,6 +64,10 @@ Report = Callable[[Progress], None]
 _LAUNCHING = 4.4e12  # parameters times tokens
 _PASS_ON_PROCESSOR = 64  # tokens
 
+# Code is compiled for widths that divide by 8 and for others apart, and for a lone row too. So that
+# nothing is compiled again in the middle of a run, widths are multiples and no row stands alone.
+_COMPILED_WIDTHS = 16  # tokens
+
 
 class _LoraProgress(TrainerCallback):
     """Adds time and tokens to the log, and reports progress."""
@@ -207,8 +211,12 @@ class LoraTrainer(SFTTrainer):
         most = max(map(len, shares))
         idle = _unlearnt(rows[-1])
         parts += [[idle]] * (most - len(parts))
+        multiple = 1
+        if self.compiled and not self._flat and self._recipe.packing != "wrapped":
+            multiple = _COMPILED_WIDTHS
+            parts = [part if len(part) > 1 else [*part, _unlearnt(part[0])] for part in parts]
         return {
-            "parts": [collate(part, flat=self._flat) for part in parts],
+            "parts": [collate(part, flat=self._flat, width_multiple=multiple) for part in parts],
             "learnt": sum(row.learnt for row in rows),
             "tokens": sum(map(len, rows)),
         }
