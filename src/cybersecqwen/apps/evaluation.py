@@ -13,7 +13,9 @@ from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.evaluation.actors import load_actors
 from cybersecqwen.evaluation.compare import LogComparison, compare_logs
+from cybersecqwen.evaluation.divergence import Divergence, measure_divergence
 from cybersecqwen.evaluation.ensemble_weight import WEIGHTS, Mix, fit_mix, write_mixed
+from cybersecqwen.evaluation.general_check import load_questions
 from cybersecqwen.evaluation.importers import ImportCounts, import_results
 from cybersecqwen.evaluation.log import LogRow, read_log
 from cybersecqwen.evaluation.plan import BaselineResult, RunOptions, prepare, run_baselines
@@ -22,6 +24,7 @@ from cybersecqwen.evaluation.report.write import write_report as write_pages
 from cybersecqwen.evaluation.runner import run
 from cybersecqwen.evaluation.scoring import available_readings, score
 from cybersecqwen.evaluation.tasks import LoadOptions, find_task
+from cybersecqwen.llm import open_backend
 
 
 @dataclass(frozen=True)
@@ -211,6 +214,32 @@ def import_answers(
         for name, path in (questions or {}).items()
     }
     return import_results(file, origin, output, questions=loaded, task=task, model=model)
+
+
+def measure_drift(
+    base: str, model: str, *, limit: int | None = None, options: Mapping[str, Any] | None = None
+) -> Divergence:
+    """Measure how far a fine-tuned model has moved from its base on the general check's prompts.
+
+    Args:
+        base: SPEC of the model before fine-tuning.
+        model: SPEC of the model after it.
+        limit: Prompts at most; None for all.
+        options: Of both models' backends.
+
+    Raises:
+        InputError: A SPEC names no language model.
+        MissingExtraError: A model needs an optional package that is not installed.
+        ModelError: A model cannot be loaded, or gives no probabilities.
+    """
+    given = dict(options or {})
+    prompts = [question.prompt for question in load_questions()]
+    if limit is not None and limit < 1:
+        raise InputError(f"--limit must be at least 1, not {limit}")
+    count = min(limit or len(prompts), len(prompts))
+    # Evenly spaced, since the prompts stand kind by kind.
+    prompts = [prompts[place * len(prompts) // count] for place in range(count)]
+    return measure_divergence(open_backend(base, **given), open_backend(model, **given), prompts)
 
 
 def write_report(

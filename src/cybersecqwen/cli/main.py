@@ -29,7 +29,7 @@ _TRACEBACK = "CYBERSECQWEN_TRACEBACK"
 # None of them imports anything heavy at its top, so that --help stays instant.
 VERBS = (
     *("map", "assess", "audit", "ask", "data", "corpus", "train", "export", "eval", "kb"),
-    *("bundle", "monitor", "serve", "mcp", "info", "doctor", "demo"),
+    *("reproduce", "bundle", "monitor", "serve", "mcp", "info", "doctor", "demo"),
 )
 
 

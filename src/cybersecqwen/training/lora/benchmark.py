@@ -19,6 +19,7 @@ import torch
 from tokenizers import Tokenizer, models
 from transformers import (
     AutoModelForCausalLM,
+    PretrainedConfig,
     PreTrainedTokenizerFast,
     Qwen3Config,
     TrainerCallback,
@@ -146,6 +147,7 @@ def benchmark(
     way: MemoryStrategy | None = None,
     fused_adapters: bool = True,
     compiled: bool = False,
+    config: PretrainedConfig | None = None,
 ) -> MeasuredSteps:
     """Time some of a recipe's optimizer steps.
 
@@ -159,13 +161,14 @@ def benchmark(
         way: How to use the memory; None to let ``plan_memory`` choose.
         fused_adapters: As for ``LoraTrainer``.
         compiled: As for ``LoraTrainer``.
+        config: Of a base whose shape is taken instead of ``shape``.
 
     Raises:
         InputError: It does not fit, or a number makes no sense.
     """
     if steps < 1:
         raise InputError(f"--steps must be at least 1, not {steps}")
-    config = Qwen3Config(**_SHAPES[shape], tie_word_embeddings=True)
+    config = config or Qwen3Config(**_SHAPES[shape], tie_word_embeddings=True)
     longest = steps + (_LONGEST_WARM_UP if compiled else _WARM_UP)
     rows = _rows(recipe, load or Load(), config.vocab_size, longest)
     sizes = read_shape(config, recipe)
@@ -249,7 +252,7 @@ def _rows(recipe: LoraRecipe, load: Load, vocabulary: int, steps: int) -> list[T
 
 def _trainer(
     recipe: LoraRecipe,
-    config: Qwen3Config,
+    config: PretrainedConfig,
     way: MemoryStrategy,
     rows: list[TokenRow],
     folder: Path,

@@ -1,0 +1,245 @@
+"""One job from raw data to a measured model: corpus, check, training, exports, scores, card.
+
+Every stage leaves its result in one folder. A stage whose result is there is not done again, so a
+job that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from cybersecqwen.apps import reproduce_card, reproduce_sample
+from cybersecqwen.apps.corpus import build_corpus, require_clean
+from cybersecqwen.apps.evaluation import measure_drift, run_evaluation, write_report
+from cybersecqwen.apps.export import GgufType, export_gguf, export_merged
+from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
+from cybersecqwen.apps.training import train_lora
+from cybersecqwen.core.config import load_recipe
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.files import sha256_file, write_json, write_text
+from cybersecqwen.corpus.chat.recipe import ChatRecipe, load_corpus_recipe
+from cybersecqwen.evaluation.divergence import Divergence
+from cybersecqwen.evaluation.plan import RunOptions
+from cybersecqwen.training.recipes.lora import LoraRecipe
+
+if TYPE_CHECKING:
+    from cybersecqwen.training.lora.estimate import TrainingEstimate
+    from cybersecqwen.training.lora.memory_plan import Profile
+
+ValueT = TypeVar("ValueT")
+
+PROTOCOLS = ("ref", "constrained")
+"""Protocols that the benchmarks are run under."""
+
+_CHECKED, _ESTIMATE, _DIVERGENCE = "check.json", "estimate.json", "divergence.json"
+
+
+@dataclass(frozen=True)
+class ReproduceOptions:
+    """What to make, and from what.
+
+    Attributes:
+        out: Folder for everything.
+        data: Folder of raw data, which the corpus recipe's paths are relative to.
+        recipe: Name of a corpus recipe and a LoRA recipe.
+        recipes: Folder that holds ``corpus/NAME.yaml`` and ``lora/NAME.yaml``.
+        base: Hub id or folder of the base; None for the recipe's.
+        profile: Memory to keep to; None for this machine's.
+        compiled: Whether PyTorch compiles the layers.
+        dry_run: Whether to go through all stages with a few records and a tiny random model.
+    """
+
+    out: Path
+    data: Path
+    recipe: str = "cybersecqwen"
+    recipes: Path = Path("recipes")
+    base: str | None = None
+    profile: Profile | None = None
+    compiled: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The recipes of a job, and where its stages leave what they make."""
+
+    corpus: ChatRecipe
+    lora: LoraRecipe
+    options: ReproduceOptions
+    data: Path
+
+    def at(self, name: str) -> Path:
+        return self.options.out / name
+
+    @property
+    def benchmarks(self) -> list[Path]:
+        return [self.data / path for path in self.corpus.benchmarks]
+
+
+def reproduce(options: ReproduceOptions, *, on_progress: OnProgress = ignore) -> Path:
+    """Do every stage whose result is not there yet; return the path of the model card.
+
+    Args:
+        options: What to make.
+        on_progress: Told of each stage and of what it tells.
+
+    Raises:
+        InputError: A recipe or file cannot be used, or the corpus overlaps a benchmark.
+        MissingExtraError: The ``train`` or ``llm`` extra is not installed.
+        ModelError: An export answers unlike its source.
+    """
+    plan = _plan(options, on_progress)
+    _stage(plan.at("corpus"), "corpus", on_progress, lambda: _corpus(plan, on_progress))
+    _stage(plan.at(_CHECKED), "check", on_progress, lambda: _check(plan))
+    plan = _with_base(plan)
+    _stage(plan.at(_ESTIMATE), "estimate", on_progress, lambda: _estimate(plan))
+    found = _read(plan.at(_ESTIMATE), dict[str, Any])
+    on_progress(JobProgress(f"estimate: {found['said']}"))
+    _stage(plan.at("adapter"), "train", on_progress, lambda: _train(plan, on_progress))
+    merged, base = plan.at("merged"), plan.lora.base
+    _stage(merged, "merge", on_progress, lambda: export_merged(plan.at("adapter"), merged))
+    kind: GgufType = "q8_0" if options.dry_run else "q4_k_m"
+    gguf = plan.at(f"model-{kind}.gguf")
+    _stage(gguf, "gguf", on_progress, lambda: export_gguf(merged, gguf, quantisation=kind))
+    logs = list(_evaluate(plan, {"base": base, "tuned": str(merged)}, on_progress))
+    _stage(
+        plan.at(_DIVERGENCE),
+        "divergence",
+        on_progress,
+        lambda: write_json(
+            plan.at(_DIVERGENCE),
+            measure_drift(f"hf:{base}", f"hf:{merged}", limit=4 if options.dry_run else None),
+        ),
+    )
+    _stage(
+        plan.at("report"),
+        "report",
+        on_progress,
+        lambda: write_report(logs, plan.at("report"), plan.lora.name),
+    )
+    card = reproduce_card.write_card(
+        plan.lora.name,
+        base,
+        logs,
+        _read(plan.at(_DIVERGENCE), Divergence),
+        _read(plan.at(_CHECKED), dict[str, str]),
+        dry_run=options.dry_run,
+    )
+    write_text(plan.at("README.md"), card)
+    return plan.at("README.md")
+
+
+def _stage(result: Path, name: str, on_progress: OnProgress, make: Callable[[], object]) -> None:
+    """Make a result that is not there yet."""
+    if result.exists():
+        on_progress(JobProgress(f"{name}: {result} is there"))
+        return
+    on_progress(JobProgress(name))
+    make()
+
+
+def _read(path: Path, kind: type[ValueT]) -> ValueT:
+    return msgspec.json.decode(path.read_bytes(), type=kind)
+
+
+def _plan(options: ReproduceOptions, on_progress: OnProgress) -> _Plan:
+    files = [options.recipes / kind / f"{options.recipe}.yaml" for kind in ("corpus", "lora")]
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"{file}: no such recipe; --recipes names the folder that holds it")
+    corpus = load_corpus_recipe(files[0])
+    if not isinstance(corpus, ChatRecipe):
+        raise InputError(f"{files[0]}: no recipe of kind chat")
+    lora = load_recipe(files[1], LoraRecipe)
+    if options.base:
+        lora = msgspec.structs.replace(lora, base=options.base)
+    options.out.mkdir(parents=True, exist_ok=True)
+    data = options.data
+    if options.dry_run:
+        data = options.out / "sample"
+        corpus, lora = reproduce_sample.shortened(corpus, lora)
+        _stage(
+            data,
+            "sample",
+            on_progress,
+            lambda: reproduce_sample.write_sample(corpus, options.data, data),
+        )
+    return _Plan(corpus, lora, options, data)
+
+
+def _corpus(plan: _Plan, on_progress: OnProgress) -> None:
+    build_corpus(plan.corpus, plan.at("corpus"), data=plan.data, on_progress=on_progress)
+
+
+def _check(plan: _Plan) -> None:
+    require_clean(plan.at("corpus"), plan.benchmarks)
+    write_json(plan.at(_CHECKED), {file.name: sha256_file(file) for file in plan.benchmarks})
+
+
+def _with_base(plan: _Plan) -> _Plan:
+    """Return the plan with its base, in a dry run a tiny one, which is made."""
+    if not plan.options.dry_run or plan.options.base:
+        return plan
+    from cybersecqwen.training.lora.tiny_base import write_tiny_base
+
+    folder = plan.at("tiny-base")
+    if not (folder / "config.json").is_file():
+        write_tiny_base(folder, reproduce_sample.texts_of(plan.at("corpus")))
+    lora = msgspec.structs.replace(plan.lora, base=str(folder))
+    return _Plan(plan.corpus, lora, plan.options, plan.data)
+
+
+def _estimate(plan: _Plan) -> None:
+    from cybersecqwen.training.lora.estimate import estimate_training
+
+    found: TrainingEstimate = estimate_training(
+        plan.lora,
+        plan.at("corpus"),
+        profile=plan.options.profile,
+        compiled=plan.options.compiled,
+        steps=2 if plan.options.dry_run else 5,
+    )
+    write_json(plan.at(_ESTIMATE), {**msgspec.to_builtins(found), "said": found.said})
+
+
+def _train(plan: _Plan, on_progress: OnProgress) -> None:
+    adapter = plan.at("adapter")
+    train_lora(
+        plan.lora,
+        plan.at("corpus"),
+        adapter,
+        profile=plan.options.profile,
+        against=plan.benchmarks,
+        resume=adapter.with_name("adapter.work").exists(),
+        compiled=plan.options.compiled,
+        on_progress=on_progress,
+    )
+
+
+def _evaluate(plan: _Plan, models: dict[str, str], on_progress: OnProgress) -> Iterator[Path]:
+    """Run the general check and the benchmarks that the recipe names; yield the logs."""
+    short: dict[str, Any] = {"limit": 2, "trials": 1} if plan.options.dry_run else {}
+    files = {file.stem: file for file in plan.benchmarks}
+    asked = [(name, files[name]) for name in ("cti-rcm", "cti-mcq") if name in files]
+    for which, model in models.items():
+        runs: list[tuple[str, Path | None, str]] = [("general", None, "ref")]
+        runs += [(name, file, protocol) for name, file in asked for protocol in PROTOCOLS]
+        for task, data, protocol in runs:
+            log = plan.at("logs") / f"{which}-{task}-{protocol}.jsonl"
+            log.parent.mkdir(exist_ok=True)
+            on_progress(JobProgress(f"{task} by {protocol}, {which}"))
+            writes = protocol != "constrained"
+            limits = short | ({"max_tokens": 8} if short and writes else {})
+            if task == "general" and not short:
+                limits = {"trials": 1}
+            run_evaluation(
+                RunOptions(task, data, f"hf:{model}", protocol, **limits),
+                log,
+                on_progress=on_progress,
+            )
+            yield log

@@ -1,0 +1,78 @@
+"""``reproduce``: from raw data to a measured model and its card, in one resumable job."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from cybersecqwen.cli.common import EXIT_DONE, print_json, warn
+
+HELP = "corpus, check, training, exports, scores and card of a language model, in one job"
+EXAMPLES = (
+    "reproduce --data data --out model",
+    "reproduce --data data --out try --dry-run",
+    "reproduce --recipe reference --base DIR --data data --out model",
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for everything")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="folder of raw data (CYBERSECQWEN_DATA)"
+    )
+    parser.add_argument(
+        "--recipe", default="cybersecqwen", metavar="NAME", help="cybersecqwen or reference"
+    )
+    parser.add_argument(
+        "--recipes",
+        type=Path,
+        default=Path("recipes"),
+        metavar="DIR",
+        help="folder of corpus/NAME.yaml and lora/NAME.yaml (recipes)",
+    )
+    parser.add_argument("--base", metavar="ID|DIR", help="base model (the recipe's)")
+    parser.add_argument(
+        "--profile",
+        choices=("consumer-16gb", "consumer-24gb", "datacenter"),
+        help="keep to the memory of such a card (what this machine has)",
+    )
+    parser.add_argument("--compile", action="store_true", help="let PyTorch compile the layers")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="go through every stage with a few records and a tiny random model",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do the stages that are not done yet and say where the card is."""
+    from cybersecqwen.apps.corpus import data_folder
+    from cybersecqwen.apps.reproduce import ReproduceOptions, reproduce
+
+    said = ""
+
+    def tell(progress: object) -> None:
+        nonlocal said
+        stage = getattr(progress, "stage", "")
+        if getattr(progress, "total", None) is None and stage != said:
+            said = stage
+            warn(stage)
+
+    options = ReproduceOptions(
+        out=arguments.out,
+        data=arguments.data or data_folder(),
+        recipe=arguments.recipe,
+        recipes=arguments.recipes,
+        base=arguments.base,
+        profile=arguments.profile,
+        compiled=arguments.compile,
+        dry_run=arguments.dry_run,
+    )
+    card = reproduce(options, on_progress=tell)
+    if arguments.json:
+        print_json({"card": str(card), "folder": str(arguments.out)})
+    else:
+        print(card)
+    return EXIT_DONE

@@ -1,0 +1,97 @@
+"""What a fine-tuning will take, told before it starts: time, memory and disk."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import msgspec
+
+from cybersecqwen.training.lora.benchmark import Load, benchmark
+from cybersecqwen.training.lora.memory_plan import GIB, Profile, read_shape
+from cybersecqwen.training.lora.run import prepare
+from cybersecqwen.training.recipes.lora import LoraRecipe
+
+_ADAPTER_BYTES = 4  # float32
+_KEPT_CHECKPOINTS = 2
+_PER_CHECKPOINT = 3  # an adapter and the optimizer's two moments
+_MERGED_BYTES = 2  # bfloat16
+_Q4_BYTES = 0.62  # Q4_K_M, 4.9 bits a weight
+
+
+class TrainingEstimate(msgspec.Struct, frozen=True):
+    """What a fine-tuning is expected to take.
+
+    Attributes:
+        steps: Optimizer steps.
+        tokens: Over all epochs, padding left out.
+        tokens_per_second: Measured by some steps with random weights of the base's shape.
+        seconds: Of training, without validation.
+        memory_bytes: Peak, by the planner.
+        disk_bytes: Of the adapter, its checkpoints, the merged model and the GGUF file.
+    """
+
+    steps: int
+    tokens: int
+    tokens_per_second: float
+    seconds: float
+    memory_bytes: int
+    disk_bytes: int
+
+    @property
+    def said(self) -> str:
+        """The estimate in one line."""
+        minutes = self.seconds / 60
+        time = f"{minutes / 60:.1f} hours" if minutes >= 90 else f"{minutes:.1f} minutes"
+        return (
+            f"{self.steps:,} steps, {self.tokens:,} tokens at {self.tokens_per_second:,.0f} a "
+            f"second: {time} of training; {self.memory_bytes / GIB:.1f} GiB of memory, "
+            f"{self.disk_bytes / 1e9:.2f} GB of disk"
+        )
+
+
+def estimate_training(
+    recipe: LoraRecipe,
+    corpus: Path,
+    *,
+    profile: Profile | None = None,
+    compiled: bool = False,
+    steps: int = 5,
+) -> TrainingEstimate:
+    """Time some steps at the base's shape and tell what the whole run takes.
+
+    Args:
+        recipe: What is to be trained.
+        corpus: On what.
+        profile: Memory to keep to; None for this machine's.
+        compiled: Whether PyTorch compiles the layers.
+        steps: To count.
+
+    Raises:
+        InputError: The base is not there, or nothing fits the memory.
+    """
+    job = prepare(recipe, corpus, profile)
+    rows = job.train.rows
+    tokens = sum(map(len, rows))
+    learnt = sum(row.learnt for row in rows)
+    found = benchmark(
+        recipe,
+        "tiny",
+        steps,
+        load=Load(max(8, round(tokens / len(rows))), max(0.01, learnt / tokens)),
+        way=job.plan.way,
+        compiled=compiled,
+        config=job.base.config,
+    )
+    shape = read_shape(job.base.config, recipe)
+    total = round(tokens * recipe.fit.epochs)
+    adapter = shape.adapter * _ADAPTER_BYTES
+    disk = adapter * (1 + _KEPT_CHECKPOINTS * _PER_CHECKPOINT)
+    return TrainingEstimate(
+        steps=math.ceil(len(rows) / recipe.fit.batch * recipe.fit.epochs),
+        tokens=total,
+        tokens_per_second=found.tokens_per_second,
+        seconds=round(total / found.tokens_per_second, 1),
+        memory_bytes=job.plan.estimate,
+        disk_bytes=round(disk + shape.parameters * (_MERGED_BYTES + _Q4_BYTES)),
+    )

@@ -1,0 +1,84 @@
+"""From raw data to a card: every stage with a tiny model, and going on after a stage is lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+for module in ("torch", "trl", "peft", "gguf", "xllamacpp", "sklearn", "sparse_dot_topn"):
+    pytest.importorskip(module)
+pytestmark = pytest.mark.torch
+
+from cybersecqwen.apps.evaluation import measure_drift  # noqa: E402
+from cybersecqwen.apps.reproduce import ReproduceOptions, reproduce  # noqa: E402
+from cybersecqwen.cli.main import main  # noqa: E402
+from cybersecqwen.core.errors import InputError  # noqa: E402
+from small_chat import write_small_chat  # noqa: E402
+
+LORA = Path(__file__).parents[2] / "recipes" / "lora" / "cybersecqwen.yaml"
+ITEM = "https://example.org/{n}\tWhat is {n}?\tone\ttwo\tthree\tfour\tWhat is {n}? Reply with a letter.\tB\n"
+HEAD = "URL\tQuestion\tOption A\tOption B\tOption C\tOption D\tPrompt\tGT\n"
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Raw data with a benchmark of multiple choice, and the recipes of a small job."""
+    folder = tmp_path_factory.mktemp("reproduce")
+    recipe = write_small_chat(folder / "data")
+    items = "".join(ITEM.format(n=n) for n in range(3))
+    (folder / "data" / "cti-mcq.tsv").write_text(HEAD + items)
+    for kind in ("corpus", "lora"):
+        (folder / "recipes" / kind).mkdir(parents=True)
+    named = recipe.read_text().replace("[bench.tsv]", "[bench.tsv, cti-mcq.tsv]")
+    (folder / "recipes" / "corpus" / "small.yaml").write_text(named)
+    shutil.copyfile(LORA, folder / "recipes" / "lora" / "small.yaml")
+    return folder
+
+
+def test_a_dry_run_goes_through_every_stage_and_is_gone_on_with(
+    ground: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ground / "out"
+    words = ["reproduce", "--dry-run", "--recipe", "small", "--recipes", str(ground / "recipes")]
+    words += ["--data", str(ground / "data"), "--out", str(out), "--json"]
+    assert main(words) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["card"] == str(out / "README.md")
+    assert "of training" in told.err
+    assert "of disk" in told.err
+    card = (out / "README.md").read_text()
+    assert card.count("| general | `ref") == 1
+    for protocol in ("ref", "constrained"):
+        assert f"| cti-mcq | `{protocol}" in card
+    assert "nats a token" in card
+    assert "A dry run" in card
+    names = {path.name for path in out.iterdir()}
+    assert {"corpus", "check.json", "estimate.json", "adapter", "merged", "report"} <= names
+    assert (out / "model-q8_0.gguf").stat().st_size > 1e5
+    assert len(list((out / "logs").glob("*.jsonl"))) == 6
+    # A stage whose result is gone is done again, and no other.
+    made = {name: (out / name).stat().st_mtime_ns for name in ("corpus", "merged", "report")}
+    (out / "divergence.json").unlink()
+    (out / "README.md").unlink()
+    assert main(words) == 0
+    assert (out / "README.md").read_text() == card
+    assert {name: (out / name).stat().st_mtime_ns for name in made} == made
+
+
+def test_a_model_has_not_moved_from_itself(ground: Path) -> None:
+    base = ground / "out" / "tiny-base"
+    if not base.is_dir():
+        pytest.skip("needs the dry run's base")
+    found = measure_drift(f"hf:{base}", f"hf:{base}", limit=2)
+    assert found.nats_per_token == pytest.approx(0, abs=1e-6)
+    with pytest.raises(InputError, match="at least 1"):
+        measure_drift(f"hf:{base}", f"hf:{base}", limit=0)
+
+
+def test_recipes_that_are_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"corpus/nobody\.yaml: no such recipe"):
+        reproduce(ReproduceOptions(tmp_path / "out", tmp_path, "nobody", tmp_path))
+    assert not (tmp_path / "out").exists()
