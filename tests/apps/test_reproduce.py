@@ -12,15 +12,15 @@ for module in ("torch", "trl", "peft", "gguf", "xllamacpp", "sklearn", "sparse_d
     pytest.importorskip(module)
 pytestmark = pytest.mark.torch
 
-from cybersecqwen.apps.evaluation import measure_drift  # noqa: E402
+from cybersecqwen.apps.evaluation import measure_model_divergence  # noqa: E402
 from cybersecqwen.apps.reproduce import ReproduceOptions, reproduce  # noqa: E402
 from cybersecqwen.cli.main import main  # noqa: E402
 from cybersecqwen.core.errors import InputError  # noqa: E402
 from small_chat import write_small_chat  # noqa: E402
 
 LORA = Path(__file__).parents[2] / "recipes" / "lora" / "cybersecqwen.yaml"
-ITEM = "https://example.org/{n}\tWhat is {n}?\tone\ttwo\tthree\tfour\tWhat is {n}? Reply with a letter.\tB\n"
 HEAD = "URL\tQuestion\tOption A\tOption B\tOption C\tOption D\tPrompt\tGT\n"
+ITEM = "https://example.org/{n}\tWhat is {n}?\tone\ttwo\tthree\tfour\tWhat is {n}? A letter.\tB\n"
 
 
 @pytest.fixture(scope="module")
@@ -68,14 +68,33 @@ def test_a_dry_run_goes_through_every_stage_and_is_gone_on_with(
     assert {name: (out / name).stat().st_mtime_ns for name in made} == made
 
 
-def test_a_model_has_not_moved_from_itself(ground: Path) -> None:
+def test_a_model_has_not_moved_from_itself(
+    ground: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     base = ground / "out" / "tiny-base"
     if not base.is_dir():
         pytest.skip("needs the dry run's base")
-    found = measure_drift(f"hf:{base}", f"hf:{base}", limit=2)
+    found = measure_model_divergence(f"hf:{base}", f"hf:{base}", limit=2)
     assert found.nats_per_token == pytest.approx(0, abs=1e-6)
     with pytest.raises(InputError, match="at least 1"):
-        measure_drift(f"hf:{base}", f"hf:{base}", limit=0)
+        measure_model_divergence(f"hf:{base}", f"hf:{base}", limit=0)
+    assert (
+        main(
+            [
+                "eval",
+                "divergence",
+                "--base",
+                f"hf:{base}",
+                "--model",
+                f"hf:{base}/../merged",
+                "--limit",
+                "3",
+                "--json",
+            ]
+        )
+        == 0
+    )
+    assert json.loads(capsys.readouterr().out)["prompts"] <= 3
 
 
 def test_recipes_that_are_not_there_are_named(tmp_path: Path) -> None:

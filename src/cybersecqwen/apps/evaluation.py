@@ -216,7 +216,7 @@ def import_answers(
     return import_results(file, origin, output, questions=loaded, task=task, model=model)
 
 
-def measure_drift(
+def measure_model_divergence(
     base: str, model: str, *, limit: int | None = None, options: Mapping[str, Any] | None = None
 ) -> Divergence:
     """Measure how far a fine-tuned model has moved from its base on the general check's prompts.

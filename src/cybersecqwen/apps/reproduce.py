@@ -15,7 +15,7 @@ import msgspec
 
 from cybersecqwen.apps import reproduce_card, reproduce_sample
 from cybersecqwen.apps.corpus import build_corpus, require_clean
-from cybersecqwen.apps.evaluation import measure_drift, run_evaluation, write_report
+from cybersecqwen.apps.evaluation import measure_model_divergence, run_evaluation, write_report
 from cybersecqwen.apps.export import GgufType, export_gguf, export_merged
 from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
 from cybersecqwen.apps.training import train_lora
@@ -113,7 +113,9 @@ def reproduce(options: ReproduceOptions, *, on_progress: OnProgress = ignore) ->
         on_progress,
         lambda: write_json(
             plan.at(_DIVERGENCE),
-            measure_drift(f"hf:{base}", f"hf:{merged}", limit=4 if options.dry_run else None),
+            measure_model_divergence(
+                f"hf:{base}", f"hf:{merged}", limit=4 if options.dry_run else None
+            ),
         ),
     )
     _stage(

@@ -45,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         "batch": eval_batch.run,
         "score": _score,
         "compare": _compare,
+        "divergence": _divergence,
         "import": _import,
         "mix": eval_mix.run,
         "report": _report,
@@ -133,6 +134,25 @@ def _score(arguments: argparse.Namespace) -> int:
                     f"unreadable {summary.parse_failures:,}"
                 )
     return EXIT_SOME_FAILED if found.missing else EXIT_DONE
+
+
+def _divergence(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.apps.evaluation import measure_model_divergence
+
+    found = measure_model_divergence(
+        arguments.base,
+        arguments.model,
+        limit=arguments.limit,
+        options=backend_options(arguments.option),
+    )
+    if arguments.json:
+        print_json(found)
+    else:
+        print(
+            f"{arguments.base}'s own answers to {found.prompts} neutral prompts lose "
+            f"{found.nats_per_token:.3f} nats a token by fine-tuning; most: {found.worst}"
+        )
+    return EXIT_DONE
 
 
 def _compare(arguments: argparse.Namespace) -> int:

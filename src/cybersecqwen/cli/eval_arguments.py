@@ -35,6 +35,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     compare.add_argument("logs", type=Path, metavar="LOG", nargs="+", help="two runs or more")
     compare.add_argument("--first", action="store_true", help="test the first LOG's pairs alone")
     _add_shared(compare)
+    _add_divergence(
+        actions.add_parser("divergence", help="how far a fine-tuned model has moved from its base")
+    )
     load = actions.add_parser("import", help="bring others' saved predictions into logs")
     load.add_argument("file", type=Path, metavar="FILE", help="answers that others saved")
     load.add_argument(
@@ -132,6 +135,20 @@ def _add_system(group: argparse._ArgumentGroup) -> None:
         default=[],
         help="an option of the language model's backend, such as batch_size=8",
     )
+
+
+def _add_divergence(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--base", required=True, metavar="SPEC", help="before fine-tuning")
+    parser.add_argument("--model", required=True, metavar="SPEC", help="after it")
+    parser.add_argument("--limit", type=int, metavar="N", help="neutral prompts at most (all)")
+    parser.add_argument(
+        "--option",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="an option of both models' backends, such as batch_size=8",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _add_protocol(group: argparse._ArgumentGroup) -> None:
