@@ -50,7 +50,7 @@ class ReproduceOptions:
         recipes: Folder that holds ``corpus/NAME.yaml`` and ``lora/NAME.yaml``.
         base: Hub id or folder of the base; None for the recipe's.
         profile: Memory to keep to; None for this machine's.
-        compiled: Whether PyTorch compiles the layers.
+        compiled: Whether PyTorch compiles the layers; None for where it pays.
         dry_run: Whether to go through all stages with a few records and a tiny random model.
     """
 
@@ -60,7 +60,7 @@ class ReproduceOptions:
     recipes: Path = Path("recipes")
     base: str | None = None
     profile: Profile | None = None
-    compiled: bool = False
+    compiled: bool | None = None
     dry_run: bool = False
 
 

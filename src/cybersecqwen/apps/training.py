@@ -144,11 +144,11 @@ def _refuse_unusable(out: Path, corpus: Path) -> None:
 
 def _plan_line(job: LoraJob) -> str:
     """Return what a training is about to do, and the memory that it takes."""
-    way = job.plan.way
+    strategy = job.plan.strategy
     return (
         f"{len(job.train.rows):,} rows ({job.train.too_long:,} examples too long), "
-        f"{way.tokens_at_once:,} tokens at once, checkpointing "
-        f"{'on' if way.checkpointing else 'off'}, about {job.plan.estimate / 2**30:.1f} GiB"
+        f"{strategy.tokens_at_once:,} tokens at once, checkpointing "
+        f"{'on' if strategy.checkpointing else 'off'}, about {job.plan.estimate / 2**30:.1f} GiB"
     )
 
 
@@ -160,7 +160,7 @@ def train_lora(
     profile: Profile | None = None,
     against: Sequence[Path] = (),
     resume: bool = False,
-    compiled: bool = False,
+    compiled: bool | None = None,
     deterministic: bool = False,
     on_progress: OnProgress = ignore,
 ) -> LoraResults | None:
@@ -173,7 +173,7 @@ def train_lora(
         profile: Memory to keep to; None for this machine's.
         against: Benchmark files that no row of the corpus may overlap.
         resume: Whether to go on with what a killed run left beside ``out``.
-        compiled: Whether PyTorch compiles the layers.
+        compiled: Whether PyTorch compiles the layers; None for where it pays.
         deterministic: Whether a GPU computes the same numbers in every run.
         on_progress: Told of the plan, then of each optimizer step.
 
@@ -293,7 +293,7 @@ def time_lora_steps(
         steps,
         load=Load(example_tokens=example_tokens),
         profile=profile,
-        way=strategy,
+        strategy=strategy,
         fused_adapters=fused_adapters,
         compiled=compiled,
     )

@@ -35,9 +35,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile",
         choices=("consumer-16gb", "consumer-24gb", "datacenter"),
-        help="keep to the memory of such a card (what this machine has)",
+        metavar="CARD",
+        help="keep to the memory of a consumer-16gb, consumer-24gb or datacenter card",
     )
-    parser.add_argument("--compile", action="store_true", help="let PyTorch compile the layers")
+    parser.add_argument(
+        "--compile",
+        action=argparse.BooleanOptionalAction,
+        help="let PyTorch compile the layers (where it pays)",
+    )
     parser.add_argument(
         "--dry-run",
         action="store_true",

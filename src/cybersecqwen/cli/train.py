@@ -75,7 +75,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="benchmark files; a corpus that overlaps one is refused",
     )
-    _add_compile(lora)
+    lora.add_argument(
+        "--compile",
+        action=argparse.BooleanOptionalAction,
+        help="compile the layers: slow to start, faster after (where it pays)",
+    )
     lora.add_argument(
         "--deterministic",
         action="store_true",

@@ -42,10 +42,10 @@ def test_each_recipes_steps_are_timed_with_random_weights(path: Path) -> None:
         "tiny",
         1,
         load=load,
-        way=MemoryStrategy(96, checkpointing=True),
+        strategy=MemoryStrategy(96, checkpointing=True),
         fused_adapters=False,
     )
-    assert plain.way.checkpointing
+    assert plain.strategy.checkpointing
     assert not plain.fused_adapters
 
 
@@ -73,7 +73,7 @@ def test_a_base_in_four_bits_is_held_so(monkeypatch: pytest.MonkeyPatch) -> None
     recipe = load_recipe(RECIPES[0], LoraRecipe)
     fit = msgspec.structs.replace(recipe.fit, batch=2)
     small = msgspec.structs.replace(recipe, max_tokens=64, fit=fit)
-    way = MemoryStrategy(64, checkpointing=True, base_4bit=True, optimizer_8bit=True)
+    strategy = MemoryStrategy(64, checkpointing=True, base_4bit=True, optimizer_8bit=True)
     held: list[str] = []
     prepare = LoraTrainer.create_optimizer
 
@@ -82,6 +82,6 @@ def test_a_base_in_four_bits_is_held_so(monkeypatch: pytest.MonkeyPatch) -> None
         return prepare(self, *args)
 
     monkeypatch.setattr(LoraTrainer, "create_optimizer", look)
-    found = benchmark(small, "tiny", 1, load=Load(example_tokens=30), way=way)
+    found = benchmark(small, "tiny", 1, load=Load(example_tokens=30), strategy=strategy)
     assert found.tokens_per_second > 0
     assert held.count("Linear4bit") >= 2 * 7

@@ -68,23 +68,23 @@ def test_a_large_card_keeps_states_and_a_small_one_computes_them_again(
     qwen3_4b: memory_plan.Shape, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_gpu(monkeypatch, 139)
-    large = plan_memory(qwen3_4b, RECIPE, 4096).way
+    large = plan_memory(qwen3_4b, RECIPE, 4096).strategy
     assert not large.checkpointing
     assert large.tokens_at_once >= 8192
     small = plan_memory(qwen3_4b, RECIPE, 4096, profile="consumer-16gb")
-    assert small.way == MemoryStrategy(4096, checkpointing=True)
+    assert small.strategy == MemoryStrategy(4096, checkpointing=True)
     assert small.estimate <= 14 * GIB
-    middle = plan_memory(qwen3_4b, RECIPE, 4096, profile="consumer-24gb").way
+    middle = plan_memory(qwen3_4b, RECIPE, 4096, profile="consumer-24gb").strategy
     assert middle.tokens_at_once > 4096
 
 
 def test_four_bits_come_last(qwen3_4b: memory_plan.Shape, monkeypatch: pytest.MonkeyPatch) -> None:
     with_gpu(monkeypatch, 139, bitsandbytes=True)
-    assert not plan_memory(qwen3_4b, RECIPE, 4096, profile="consumer-16gb").way.base_4bit
+    assert not plan_memory(qwen3_4b, RECIPE, 4096, profile="consumer-16gb").strategy.base_4bit
     with_gpu(monkeypatch, 9, bitsandbytes=True)
     plan = plan_memory(qwen3_4b, RECIPE, 4096)
-    assert plan.way.base_4bit
-    assert plan.way.optimizer_8bit
+    assert plan.strategy.base_4bit
+    assert plan.strategy.optimizer_8bit
     assert plan.estimate < 9 * GIB
 
 

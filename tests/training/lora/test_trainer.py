@@ -32,7 +32,7 @@ def job(lora_recipe: Path, chat_corpus: Path) -> LoraJob:
 def fit(
     job: LoraJob,
     folder: Path,
-    way: MemoryStrategy,
+    strategy: MemoryStrategy,
     fused_adapters: bool = True,
     compiled: bool = False,
     **recipe: Any,
@@ -45,7 +45,7 @@ def fit(
         model,
         job.base.tokenizer,
         changed,
-        way,
+        strategy,
         job.train.rows,
         job.validation,
         folder,
@@ -66,7 +66,7 @@ def plain(job: LoraJob, tmp_path_factory: pytest.TempPathFactory) -> LoraTrainer
 
 
 @pytest.mark.parametrize(
-    ("way", "more"),
+    ("strategy", "more"),
     [
         (MemoryStrategy(1), {}),
         (MemoryStrategy(120), {"logits": "whole"}),
@@ -76,9 +76,9 @@ def plain(job: LoraJob, tmp_path_factory: pytest.TempPathFactory) -> LoraTrainer
     ids=["row by row", "whole logits", "checkpointing", "PEFT's own forward"],
 )
 def test_how_memory_is_used_changes_no_loss(
-    job: LoraJob, plain: LoraTrainer, tmp_path: Path, way: MemoryStrategy, more: dict[str, Any]
+    job: LoraJob, plain: LoraTrainer, tmp_path: Path, strategy: MemoryStrategy, more: dict[str, Any]
 ) -> None:
-    assert losses(fit(job, tmp_path, way, **more)) == pytest.approx(losses(plain), abs=1e-4)
+    assert losses(fit(job, tmp_path, strategy, **more)) == pytest.approx(losses(plain), abs=1e-4)
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])

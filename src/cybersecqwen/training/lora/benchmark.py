@@ -115,7 +115,7 @@ class MeasuredSteps:
         tokens_per_second: Of the counted steps together: ``tokens_per_step / step_seconds``.
         peak_bytes: Most memory held.
         estimate_bytes: Predicted peak memory.
-        way: How memory was used.
+        strategy: How memory was used.
         fused_adapters: Whether adapters computed as ``fuse_adapters`` makes them.
         compiled: Whether the layers were compiled.
         attention: Which attention ran.
@@ -130,7 +130,7 @@ class MeasuredSteps:
     tokens_per_second: float
     peak_bytes: int
     estimate_bytes: int
-    way: MemoryStrategy
+    strategy: MemoryStrategy
     fused_adapters: bool
     compiled: bool
     attention: str
@@ -144,7 +144,7 @@ def benchmark(
     *,
     load: Load | None = None,
     profile: Profile | None = None,
-    way: MemoryStrategy | None = None,
+    strategy: MemoryStrategy | None = None,
     fused_adapters: bool = True,
     compiled: bool = False,
     config: PretrainedConfig | None = None,
@@ -158,7 +158,7 @@ def benchmark(
             was compiled.
         load: What the corpus is like.
         profile: As for ``plan_memory``.
-        way: How to use the memory; None to let ``plan_memory`` choose.
+        strategy: How to use the memory; None to let ``plan_memory`` choose.
         fused_adapters: As for ``LoraTrainer``.
         compiled: As for ``LoraTrainer``.
         config: Of a base whose shape is taken instead of ``shape``.
@@ -173,16 +173,16 @@ def benchmark(
     rows = _rows(recipe, load or Load(), config.vocab_size, longest)
     sizes = read_shape(config, recipe)
     weight = 2 if torch.cuda.is_available() else 4
-    if way is None:
+    if strategy is None:
         plan = plan_memory(sizes, recipe, max(map(len, rows)), profile=profile)
     else:
-        plan = MemoryPlan(way, estimate(sizes, recipe, way, weight))
+        plan = MemoryPlan(strategy, estimate(sizes, recipe, strategy, weight))
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the libraries say to each other
         trainer = _trainer(
             recipe,
             config,
-            plan.way,
+            plan.strategy,
             rows,
             Path(folder),
             fused_adapters=fused_adapters,
@@ -204,7 +204,7 @@ def benchmark(
         tokens_per_second=round(tokens / sum(seconds), 1),
         peak_bytes=peak_memory(),
         estimate_bytes=plan.estimate,
-        way=plan.way,
+        strategy=plan.strategy,
         fused_adapters=fused_adapters,
         compiled=compiled,
         attention="flash_attention_2" if has_flash_attention() else "sdpa",
@@ -253,7 +253,7 @@ def _rows(recipe: LoraRecipe, load: Load, vocabulary: int, steps: int) -> list[T
 def _trainer(
     recipe: LoraRecipe,
     config: PretrainedConfig,
-    way: MemoryStrategy,
+    strategy: MemoryStrategy,
     rows: list[TokenRow],
     folder: Path,
     *,
@@ -263,7 +263,10 @@ def _trainer(
     set_seed(recipe.seed)
     cuda = torch.cuda.is_available()
     # A base that needs 4 bits may not fit the card before it has them.
-    with torch.device("cuda" if cuda and not way.base_4bit else "cpu"), silent_without_terminal():
+    with (
+        torch.device("cuda" if cuda and not strategy.base_4bit else "cpu"),
+        silent_without_terminal(),
+    ):
         model = AutoModelForCausalLM.from_config(
             config,
             dtype=torch.bfloat16 if cuda else torch.float32,
@@ -274,16 +277,16 @@ def _trainer(
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer(models.WordLevel(words, unk_token="<0>")), eos_token="<1>"
     )
-    if way.base_4bit:
+    if strategy.base_4bit:
         model.save_pretrained(folder / "base")
-        model = load_weights(LoraBase(str(folder / "base"), config, tokenizer), way)
+        model = load_weights(LoraBase(str(folder / "base"), config, tokenizer), strategy)
     once = msgspec.structs.replace(recipe.fit, epochs=1)
     changed = msgspec.structs.replace(recipe, fit=once, checkpoint_every=1_000_000)
     return LoraTrainer(
         model,
         tokenizer,
         changed,
-        way,
+        strategy,
         rows,
         [],
         folder,

@@ -45,7 +45,7 @@ No benchmark was run for this card. What it scores belongs in a log of `cybersec
 - rows: {rows["rows"]:,} of {recipe["max_tokens"]:,} tokens at most, packing {recipe["packing"]},
   loss on {_LEARNT[recipe["loss"]]}; {rows["too_long"]:,} examples were too long and left out
 - machine: {record["machine"]["processes"]} x {record["machine"]["device"]}, attention
-  {record["machine"]["attention"]}{_reduced(record["memory"]["way"])}
+  {record["machine"]["attention"]}{_reduced(record["memory"]["strategy"])}
 - corpus: {_files(record["corpus"]["files"])}
 - base: {_files(record["base"]["files"])}
 
@@ -84,9 +84,9 @@ def _measured(results: dict[str, Any]) -> str:
     return "\n".join([*lines, line])
 
 
-def _reduced(way: dict[str, Any]) -> str:
+def _reduced(strategy: dict[str, Any]) -> str:
     words = {"base_4bit": "base in 4 bits", "optimizer_8bit": "optimizer in 8 bits"}
-    parts = [text for key, text in words.items() if way[key]]
+    parts = [text for key, text in words.items() if strategy[key]]
     return f"; {', '.join(parts)}" if parts else ""
 
 

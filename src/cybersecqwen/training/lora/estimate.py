@@ -9,6 +9,7 @@ import msgspec
 
 from cybersecqwen.training.lora.benchmark import Load, benchmark
 from cybersecqwen.training.lora.memory_plan import GIB, Profile, read_shape
+from cybersecqwen.training.lora.model import compiling_pays
 from cybersecqwen.training.lora.run import prepare
 from cybersecqwen.training.recipes.lora import LoraRecipe
 
@@ -55,7 +56,7 @@ def estimate_training(
     corpus: Path,
     *,
     profile: Profile | None = None,
-    compiled: bool = False,
+    compiled: bool | None = None,
     steps: int = 5,
 ) -> TrainingEstimate:
     """Time some steps at the base's shape and tell what the whole run takes.
@@ -64,7 +65,7 @@ def estimate_training(
         recipe: What is to be trained.
         corpus: On what.
         profile: Memory to keep to; None for this machine's.
-        compiled: Whether PyTorch compiles the layers.
+        compiled: Whether PyTorch compiles the layers; None for where it pays.
         steps: To count.
 
     Raises:
@@ -74,17 +75,19 @@ def estimate_training(
     rows = job.train.rows
     tokens = sum(map(len, rows))
     learnt = sum(row.learnt for row in rows)
+    shape = read_shape(job.base.config, recipe)
+    total = round(tokens * recipe.fit.epochs)
+    if compiled is None:
+        compiled = compiling_pays(shape.parameters, total)
     found = benchmark(
         recipe,
         "tiny",
         steps,
         load=Load(max(8, round(tokens / len(rows))), max(0.01, learnt / tokens)),
-        way=job.plan.way,
+        strategy=job.plan.strategy,
         compiled=compiled,
         config=job.base.config,
     )
-    shape = read_shape(job.base.config, recipe)
-    total = round(tokens * recipe.fit.epochs)
     adapter = shape.adapter * _ADAPTER_BYTES
     disk = adapter * (1 + _KEPT_CHECKPOINTS * _PER_CHECKPOINT)
     return TrainingEstimate(

@@ -84,7 +84,7 @@ class MemoryStrategy:
 class MemoryPlan:
     """A way that fits, and the bytes that it takes by estimate."""
 
-    way: MemoryStrategy
+    strategy: MemoryStrategy
     estimate: int
 
 
@@ -122,22 +122,22 @@ def read_shape(config: PretrainedConfig, recipe: LoraRecipe) -> Shape:
 
 
 def estimate(
-    shape: Shape, recipe: LoraRecipe, way: MemoryStrategy, bytes_per_weight: int = 2
+    shape: Shape, recipe: LoraRecipe, strategy: MemoryStrategy, bytes_per_weight: int = 2
 ) -> int:
     """Return the bytes that a fine-tuning takes at its peak.
 
     Args:
         shape: Of the base and its adapters.
         recipe: For how logits are computed.
-        way: How memory is used.
+        strategy: How memory is used.
         bytes_per_weight: 2 for bfloat16, 4 for float32.
     """
-    tokens = way.tokens_at_once
+    tokens = strategy.tokens_at_once
     rest = (shape.parameters - shape.projections) * bytes_per_weight
-    projections = shape.projections * (_NF4_BYTES if way.base_4bit else bytes_per_weight)
-    learning = shape.adapter * (4 + 4 + (2 if way.optimizer_8bit else 8))
+    projections = shape.projections * (_NF4_BYTES if strategy.base_4bit else bytes_per_weight)
+    learning = shape.adapter * (4 + 4 + (2 if strategy.optimizer_8bit else 8))
     kept = shape.layers * _KEPT_PER_ELEMENT * shape.flow
-    if way.checkpointing:
+    if strategy.checkpointing:
         kept = shape.layers * 2 * shape.width + _RECOMPUTED_PER_ELEMENT * shape.flow
     logits = tokens * shape.vocabulary * _PER_LOGIT
     if recipe.logits == "tiled":
@@ -171,8 +171,8 @@ def plan_memory(
     if profile is not None:
         budget = min(budget, int(BUDGETS[profile]))
     plans = [
-        MemoryPlan(way, estimate(shape, recipe, way, 2 if cuda else 4))
-        for way in _ways(longest, four_bit=cuda and has_bitsandbytes())
+        MemoryPlan(strategy, estimate(shape, recipe, strategy, 2 if cuda else 4))
+        for strategy in _strategies(longest, four_bit=cuda and has_bitsandbytes())
     ]
     fitting = next((plan for plan in plans if plan.estimate <= budget), None)
     if fitting is None:
@@ -186,7 +186,7 @@ def has_bitsandbytes() -> bool:
     return importlib.util.find_spec("bitsandbytes") is not None
 
 
-def _ways(longest: int, *, four_bit: bool) -> Iterator[MemoryStrategy]:
+def _strategies(longest: int, *, four_bit: bool) -> Iterator[MemoryStrategy]:
     """Yield ways, what changes least and computes fastest first."""
     sizes = [longest]
     size = _LARGEST_PART

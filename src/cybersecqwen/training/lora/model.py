@@ -60,7 +60,7 @@ def find_base(source: str) -> LoraBase:
     return LoraBase(source, config, tokenizer)
 
 
-def load_weights(base: LoraBase, way: MemoryStrategy) -> Any:
+def load_weights(base: LoraBase, strategy: MemoryStrategy) -> Any:
     """Load a base's weights: bfloat16 (or NF4) for a GPU, float32 for a processor.
 
     Raises:
@@ -68,7 +68,7 @@ def load_weights(base: LoraBase, way: MemoryStrategy) -> Any:
     """
     cuda = torch.cuda.is_available()
     options: dict[str, Any] = {}
-    if way.base_4bit:
+    if strategy.base_4bit:
         options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
@@ -132,6 +132,25 @@ def compile_layers(model: nn.Module, names: Collection[str]) -> None:
     for module in model.modules():
         if type(module).__name__ in names:
             module.compile(dynamic=True)
+
+
+# A compilation takes half a minute to two, and steps are faster by a seventh or more after it
+# (docs/experiments/lora.md): it pays in runs of several minutes. At 200 TFLOP/s, what an H100
+# reaches without it, this is five of them.
+_WORTH_COMPILING = 6e16
+_FLOPS_PER_WEIGHT = 4  # of a token: forward, and backward through weights that do not learn
+
+
+def compiling_pays(parameters: int, tokens: int) -> bool:
+    """Whether layers should be compiled: there is a GPU that Triton knows, and a long run.
+
+    Args:
+        parameters: Of the base.
+        tokens: To be learnt from, over all epochs.
+    """
+    if not torch.cuda.is_available() or importlib.util.find_spec("triton") is None:
+        return False
+    return _FLOPS_PER_WEIGHT * parameters * tokens >= _WORTH_COMPILING
 
 
 def _lean_norm(self: Any, x: Tensor) -> Tensor:

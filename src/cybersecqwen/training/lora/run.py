@@ -28,6 +28,7 @@ from cybersecqwen.training.lora.memory_plan import MemoryPlan, Profile, plan_mem
 from cybersecqwen.training.lora.model import (
     LoraBase,
     base_identity,
+    compiling_pays,
     find_base,
     has_flash_attention,
     load_weights,
@@ -86,7 +87,7 @@ def train_lora(
     against: Mapping[str, str],
     *,
     resume: bool,
-    compiled: bool = False,
+    compiled: bool | None = False,
     deterministic: bool = False,
     report: Report | None = None,
 ) -> LoraResults | None:
@@ -101,7 +102,7 @@ def train_lora(
         out: Folder to appear.
         against: SHA-256 of each benchmark file, by name, that the corpus was found not to overlap.
         resume: Whether to go on with what a killed run left.
-        compiled: As for ``LoraTrainer``.
+        compiled: As for ``LoraTrainer``; None for where it pays.
         deterministic: Whether a GPU is to compute the same numbers in every run, which takes it
             longer; a processor does so anyway.
         report: Called after each step.
@@ -111,8 +112,14 @@ def train_lora(
         InputError: ``out`` is taken, or the work left behind belongs to another run.
     """
     state = processes()
-    way = job.plan.way
-    identity = [job.recipe, job.corpus.hashes, way.base_4bit, way.optimizer_8bit]
+    strategy = job.plan.strategy
+    if compiled is None:
+        tokens = sum(map(len, job.train.rows)) * job.recipe.fit.epochs
+        parameters = read_shape(job.base.config, job.recipe).parameters
+        # FSDP and 4-bit weights were not measured with it.
+        alone = state.num_processes == 1 and not strategy.base_4bit
+        compiled = alone and compiling_pays(parameters, round(tokens))
+    identity = [job.recipe, job.corpus.hashes, strategy.base_4bit, strategy.optimizer_8bit]
     with ExitStack() as held:
         with state.main_process_first():
             claim = work_folder(out, identity, resume=resume, writes=state.is_main_process)
@@ -140,10 +147,10 @@ def _fitted(
 ) -> LoraTrainer:
     set_seed(job.recipe.seed)
     trainer = LoraTrainer(
-        load_weights(job.base, job.plan.way),
+        load_weights(job.base, job.plan.strategy),
         job.base.tokenizer,
         job.recipe,
-        job.plan.way,
+        job.plan.strategy,
         job.train.rows,
         job.validation,
         folder,
@@ -192,7 +199,7 @@ def _write(
             "too_long": job.train.too_long,
             "validation": len(job.validation),
         },
-        "memory": {"way": job.plan.way, "estimate_bytes": job.plan.estimate},
+        "memory": {"strategy": job.plan.strategy, "estimate_bytes": job.plan.estimate},
         "machine": {
             **_machine(),
             "compiled": trainer.compiled,

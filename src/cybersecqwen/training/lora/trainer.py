@@ -106,7 +106,7 @@ class LoraTrainer(SFTTrainer):
         model: The base.
         tokenizer: Its tokenizer.
         recipe: What to do.
-        way: How to use the memory.
+        strategy: How to use the memory.
         rows: What is learnt.
         validation: What is only measured; one example a row.
         folder: Folder of the checkpoints.
@@ -121,7 +121,7 @@ class LoraTrainer(SFTTrainer):
         model: Any,
         tokenizer: Any,
         recipe: LoraRecipe,
-        way: MemoryStrategy,
+        strategy: MemoryStrategy,
         rows: Sequence[TokenRow],
         validation: Sequence[TokenRow],
         folder: Path,
@@ -132,7 +132,7 @@ class LoraTrainer(SFTTrainer):
     ) -> None:
         self.compiled = compiled
         self._recipe = recipe
-        self._way = way
+        self._strategy = strategy
         self._rows = rows
         self._validation = validation
         self._flat = has_flash_attention()
@@ -148,7 +148,7 @@ class LoraTrainer(SFTTrainer):
         self._tokens = 0
         super().__init__(
             model=model,
-            args=_arguments(recipe, way, folder, validates=bool(validation)),
+            args=_arguments(recipe, strategy, folder, validates=bool(validation)),
             # Rows by their number: TRL asks for datasets of its own kind.
             train_dataset=_numbers(rows),
             eval_dataset=_numbers(validation) if validation else None,
@@ -222,7 +222,7 @@ class LoraTrainer(SFTTrainer):
         }
 
     def _parts(self, rows: Sequence[TokenRow]) -> list[list[TokenRow]]:
-        return micro_batches(rows, self._way.tokens_at_once, self._launch_overhead_tokens)
+        return micro_batches(rows, self._strategy.tokens_at_once, self._launch_overhead_tokens)
 
     def training_step(
         self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
@@ -334,7 +334,7 @@ def _unlearnt(row: TokenRow) -> TokenRow:
 
 
 def _arguments(
-    recipe: LoraRecipe, way: MemoryStrategy, folder: Path, *, validates: bool
+    recipe: LoraRecipe, strategy: MemoryStrategy, folder: Path, *, validates: bool
 ) -> SFTConfig:
     cuda = torch.cuda.is_available()
     fit = recipe.fit
@@ -351,9 +351,9 @@ def _arguments(
         warmup_steps=fit.warmup,
         weight_decay=fit.weight_decay,
         max_grad_norm=fit.clip,
-        optim="adamw_8bit" if way.optimizer_8bit else "adamw_torch_fused",
-        gradient_checkpointing=way.checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False} if way.checkpointing else None,
+        optim="adamw_8bit" if strategy.optimizer_8bit else "adamw_torch_fused",
+        gradient_checkpointing=strategy.checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if strategy.checkpointing else None,
         seed=recipe.seed,
         data_seed=recipe.seed,
         save_steps=recipe.checkpoint_every,
