@@ -15,7 +15,9 @@ pytestmark = pytest.mark.torch
 from cybersecqwen.apps.evaluation import measure_model_divergence  # noqa: E402
 from cybersecqwen.apps.reproduce import ReproduceOptions, reproduce  # noqa: E402
 from cybersecqwen.cli.main import main  # noqa: E402
+from cybersecqwen.core.chat import Message  # noqa: E402
 from cybersecqwen.core.errors import InputError  # noqa: E402
+from cybersecqwen.llm import open_backend  # noqa: E402
 from small_chat import write_small_chat  # noqa: E402
 
 LORA = Path(__file__).parents[2] / "recipes" / "lora" / "cybersecqwen.yaml"
@@ -95,6 +97,21 @@ def test_a_model_has_not_moved_from_itself(
         == 0
     )
     assert json.loads(capsys.readouterr().out)["prompts"] <= 3
+
+
+def test_an_adapter_is_put_on_the_base_that_is_named(ground: Path) -> None:
+    out = ground / "out"
+    if not (out / "adapter").is_dir():
+        pytest.skip("needs the dry run's adapter")
+    asked = [Message("user", "Which weakness is it?")]
+    put_on = open_backend(f"hf:{out / 'tiny-base'}", adapter=str(out / "adapter"))
+    scores = [
+        backend.score(asked, ["CWE-79", "a script"])
+        for backend in (put_on, open_backend(f"hf:{out / 'merged'}"))
+    ]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-3)
+    alone = open_backend(f"hf:{out / 'tiny-base'}").score(asked, ["CWE-79", "a script"])
+    assert alone != pytest.approx(scores[0], abs=1e-6)
 
 
 def test_recipes_that_are_not_there_are_named(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ class TransformersBackend:
             that continues a few-shot prompt needs.
         local: Load a folder of safetensors and nothing else: no download, no pickle.
         base: Hub id or folder of an adapter's base, where it is not where the adapter says.
+        adapter: Folder of an adapter that is merged into ``model`` on loading.
 
     Raises:
         ModelError: The model cannot be loaded.
@@ -69,8 +70,12 @@ class TransformersBackend:
         raw: bool = False,
         local: bool = False,
         base: str | None = None,
+        adapter: str | None = None,
     ) -> None:
         self._name = f"hf:{model}"
+        if adapter is not None:
+            self._name += f" with {adapter}"
+            model, base = adapter, model
         self.batch_size = batch_size
         self._raw = raw
         self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
