@@ -137,7 +137,8 @@ def _connect(address: str, workers: int | None) -> None:
             ray.init(address=address, **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:
             first = str(error).strip().splitlines()[0]
-            raise InputError(f"no Ray cluster at {address}: {first}") from error
+            token = " (where it asks for a token: RAY_AUTH_MODE=token)"
+            raise InputError(f"no Ray cluster at {address}: {first}{token}") from error
         return
     for attempt in range(1, _STARTS + 1):
         try:
