@@ -36,14 +36,14 @@ Mappings = dict[str, dict[str, set[str]]]
 """For each CVE, the ids of the techniques in each of ``ROLES``."""
 
 
-class _Object(msgspec.Struct):
+class _MappingObject(msgspec.Struct):
     capability_id: str | None = None
     attack_object_id: str | None = None
     mapping_type: str | None = None
 
 
 class _KevMappings(msgspec.Struct):
-    mapping_objects: list[_Object]
+    mapping_objects: list[_MappingObject]
 
 
 def read_analyst_mappings(table: Path, exploited: Path) -> Mappings:
