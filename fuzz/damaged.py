@@ -125,16 +125,18 @@ BOMBS: tuple[Callable[[random.Random], bytes], ...] = (
     lambda _: _zeros(256, b'{"a":'),
     lambda _: _zeros(256, b'{"id":"a","description":"'),
     lambda _: _zeros(128, b"a,"),
-    lambda _: _zeros(1, b'"a\n'),
-    lambda _: _zeros(2, b'{"CVE-2099-0001":{"x":[1,2,3],"y":{"z":"words of it"}},"b":[0]}\n'),
-    lambda _: gzip.compress(b"[" + b"[[],{}]," * (4 << 20) + b"1]"),
+    lambda _: gzip.compress(b'"a\n' * (1 << 14)),
+    lambda _: gzip.compress(
+        b'{"CVE-2099-0001":{"x":[1,2,3],"y":{"z":"words of it"}},"b":[0]}\n' * (1 << 13)
+    ),
+    lambda _: gzip.compress(b"[" + b"[[],{}]," * (1 << 20) + b"1]"),
     lambda _: gzip.compress(b'{"a":' + b'{"b":[{"c":0}],"d":"e"},"f":' * (1 << 20) + b"0}"),
     lambda _: gzip.compress(_zeros(256, b"\x00")),
-    lambda draw: _zip_of(b"x" * (1 << 20), draw.choice((3, 300))),
-    lambda _: _zip_of(_zip_of(_zip_of(b" " * (1 << 20), 20), 20), 20),
+    lambda draw: _zip_of(b"x" * (1 << 20), draw.choice((3, 40))),
+    lambda _: _zip_of(_zip_of(_zip_of(b" " * (1 << 20), 6), 6), 6),
     lambda _: b"id: A-1\nmodified: x\na: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n",
     lambda _: b"id: A-1\nmodified: x\na: " + b"[" * 50_000,
-    lambda _: b"cve,description\n" + b'"' + b"x\n" * (1 << 20),
+    lambda _: b"cve,description\n" + b'"' + b"x\n" * (1 << 18),
     lambda _: b"a" * (40 << 20),
 )
 
