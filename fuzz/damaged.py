@@ -145,14 +145,14 @@ class FaultError(Exception):
     """What must not happen."""
 
 
-def check_rows(lines: list[str], file: Damaged) -> int:
-    """Return how many lines are rows.
+def check_rows(lines: str) -> int:
+    """Return how many lines of NDJSON are rows.
 
     Raises:
         FaultError: One is no JSON, or its text is markup.
     """
     rows = 0
-    for line in lines:
+    for line in filter(None, lines.split("\n")):
         row = json.loads(line)
         if "cwe" in row:
             rows += 1
@@ -161,7 +161,7 @@ def check_rows(lines: list[str], file: Damaged) -> int:
     return rows
 
 
-def check_run(status: int, out: bytes, said: str, file: Damaged) -> int:
+def check_run(status: int, out: bytes, said: str) -> int:
     """Return the rows of a run of ``map``.
 
     Raises:
@@ -171,10 +171,10 @@ def check_run(status: int, out: bytes, said: str, file: Damaged) -> int:
         raise FaultError(f"status {status}: {said[-600:]}")
     if status == 2 and (out or len(said.strip().splitlines()) != 1):
         raise FaultError(f"status 2 with {len(out)} bytes of rows: {said[-600:]}")
-    return check_rows(out.decode("utf-8").splitlines(), file)
+    return check_rows(out.decode("utf-8"))
 
 
-def in_process(path: Path, file: Damaged) -> int:
+def in_process(path: Path) -> int:
     """Run ``map --input`` in this process."""
     from cybersecqwen.cli.main import main
 
@@ -182,14 +182,14 @@ def in_process(path: Path, file: Damaged) -> int:
     out, said = io.TextIOWrapper(binary, encoding="utf-8", write_through=True), io.StringIO()
     with redirect_stdout(out), redirect_stderr(said):
         status = main(["map", "--input", str(path), "--to", "jsonl"])
-    return check_run(status, binary.getvalue(), said.getvalue(), file)
+    return check_run(status, binary.getvalue(), said.getvalue())
 
 
-def in_a_process(path: Path, file: Damaged) -> int:
+def in_a_process(path: Path) -> int:
     """Run ``map --input`` in a process of its own, its memory measured."""
     command = [sys.executable, "-m", "cybersecqwen", "map", "--input", str(path), "--to", "jsonl"]
     done = subprocess.run(command, capture_output=True, check=False, timeout=600)
-    return check_run(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"), file)
+    return check_run(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
 
 
 class Server:
@@ -224,13 +224,13 @@ class Server:
         )
         try:
             with urllib.request.urlopen(request, timeout=600) as answer:
-                lines = answer.read().decode("utf-8").splitlines()
+                lines = answer.read().decode("utf-8")
         except urllib.error.HTTPError as error:
             body = error.read()
             if error.code >= 500 or "message" not in json.loads(body)["error"]:
                 raise FaultError(f"{error.code}: {body[:300]!r}") from error
             return 0
-        return check_rows(lines, file)
+        return check_rows(lines)
 
     @property
     def peak_bytes(self) -> int:
@@ -281,9 +281,9 @@ def main() -> int:
             path.write_bytes(file.content)
             ways: list[tuple[str, Callable[[], int]]] = []
             if number % 10 == 0 and counts["process"] < arguments.processes:
-                ways.append(("process", functools.partial(in_a_process, path, file)))
+                ways.append(("process", functools.partial(in_a_process, path)))
             else:
-                ways.append(("main", functools.partial(in_process, path, file)))
+                ways.append(("main", functools.partial(in_process, path)))
             if server and number < arguments.first + arguments.server:
                 ways.append(("server", functools.partial(server.check, file)))
             for way, run in ways:
