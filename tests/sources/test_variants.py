@@ -164,6 +164,7 @@ def test_columns_of_ids_by_their_words_or_what_they_hold(name: str) -> None:
 
 
 def test_the_id_in_a_headline_and_other_ids() -> None:
+    assert found(packed({"id": 17.0, "description": TEXT}) + b"\n") == [("17", TEXT)]
     [row] = read(packed({"title": f"{ID} - acme", "description": TEXT}) + b"\n")
     assert row.id == ID
     [row] = read(packed({"id": "T-1", "aliases": [ID, OTHER_ID], "description": TEXT}) + b"\n")
@@ -359,6 +360,9 @@ def test_ids_alone_of_osv_batches_and_rows_that_only_look_like_osv() -> None:
          "a package's manifest"),
         (packed({"openapi": "3.1", "info": {"description": TEXT}}), "in", "an OpenAPI document"),
         (packed({"spdxVersion": "SPDX-2.3", "packages": [{"description": TEXT}]}), "in", "an SPDX"),
+        (b"\nalpine\n\n+----+--------+\n| A  | ID |\n+----+--------+\n", "a.txt", "a scanner's"),
+        (b"NAME  INSTALLED  VULNERABILITY\nfoo  1  CVE-2099-1\n", "a.txt", "a scanner's table"),
+        (b"## Impact\n\nAnyone can read it.\n\n## Patches\n\nUpgrade.\n", "a.txt", "Markdown"),
         (b"<div>\n<p>Not found</p>\n</div>\n", "a.json", "a piece of HTML"),
     ],
 )  # fmt: skip

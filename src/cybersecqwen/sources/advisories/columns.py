@@ -249,7 +249,7 @@ def advisory_of(
         more_labels: Labels that it has besides.
         columns: What to carry through; None for the cells themselves.
     """
-    cells = ["" if value is None else str(value) for value in values]
+    cells = [_text_of(value) for value in values]
     width = len(cells)
 
     def cell(column: int | None) -> str:
@@ -281,6 +281,15 @@ def advisory_of(
         columns=tuple(zip(roles.names, values, strict=False)) if columns is None else columns,
         reason="" if roles.has_text else AN_ID_ALONE,
     )
+
+
+def _text_of(value: ColumnValue) -> str:
+    if type(value) is str:
+        return value
+    if value is None:
+        return ""
+    # A spreadsheet's number that is whole is an id without a point.
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _identify(

@@ -56,6 +56,8 @@ _FEWEST_WORDS = 4
 _MARKDOWN_SIGNS = re.compile(
     rb"^(?:#{1,6} \S|```|~~~|[-*] \[[^\]]*\]\(|\|[-: |]+\|$)", re.MULTILINE
 )
+_HEADING = re.compile(rb"#{1,6} \S")
+_DRAWN = re.compile(r"^[ \t]*[+\u2500-\u257f][-+=|\u2500-\u257f \t]{8,}$", re.MULTILINE)
 _MARKDOWN_NAMES = (".md", ".markdown", ".rst", ".adoc")
 _YAML_LINE = re.compile(rb"(?:[A-Za-z_][\w.-]*|\"[^\"\n]+\"):(?:\s|$)|\s*- |\s+\S|#|---|\.\.\.")
 _INI_LINE = re.compile(rb"\[[\w.\" -]+\]\s*$|[\w.-]+\s*=\s*\S|[#;]|\s*$")
@@ -116,7 +118,9 @@ def _is_markdown(head: bytes, name: str) -> bool:
         return True
     first = head[:_START_BYTES].split(b"\n", 1)[0]
     signs = len(_MARKDOWN_SIGNS.findall(head[:_START_BYTES]))
-    return first.startswith(b"# ") and (signs > 1 or b"](" in head[:_START_BYTES])
+    if first.startswith(b"# ") and b"](" in head[:_START_BYTES]:
+        return True
+    return _HEADING.match(first) is not None and signs > 1
 
 
 def _lines_match(pattern: re.Pattern[bytes], head: bytes) -> bool:
@@ -177,6 +181,11 @@ def _lines_are(pattern: bytes, fewest: int) -> Callable[[bytes, str], bool]:
 def _is_email(head: bytes, _name: str) -> bool:
     found = _MAIL_FIELD.findall(head[:_START_BYTES])
     return len(found) > 2 and _MAIL_FIELD.match(head) is not None
+
+
+def _is_drawn(head: bytes, _name: str) -> bool:
+    lines = _DRAWN.findall(head[:_START_BYTES].decode("utf-8", "replace"))
+    return len(lines) > 1 or head.startswith(b"NAME  ")
 
 
 def _is_readme(_head: bytes, name: str) -> bool:
@@ -317,6 +326,12 @@ REFUSALS: tuple[RefusedFormat, ...] = (
         "`#!`, `#include`, `diff --git` and the like; or most lines are statements",
         "give the records as text",
         _is_code,
+    ),
+    RefusedFormat(
+        "a scanner's table for a terminal",
+        "lines that draw a table, or Grype's head `NAME INSTALLED`",
+        "let the scanner write JSON",
+        _is_drawn,
     ),
     RefusedFormat(
         "a server's error message, or a few words where JSON should be",

@@ -11,6 +11,7 @@ from typing import IO
 DIRECTORY_ENTRY = b"PK\x01\x02"
 _MAX_TAR_HEADER_BYTES = 1 << 20
 _DOCUMENTS = {
+    "xl/workbook.bin": "a binary Excel workbook (.xlsb)",
     "word/document.xml": "a Word document",
     "ppt/presentation.xml": "a PowerPoint presentation",
     "content.xml": "an OpenDocument file",
