@@ -87,6 +87,24 @@ def _records(verb: str, output: str, *more: str) -> Case:
     return Case(f"{verb} {output}", _old(words("b")), words("a"), (output,))
 
 
+def _audited(folder: Path) -> None:
+    """Write records whose own weakness is far off, and an old output of one of them."""
+    label = {"source": "nvd@nist.gov", "type": "Primary"}
+    rows = []
+    for number in range(3):
+        texts = [{"lang": "en", "value": f"SQL injection in the login form {number}"}]
+        weakness = label | {"description": [{"lang": "en", "value": "CWE-787"}]}
+        cve = {"id": f"CVE-2024-{number:04}", "descriptions": texts, "weaknesses": [weakness]}
+        rows.append(json.dumps({"cve": cve}) + "\n")
+    (folder / "n.jsonl").write_text("".join(rows))
+    (folder / "o.jsonl").write_text(rows[0])
+    call(["audit", "--input", folder / "o.jsonl", *_judged(folder)])
+
+
+def _judged(folder: Path) -> list[Path | str]:
+    return ["--labeller", "nvd", "--output", folder / "out.jsonl"]
+
+
 def _dump(file: Path) -> bytes:
     """Return what a store holds, apart from when it was written."""
     with closing(sqlite3.connect(file)) as store:
@@ -232,7 +250,10 @@ CASES: dict[str, Case] = {
         _records("map", "out.jsonl"),
         _records("map", "out.csv"),
         _records("assess", "out.jsonl"),
-        _records("audit", "out.jsonl"),
+        Case(
+            *("audit", _audited, lambda f: ["audit", "--input", f / "n.jsonl", *_judged(f)]),
+            outputs=("out.jsonl",),
+        ),
         Case(
             "data import",
             _old(lambda f: ["data", "import", f / "b.jsonl", "--store", f / "store.sqlite"]),

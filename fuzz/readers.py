@@ -274,6 +274,9 @@ def _keep(reader: Reader, data: bytes) -> None:
 def _guided(reader: Reader, folders: list[Path], seconds: float, runs: int) -> None:
     import atheris
 
+    for data in seeds(folders):  # so that all is imported that is to be watched
+        with suppress(FindingError):
+            check(reader, data)
     atheris.instrument_all()
     with tempfile.TemporaryDirectory() as grown:
         options = [
@@ -313,7 +316,9 @@ def main() -> int:
         return 0
     folders = [SEEDS, *arguments.seeds]
     readers = list(_named(arguments.readers))
-    if not arguments.blind and len(readers) == 1:
+    if not arguments.blind and len(readers) != 1:
+        parser.error("coverage guides one reader at a time: name it, or give --blind")
+    if not arguments.blind:
         _guided(readers[0], folders, arguments.seconds, arguments.runs)
         return 0
     total = 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import random
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -10,12 +12,26 @@ from readers import READERS, SEEDS, check, mutated, seeds
 
 from cybersecqwen.cli.main import main
 
+
+def _nameless_zip() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("a", "SQL injection in the login form")
+    whole = out.getvalue()
+    at = whole.index(b"PK\x01\x02")
+    directory = bytearray(whole[at:])
+    directory[28:30] = b"\0\0"  # the length of the name
+    directory[30:32] = b"\1\0"  # that of a further field, which takes its place
+    return whole[:at] + bytes(directory)
+
+
+UNDECODED = b'{"a": {"b": [{"c": "\xff"}]}}'
 DEEP = b'{"a":' * 100_000
 FOUND = {
     "specialist_config": [DEEP, b"[" * 100_000],
     "log": [DEEP + b"\n", b'{"log":1,"a":NaN,"b":' + b"[" * 100_000 + b"\n"],
     "recipe": [b"[" * 50_000, b"a: " + b"9" * 100_000, b"a: 2020-13-45", b"\xff", b'"\\ud800": 1'],
-    "advisories": [DEEP, b"\x1f\x8b", b"PK\x05\x06" + bytes(18)],
+    "advisories": [DEEP, b"\x1f\x8b", b"PK\x05\x06" + bytes(18), _nameless_zip(), UNDECODED],
 }
 
 

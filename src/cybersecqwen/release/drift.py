@@ -21,7 +21,7 @@ from scipy.stats import t
 
 from cybersecqwen.release.results_profile import Profile, WeekCounts
 
-ALPHA = 0.01
+ALPHA = 0.005
 """Probability of an alarm in a week without drift, over all measures together."""
 
 LEAST_CHANGE = 0.05

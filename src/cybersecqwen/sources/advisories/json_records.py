@@ -28,6 +28,7 @@ from cybersecqwen.sources.advisories.json_shapes import (
     decode_outline,
     decode_shallow,
     decoded,
+    decoded_whole,
     items_of,
     members_of,
     mostly_lines,
@@ -259,7 +260,7 @@ class JsonReader:
         else:
             shown = decode_shallow(value)
         if self._rows and (table := rows_of_table(shown, self._options)):
-            table = rows_of_table(decode_lenient(content), self._options)
+            table = rows_of_table(decoded_whole(content, name), self._options)
             for number, row in enumerate(table, 1):
                 yield from self.parse_row(row, Place(name, number))
         elif self.names(shown) is None:
@@ -297,7 +298,8 @@ class JsonReader:
         """
         refused = isinstance(shown, dict) and json_refusal(shown)
         number = 0
-        for number, part in enumerate(() if refused else self.nested(decode_lenient(content)), 1):
+        parts = () if refused else self.nested(decoded_whole(content, name))
+        for number, part in enumerate(parts, 1):
             yield from self.parse_value(part, msgspec.json.encode(part), Place(name, number))
         if number:
             return

@@ -12,6 +12,7 @@ from cybersecqwen.core.lenient_json import decode_lenient, nan_as_null
 from cybersecqwen.sources.advisories.advisory_fields import DECODE_ERRORS
 from cybersecqwen.sources.advisories.columns import find_roles
 from cybersecqwen.sources.advisories.formats import Json, ReadOptions
+from cybersecqwen.sources.io.streams import UnreadableError
 
 LINES_TRIED = 20
 _JSON = re.compile(rb'\{\s*["}]|\[\s*[\]{"]|\[\s*\[\s*[\[{"\d\]]')
@@ -106,3 +107,15 @@ def decoded(raw: Json) -> Any:
         return decode_lenient(bytes(raw))
     except DECODE_ERRORS:
         return None
+
+
+def decoded_whole(content: bytes, name: str) -> Any:
+    """Return a document decoded, whose outline alone has been seen to be whole.
+
+    Raises:
+        UnreadableError: It is broken further within, or holds very many values.
+    """
+    try:
+        return decode_lenient(content)
+    except DECODE_ERRORS as error:
+        raise UnreadableError(name, f"JSON that cannot be read: {error}") from None

@@ -27,6 +27,7 @@ _TOKEN = compile_bytes(rb"(" + STRING + rb'|["{}\[\]])')
 # where no bracket has arrived after it: either is followed again with what comes.
 _BRACKET = compile_bytes(rb'[^"{}\[\]]*+(?:' + STRING + rb'[^"{}\[\]]*+)*+(["{}\[\]])')
 _QUOTE, _OBJECT, _OBJECT_END, _ARRAY = b'"{}['
+_FOLLOWED_BYTES = 512 << 10  # of brackets at a stretch, some tenths of a second
 _MAX_DEPTH = 1000
 _SHOWN_BYTES = 40
 
@@ -155,7 +156,8 @@ class _Cutter:
             self._shrink()
             # A string that is not whole yet is followed again from its first character: after
             # as much again has come, so that the work stays in proportion to the length.
-            size, wanted = 0, len(self._buffer)
+            rest = len(self._buffer) - self._position
+            size, wanted = 0, max(rest, min(len(self._buffer), _FOLLOWED_BYTES))
             if not piece:
                 break
         if damage:

@@ -313,7 +313,8 @@ class _Unpacker:
         file.seek(0)
 
     def _zip_members(self, archive: zipfile.ZipFile, name: str, depth: int) -> Iterator[Found]:
-        members = [member for member in archive.infolist() if not member.is_dir()]
+        # Not is_dir(), which a member without a name is too much for.
+        members = [m for m in archive.infolist() if not m.filename.endswith("/")]
         passed_over: list[str] = []
         for member in members:
             if len(members) > 1 and not may_hold_records(member.filename):
