@@ -125,13 +125,18 @@ def test_words_that_entries_are_named_by_stay_theirs(real_knowledge: KnowledgeBa
         ("what belongs to credential access", "67 techniques"),
         ("which apts use spearphishing link", "groups in the knowledge base use"),
         ("defend against lockbit", "LockBit"),
+        ("stop lateral movement over RDP", "mitigations"),
+        ("how do adversaries abuse WMI", "a technique"),
+        ("define privilege escalation weakness CWE-269", "a class weakness"),
+        ("what can an attacker do with CWE-22", "consequences"),
+        ("cwe for hard coded crypto key", "(CWE-321)"),
     ],
 )
 def test_the_direct_answer_says_what_was_asked(
     real_knowledge: KnowledgeBase, question: str, says: str
 ) -> None:
     answer = real_knowledge.answer(question)
-    assert says in " ".join([line.text for line in answer.direct])
+    assert says in " ".join(f"{line.lead} {line.text}" for line in answer.direct)
 
 
 @pytest.mark.parametrize(

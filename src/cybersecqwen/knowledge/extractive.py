@@ -202,7 +202,9 @@ def _of_each(index: PassageIndex, query: Query, live: Sequence[str]) -> tuple[Dr
     """Compose the answer to a question that asks the same of each entry it names."""
     if query.intent in {Intent.DEFINITION, Intent.SEARCH}:
         plain = query.intent is Intent.DEFINITION and not query.rest
-        return (_definitions(index, query, live) if plain else None), plain
+        by_id = {mention.page for mention in query.mentions if mention.is_id}
+        first = sorted(live, key=lambda page: page not in by_id)  # an id leaves no doubt
+        return (_definitions(index, query, first) if plain else None), plain
     page = _subject(index, query, live)
     listed = query.intent is Intent.MEMBERS and _LISTS.search(query.skeleton)
     own = [term for term in query.rest if term not in _PLATFORM_TERMS]
@@ -256,6 +258,8 @@ def _subject(index: PassageIndex, query: Query, pages: Sequence[str]) -> str:
         Intent.TECHNIQUES: ("tactic",),
         Intent.MEMBERS: ("view", "category"),
         Intent.MITIGATED: ("mitigation",),
+        Intent.MITIGATION: ("technique",),
+        Intent.DETECTION: ("technique",),
     }.get(query.intent, ())
     return next((p for p in pages if index.kind(p) in preferred), pages[0])
 

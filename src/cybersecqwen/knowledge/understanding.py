@@ -197,7 +197,7 @@ def _uses_for_a_tactic(r: _Reading) -> Intent | None:
 
 
 def _technique_of_a_tactic(r: _Reading) -> Intent | None:
-    both = {"tactic", "technique"} <= r.kinds
+    both = {"tactic", "technique"} <= r.kinds and r.first not in _PROTECTING
     return Intent.TACTIC if both and not r.says(intents.DIFFERS) else None
 
 
@@ -285,7 +285,7 @@ def _what_an_actor_uses(r: _Reading) -> Intent | None:
 
 
 def _who_uses_it(r: _Reading) -> Intent | None:
-    if r.kind not in {"technique", "software"} or r.first not in _LOOSE:
+    if r.kind not in {"technique", "software"} or r.first not in _LOOSE or r.says(_HOW_DONE):
         return None
     if r.says(_USED_BY) or (r.kind == "technique" and {"group", "campaign"} & r.others):
         return Intent.USERS
@@ -306,7 +306,8 @@ def _what_it_leads_to(r: _Reading) -> Intent | None:
         if r.by_id or r.says(_CHAINS):
             return Intent.CHAIN
         return Intent.WHICH if r.names_in_words else Intent.CHAIN
-    return Intent.CHAIN if r.kind == "weakness" and r.says(_ATTACKING) else None
+    attacked = r.kind == "weakness" and r.first is not Intent.CONSEQUENCE and r.says(_ATTACKING)
+    return Intent.CHAIN if attacked else None
 
 
 def _which_entry_it_is(r: _Reading) -> Intent | None:

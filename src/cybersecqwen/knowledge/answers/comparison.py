@@ -54,6 +54,7 @@ def compare(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Draft
         for second in subjects[place + 1 :]:
             _say_relation(draft, index, query, first, second)
     joined = [index.passage(int(place)) for place in index.joining(subjects)]
+    joined = [passage for passage in joined if not passage.text.rstrip().endswith(":")]
     draft.add("How", [quoted(passage, 3) for passage in joined[:_MOST]], len(joined))
     for page in subjects:
         lines = [quoted(head(index, page), 3)]
