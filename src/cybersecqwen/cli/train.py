@@ -20,32 +20,49 @@ EXAMPLES = (
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
-    specialist = kinds.add_parser("specialist", help="the embedded CWE classifier")
-    specialist.add_argument("recipe", type=Path, help="YAML recipe")
-    specialist.add_argument("--corpus", type=Path, required=True, help="folder of a built corpus")
-    specialist.add_argument("--out", type=Path, required=True, help="folder for the model")
-    _add_shared(specialist)
     for kind, what in (
+        ("specialist", "the embedded CWE classifier"),
         ("severity", "the embedded scorer of CVSS metrics"),
         ("technique", "the embedded classifier of ATT&CK techniques"),
     ):
-        other = kinds.add_parser(kind, help=what)
-        other.add_argument("recipe", type=Path, help="YAML recipe")
-        other.add_argument("--corpus", type=Path, required=True, help="folder of its corpus")
-        other.add_argument("--out", type=Path, required=True, help="folder for the model")
-        _add_shared(other)
-    mapped = kinds.add_parser(
-        "cve-technique", help="the ATT&CK techniques of CVEs, from analysts' mappings"
+        _configure_specialist(kinds.add_parser(kind, help=what))
+    _configure_mapped(
+        kinds.add_parser(
+            "cve-technique", help="the ATT&CK techniques of CVEs, from analysts' mappings"
+        )
     )
-    mapped.add_argument("model", type=Path, help="folder of a weakness specialist with the others")
-    mapped.add_argument(
+    _configure_lora(
+        kinds.add_parser("lora", help="an adapter for an instruction-tuned language model")
+    )
+    _configure_ranker(
+        kinds.add_parser(
+            "ranker",
+            aliases=["reader"],  # its name up to version 0.1
+            help="the option ranker of open-book multiple choice",
+        )
+    )
+    _configure_benchmark(
+        kinds.add_parser("benchmark", help="time a lora recipe's steps, with random weights")
+    )
+
+
+def _configure_specialist(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", type=Path, help="YAML recipe")
+    parser.add_argument("--corpus", type=Path, required=True, help="folder of its built corpus")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the model")
+    _add_shared(parser)
+
+
+def _configure_mapped(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, help="folder of a weakness specialist with the others")
+    parser.add_argument(
         "--mappings",
         type=Path,
         required=True,
         metavar="DIR",
         help="folder with attack_to_cve.csv.gz and kev_to_attack.json.gz",
     )
-    mapped.add_argument(
+    parser.add_argument(
         "--records",
         type=Path,
         nargs="+",
@@ -53,21 +70,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="records of any format that map reads, for the CVEs' descriptions",
     )
-    mapped.add_argument(
+    parser.add_argument(
         "--attack", type=Path, required=True, metavar="FILE", help="ATT&CK's STIX bundle"
     )
-    mapped.add_argument("--json", action="store_true", help="print the results as JSON")
-    lora = kinds.add_parser("lora", help="an adapter for an instruction-tuned language model")
-    lora.add_argument("recipe", type=Path, help="YAML recipe")
-    lora.add_argument(
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+
+
+def _configure_lora(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", type=Path, help="YAML recipe")
+    parser.add_argument(
         "--corpus",
         type=Path,
         required=True,
         help="JSONL of prompts and responses, or a folder with train.jsonl (and validation.jsonl)",
     )
-    lora.add_argument("--out", type=Path, required=True, help="folder for the adapter")
-    _add_profile(lora)
-    lora.add_argument(
+    parser.add_argument("--out", type=Path, required=True, help="folder for the adapter")
+    _add_profile(parser)
+    parser.add_argument(
         "--against",
         type=Path,
         nargs="+",
@@ -75,30 +94,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="benchmark files; a corpus that overlaps one is refused",
     )
-    lora.add_argument(
+    parser.add_argument(
         "--compile",
         action=argparse.BooleanOptionalAction,
         help="compile the layers: slow to start, faster after (where it pays)",
     )
-    lora.add_argument(
+    parser.add_argument(
         "--deterministic",
         action="store_true",
         help="on a GPU: the same numbers in every run, at some cost in speed",
     )
-    _add_shared(lora)
-    ranker = kinds.add_parser(
-        "ranker",
-        aliases=["reader"],  # its name up to version 0.1
-        help="the option ranker of open-book multiple choice",
-    )
-    ranker.add_argument("recipe", type=Path, help="YAML recipe")
-    ranker.add_argument("--quiz", type=Path, required=True, help="folder that corpus quiz made")
-    ranker.add_argument("--kb", type=Path, required=True, help="folder of a knowledge base")
-    ranker.add_argument("--out", type=Path, required=True, help="file for the ranker (.npz)")
-    ranker.add_argument("--json", action="store_true", help="print the results as JSON")
-    _configure_benchmark(
-        kinds.add_parser("benchmark", help="time a lora recipe's steps, with random weights")
-    )
+    _add_shared(parser)
+
+
+def _configure_ranker(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", type=Path, help="YAML recipe")
+    parser.add_argument("--quiz", type=Path, required=True, help="folder that corpus quiz made")
+    parser.add_argument("--kb", type=Path, required=True, help="folder of a knowledge base")
+    parser.add_argument("--out", type=Path, required=True, help="file for the ranker (.npz)")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
 
 
 def _add_profile(parser: argparse.ArgumentParser) -> None:
