@@ -1,7 +1,7 @@
 """Kill a command at random moments, run it again, and compare what it leaves with a quiet run's.
 
     python benchmarks/killed.py --tries 20 -- \
-        cybersecqwen map --input feed.json.gz --output {out} --resume
+        cybersecqwen map --input feed.json.gz --to jsonl --output {out}
 
 ``{out}`` in the command stands for the output, a file or a folder, which is fresh in each try. Each
 try starts the command in a process group of its own, sends it SIGKILL after a random share of the

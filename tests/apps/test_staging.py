@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -161,3 +163,15 @@ def test_a_local_url_is_a_path(tmp_path: Path) -> None:
     call = ["map", "--input", feed.as_uri(), "--output", output.as_uri()]
     assert main(call) == 0
     assert output.read_bytes().count(b"\n") == 1
+
+
+def test_without_a_url_no_file_system_is_loaded(tmp_path: Path) -> None:
+    feed, output = tmp_path / "feed.jsonl", tmp_path / "out.jsonl"
+    feed.write_text(LINE)
+    code = (
+        "import sys\nfrom cybersecqwen.cli.main import main\n"
+        f"main(['map', '--quiet', '--input', {str(feed)!r}, '--output', {str(output)!r}])\n"
+        "print('fsspec' in sys.modules, 'ray' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False False\n"
