@@ -126,7 +126,7 @@ def test_words_that_entries_are_named_by_stay_theirs(real_knowledge: KnowledgeBa
         ("which apts use spearphishing link", "groups in the knowledge base use"),
         ("defend against lockbit", "LockBit"),
         ("stop lateral movement over RDP", "mitigations"),
-        ("how do adversaries abuse WMI", "a technique"),
+        ("how do adversaries abuse WMI", "Adversaries may abuse Windows"),
         ("define privilege escalation weakness CWE-269", "a class weakness"),
         ("what can an attacker do with CWE-22", "consequences"),
         ("cwe for hard coded crypto key", "(CWE-321)"),
