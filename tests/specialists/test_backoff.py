@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cybersecqwen.core.records import Weakness
-from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
+from cybersecqwen.core.taxonomy import Taxonomy, Weakness, shipped_taxonomy
 from cybersecqwen.specialists.backoff import Backoff
 
 

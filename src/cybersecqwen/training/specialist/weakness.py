@@ -19,6 +19,7 @@ from cybersecqwen.training.hf_trainer import Indices, fit
 from cybersecqwen.training.recipes.specialist import Fit, Views
 from cybersecqwen.training.specialist.encoder import CweEncoder
 from cybersecqwen.training.specialist.neutral_sentences import made_sentences, mined_sentences
+from cybersecqwen.training.specialist.product_prose import product_prose
 from cybersecqwen.training.specialist.record_views import (
     CWE_PART,
     PartTokens,
@@ -56,9 +57,9 @@ def added_words(labels: Sequence[str]) -> list[str]:
 
 
 def neutral_sentences(rows: Sequence[CorpusRow], seed: int) -> list[str]:
-    """Return sentences that name no weakness, half from the newest rows and half made up."""
+    """Return sentences that name no weakness: a quarter from the newest rows, the rest made up."""
     mined = mined_sentences((row.text for row in reversed(rows)), _NEUTRAL)
-    return [*mined, *made_sentences(_NEUTRAL, seed)]
+    return [*mined, *made_sentences(_NEUTRAL, seed), *product_prose(2 * _NEUTRAL, seed)]
 
 
 def tokenize_rows(

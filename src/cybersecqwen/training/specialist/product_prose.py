@@ -1,0 +1,242 @@
+"""A second grammar of sentences that name no weakness: product pages, release notes, imprints.
+
+Advisories and scanners' reports put such prose around a description; see ``neutral_sentences``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+_WORDS = {
+    "what": (
+        "module",
+        "plugin",
+        "component",
+        "service",
+        "gateway",
+        "console",
+        "agent",
+        "appliance",
+        "library",
+        "application",
+        "dashboard",
+        "controller",
+        "package",
+        "driver",
+        "extension",
+        "platform",
+        "client",
+        "server",
+        "toolkit",
+        "framework",
+        "theme",
+        "connector",
+        "scheduler",
+        "editor",
+        "viewer",
+        "portal",
+    ),
+    "adj": (
+        "popular",
+        "lightweight",
+        "modern",
+        "open-source",
+        "commercial",
+        "flexible",
+        "modular",
+        "simple",
+        "widely-used",
+        "well-known",
+        "enterprise-grade",
+        "community-driven",
+        "configurable",
+        "multilingual",
+        "cross-platform",
+    ),
+    "dom": (
+        "invoicing",
+        "inventory management",
+        "e-commerce",
+        "document storage",
+        "video streaming",
+        "network monitoring",
+        "school administration",
+        "fleet management",
+        "content publishing",
+        "customer support",
+        "home automation",
+        "scientific computing",
+        "hospital scheduling",
+        "payroll",
+        "time tracking",
+        "photo galleries",
+        "event booking",
+        "electronic mail",
+        "software development",
+        "building control",
+        "telephony",
+        "backup",
+        "mapping",
+        "translation",
+        "surveys",
+        "education",
+        "logistics",
+        "printing",
+    ),
+    "who": (
+        "hospitals",
+        "schools",
+        "retailers",
+        "small offices",
+        "public bodies",
+        "manufacturers",
+        "hosting companies",
+        "developers",
+        "research groups",
+        "operators of large sites",
+        "administrators",
+        "system integrators",
+        "laboratories",
+        "agencies",
+        "bloggers",
+        "universities",
+        "airlines",
+        "banks",
+        "utilities",
+        "start-ups",
+    ),
+    "lang": (
+        "Java",
+        "Go",
+        "PHP",
+        "Python",
+        "C",
+        "C++",
+        "Rust",
+        "TypeScript",
+        "Ruby",
+        "Perl",
+        "C#",
+        "Kotlin",
+    ),
+    "org": (
+        "the vendor",
+        "the maintainers",
+        "the project",
+        "the foundation",
+        "a small team in Europe",
+        "the development team",
+        "the company",
+        "its original author",
+        "the community",
+    ),
+    "os": (
+        "Windows",
+        "Linux",
+        "macOS",
+        "Android",
+        "iOS",
+        "FreeBSD",
+        "most Unix-like systems",
+        "common container platforms",
+        "virtual machines",
+        "embedded boards",
+    ),
+    "mon": (
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ),
+}
+_FORMS = (
+    "The {what} is a {adj} solution for {dom} written in {lang}.",
+    "{Org} publishes a new major version every {mon}.",
+    "The product is used by {who} and by {who} for {dom}.",
+    "It offers calendars, charts and reports for {dom}.",
+    "The {what} integrates with other systems through plug-ins and a programming interface.",
+    "It supports more than {n} languages and is available for {os} and {os}.",
+    "Version {v} added a dark mode, faster start-up and a new set of icons.",
+    "Version {v} was released on {mon} {d}, {year}.",
+    "Documentation, tutorials and sample projects are available on the project's web site.",
+    "Commercial support is offered by {org} and by several partners.",
+    "The source code is hosted in a public repository and is licensed under the Apache License.",
+    "The {what} was first released in {year} under a different name.",
+    "{Org} would like to thank the reporter for the coordinated disclosure.",
+    "This advisory will be updated when more details become available.",
+    "Customers should contact their support representative for assistance.",
+    "For more details, see the release notes of version {v}.",
+    "The following versions are covered by this bulletin: {v}, {v} and {v}.",
+    "Upgrading to version {v} or later is recommended.",
+    "Users of version {v} should upgrade to version {v}.",
+    "No workaround is known at this time.",
+    "The fix is part of version {v}, which was published in {mon} {year}.",
+    "The bulletin was last revised on {mon} {d}, {year}.",
+    "The product reached its end of life in {year} and is no longer maintained by {org}.",
+    "The {what} ships with {os} distributions since {year}.",
+    "It has been downloaded more than {n},000 times.",
+    "The {what} has over {n},000 active installations among {who}.",
+    "{Org} is based in a town with a large technology park and employs {n} people.",
+    "The software is designed for {who} that need {dom} at a reasonable price.",
+    "The hardware version of the product has {n} ports and a colour display.",
+    "The device is sold in {n} countries and supports {os}.",
+    "Installation takes a few minutes and needs {n} megabytes of disk space.",
+    "The user interface was redesigned in {year} with larger fonts and a new menu.",
+    "The {what} provides templates for {dom} and for {dom}.",
+    "It builds on a well-tested library for {dom} that is written in {lang}.",
+    "Nightly builds are produced for {os} and {os}.",
+    "Training courses on {dom} are held twice a year in {mon} and {mon}.",
+    "The {what} exchanges data with spreadsheets, calendars and address books.",
+    "The name of the product is a registered trademark of {org}.",
+    "All other names are trademarks of their respective owners.",
+    "The information in this document is provided as is and is subject to change.",
+    "A summary of the changes since version {v} can be found in the change log.",
+    "The package is maintained by {org} and reviewed by {who}.",
+    "The project started as a tool for {dom} and grew into a platform for {who}.",
+    "It is part of a family of products for {dom}, {dom} and {dom}.",
+    "The {what} schedules jobs, sends notices and prints labels for {who}.",
+    "The mobile application for {os} shows the same dashboards as the desktop edition.",
+    "The community meets every {mon} to discuss the roadmap.",
+    "This product line includes the models {m}, {m} and {m}.",
+    "Firmware {v} is available for the models {m} and {m}.",
+    "The equipment is deployed worldwide in the sectors of {dom} and {dom}.",
+)
+_LETTERS = "ABCDEFGHKLMNPRSTUVWX"
+_SLOT = re.compile(r"\{(\w+)\}")
+_NUMBERS: dict[str, Callable[[np.random.Generator], str]] = {
+    "n": lambda draw: str(draw.integers(2, 900)),
+    "d": lambda draw: str(draw.integers(1, 29)),
+    "year": lambda draw: str(draw.integers(1998, 2027)),
+    "v": lambda draw: ".".join(str(draw.integers(0, 25)) for _ in range(draw.integers(2, 4))),
+    "m": lambda draw: (
+        "".join(_LETTERS[draw.integers(len(_LETTERS))] for _ in range(2))
+        + f"-{draw.integers(100, 9900)}"
+    ),
+}
+
+
+def product_prose(count: int, seed: int) -> Iterator[str]:
+    """Yield sentences of the grammar, drawn at random."""
+    draw = np.random.default_rng(seed)
+
+    def fill(slot: re.Match[str]) -> str:
+        name = slot[1]
+        if name in _NUMBERS:
+            return _NUMBERS[name](draw)
+        words = _WORDS[name.lower()]
+        word = words[draw.integers(len(words))]
+        return word[0].upper() + word[1:] if name[0].isupper() else word
+
+    for _ in range(count):
+        yield _SLOT.sub(fill, _FORMS[draw.integers(len(_FORMS))])
