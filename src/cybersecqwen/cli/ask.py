@@ -51,7 +51,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="an option of the language model's backend; with --choices also passages=N, words=N "
-        "(of each), rotations=N (as many as options), ranker_weight=X (0: the model alone)",
+        "(of each), rotations=N (as many as options), ranker_weight=X and closed_weight=X "
+        "(both 0: the model with its passages alone)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

@@ -126,7 +126,7 @@ def _add_system(group: argparse._ArgumentGroup) -> None:
         metavar="NAME=VALUE",
         action="append",
         help="constrained, multiple choice: passages, words (of each), rotations (all), "
-        "ranker_weight (0: the language model alone)",
+        "ranker_weight, closed_weight (both 0: the language model with its passages alone)",
     )
     group.add_argument(
         "--option",
