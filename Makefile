@@ -1,7 +1,7 @@
 # One command per chore.
 PYTHON ?= python3
 
-.PHONY: fuzz blind chaos attacks overlap kills large install install-hooks check test page format results docs lock
+.PHONY: fuzz damaged blind chaos attacks overlap kills large install install-hooks check test page format results docs lock
 
 install:  ## everything a developer needs, into the current environment
 	$(PYTHON) -m pip install -e '.[dev]'
@@ -42,6 +42,9 @@ lock:  ## the lock files of bundle and container, of CI and of the documentation
 
 FUZZ_SECONDS ?= 3600
 SEEDS ?=
+
+damaged:  ## damaged files over the command line and the service
+	$(PYTHON) fuzz/damaged.py --seeds $(SEEDS)
 
 fuzz:  ## every reader, coverage-guided, so many seconds each; needs atheris
 	for reader in $$($(PYTHON) fuzz/readers.py --list); do \

@@ -35,3 +35,12 @@ test("the description is found in a record of any of the CVE formats", () => {
   assert.equal(describedIn("no record"), null);
   assert.equal(describedIn('{"vulnerabilities": []}'), null);
 });
+
+test("of an OSV record headline and details are read", () => {
+  const record = { id: "GHSA-2222-3333-4444", summary: "XSS in acme", details: "The title is not encoded." };
+  assert.deepEqual(describedIn(JSON.stringify(record)), {
+    id: "GHSA-2222-3333-4444",
+    text: "XSS in acme\n\nThe title is not encoded.",
+  });
+  assert.equal(describedIn(JSON.stringify({ ...record, details: "XSS in acme: words." })).text, "XSS in acme: words.");
+});

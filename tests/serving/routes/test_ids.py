@@ -64,3 +64,18 @@ def test_without_a_store_an_id_is_refused_in_one_line(
     found = client.post(f"/api/{route}", json={"items": [f"{ID}, CVE-2099-0002", ID]}).json()
     assert [problem["id"] for problem in found["problems"]] == ["item-1", ID]
     assert "several ids" in found["problems"][0]["reason"]
+
+
+@pytest.mark.parametrize("route", ["map", "assess"])
+@pytest.mark.parametrize(
+    "text", ['{"cve": {"id": "CVE-2099-0001"}}', "<html><body>x</body></html>", "N/A"]
+)
+def test_a_text_that_is_no_description_is_refused(
+    client: TestClient, route: str, text: str
+) -> None:
+    answer = client.post(f"/api/{route}", json={"text": text})
+    assert answer.status_code == 400
+    assert "no description" in answer.json()["error"]["message"]
+    found = client.post(f"/api/{route}", json={"items": [text, TEXT]}).json()
+    assert [problem["id"] for problem in found["problems"]] == ["item-1"]
+    assert [row["id"] for row in found["items"]] == ["item-2"]

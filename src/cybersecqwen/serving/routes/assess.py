@@ -56,6 +56,8 @@ async def assess_texts(
 def no_row(lines: Iterable[Line]) -> ApiError:
     """Return why a single text has no row."""
     problem = next((line for line in lines if isinstance(line, RecordProblem)), None)
+    if problem is not None and problem.kind == "no_description" and problem.advisory is None:
+        return ApiError(400, f"text: {problem.reason}", "no_description")
     if problem is not None and problem.advisory is not None:
         return ApiError(404, f"{problem.id}: {problem.reason}", "no_such_advisory")
     return ApiError(400, "text: has nothing to read", "empty_text")

@@ -14,7 +14,8 @@ from starlette.responses import Response
 from cybersecqwen.apps.map_stream import MapOptions
 from cybersecqwen.apps.outputs.rows import MapRow
 from cybersecqwen.core.records import Advisory, RecordProblem
-from cybersecqwen.core.text.clean import has_text
+from cybersecqwen.core.text.clean import clean, has_text
+from cybersecqwen.core.text.description import is_placeholder
 from cybersecqwen.serving.batching import map_lines
 from cybersecqwen.serving.errors import ApiError, validation_message
 from cybersecqwen.serving.routes import schemas
@@ -23,6 +24,7 @@ from cybersecqwen.serving.service import Service
 from cybersecqwen.serving.stored_texts import looked_up, with_stored_texts
 from cybersecqwen.serving.streaming import NDJSON, Streamed, failure, timed, wants
 from cybersecqwen.sources.advisories.advisory_fields import AN_ID_ALONE, ids_alone
+from cybersecqwen.sources.advisories.prose import markup_kind
 
 router = APIRouter()
 
@@ -83,6 +85,8 @@ async def map_text(service: Service, text: str, options: MapOptions) -> bytes:
     """
     ids = ids_alone(text)
     if not ids:
+        if has_text(text) and (reason := _no_description(text)):
+            raise ApiError(400, f"text: {reason}", "no_description")
         return await service.batcher.map(text, options)
     if len(ids) > 1:
         raise ApiError(400, "text: several ids; give them as items", "several_ids")
@@ -134,6 +138,8 @@ def _record(number: int, given: Any, name: str) -> Advisory | RecordProblem:
         return RecordProblem(where, name, reason)
     if not has_text(item.text):
         return RecordProblem(where, item.id or name, "text has nothing to read")
+    if reason := _no_description(item.text):
+        return RecordProblem(where, item.id or name, reason, "no_description")
     ids = ids_alone(item.text)
     if len(ids) > 1:
         return RecordProblem(where, item.id or name, "several ids; give each as an item")
@@ -141,6 +147,15 @@ def _record(number: int, given: Any, name: str) -> Advisory | RecordProblem:
         known = Advisory(item.id or ids[0], "", aliases=tuple(ids), where=where)
         return RecordProblem(where, known.id, AN_ID_ALONE, "no_description", known)
     return Advisory(item.id or name, item.text)
+
+
+def _no_description(text: str) -> str:
+    """Return why a text is none to be mapped; an empty string where it may be."""
+    if kind := markup_kind(text):
+        return f"it is {kind}, no description; send records as a file to /api/map/file"
+    if is_placeholder(text):
+        return f"{clean(text)!r} says that there is no description"
+    return ""
 
 
 async def lines_of(
