@@ -186,6 +186,8 @@ def _bundled(folder: Path) -> None:
 
     site = Site(folder / "site")
     site.make(folder / "b.zip")
+    (folder / "docs").mkdir()
+    (folder / "docs" / "index.md").write_text("# Docs\n")
     (folder / "model").mkdir()
     (folder / "model" / "weights.bin").write_bytes(b"weights")
 
@@ -196,6 +198,7 @@ def _bundle(folder: Path) -> list[Path | str]:
         *("bundle", "create", folder / "new.zip", "--key", site / "site.pem"),
         *("--package", next((site / "product").glob("*.whl")), "--lock", site / "lock.txt"),
         *("--wheels", site / "wheels", "--offline", "--date", "2026-11-29"),
+        *("--docs", folder / "docs"),
     ]
 
 
