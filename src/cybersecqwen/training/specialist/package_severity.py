@@ -153,6 +153,8 @@ def practice(answers: NDArray[np.int64]) -> list[int]:
         ``itertools.product``.
     """
     whole = answers[(answers != NO_LABEL).all(1)]
+    if not len(whole):
+        return [0] * int(np.prod([len(values) for values in METRICS_V3.values()]))
     sizes = [len(values) for values in METRICS_V3.values()]
     numbers = np.ravel_multi_index(tuple(whole.T), sizes)
     counts = np.bincount(numbers, minlength=int(np.prod(sizes))) + _SMOOTH
@@ -177,6 +179,8 @@ def _temperature(
     found = []
     for place in places:
         rows = given[:, place] != NO_LABEL
+        if not rows.any():  # a scorer whose vectors the corpus does not have
+            return 1.0
         part = logits[rows, _STARTS[place] : _STARTS[place + 1]]
         found.append(fit_temperature(part, given[rows, place]))
     return round(float(np.mean(found)), 3)
@@ -195,6 +199,8 @@ def _measure(
         axis=1,
     )
     names = METRICS_V4 if QUESTIONS[places[0]].version == "4.0" else METRICS_V3
+    if not rows.any():
+        return {"rows": 0, "metrics": {}, "exact": 0.0}
     return {
         "rows": int(rows.sum()),
         "metrics": {name: float(right[:, i].mean()) for i, name in enumerate(names)},
@@ -214,6 +220,7 @@ def _card(
         + " |"
         for view, groups in measured.items()
         for name, found in groups.items()
+        if found["rows"]
     ]
     facts = "\n".join(f"- {name}: `{value}`" for name, value in provenance.items())
     return "\n".join(
