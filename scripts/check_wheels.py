@@ -10,6 +10,7 @@ markers. Needs the ``release`` extra and uv.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -86,7 +87,9 @@ def _resolved(platform: str, python: str, folder: Path) -> str:
 
 
 def _failure(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # uv takes a Mac to be of version 13 unless it is told; ours are from 14 on.
+    environment = {**os.environ, "MACOSX_DEPLOYMENT_TARGET": "14.0"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     return "" if done.returncode == 0 else f"{command[0]}: {done.stderr.strip()[-400:]}"
 
 
