@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import io
 import json
+import re
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from cybersecqwen.core.cancellation import Cancellation, WorkCancelledError
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Advisory, CweLabel, RecordProblem
 from cybersecqwen.sources import read_advisories
+from cybersecqwen.sources.advisories import workbook
 
 TEXT = "The viewer writes the title into the page without encoding it."
 
@@ -265,6 +268,46 @@ def test_damaged_workbooks_are_refused(tmp_path: Path) -> None:
         file.write_bytes(content[:cut] + b"\x00" * 20 + content[cut + 20 :])
         with suppress(InputError):
             assert all(record.where.startswith(str(file)) for record in read_advisories(file))
+
+
+def with_sheet(data: str) -> bytes:
+    """Return a workbook whose sheet holds this in place of its rows."""
+    out = io.BytesIO()
+    sheet = f"<sheetData>{data}</sheetData>".encode()
+    source = zipfile.ZipFile(io.BytesIO(book(["Description"])))
+    with source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for member in source.namelist():
+            content = source.read(member)
+            if member.endswith("sheet1.xml"):
+                content = re.sub(rb"<dimension[^>]*>", b"", content)
+                content = re.sub(rb"<sheetData>.*</sheetData>", lambda _: sheet, content)
+            target.writestr(member, content)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ("<row><c t='str'><v>" + "a" * 3_000_000 + "</v></c></row>", "a cell of over 1 MiB"),
+        ("<row/>" * 1_100_000, "a sheet of over 1,048,576 rows"),
+        ("<x:row xmlns:x='urn:x'/>" * 1_100_000, "a sheet of over 1,048,576 rows"),
+        ("<row>" + "<c/>" * 300_000 + "</row>", "over 200,000 elements outside of rows or in one"),
+    ],
+)
+def test_workbooks_that_would_fill_the_memory(
+    data: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbook, "_MAX_ELEMENTS", 200_000)
+    head = "<row><c t='str'><v>Description</v></c></row>"
+    with pytest.raises(InputError, match=reason):
+        read(with_sheet(head + data))
+
+
+def test_a_row_far_below_is_not_waited_for() -> None:
+    head = "<row><c t='str'><v>Description</v></c></row>"
+    *_, last = read(with_sheet(head + "<row r='99999999'><c t='str'><v>a</v></c></row>"))
+    assert isinstance(last, RecordProblem)
+    assert "a sheet of over 1,048,576 rows" in last.reason
 
 
 def test_plain_text() -> None:

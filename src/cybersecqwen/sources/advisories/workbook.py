@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
@@ -18,12 +19,22 @@ from cybersecqwen.sources.advisories.columns import (
     missing_text,
 )
 from cybersecqwen.sources.advisories.formats import Place, ReadOptions, Record, WorkbookFormat
-from cybersecqwen.sources.io.streams import NotRecordsError, UnreadableError, reason_of
+from cybersecqwen.sources.io.streams import (
+    NotRecordsError,
+    UnreadableError,
+    reason_of,
+)
 from cybersecqwen.sources.io.unpack import Workbook
 
 _MAX_PART_BYTES = 512 << 20
 _MAX_SHARED_TEXT_BYTES = 64 << 20
 _HEADER_ROWS = 20
+_MAX_ROWS = 1_048_576  # Of a sheet, in Excel.
+_MAX_CELL_BYTES = 1 << 20  # Excel allows 32,767 characters, which are less when written as XML.
+# openpyxl holds what it parsed until a row ends, and every shared string and style.
+_MAX_ELEMENTS = 3_000_000
+_ROW = re.compile(rb"<(?:\w+:)?row[\s/>]")
+_START_TAG = re.compile(rb"<[^/]")
 
 
 def read_workbook(book: Workbook, options: ReadOptions) -> Iterator[Record]:
@@ -65,8 +76,9 @@ def read_workbook(book: Workbook, options: ReadOptions) -> Iterator[Record]:
     except UnreadableError:
         raise
     except Exception as error:
-        # Of a damaged workbook openpyxl may raise whatever its parsers raise.
-        raise UnreadableError(book.name, f"damaged workbook: {reason_of(error)}") from None
+        # Of a damaged workbook openpyxl raises whatever its parsers raise, or an error around that.
+        reason = reason_of(error.__cause__ or error)
+        raise UnreadableError(book.name, f"damaged workbook: {reason}") from None
 
 
 def _rows(
@@ -90,6 +102,9 @@ def _rows(
         yield RecordProblem(name, "", reason, "note")
     later = enumerate(chain(first[header.place + 1 :], cells), header.place + 2)
     for number, row in later:
+        checkpoint()
+        if number > _MAX_ROWS:
+            raise UnreadableError(name, f"damaged workbook: a sheet of over {_MAX_ROWS:,} rows")
         if any(cell not in {None, ""} for cell in row):
             place = Place(name, number, by_line=True)
             yield advisory_of([_value(cell) for cell in row], roles, place, options)
@@ -104,9 +119,28 @@ class _CheckedZip(zipfile.ZipFile):
 
 
 class _CheckedMember(io.BufferedReader):
+    """A member that is refused before its parser holds more than a real workbook asks of it."""
+
+    _row_count = 0
+    _elements = 0  # Start tags since the last row began.
+    _text = 0  # Bytes since the last "<".
+
     def read(self, size: int | None = -1, /) -> bytes:
         checkpoint()
-        return super().read(size)
+        data = super().read(size)
+        last = data.rfind(b"<")
+        self._text = self._text + len(data) if last < 0 else len(data) - last
+        rows = list(_ROW.finditer(data))
+        tags = _START_TAG.findall(data, rows[-1].start() if rows else 0)
+        self._elements = len(tags) + (0 if rows else self._elements)
+        self._row_count += len(rows)
+        if self._text > _MAX_CELL_BYTES:
+            raise ValueError(f"a cell of over {_MAX_CELL_BYTES >> 20} MiB")
+        if self._elements > _MAX_ELEMENTS:
+            raise ValueError(f"over {_MAX_ELEMENTS:,} elements outside of rows or in one")
+        if self._row_count > _MAX_ROWS:
+            raise ValueError(f"a sheet of over {_MAX_ROWS:,} rows")
+        return data
 
 
 def _check_sizes(book: Workbook) -> None:
