@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from cybersecqwen.apps import freshness as installed
 from cybersecqwen.cli.main import main
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.freshness import LIMIT, age_limit, age_of, age_warning, missing
@@ -51,14 +50,12 @@ def test_every_answer_carries_the_warning(
     assert main(words) == 0
     assert "warning" not in json.loads(capsys.readouterr().out)
     monkeypatch.setenv(LIMIT, "1")
-    installed.knowledge_warning.cache_clear()
     assert main(words) == 0
     assert "CWE catalogue" in json.loads(capsys.readouterr().out)["warning"]
     assert main(["map", "SQL injection in the login form", "--json"]) == 0
     assert "days old" in json.loads(capsys.readouterr().out)["warning"]
     assert main(["ask", "What is CWE-79?", "--json"]) == 0
     assert "knowledge base" in json.loads(capsys.readouterr().out)["warning"]
-    installed.knowledge_warning.cache_clear()
 
 
 def test_info_says_what_is_missing(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -27,15 +29,14 @@ def test_a_verb_killed_at_its_system_calls_loses_nothing(verb: str, tmp_path: Pa
 
 
 @linux
-@pytest.mark.parametrize(
-    "kind", ["JSON record of lists", "JSON array of lists", "CSV, one cell", "zip in zip"]
-)
+@pytest.mark.parametrize("kind", ["CSV, one cell", "zip in zip"])
 def test_large_files_take_little_memory(kind: str, tmp_path: Path) -> None:
-    from large_files import commands, measure
-    from large_kinds import write
-
-    words = commands(write(kind, tmp_path), tmp_path)["data import"]
-    peak = measure("data import", kind, words, tmp_path, 30)
-    assert peak.wrong == ""
-    assert peak.code is not None
-    assert peak.peak < 600
+    out = tmp_path / "peaks.json"
+    # A process of its own: Linux counts the peak of whoever starts a program as that program's.
+    words = ["--kind", kind, "--verb", "data import", "--seconds", "30", "--json", str(out)]
+    script = Path(__file__).parents[2] / "fuzz" / "large_files.py"
+    subprocess.run([sys.executable, str(script), *words], check=True, capture_output=True)
+    (peak,) = json.loads(out.read_text("utf-8"))
+    assert peak["wrong"] == ""
+    assert peak["code"] is not None
+    assert peak["peak"] < 600

@@ -5,6 +5,10 @@
 export const cweLink = (id) =>
   `https://cwe.mitre.org/data/definitions/${encodeURIComponent(id.replace("CWE-", ""))}.html`;
 
+/** @param {string} id */
+export const techniqueLink = (id) =>
+  `https://attack.mitre.org/techniques/${encodeURIComponent(id).replace(".", "/")}/`;
+
 /**
  * Return links about a record: [words, address].
  * @param {string} id

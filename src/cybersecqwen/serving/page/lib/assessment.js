@@ -3,6 +3,7 @@
 import { aborted, postJson } from "./api.js";
 import { errorBox } from "./errors.js";
 import { away, bar, el, foreign, percent } from "../view/dom.js";
+import { techniqueLink } from "../view/links.js";
 
 /**
  * Return a part that asks the server on demand, or null where there is no text to ask about.
@@ -96,6 +97,3 @@ function parts({ cvss, techniques, mitigations }) {
       : "",
   ];
 }
-
-/** Return the address of a technique's page. */
-const techniqueLink = (id) => `https://attack.mitre.org/techniques/${id.replace(".", "/")}/`;
