@@ -576,3 +576,38 @@ def test_real_feeds(data_dir: Path) -> None:
         records = list(read_advisories(data_dir / "nvd" / "feeds" / name))
         assert len(records) == expected
         assert set(reasons(records)) == {"rejected by its CNA"}
+
+
+def test_records_under_their_ids_are_read_from_a_document_of_any_size() -> None:
+    records = {
+        f"CVE-2099-{n:04}": {"description": f"SQL injection in page {n} of the shop", "n": [n]}
+        for n in range(2000)
+    }
+    document = json.dumps({"note": {"made": "today"}, **records}).encode()
+    limits = UnpackLimits(record_bytes=1 << 16, document_bytes=1 << 16)
+    for cut, whole in ((len(document), 2000), (len(document) - 20, 1999)):
+        found: list[Advisory | RecordProblem] = []
+        stream = io.BytesIO(document[:cut])
+        for record in read_advisories(None, stdin=stream, name="in", limits=limits):
+            found.append(record)  # noqa: PERF402 - what came before it breaks counts
+        read_ = [record for record in found if isinstance(record, Advisory)]
+        assert [record.id for record in read_] == list(records)[:whole]
+        assert read_[7].description == "SQL injection in page 7 of the shop"
+        problems = [record.reason for record in found if isinstance(record, RecordProblem)]
+        assert len(problems) == (whole < 2000)
+
+
+def test_a_nul_costs_a_table_its_row_alone() -> None:
+    rows = [f"CVE-2099-{n:04},SQL injection in page {n}\n".encode() for n in range(1, 6)]
+    rows[2] = rows[2].replace(b"page", b"pa\x00ge")
+    found = read(b"id,description\n" + b"".join(rows))
+    assert [r.id for r in found if isinstance(r, Advisory)] == [
+        f"CVE-2099-{n:04}" for n in (1, 2, 4, 5)
+    ]
+    (problem,) = (r for r in found if isinstance(r, RecordProblem))
+    assert problem.where.endswith(":4")
+    assert "NUL" in problem.reason
+    with pytest.raises(InputError, match="binary"):
+        read(b"id,description\n" + b"\x00" * 50 + b"".join(rows))
+    with pytest.raises(InputError, match="binary"):
+        read(b"id,description\n\x01" + b"".join(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import IO
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import LabelSource, RecordProblem
 from cybersecqwen.sources.advisories.formats import ReadOptions, Record
-from cybersecqwen.sources.advisories.json_records import ROWS, JsonReader, unknown_json
+from cybersecqwen.sources.advisories.json_records import ROWS, JsonReader
+from cybersecqwen.sources.advisories.json_refusals import unknown_json
 from cybersecqwen.sources.advisories.json_shapes import looks_like_json
 from cybersecqwen.sources.advisories.refusals import refusal
 from cybersecqwen.sources.advisories.registry import (
@@ -19,6 +21,7 @@ from cybersecqwen.sources.advisories.registry import (
     TEXT_FORMATS,
     WORKBOOKS,
 )
+from cybersecqwen.sources.advisories.tables import looks_like_table
 from cybersecqwen.sources.io.json_stream import prefix_value
 from cybersecqwen.sources.io.position import ReadPosition
 from cybersecqwen.sources.io.streams import ByteSource, NotRecordsError, UnreadableError
@@ -28,6 +31,7 @@ FORMATS: tuple[str, ...] = (*(format_.name for format_ in ALL), ROWS)
 """What ``format`` may name besides ``auto``."""
 
 _NUL = b"\x00"
+_OTHER_CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 _MAX_HELD = 100
 """Of the files in an input that cannot be read, how many are named; the others are counted."""
 
@@ -168,9 +172,14 @@ def detect_format(head: bytes, name: str) -> str:
             return format_.name
     if reason := refusal(head, name):
         raise NotRecordsError(name, reason)
-    if _NUL in head:
+    if _NUL in head and not (_is_text_but_for_nul(head) and looks_like_table(head, name)):
         raise NotRecordsError(name, f"binary: byte {head.index(_NUL) + 1} is NUL")
     return next(format_.name for format_ in TEXT_FORMATS[-2:] if format_.matches(head, name))
+
+
+def _is_text_but_for_nul(head: bytes) -> bool:
+    """Whether a file is no binary for a few NULs, each of which costs a table its row."""
+    return head.count(_NUL) <= 1 + len(head) // 1000 and not _OTHER_CONTROLS.search(head)
 
 
 def _records(source: ByteSource | Workbook, chosen: str, options: ReadOptions) -> Iterator[Record]:

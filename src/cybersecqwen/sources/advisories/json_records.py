@@ -20,7 +20,7 @@ from cybersecqwen.sources.advisories.formats import (
     ReadOptions,
     Record,
 )
-from cybersecqwen.sources.advisories.json_refusals import json_refusal
+from cybersecqwen.sources.advisories.json_refusals import json_refusal, shown_keys, unknown_json
 from cybersecqwen.sources.advisories.json_shapes import (
     LINES_TRIED,
     bare,
@@ -35,17 +35,11 @@ from cybersecqwen.sources.advisories.json_shapes import (
 )
 from cybersecqwen.sources.advisories.nested_json import empty_list, nested, rows_of_table
 from cybersecqwen.sources.advisories.rows import is_row, parse_row, row_of
-from cybersecqwen.sources.io.json_stream import elements, prefix_value, whole_objects
-from cybersecqwen.sources.io.streams import (
-    ByteSource,
-    NotRecordsError,
-    UnreadableError,
-    lines,
-)
+from cybersecqwen.sources.io.json_stream import elements, members, prefix_value, whole_objects
+from cybersecqwen.sources.io.streams import ByteSource, NotRecordsError, UnreadableError, lines
 
 ROWS = "jsonl"
 """The name of what is no known format: rows with a text."""
-
 
 _STREAM_BYTES = 1 << 20
 """How far a stream of objects is looked into for one that is a record."""
@@ -309,7 +303,7 @@ class JsonReader:
         if self._rows:
             raise NotRecordsError(name, unknown_json(shown))
         titles = ", ".join(format_.title for format_ in self._formats)
-        raise NotRecordsError(name, f"JSON that holds no {titles}{_shown_keys(shown)}")
+        raise NotRecordsError(name, f"JSON that holds no {titles}{shown_keys(shown)}")
 
     def _holds_records(self, source: ByteSource) -> bool:
         """Whether one of the first objects of a stream of such is a record, or holds one."""
@@ -326,11 +320,34 @@ class JsonReader:
             pass  # broken further on, or cut off with the head
         return False
 
+    def _is_keyed(self, beginning: Mapping[str, Any]) -> bool:
+        """Whether the members of a document of no known kind are records under their ids."""
+        shown = list(islice(beginning.items(), LINES_TRIED))
+        return self.names(beginning) is None and any(
+            isinstance(item, dict) and next(self.nested({key: item}), None) for key, item in shown
+        )
+
+    def _keyed(self, source: ByteSource) -> Iterator[Record]:
+        for element in members(source):
+            if isinstance(element, RecordProblem):
+                yield element
+                continue
+            place, content = Place(source.name, element.number), bytes(element.content)
+            try:
+                value = decode_lenient(content)
+            except DECODE_ERRORS as error:
+                yield decode_problem(place, content, error)
+            else:
+                yield from self._parts(self.nested({element.key: value}), place)
+
     def _cut(self, source: ByteSource, beginning: Any) -> Iterator[Record]:
         """Read what is too large, or broken, to be decoded whole: record by record."""
+        if isinstance(beginning, dict) and self._is_keyed(beginning):
+            yield from self._keyed(source)
+            return
         later = isinstance(beginning, dict) and self._holds_records(source)
         if not isinstance(beginning, list) and not later and self.names(beginning) is None:
-            reason = f"broken JSON, or JSON of an unknown kind{_shown_keys(beginning)}"
+            reason = f"broken JSON, or JSON of an unknown kind{shown_keys(beginning)}"
             if beginning is None:
                 reason = "no JSON, or broken at its beginning, or nested too deep"
             raise UnreadableError(source.name, reason)
@@ -348,21 +365,6 @@ class JsonReader:
                 yield from parse(element.content, Place(source.name, element.number))
             elif element.key in layout.members:
                 yield from parse_member(element.content, Place(source.name, element.number))
-
-
-def unknown_json(value: Any) -> str:
-    """Return what JSON is that holds no records, and what to do."""
-    first = value[0] if isinstance(value, list) and value else value
-    known = json_refusal(first) if isinstance(first, dict) else ""
-    return known or (
-        "JSON of an unknown kind: no advisory format that is read, and no field "
-        f"description, text or summary{_shown_keys(value)}"
-    )
-
-
-def _shown_keys(value: Any) -> str:
-    keys = [key[:40] for key in value] if isinstance(value, dict) else []
-    return f"; its keys: {', '.join(keys[:8])}" if keys else ""
 
 
 class _Guess:

@@ -153,3 +153,19 @@ JSON_REFUSALS: tuple[JsonRefusal, ...] = (
 def json_refusal(value: Mapping[str, Any]) -> str:
     """Return why a JSON object is no record and what to do; empty where it is of no known kind."""
     return next((kind.reason for kind in JSON_REFUSALS if kind.matches(value)), "")
+
+
+def unknown_json(value: Any) -> str:
+    """Return what JSON is that holds no records, and what to do."""
+    first = value[0] if isinstance(value, list) and value else value
+    known = json_refusal(first) if isinstance(first, dict) else ""
+    return known or (
+        "JSON of an unknown kind: no advisory format that is read, and no field "
+        f"description, text or summary{shown_keys(value)}"
+    )
+
+
+def shown_keys(value: Any) -> str:
+    """Return the first keys of an object, for a message."""
+    keys = [key[:40] for key in value] if isinstance(value, dict) else []
+    return f"; its keys: {', '.join(keys[:8])}" if keys else ""

@@ -10,24 +10,47 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from cybersecqwen.core.cancellation import checkpoint
 from cybersecqwen.core.lenient_json import STRING, compile_bytes, decode_lenient
 from cybersecqwen.core.records import RecordProblem
 from cybersecqwen.sources.io.streams import ByteSource, UnreadableError, too_long
 
-# Outside a record: the next string, or the next character that opens or closes something. A quote
-# alone is a string whose end has not arrived.
-_TOKEN = compile_bytes(rb"(" + STRING + rb'|["{}\[\]])')
+_PLAIN = rb'[^"{}\[\]]*+'
 
-# Inside a record: everything up to and with the next bracket, strings passed over, in one step. A
-# quote is that of a string whose end has not arrived or, by greedy repeats, of the last string
-# where no bracket has arrived after it: either is followed again with what comes.
-_BRACKET = compile_bytes(rb'[^"{}\[\]]*+(?:' + STRING + rb'[^"{}\[\]]*+)*+(["{}\[\]])')
+
+def _holding(inner: bytes) -> bytes:
+    """Return a pattern of what holds nothing but plain values, strings and ``inner``."""
+    content = _PLAIN + rb"(?:(?:" + inner + rb")" + _PLAIN + rb")*+"
+    return rb"\[" + content + rb"\]|\{" + content + rb"\}"
+
+
+# Whole containers in containers are passed over in one step: most of a document's brackets are
+# theirs, and each step costs a hundred times what the pattern takes for a byte. Deeper ones would
+# make it long and win little more.
+_SHALLOW = _holding(STRING + rb"|" + _holding(STRING))
+
+# Where a name or a record may stand: the next string, or the next character that opens or closes
+# something. A quote alone is a string whose end has not arrived.
+_TOKEN = compile_bytes(_PLAIN + rb"(" + STRING + rb'|["{}\[\]])')
+
+# Among records: the same, lists passed over.
+_ITEM = compile_bytes(
+    _PLAIN + rb"(?:(?=\[)(?:" + _SHALLOW + rb")" + _PLAIN + rb")*+(" + STRING + rb'|["{}\[\]])'
+)
+
+# Elsewhere: the next bracket, strings and shallow containers passed over. A quote is that of a
+# string whose end has not arrived or, by greedy repeats, of the last string where no bracket has
+# arrived after it: either is followed again with what comes.
+_BRACKET = compile_bytes(
+    _PLAIN + rb"(?:(?:" + STRING + rb"|" + _SHALLOW + rb")" + _PLAIN + rb')*+(["{}\[\]])'
+)
 _QUOTE, _OBJECT, _OBJECT_END, _ARRAY = b'"{}['
-_FOLLOWED_BYTES = 512 << 10  # of brackets at a stretch, some tenths of a second
+_FOLLOWED_BYTES = 512 << 10  # at a stretch
+_CHECKED_STEPS = 4096  # some milliseconds
 _MAX_DEPTH = 1000
 _SHOWN_BYTES = 40
 
@@ -45,7 +68,8 @@ class Element:
     Attributes:
         number: Its number in the document, counted from 1.
         content: Its JSON.
-        key: Name of the member of the object at the top whose array holds it, else empty.
+        key: Name of the member of the object at the top that it is, or whose array holds it; else
+            empty.
     """
 
     number: int
@@ -63,7 +87,7 @@ def elements(source: ByteSource) -> Iterator[Element | RecordProblem]:
     Raises:
         UnreadableError: The document ends or breaks in the middle; what came before is yielded.
     """
-    yield from _Cutter(source, in_arrays=True).run()
+    yield from _Cutter(source, "arrays").run()
 
 
 def whole_objects(source: ByteSource) -> Iterator[Element | RecordProblem]:
@@ -72,7 +96,16 @@ def whole_objects(source: ByteSource) -> Iterator[Element | RecordProblem]:
     Raises:
         UnreadableError: As for ``elements``.
     """
-    yield from _Cutter(source, in_arrays=False).run()
+    yield from _Cutter(source, "top").run()
+
+
+def members(source: ByteSource) -> Iterator[Element | RecordProblem]:
+    """Yield the objects that are members of an object at the top, each with its key.
+
+    Raises:
+        UnreadableError: As for ``elements``.
+    """
+    yield from _Cutter(source, "members").run()
 
 
 def prefix_value(head: bytes) -> Any:
@@ -120,17 +153,23 @@ def _whole_until(head: bytes) -> tuple[int, bytes]:
 
 
 class _Cutter:
-    """Follows brackets through a stream, and cuts out what stands at the records' depth."""
+    """Follows brackets through a stream, and cuts out what stands at the records' depth.
 
-    def __init__(self, source: ByteSource, *, in_arrays: bool) -> None:
+    Args:
+        source: The stream.
+        place: Where records stand: in ``arrays``, at the ``top``, as ``members`` of the top.
+    """
+
+    def __init__(self, source: ByteSource, place: Literal["arrays", "top", "members"]) -> None:
         self._source = source
-        self._in_arrays = in_arrays
+        self._place = place
         self._buffer = b""
         self._position = 0  # in the buffer: what is before it has been followed
         self._start = -1  # in the buffer: where the present record begins
         self._open = bytearray()  # brackets that are open
         self._depth = 0  # of the present record
         self._number = 0
+        self._steps = 0
         self._found_array = False
         self._name = b""  # the last string seen in the object at the top
         self._key = ""  # the member of it whose array is open
@@ -177,9 +216,7 @@ class _Cutter:
     def _follow(self) -> Iterator[Element | RecordProblem]:
         buffer = self._buffer
         position = self._position
-        while match := (
-            _TOKEN.search(buffer, position) if self._start < 0 else _BRACKET.match(buffer, position)
-        ):
+        while match := self._next(position):
             start = match.start(1)
             token = buffer[start]
             if not self._open:
@@ -189,7 +226,7 @@ class _Cutter:
                 if position - start == 1:
                     self._position = start
                     return
-                if self._at_record() and self._open:
+                if self._place == "arrays" and self._at_record():
                     self._begin(start)
                     yield self._cut(position)
                 elif self._start < 0 and self._open == b"{":
@@ -204,12 +241,24 @@ class _Cutter:
             self._check_between(position, len(buffer))
         self._position = len(buffer)
 
+    def _next(self, position: int) -> re.Match[bytes] | None:
+        """Return the next character that matters from a position on, or a string there."""
+        self._steps += 1
+        if self._steps % _CHECKED_STEPS == 0:
+            checkpoint()
+        pattern = _BRACKET
+        if self._start < 0 and (not self._open or (self._place != "top" and self._open == b"{")):
+            pattern = _TOKEN
+        elif self._start < 0 and self._at_record():
+            pattern = _ITEM
+        return pattern.match(self._buffer, position)
+
     def _open_bracket(self, token: int, position: int) -> None:
         if self._start < 0 and token == _OBJECT and self._at_record():
             self._begin(position)
         self._open.append(token)
         self._found_array = self._found_array or token == _ARRAY
-        if token == _ARRAY and self._open == b"{[":
+        if token == _ARRAY and self._open == b"{[" and self._place == "arrays":
             self._enter(self._name.decode("utf-8", "replace"))
         if len(self._open) > _MAX_DEPTH:
             raise self._broken(f"nested over {_MAX_DEPTH} deep")
@@ -228,14 +277,18 @@ class _Cutter:
             raise self._broken(f"what follows is no JSON: {shown!r}")
 
     def _at_record(self) -> bool:
-        if not self._in_arrays:
+        if self._place == "top":
             return not self._open
-        return bytes(self._open) in {b"[", b"{["}
+        if self._place == "members":
+            return self._open == b"{"
+        return self._open in (b"[", b"{[")
 
     def _begin(self, position: int) -> None:
         self._start = position
         self._depth = len(self._open)
         self._number += 1
+        if self._place == "members":
+            self._key = self._name.decode("utf-8", "replace")
 
     def _close(self, token: int) -> None:
         opening = _OBJECT if token == _OBJECT_END else _ARRAY
