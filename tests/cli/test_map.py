@@ -435,6 +435,15 @@ def test_ids_are_looked_up_in_the_local_store(
     listed.write_text("CVE-2024-0001\n")
     assert call("--input", listed) == 0
     assert call.rows[0]["id"] == "CVE-2024-0001"
+    scores = tmp_path / "scores.csv"
+    rows = "".join(f"CVE-2024-{n:04},0.1,0.5\n" for n in range(1, 202))
+    scores.write_text("cve,epss,percentile\n" + rows)
+    assert call("--input", scores) == 1
+    assert [row["id"] for row in call.rows] == ["CVE-2024-0001"]
+    assert call.err.count("the local store does not know it") == 100
+    assert "100 more without a description; --json lists each" in call.err
+    assert call("--input", scores, "--json", "--output", tmp_path / "out.jsonl") == 1
+    assert len(json.loads(call.out)["problems"]) == 201  # and where texts come from
 
 
 def test_columns_can_be_named(call: Call, tmp_path: Path) -> None:

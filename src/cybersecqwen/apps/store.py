@@ -15,8 +15,9 @@ from cybersecqwen.core.locks import exclusive
 from cybersecqwen.core.paths import advisory_store_file
 from cybersecqwen.core.records import Advisory, LabelSource, RecordProblem
 from cybersecqwen.sources.advisories.advisory_fields import canonical_id
-from cybersecqwen.sources.advisory_store import AdvisoryStore, StoreInfo
+from cybersecqwen.sources.advisory_store import AdvisoryStore
 from cybersecqwen.sources.detect import read_advisories
+from cybersecqwen.sources.store_info import StoreInfo
 
 _PROBLEMS_KEPT = 100
 
@@ -161,7 +162,7 @@ def look_up(name: str, store: AdvisoryStore | None) -> Advisory | RecordProblem:
         return RecordProblem(name, name, reason, "no_description")
     found = store.get(name)
     if found is None:
-        reason = f"the local store does not know it ({store.info().age})"
+        reason = f"the local store does not know it ({store.age()})"
         return RecordProblem(name, name, reason, "no_description")
     return _usable(replace(found, where=name))
 
@@ -204,12 +205,12 @@ def with_descriptions(
         names = (known.id, *known.aliases)
         found = next(filter(None, map(store.get, names)), None)
         if found is None:
-            reason = f"no description, and the local store does not know it ({store.info().age})"
+            reason = f"no description, and the local store does not know it ({store.age()})"
             yield RecordProblem(known.where, known.id, reason, "no_description", known)
             continue
         if not told:
             told = True
-            notice(f"records without a text are looked up in the local store, {store.info().age}")
+            notice(f"records without a text are looked up in the local store, {store.age()}")
         yield _usable(
             replace(
                 found,

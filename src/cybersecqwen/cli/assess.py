@@ -6,7 +6,7 @@ import argparse
 import shutil
 import sys
 import textwrap
-from functools import partial
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -20,12 +20,12 @@ from cybersecqwen.cli.common import (
 from cybersecqwen.cli.engine import SEVERAL, add_engine, engine_of
 from cybersecqwen.cli.places import place, staged
 from cybersecqwen.cli.record_job import (
+    ProblemLines,
     add_quiet,
     add_resumption,
     check_job,
     named,
     notice_on,
-    show_problem,
     show_summary,
     shown,
 )
@@ -157,12 +157,15 @@ def _run_job(
         restart=arguments.restart,
         engine=engine_of(arguments),
     )
-    with shown(job.output, quiet=arguments.quiet) as line:
+    with (
+        shown(job.output, quiet=arguments.quiet) as line,
+        closing(ProblemLines(line)) as problems,
+    ):
         summary = run_assess_job(
             job,
             sink=sys.stdout.buffer,
             progress=line,
-            report=partial(show_problem, line),
+            report=problems.show,
             notice=notice_on(line, staging),
         )
     summary = named(summary, job.output, staging)

@@ -22,7 +22,7 @@ from cybersecqwen.core.records import RecordProblem
 from cybersecqwen.core.text.clean import clean
 
 if TYPE_CHECKING:
-    from cybersecqwen.sources.advisory_store import StoreInfo
+    from cybersecqwen.sources.store_info import StoreInfo
 
 HELP = "fetch public vulnerability data, fill the local store, remake the table of CWE facts"
 EXAMPLES = (

@@ -7,6 +7,7 @@ import io
 import os
 import shutil
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -21,10 +22,10 @@ from cybersecqwen.cli.engine import engine_of
 from cybersecqwen.cli.map_arguments import configure
 from cybersecqwen.cli.places import staged
 from cybersecqwen.cli.record_job import (
+    ProblemLines,
     check_job,
     named,
     notice_on,
-    show_problem,
     show_summary,
     shown,
 )
@@ -244,10 +245,13 @@ def _map_records(
 
     job = _job(arguments, classifier, options, pasted, staging)
     problems: list[RecordProblem] = []
-    with shown(job.output, quiet=arguments.quiet) as line:
+    with (
+        shown(job.output, quiet=arguments.quiet) as line,
+        closing(ProblemLines(line)) as lines,
+    ):
 
         def report(problem: RecordProblem) -> None:
-            show_problem(line, problem)
+            lines.show(problem)
             if arguments.json:
                 problems.append(problem)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cybersecqwen.apps.staging import Staging
     from cybersecqwen.cli.progress import ProgressLine
 
+_UNDESCRIBED_NAMED = 100
+
 SummaryT = TypeVar("SummaryT", bound=msgspec.Struct)
 
 
@@ -83,10 +85,31 @@ def shown(output: Path | None, *, quiet: bool) -> Iterator[ProgressLine]:
         yield line
 
 
-def show_problem(line: ProgressLine, problem: RecordProblem) -> None:
-    """Name a record that failed, over the progress line."""
-    # Untrusted: what a file calls its records must not reach the terminal as a command.
-    line.print_line(printable(str(problem)))
+class ProblemLines:
+    """Names the records that failed, over the progress line.
+
+    Of ids that nothing describes only the first are named, and the others counted at the end: a
+    table of scores by id holds 300,000 of them.
+
+    Args:
+        line: The progress line.
+    """
+
+    def __init__(self, line: ProgressLine) -> None:
+        self._line = line
+        self._undescribed = 0
+
+    def show(self, problem: RecordProblem) -> None:
+        """Name a record that failed."""
+        self._undescribed += problem.kind == "no_description"
+        if problem.kind != "no_description" or self._undescribed <= _UNDESCRIBED_NAMED:
+            # Untrusted: what a file calls its records must not reach the terminal as a command.
+            self._line.print_line(printable(str(problem)))
+
+    def close(self) -> None:
+        """Count what was not named."""
+        if (more := self._undescribed - _UNDESCRIBED_NAMED) > 0:
+            self._line.print_line(f"{more:,} more without a description; --json lists each")
 
 
 def notice_on(line: ProgressLine, staging: Staging | None) -> Callable[[str], None]:

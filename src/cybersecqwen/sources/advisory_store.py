@@ -23,6 +23,7 @@ from pathlib import Path
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Advisory
 from cybersecqwen.sources.advisories.advisory_fields import canonical_id
+from cybersecqwen.sources.store_info import StoreInfo, age_in_words
 from cybersecqwen.sources.stored_records import merged, store_columns, stored_advisory
 
 BATCH = 2000
@@ -48,36 +49,6 @@ _INDEXED = re.compile(r"[^\W_]+")  # a word as the index cuts them
 _RARE_WORDS = 12
 _COMPARED = 60
 _UNSEEN = 2.0  # weight of a word of another text that the record does not have
-
-
-@dataclass(frozen=True, slots=True)
-class StoreInfo:
-    """What a store holds and how old it is.
-
-    Attributes:
-        path: The file.
-        records: Number of ids.
-        states: Number of records in each state.
-        newest: Date of the newest change in it, as ``YYYY-MM-DD``; empty where none is dated.
-        imported: When something was last imported, as ISO 8601 in UTC; empty where nothing was.
-        size: Size of the file, in bytes.
-    """
-
-    path: Path
-    records: int
-    states: dict[str, int]
-    newest: str
-    imported: str
-    size: int
-
-    @property
-    def age(self) -> str:
-        """How old it is, in words."""
-        if not self.imported:
-            return "empty"
-        days = (datetime.now(UTC) - datetime.fromisoformat(self.imported)).days
-        when = "today" if days < 1 else f"{days:,} day{'s' if days > 1 else ''} ago"
-        return f"imported {when}" + (f", newest change {self.newest}" if self.newest else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +339,19 @@ class AdvisoryStore:
             (json.dumps(sorted(words)),),
         )
         return {term: math.log(1 + total / count) for term, count in counted.fetchall()}
+
+    def age(self) -> str:
+        """Return how old the store is, in words, without counting what it holds.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        try:
+            with self._lock:
+                facts = dict(self._db.execute("SELECT name, value FROM facts").fetchall())
+        except sqlite3.Error as error:
+            raise InputError(f"{self.path}: cannot be read: {error}") from error
+        return age_in_words(facts.get("imported", ""), facts.get("newest", ""))
 
     def info(self) -> StoreInfo:
         """Return what the store holds and how old it is.
