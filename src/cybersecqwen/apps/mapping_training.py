@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
+from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.errors import InputError, require_extra
+from cybersecqwen.core.model_folder import ANALYST_TECHNIQUES_FILE, CONFIG_FILE
 from cybersecqwen.core.records import Advisory
 from cybersecqwen.core.text.clean import has_text
 from cybersecqwen.sources import read_advisories
@@ -18,11 +21,7 @@ from cybersecqwen.sources.catalogues.analyst_mappings import read_analyst_mappin
 from cybersecqwen.sources.catalogues.stix import read_stix
 from cybersecqwen.specialists.mapper import CweMapper
 from cybersecqwen.specialists.severity import SeverityScorer
-from cybersecqwen.specialists.vulnerability_technique import (
-    NAMES_FILE,
-    WEIGHTS_FILE,
-    technique_features,
-)
+from cybersecqwen.specialists.vulnerability_technique import WEIGHTS_FILE, technique_features
 
 
 def train_vulnerability_technique(
@@ -39,8 +38,8 @@ def train_vulnerability_technique(
         mappings: Folder with ``attack_to_cve.csv.gz`` and ``kev_to_attack.json.gz``.
         records: Files of any format that is read, where the CVEs' descriptions come from.
         knowledge: ATT&CK's STIX bundle, where the techniques' names come from.
-        model: A weakness specialist's folder with ``severity`` and ``technique`` inside; the two
-            files in ``technique`` are written anew.
+        model: A weakness specialist's folder with ``severity`` and ``technique`` inside; of
+            ``technique`` two files are written anew.
         on_progress: Told what is being done.
 
     Returns:
@@ -79,14 +78,13 @@ def train_vulnerability_technique(
     )
     fitted = linear.fit_vulnerability_techniques(data)
     titles = {entry.id: entry.name for entry in read_stix(knowledge).entries}
-    linear.write_vulnerability_techniques(
-        fitted,
-        titles,
-        mapper.name,
-        len(texts),
-        model / "technique" / WEIGHTS_FILE,
-        model / "technique" / NAMES_FILE,
-    )
+    folder = model / "technique"
+    with atomic_folder(folder, CONFIG_FILE) as part:
+        shutil.copytree(folder, part, dirs_exist_ok=True)
+        weights, names = part / WEIGHTS_FILE, part / ANALYST_TECHNIQUES_FILE
+        linear.write_vulnerability_techniques(
+            fitted, titles, mapper.name, len(texts), weights, names
+        )
     return {
         "cves": len(texts),
         "techniques": len(fitted.techniques),

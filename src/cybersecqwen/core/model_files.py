@@ -1,7 +1,8 @@
 """What a model's files are, before any of them is trusted: formats, digests, and code among them.
 
 A folder states its files' digests in ``config.json`` (a specialist) or in ``SHA256SUMS``, as
-``sha256sum`` writes and checks them. Digests beside the files that they are of show damage, not
+``sha256sum`` writes and checks them. Whoever loads a model compares them first, so that no parser
+sees a damaged file. Digests beside the files that they are of show damage, not
 forgery: against that there are the whole's digest, from where the model comes from, and signatures.
 """
 
@@ -15,7 +16,7 @@ import msgspec
 
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.files import digest_of, sha256_file, write_text
-from cybersecqwen.core.model_folder import CONFIG_FILE
+from cybersecqwen.core.model_folder import ANALYST_TECHNIQUES_FILE, CONFIG_FILE
 
 NO_CODE: Final = {"trust_remote_code": False}
 """For every ``from_pretrained``. Left out, transformers asks on standard input whether to run the
@@ -28,6 +29,7 @@ _CODE: Final = (
     *(".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"),  # pickles, mostly
 )
 _ADAPTER = "adapter_config.json"
+_STATING: Final = (CONFIG_FILE, ANALYST_TECHNIQUES_FILE)
 _GGUF_MAGIC = b"GGUF"
 _SUM = re.compile(r"^([0-9a-f]{64}) [ *](.+)$")
 _LONGEST_CONFIG_BYTES = 16 << 20
@@ -79,8 +81,7 @@ def describe_model_files(path: Path) -> ModelFiles:
     stated = _stated(folder, names) if path.is_dir() else {}
     for name, digest in stated.items():
         if sha256.get(name) != digest:
-            what = "is not the one that its folder states" if name in sha256 else "is missing"
-            raise ModelError(f"{folder / name}: {what}; copy the model again")
+            raise _other_file(folder / name, missing=name not in sha256)
     provenance = config.get("provenance")
     return ModelFiles(
         path=str(path),
@@ -99,6 +100,35 @@ def describe_model_files(path: Path) -> ModelFiles:
 
 
 _CONFIGS = (CONFIG_FILE, "tokenizer_config.json", _ADAPTER)
+
+
+def check_stated_files(*models: str | Path | None) -> None:
+    """Compare models with the digests that their folders state, before a byte of them is parsed.
+
+    What states none (a hub id, a folder without ``SHA256SUMS``) is passed over.
+
+    Args:
+        models: Folders, or files in one; of a file its own digest alone is compared.
+
+    Raises:
+        ModelError: A file is missing, or is not the one that its folder states.
+    """
+    for path in (Path(model) for model in models if model is not None):
+        folder = path.parent if path.is_file() else path
+        for name, digest in _sums(folder).items():
+            if path.is_file() and name != path.name:
+                continue
+            try:
+                found = sha256_file(folder / name)
+            except OSError:
+                found = ""
+            if found != digest:
+                raise _other_file(folder / name, missing=not found)
+
+
+def _other_file(file: Path, *, missing: bool) -> ModelError:
+    what = "is missing or cannot be read" if missing else "is not the one that its folder states"
+    return ModelError(f"{file}: {what}; copy the model again")
 
 
 def write_sums(folder: Path) -> None:
@@ -132,21 +162,33 @@ def is_other_model(path: Path) -> bool:
 def _stated(folder: Path, names: list[str]) -> dict[str, str]:
     """Return the digests that a folder states, and the specialists in it, by file."""
     stated: dict[str, str] = {}
-    for config in (Path(name) for name in names if Path(name).name == CONFIG_FILE):
+    for config in (Path(name) for name in names if Path(name).name in _STATING):
         listed = _json(folder / config).get("sha256")
         if isinstance(listed, dict):
             stated |= {(config.parent / str(k)).as_posix(): str(v) for k, v in listed.items()}
+    return stated | _sums(folder)
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    """Return the digests in a folder's ``SHA256SUMS``, by file; none where there is no such list.
+
+    Raises:
+        ModelError: The list cannot be read, or names what is not in the folder.
+    """
     sums = folder / SUMS_FILE
     if not sums.is_file():
-        return stated
+        return {}
     try:
         lines = sums.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{sums}: cannot be read: {error}") from error
+    stated = {}
     for number, line in enumerate(lines, 1):
         match = _SUM.match(line)
         if match is None:
             raise ModelError(f"{sums}:{number}: not a line of sha256sum")
+        if Path(match[2]).is_absolute() or ".." in Path(match[2]).parts:
+            raise ModelError(f"{sums}:{number}: leads out of its folder")
         stated[match[2]] = match[1]
     return stated
 

@@ -20,6 +20,8 @@ GRAPH_FILE: Final = "model.onnx"
 TOKENIZER_FILE: Final = "tokenizer.json"
 CARD_FILE: Final = "README.md"
 RESULTS_FILE: Final = "training.json"
+ANALYST_TECHNIQUES_FILE: Final = "vulnerability.json"
+"""In a technique specialist's folder: the linear model of CVEs' techniques, and its digest."""
 
 
 class SpecialistConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

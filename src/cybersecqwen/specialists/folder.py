@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from cybersecqwen.core.atomic_folder import recover
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.model_folder import CONFIG_FILE, FORMAT_VERSION, GRAPH_FILE, TOKENIZER_FILE
 from cybersecqwen.specialists.model import shipped_folder
@@ -52,6 +53,7 @@ def load_files(
         ModelError: A file is missing or damaged, or the format is newer than this installation.
     """
     folder = shipped_folder() / kind if path in (None, "embedded") else Path(str(path))
+    recover(folder)
     try:
         content = (folder / CONFIG_FILE).read_bytes()
     except OSError as error:
@@ -69,7 +71,7 @@ def load_files(
         read = msgspec.json.decode(content, type=config)
     except msgspec.DecodeError as error:
         raise ModelError(f"{folder / CONFIG_FILE}: not a {kind} configuration: {error}") from error
-    files = {name: _checked(folder / name, wanted) for name, wanted in found["sha256"].items()}
+    files = {name: checked_file(folder / name, wanted) for name, wanted in found["sha256"].items()}
     missing = {GRAPH_FILE, TOKENIZER_FILE} - files.keys()
     if missing:
         raise ModelError(f"{folder}: {CONFIG_FILE} names no {' and no '.join(sorted(missing))}")
@@ -78,14 +80,19 @@ def load_files(
     return SpecialistFiles(folder, read, graph, tokenizer, digest, files)
 
 
-def _checked(path: Path, wanted: str) -> bytes:
+def checked_file(path: Path, wanted: str) -> bytes:
+    """Return a file's content if its SHA-256 is the one that its folder states.
+
+    Raises:
+        ModelError: It cannot be read, or is another.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
     if hashlib.sha256(content).hexdigest() != wanted:
         raise ModelError(
-            f"{path}: damaged, its SHA-256 is not the one in {CONFIG_FILE}; "
+            f"{path}: damaged, its SHA-256 is not the one that its folder states; "
             "reinstall or copy the model again"
         )
     return content

@@ -10,6 +10,7 @@ from pathlib import Path
 from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.errors import ModelError, require_extra
 from cybersecqwen.core.model_folder import (
+    ANALYST_TECHNIQUES_FILE,
     CARD_FILE,
     CONFIG_FILE,
     GRAPH_FILE,
@@ -18,7 +19,7 @@ from cybersecqwen.core.model_folder import (
 )
 from cybersecqwen.core.model_spec import ModelSpec
 from cybersecqwen.specialists.model import resolve_folder
-from cybersecqwen.specialists.vulnerability_technique import NAMES_FILE, WEIGHTS_FILE
+from cybersecqwen.specialists.vulnerability_technique import WEIGHTS_FILE
 
 FILES = (CONFIG_FILE, GRAPH_FILE, TOKENIZER_FILE, CARD_FILE, RESULTS_FILE)
 """What a model folder may hold; nothing else is downloaded or copied."""
@@ -26,7 +27,7 @@ FILES = (CONFIG_FILE, GRAPH_FILE, TOKENIZER_FILE, CARD_FILE, RESULTS_FILE)
 COMPANIONS = ("severity", "technique")
 """Folders of the specialists that a weakness specialist's folder may hold beside it."""
 
-_COMPANION_FILES = (*FILES, NAMES_FILE, WEIGHTS_FILE)
+_COMPANION_FILES = (*FILES, ANALYST_TECHNIQUES_FILE, WEIGHTS_FILE)
 
 DOWNLOADED = (*FILES, *(f"{folder}/{name}" for folder in COMPANIONS for name in _COMPANION_FILES))
 """What of a model on the hub is downloaded."""

@@ -9,6 +9,7 @@ import pytest
 
 from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.errors import ModelError
+from cybersecqwen.core.model_files import write_sums
 from cybersecqwen.llm import open_backend
 
 pytest.importorskip("xllamacpp")
@@ -88,6 +89,10 @@ def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF but not really")
     with pytest.raises(ModelError, match="cannot load"):
+        open_backend(f"gguf:{broken}")
+    write_sums(tmp_path)
+    broken.write_bytes(b"GGUF and damaged since")
+    with pytest.raises(ModelError, match=r"broken\.gguf: is not the one that its folder states"):
         open_backend(f"gguf:{broken}")
 
 

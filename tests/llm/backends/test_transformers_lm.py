@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 
 from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.errors import ModelError
+from cybersecqwen.core.model_files import write_sums
 from cybersecqwen.llm import open_backend
 
 torch = pytest.importorskip("torch")
@@ -185,6 +187,24 @@ def test_missing_model_is_named(tmp_path: Path) -> None:
         open_backend(f"hf:{tmp_path / 'nothing-here'}")
     with pytest.raises(ModelError, match="no such file"):
         open_backend(f"hf:{tmp_path / 'nothing.gguf'}")
+
+
+def test_a_damaged_file_is_refused_before_it_is_parsed(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Path(shutil.copytree(tiny_llama, tmp_path / "model"))
+    write_sums(model)
+    (model / "tokenizer.json").write_bytes(b"damaged")
+    from cybersecqwen.llm.backends import loading
+
+    monkeypatch.setattr(loading.AutoTokenizer, "from_pretrained", _never_called)
+    monkeypatch.setattr(loading.AutoModelForCausalLM, "from_pretrained", _never_called)
+    with pytest.raises(ModelError, match=r"tokenizer\.json: is not the one that its folder states"):
+        open_backend(f"hf:{model}")
+
+
+def _never_called(*_: object, **__: object) -> None:
+    raise AssertionError("it was parsed")
 
 
 def test_loading_is_silent_without_a_terminal(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ peft = pytest.importorskip("peft")
 transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.torch
 
-from cybersecqwen.core.errors import InputError  # noqa: E402
+from cybersecqwen.core.errors import InputError, ModelError  # noqa: E402
+from cybersecqwen.core.model_files import write_sums  # noqa: E402
 from cybersecqwen.training.export.merge import adapter_base, export_adapter, merge  # noqa: E402
+from cybersecqwen.training.lora.model import find_base  # noqa: E402
+from cybersecqwen.training.specialist.encoder import load_base  # noqa: E402
 from tiny_chat import write_base  # noqa: E402
 
 
@@ -89,3 +93,28 @@ def test_taken_folders_and_missing_adapters_are_refused(
     other = write_base(tmp_path / "wider", width=64)
     with pytest.raises(InputError, match="does not fit"):
         merge(adapter, tmp_path / "merged", base=str(other))
+
+
+def test_damaged_folders_are_refused_before_they_are_parsed(
+    base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    stated = Path(shutil.copytree(adapter, tmp_path / "stated"))
+    write_sums(stated)
+    (stated / "adapter_model.safetensors").write_bytes(b"damaged")
+    for use in (
+        lambda: merge(stated, tmp_path / "out"),
+        lambda: export_adapter(stated, tmp_path / "out", "bf16"),
+    ):
+        with pytest.raises(ModelError, match=r"adapter_model\.safetensors: is not the one"):
+            use()
+    own = Path(shutil.copytree(base, tmp_path / "own"))
+    write_sums(own)
+    (own / "config.json").write_bytes(b"damaged")
+    for load in (
+        lambda: merge(adapter, tmp_path / "out", base=str(own)),
+        lambda: find_base(str(own)),
+        lambda: load_base(str(own)),
+    ):
+        with pytest.raises(ModelError, match=r"config\.json: is not the one"):
+            load()
+    assert not (tmp_path / "out").exists()

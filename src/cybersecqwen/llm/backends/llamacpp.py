@@ -20,6 +20,7 @@ from cybersecqwen.core.chat import Generation, Message, Sampling
 from cybersecqwen.core.concurrency import in_order
 from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.interfaces import Capability
+from cybersecqwen.core.model_files import check_stated_files
 from cybersecqwen.core.prompts import escape_special_tokens
 from cybersecqwen.llm.backends.common import StopCutter, cut_at_stop, item_seed, raw_prompt
 from cybersecqwen.llm.backends.http_retry import RefusedError, TransientError, events, open_stream
@@ -47,7 +48,8 @@ class LlamaCppBackend:
         raw: Put the turns' bare text to the model, without its chat template.
 
     Raises:
-        ModelError: The file is missing or llama.cpp cannot load it.
+        ModelError: The file is missing, is not the one that its folder states, or llama.cpp cannot
+            load it.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class LlamaCppBackend:
         self._name = f"gguf:{model}"
         if not Path(model).is_file():
             raise ModelError(f"{self._name}: no such file")
+        check_stated_files(model)
         self._parallel = parallel
         self._raw = raw
         key = secrets.token_hex(16)

@@ -9,7 +9,7 @@ from typing import Any
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cybersecqwen.core.errors import ModelError, require_extra
-from cybersecqwen.core.model_files import NO_CODE
+from cybersecqwen.core.model_files import NO_CODE, check_stated_files
 
 
 def load(model: str, base: str | None, *, local: bool, **options: Any) -> tuple[Any, Any]:
@@ -22,10 +22,11 @@ def load(model: str, base: str | None, *, local: bool, **options: Any) -> tuple[
         options: Options of the weights' loading.
 
     Raises:
-        ModelError: A GGUF file is missing.
+        ModelError: A GGUF file is missing, or a file is not the one that its folder states.
         OSError, ValueError, KeyError, ImportError, RuntimeError: As transformers and peft raise.
     """
     where, source = _source(model)
+    check_stated_files(model, base)
     source |= NO_CODE
     if local:
         source["local_files_only"] = True
@@ -38,6 +39,7 @@ def load(model: str, base: str | None, *, local: bool, **options: Any) -> tuple[
     from peft import PeftModel  # noqa: PLC0415 - only for adapters
 
     named = base or json.loads(adapter.read_bytes())["base_model_name_or_path"]
+    check_stated_files(None if base else named)
     own = (adapter.parent / "tokenizer_config.json").is_file()
     tokenizer = AutoTokenizer.from_pretrained(model if own else named, **source)
     whole = AutoModelForCausalLM.from_pretrained(named, **source, **options)

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write, sha256_file, write_json
-from cybersecqwen.core.model_files import NO_CODE, write_sums
+from cybersecqwen.core.model_files import NO_CODE, check_stated_files, write_sums
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -53,8 +53,11 @@ def merge(adapter: Path, out: Path, base: str | None = None) -> None:
 
     Raises:
         InputError: ``out`` is taken, or adapter or base cannot be used.
+        ModelError: A file is not the one that its folder states.
     """
+    check_stated_files(adapter)
     named = base or adapter_base(adapter)
+    check_stated_files(named)
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(named, dtype="auto", **NO_CODE)
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -93,7 +96,9 @@ def export_adapter(
 
     Raises:
         InputError: ``out`` is taken, or there is no adapter.
+        ModelError: A file is not the one that its folder states.
     """
+    check_stated_files(adapter)
     named = base or adapter_base(adapter)
     dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[kind]
     try:

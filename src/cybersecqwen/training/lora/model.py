@@ -21,7 +21,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAn
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file
-from cybersecqwen.core.model_files import NO_CODE
+from cybersecqwen.core.model_files import NO_CODE, check_stated_files
 from cybersecqwen.training.lora.memory_plan import MemoryStrategy
 from cybersecqwen.training.recipes.lora import LoraRecipe
 
@@ -46,7 +46,9 @@ def find_base(source: str) -> LoraBase:
 
     Raises:
         InputError: It is not there, or is no causal language model.
+        ModelError: A file of it is not the one that its folder states.
     """
+    check_stated_files(source)
     try:
         with silent_without_terminal():
             config = AutoConfig.from_pretrained(source, **NO_CODE)

@@ -13,7 +13,7 @@ from torch.nn import functional
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
 from cybersecqwen.core.errors import ModelError
-from cybersecqwen.core.model_files import NO_CODE
+from cybersecqwen.core.model_files import NO_CODE, check_stated_files
 from cybersecqwen.training.recipes.specialist import Supervision
 from cybersecqwen.training.specialist.rows import NO_LABEL
 
@@ -122,8 +122,9 @@ def load_base(base: str) -> PretrainedEncoder:
     """Load a pretrained encoder from the hub or from a folder.
 
     Raises:
-        ModelError: It is not there, or is no encoder.
+        ModelError: It is not there, is no encoder, or a file is not the one that its folder states.
     """
+    check_stated_files(base)
     try:
         tokenizer = AutoTokenizer.from_pretrained(base, **NO_CODE)
         encoder = AutoModel.from_pretrained(base, dtype=torch.float32, **NO_CODE)

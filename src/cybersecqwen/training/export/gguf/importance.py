@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.model_files import NO_CODE
+from cybersecqwen.core.model_files import NO_CODE, check_stated_files
 
 _TOKENS = 512  # of one piece of text
 _PIECES = 128  # as many as change nothing any more
@@ -61,7 +61,11 @@ def measure(folder: Path, texts: Iterable[str]) -> dict[str, NDArray[np.float32]
     Args:
         folder: The model.
         texts: As many as fill 128 pieces of 512 tokens are used, from the first on.
+
+    Raises:
+        ModelError: A file of the model is not the one that its folder states.
     """
+    check_stated_files(folder)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     # Many processors compute in bfloat16 much slower than in float32.
     dtype = "auto" if device == "cuda" else torch.float32

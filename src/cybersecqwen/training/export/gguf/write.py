@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.files import atomic_path
-from cybersecqwen.core.model_files import NO_CODE
+from cybersecqwen.core.model_files import NO_CODE, check_stated_files
 from cybersecqwen.training.export.gguf.quantise import Quantisation, quantise, tensor_type
 from cybersecqwen.training.export.gguf.vocabulary import write_vocabulary
 
@@ -139,6 +139,7 @@ def _rotated_heads(config: Any, source: str) -> int:
 
 
 def _open(folder: Path) -> tuple[Any, Any]:
+    check_stated_files(folder)
     try:
         config = AutoConfig.from_pretrained(folder, **NO_CODE)
         tokenizer = AutoTokenizer.from_pretrained(folder, **NO_CODE)
