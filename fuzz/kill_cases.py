@@ -31,6 +31,7 @@ class Case:
         partial: Whether an output that is neither old nor new is one to go on with.
         once: Whether it refuses an output that is there.
         before: What is done in the copied folder before each run.
+        imports: Modules of the package that its runs need and others do not.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Case:
     partial: Callable[[Path], bool] | None = None
     once: bool = False
     before: Callable[[Path], None] | None = None
+    imports: tuple[str, ...] = ()
 
     def act(self, folder: Path) -> int:
         """Call the verb, and return its exit code."""
@@ -311,9 +313,22 @@ CASES: dict[str, Case] = {
             ("tree",),
             once=True,
         ),
-        Case("export adapter", _adapter, _export("adapter"), ("out",), once=True),
-        Case("export merge", _adapter, _export("merge"), ("out",), once=True),
-        Case("train lora", _chat, _lora, ("out",), content=_weights, once=True),
+        Case(
+            *("export adapter", _adapter, _export("adapter"), ("out",)),
+            once=True,
+            imports=("apps.export", "training.export.merge"),
+        ),
+        Case(
+            *("export merge", _adapter, _export("merge"), ("out",)),
+            once=True,
+            imports=("apps.export", "training.export.merge"),
+        ),
+        Case(
+            *("train lora", _chat, _lora, ("out",)),
+            content=_weights,
+            once=True,
+            imports=("apps.training", "training.lora.run", "training.lora.trainer"),
+        ),
     )
 }
 """By name."""

@@ -172,7 +172,7 @@ def _apart(action: Callable[[], None]) -> None:
 def strike(case: Case, root: Path, most: int) -> Count:
     """Kill a verb at each of its calls; return what came of it."""
     count = Count(case.name)
-    for module in _PRELOADED:
+    for module in (*_PRELOADED, *case.imports):
         with suppress(ImportError):
             importlib.import_module(f"cybersecqwen.{module}")
     start, folder = root / "start", root / "work"

@@ -1,6 +1,6 @@
 """Two runs on one output, again and again: a run that says 0 must have made what stands there.
 
-python fuzz/overlap.py [--tries 50]
+python fuzz/overlap.py [--tries 50] [--first 0]
 """
 
 from __future__ import annotations
@@ -88,13 +88,14 @@ def main() -> int:
     """Run; 1 if an end was wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tries", type=int, default=50)
+    parser.add_argument("--first", type=int, default=0, help="number of the first try")
     arguments = parser.parse_args()
     ends: Counter[tuple[str, str]] = Counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _prepare(folder)
         alone: dict[tuple[str, str], tuple[str, float]] = {}
-        for number in range(arguments.tries):
+        for number in range(arguments.first, arguments.first + arguments.tries):
             verb = VERBS[number % len(VERBS)]
             chance = random.Random(number)
             for which in "ab":
