@@ -281,7 +281,7 @@ class _Cutter:
             return not self._open
         if self._place == "members":
             return self._open == b"{"
-        return self._open in (b"[", b"{[")
+        return bytes(self._open) in {b"[", b"{["}
 
     def _begin(self, position: int) -> None:
         self._start = position
