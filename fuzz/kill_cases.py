@@ -155,6 +155,19 @@ def _logged(folder: Path) -> None:
     call(_eval("log.jsonl")(folder))
 
 
+def _reported(folder: Path) -> None:
+    _logged(folder)
+    (folder / "report").mkdir()
+    for name in ("report.html", "report.md", "notes.txt"):
+        (folder / "report" / name).write_text("old\n")
+
+
+def _pages_whole(folder: Path) -> bool:
+    ends = {"report.html": "</html>", "report.md": ".\n"}
+    pages = {name: (folder / "report" / name).read_text() for name in ends}
+    return all(text == "old\n" or text.endswith(ends[name]) for name, text in pages.items())
+
+
 def _answers(file: Path) -> bytes:
     rows = [json.loads(line) for line in file.read_text().splitlines() if line.endswith("}")]
     return json.dumps([(row.get("id"), row.get("output")) for row in rows[1:]]).encode()
@@ -277,6 +290,12 @@ CASES: dict[str, Case] = {
             *("eval report", _logged),
             lambda f: ["eval", "report", f / "log.jsonl", "--output", f / "report"],
             ("report",),
+        ),
+        Case(
+            *("eval report again", _reported),
+            lambda f: ["eval", "report", f / "log.jsonl", "--output", f / "report"],
+            ("report",),
+            partial=_pages_whole,
         ),
         Case("monitor page", _results, _monitor("--page", "page.html"), ("page.html",)),
         Case(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cybersecqwen.apps.progress import OnProgress, counted, ignore
+from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.evaluation.actors import load_actors
@@ -247,7 +248,16 @@ def write_report(
 ) -> list[Path]:
     """Write one HTML page and one Markdown file about logs; return their paths.
 
+    A new folder appears with both. In one that is there, what else it holds stays, and each page
+    is the old or the new one whenever the process dies.
+
     Raises:
         InputError: A file is no log.
     """
-    return list(write_pages([read_log(p) for p in paths], folder, title, load_actors(actors)))
+    logs, table = [read_log(p) for p in paths], load_actors(actors)
+    if folder.exists():
+        return list(write_pages(logs, folder, title, table))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_folder(folder) as part:
+        names = [page.name for page in write_pages(logs, part, title, table)]
+    return [folder / name for name in names]
