@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from cybersecqwen.apps.assess import WINDOW, Assessment, Assessor
 from cybersecqwen.apps.record_windows import (
+    WINDOWS_AT_ONCE,
     NumberedRecord,
     Record,
     answer_windows,
@@ -90,7 +91,9 @@ def assess_windows(
         engine: Likewise.
     """
     make = partial(_assesser, assessor, rows, threshold)
-    return answer_windows(records, repeat(WINDOW), make, _lost, skip=skip, engine=engine)
+    return answer_windows(
+        records, repeat(WINDOW), make, _lost, skip=skip, threads=WINDOWS_AT_ONCE, engine=engine
+    )
 
 
 def rows_of(

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from cybersecqwen.apps.record_windows import (
+    WINDOWS_AT_ONCE,
     NumberedRecord,
     Record,
     answer_windows,
@@ -29,9 +30,6 @@ _FIRST_WINDOW = 64
 """Records of the first window; each is four times the one before, up to the classifier's own."""
 
 _WINDOW_CANDIDATES = 20_480
-
-WINDOWS_AT_ONCE = 2
-"""One is tokenised while the other is in the network."""
 
 
 class MapOptions(msgspec.Struct, frozen=True):

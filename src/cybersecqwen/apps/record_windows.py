@@ -21,6 +21,9 @@ RecordT = TypeVar("RecordT")
 
 _WINDOW_CHARACTERS = 2 << 20
 
+WINDOWS_AT_ONCE = 2
+"""Windows of a job under way: one is tokenised or written while the other is in the network."""
+
 
 def answer_windows(
     records: Iterable[Record],

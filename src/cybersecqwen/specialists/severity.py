@@ -26,6 +26,7 @@ from cybersecqwen.core.text.clean import render
 from cybersecqwen.core.text.record import parts_of, render_record
 from cybersecqwen.specialists.embedded import EmbeddedSpecialist
 from cybersecqwen.specialists.telling_words import telling_words
+from cybersecqwen.specialists.tokenize import Spans
 
 WINDOW = 512
 """Texts that are answered together."""
@@ -71,11 +72,13 @@ class SeverityReading:
 
     Attributes:
         text: As it was rendered.
+        spans: Where its tokens stand in it.
         logits: Logits of all answers, (A,).
         added: What each token adds to them, (T, A).
     """
 
     text: str
+    spans: Spans
     logits: NDArray[np.float32]
     added: NDArray[np.float32]
 
@@ -125,18 +128,47 @@ class SeverityScorer(EmbeddedSpecialist[SeverityConfig]):
         """
         rendered = (_readable(text, number, scorer) for number, text in enumerate(texts, 1))
         while window := list(islice(rendered, WINDOW)):
-            pieces = self._encoder.encode(window)
+            pieces, spans = self._encoder.encode_with_spans(window)
             found = self._graph.run(pieces.ids)
             counts = np.bincount(pieces.owners, minlength=len(window))
             ends = np.cumsum(counts)
-            for text, start, end in zip(window, ends - counts, ends, strict=True):
-                yield SeverityReading(text, *_whole(found[start:end]))
+            for text, places, start, end in zip(window, spans, ends - counts, ends, strict=True):
+                yield SeverityReading(text, places, *_whole(found[start:end]))
 
     def answer(
         self, reading: SeverityReading, *, scorer: Labeller = "nvd", version: str = "3.1"
     ) -> CvssPrediction:
         """Return the vector that a scorer would give for what was read."""
-        return self._answer(reading.text, reading.logits, reading.added, scorer, version)
+        logits = reading.logits
+        first = next(i for i, q in enumerate(QUESTIONS) if q.scorer == scorer)
+        chosen, shares, whole = self._vector_v3(logits, scorer, first)
+        metrics = list(METRICS_V3)
+        if version == "4.0":
+            chosen, shares = self._vector_v4(
+                logits, dict(zip(metrics, zip(chosen, shares, strict=True), strict=True))
+            )
+            first, metrics, whole = _V4_FIRST, list(METRICS_V4), float(np.prod(shares))
+        values = [QUESTIONS[first + i].values[number] for i, number in enumerate(chosen)]
+        vector = f"CVSS:{version}/" + "/".join(
+            f"{metric}:{value}" for metric, value in zip(metrics, values, strict=True)
+        )
+        margins = _margins(reading.added, first, chosen)
+        because = telling_words(reading.text, reading.spans, margins, columns=len(chosen))
+        score = score_of(vector)
+        return CvssPrediction(
+            vector,
+            score,
+            rating(score),
+            version,
+            scorer,
+            whole,
+            {
+                metric: MetricPrediction(value, float(share), words)
+                for metric, value, share, words in zip(
+                    metrics, values, shares, because, strict=True
+                )
+            },
+        )
 
     @cached_property
     def _together(self) -> dict[str, NDArray[np.float64]]:
@@ -156,45 +188,6 @@ class SeverityScorer(EmbeddedSpecialist[SeverityConfig]):
             part /= self.config.temperature[scorer]
             parts.append(np.exp(part - _logsumexp(part)))
         return np.concatenate(parts)
-
-    def _answer(
-        self,
-        text: str,
-        logits: NDArray[np.float32],
-        added: NDArray[np.float32],
-        scorer: Labeller,
-        version: str,
-    ) -> CvssPrediction:
-        """Turn one text's logits, (A,), and what each token adds, (T, A), into a vector."""
-        first = next(i for i, q in enumerate(QUESTIONS) if q.scorer == scorer)
-        chosen, shares, whole = self._vector_v3(logits, scorer, first)
-        metrics = list(METRICS_V3)
-        if version == "4.0":
-            chosen, shares = self._vector_v4(
-                logits, dict(zip(metrics, zip(chosen, shares, strict=True), strict=True))
-            )
-            first, metrics, whole = _V4_FIRST, list(METRICS_V4), float(np.prod(shares))
-        values = [QUESTIONS[first + i].values[number] for i, number in enumerate(chosen)]
-        vector = f"CVSS:{version}/" + "/".join(
-            f"{metric}:{value}" for metric, value in zip(metrics, values, strict=True)
-        )
-        spans = self._encoder.offsets(text)
-        because = telling_words(text, spans, _margins(added, first, chosen), columns=len(chosen))
-        score = score_of(vector)
-        return CvssPrediction(
-            vector,
-            score,
-            rating(score),
-            version,
-            scorer,
-            whole,
-            {
-                metric: MetricPrediction(value, float(share), words)
-                for metric, value, share, words in zip(
-                    metrics, values, shares, because, strict=True
-                )
-            },
-        )
 
     def _vector_v3(
         self, logits: NDArray[np.float32], scorer: str, first: int

@@ -76,9 +76,11 @@ def telling_words(
         return [()] * columns
     starts = np.array([word.start() for word in words])
     sums = np.zeros((len(words), columns))
-    for (start, end), row in zip(spans, added, strict=False):
-        if end > start:
-            sums[np.searchsorted(starts, start, side="right") - 1] += row
+    places = np.asarray(spans[: len(added)], np.int64).reshape(-1, 2)  # (T, 2)
+    owners = np.searchsorted(starts, places[:, 0], side="right") - 1
+    # Special tokens stand nowhere, and what stands before the first word is of none.
+    told = (places[:, 1] > places[:, 0]) & (owners >= 0)
+    np.add.at(sums, owners[told], added[: len(places)][told])
     for place, word in enumerate(words):
         if word[0].lower() in _EMPTY_WORDS:
             sums[place] = 0

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from cybersecqwen.core.errors import ModelError
 
 TokenIds = NDArray[np.int64]
 """Token ids of one text, shape (T,), special tokens included."""
+
+Spans = list[tuple[int, int]]
+"""Where each token of a text stands in it, special tokens (nowhere: 0 to 0) included."""
 
 
 class Encoder:
@@ -37,13 +40,21 @@ class Encoder:
 
     def encode(self, texts: Sequence[str]) -> Pieces:
         """Return the token ids of rendered texts (see ``core.text.record.render_record``)."""
+        return self._pieces(self._tokenizer.encode_batch_fast(list(texts)))
+
+    def encode_with_spans(self, texts: Sequence[str]) -> tuple[Pieces, list[Spans]]:
+        """Return what ``encode`` does, and where each text's tokens stand in it."""
+        encodings = self._tokenizer.encode_batch(list(texts))
+        return self._pieces(encodings), [encoding.offsets for encoding in encodings]
+
+    def _pieces(self, encodings: Sequence[Encoding]) -> Pieces:
         pieces: list[TokenIds] = []
         owners: list[int] = []
-        for place, encoding in enumerate(self._tokenizer.encode_batch_fast(list(texts))):
+        for place, encoding in enumerate(encodings):
             cut = self._cut(np.array(encoding.ids, dtype=np.int64))
             pieces += cut
             owners += [place] * len(cut)
-        return Pieces(pieces, np.array(owners, np.int64), len(texts))
+        return Pieces(pieces, np.array(owners, np.int64), len(encodings))
 
     def _cut(self, ids: TokenIds) -> list[TokenIds]:
         """Cut a text that is too long into pieces that overlap by an eighth."""
@@ -54,10 +65,6 @@ class Encoder:
         inner = ids[1:-1]
         starts = range(0, max(1, len(inner) - room + step), step)
         return [np.concatenate((ids[:1], inner[at : at + room], ids[-1:])) for at in starts]
-
-    def offsets(self, text: str) -> list[tuple[int, int]]:
-        """Return where each token of a rendered text stands in it, special tokens included."""
-        return list(self._tokenizer.encode(text).offsets)
 
 
 @dataclass(frozen=True, slots=True)
