@@ -217,3 +217,41 @@ def test_the_first_half_of_the_bank_is_answered(real_knowledge: KnowledgeBase) -
     assert score.well >= 0.9, score.missed
     assert score.wrong <= 0.05, score.missed
     assert score.rightly_refused >= 0.95, score.missed
+
+
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [
+        ("is T1059.001 a sub technique of T1059", r"^Yes: PowerShell"),
+        ("is CWE-787 a child of CWE-121", r"^No: Stack-based"),
+        ("groups using Cobalt Strike except APT29", r"but not APT29(?!.*; APT29)"),
+        ("techniques used by BlackCat ransomware", r"^BlackCat \(S1068\) uses"),
+        ("techniques of Collection that are not on Windows", r"techniques not on windows"),
+        ("which techniques does multi-factor authentication help against", r"M1032\) mitigates"),
+    ],
+)
+def test_relations_asked_the_other_way(
+    real_knowledge: KnowledgeBase, question: str, says: str
+) -> None:
+    assert re.search(says, real_knowledge.answer(question).text, re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("before", "question", "page", "says"),
+    [
+        ("who is APT28", "and for persistence?", "G0007", "for Persistence"),
+        ("what does APT41 use for persistence", "and for exfiltration?", "G0096", "Exfiltration"),
+        ("who is APT28", "are they the same as APT29", "G0016", "APT28"),
+        ("who is APT28", "do they use Mimikatz", "S0002", "APT28 (G0007) uses Mimikatz"),
+        ("what replaced T1086", "how do I detect the new one", "T1059.001", "detection"),
+        ("is CWE-20 ok to map to", "why not", "CWE-20", "commonly misused"),
+        ("techniques for T1558", "tell me more", "T1558", "Kerberos"),
+    ],
+)
+def test_what_leans_on_an_earlier_question(
+    real_knowledge: KnowledgeBase, before: str, question: str, page: str, says: str
+) -> None:
+    answer = real_knowledge.answer(question, history=[before])
+    assert answer.found
+    assert page in cited(answer)
+    assert says in answer.text

@@ -7,14 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cybersecqwen.apps.store import open_store
+from cybersecqwen.apps.deferred_classifier import DeferredClassifier
+from cybersecqwen.core.paths import advisory_store_file
 from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.records import Advisory, Answer, ChoiceAnswer
 from cybersecqwen.knowledge.base import KnowledgeBase
 from cybersecqwen.llm import open_backend
 from cybersecqwen.llm.answering import Answerer
 from cybersecqwen.llm.multiple_choice import CONFIG_FIELDS, multiple_choice_config
-from cybersecqwen.specialists import CweMapper
 
 
 def open_answerer(
@@ -40,7 +40,7 @@ def open_answerer(
     return Answerer(
         KnowledgeBase.load(knowledge),
         backend=backend,
-        specialist=CweMapper.load(),
+        specialist=DeferredClassifier(),
         reading=reading,
         look_up=look_up_advisory,
     )
@@ -52,6 +52,10 @@ def look_up_advisory(name: str) -> Advisory | None:
     Raises:
         InputError: The store is damaged.
     """
+    if not advisory_store_file().is_file():
+        return None
+    from cybersecqwen.apps.store import open_store  # every reader of advisories comes with it
+
     # Opened anew each time: what answers may run in any thread, and a store in one alone.
     store = open_store()
     if store is None:

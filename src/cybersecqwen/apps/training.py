@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from cybersecqwen.apps.corpus import require_clean
 from cybersecqwen.apps.progress import JobProgress, OnProgress, counted, ignore
 from cybersecqwen.core.config import Recipe, load_recipe
@@ -213,6 +215,7 @@ def train_ranker(
     knowledge: Path,
     out: Path,
     *,
+    outside: Path | None = None,
     on_progress: OnProgress = ignore,
 ) -> RankerResults:
     """Train the option ranker of open-book multiple choice.
@@ -222,6 +225,9 @@ def train_ranker(
         quiz: Folder that ``corpus quiz`` made.
         knowledge: Folder of a knowledge base.
         out: File for the ranker (``.npz``).
+        outside: YAML file of questions that the pages do not answer; where it is given, the
+            decision whether they do is fitted too, and written beside the ranker
+            (``.held.json``).
         on_progress: Told of each question whose inputs are computed.
 
     Raises:
@@ -238,6 +244,7 @@ def train_ranker(
     featurizer = KnowledgeBase(knowledge).featurizer
     words = [word for row in whole for word in row.question.split()]
     parts = {"train": whole[: loaded.questions or None], "validation": held}
+    others = run.read_outside(outside) if outside else []
     inputs = {
         name: [
             _inputs(row, words, loaded, featurizer)
@@ -245,7 +252,12 @@ def train_ranker(
         ]
         for name, rows in parts.items()
     }
-    return run.train_ranker(inputs["train"], inputs["validation"], INPUTS, loaded, out)
+    results = run.train_ranker(inputs["train"], inputs["validation"], INPUTS, loaded, out)
+    if not others:
+        return results
+    unanswered = [featurizer.measure(q.question, q.choices).inputs for q in others]
+    score = run.train_held([q.inputs for q in inputs["train"]], unanswered, INPUTS, out)
+    return msgspec.structs.replace(results, held=score)
 
 
 def _inputs(

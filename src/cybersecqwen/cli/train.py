@@ -112,6 +112,12 @@ def _configure_ranker(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiz", type=Path, required=True, help="folder that corpus quiz made")
     parser.add_argument("--kb", type=Path, required=True, help="folder of a knowledge base")
     parser.add_argument("--out", type=Path, required=True, help="file for the ranker (.npz)")
+    parser.add_argument(
+        "--outside",
+        type=Path,
+        metavar="FILE",
+        help="YAML questions that the pages do not answer: also fit whether they do (.held.json)",
+    )
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
 
 
@@ -186,6 +192,7 @@ def _ranker(arguments: argparse.Namespace) -> int:
         arguments.quiz,
         arguments.kb,
         arguments.out,
+        outside=arguments.outside,
         on_progress=show_progress(),
     )
     if arguments.json:
@@ -196,6 +203,11 @@ def _ranker(arguments: argparse.Namespace) -> int:
             print(
                 f"{name:24} {score.questions:9,} {score.accuracy:6.3f}  {score.first_input:9.3f}  "
                 f"{score.ece:.3f}"
+            )
+        if results.held:
+            held = results.held
+            print(
+                f"told apart: {held.inside:.3f} of the answered, {held.outside:.3f} of the others"
             )
         print(f"{arguments.out}: {arguments.out.stat().st_size / 1e3:.0f} kB")
     return EXIT_DONE

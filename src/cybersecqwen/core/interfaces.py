@@ -136,19 +136,23 @@ def _never(_: str) -> bool:
     return False
 
 
+def _nameless() -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerHelpers:
     """What answers some questions beside a knowledge base.
 
     Attributes:
         predict: Finds the weakness behind a description; None where no classifier is there.
-        classifier: Its name.
+        classifier: Returns its name.
         describes: Whether a question holds a vulnerability's description.
         look_up: Finds the record of a CVE id; None where there is no store.
     """
 
     predict: Callable[[str], CwePrediction] | None = None
-    classifier: str = ""
+    classifier: Callable[[], str] = _nameless
     describes: Callable[[str], bool] = _never
     look_up: Callable[[str], Advisory | None] | None = None
 

@@ -55,6 +55,8 @@ class KnowledgeBase(PassageIndex):
         """Return a question parsed, with what it refers to in earlier ones put in its place."""
         query = self.parse(question)
         history = history[-conversation.TURNS :]
+        if conversation.asks_why(query) and history:
+            return self.understand(history[-1], history[:-1], helpers)
         if conversation.continues(query) and history:
             earlier = self.understand(history[-1], history[:-1], helpers)
             if earlier.intent not in {Intent.SEARCH, Intent.SMALL_TALK}:
@@ -65,6 +67,9 @@ class KnowledgeBase(PassageIndex):
             before = self.answer(history[place], history=history[:place], helpers=helpers)
             subjects = [page for page in conversation.meant(query, before) if self.has_page(page)]
             if subjects:
+                named = self.parse(f"{question} {subjects[0]}")  # an actor beside a tactic's name
+                if not query.mentions and named.of_kind("tactic"):
+                    return named
                 return conversation.about(query, subjects, self)
         return query
 

@@ -1,7 +1,8 @@
-"""What the catalogues' own words mean: CWE, ATT&CK, CAPEC, a tactic, a base, a CNA.
+"""What no page of the catalogues defines: their own words, and the field's frameworks and roles.
 
-No page of the catalogues defines them, so ``concepts.yaml`` does, with the address where their
-publisher does; an answer cites it as ``GLOSSARY#tactic``.
+``concepts.yaml`` has the catalogues' own words (CWE, a tactic, a base, a CNA), and
+``field_concepts.yaml`` the field's (STIX, TLP, the Diamond Model, a SIEM), each with the address
+where its publisher defines it; an answer cites them as ``GLOSSARY#tactic``.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from cybersecqwen.core.records import Passage
 GLOSSARY = "GLOSSARY"
 """The page that concepts are cited by."""
 
-_FILE = "concepts.yaml"
+_OWN, _FIELD = "concepts.yaml", "field_concepts.yaml"
+_LONGEST = 6  # words of a name
 _SPACE = re.compile(r"[^a-z0-9&,]+")
 _ASKS = re.compile(
     r"^(?:and |so |please |pls |hi |hello )*"
-    r"(?:(?:what|whats|what's|wat|who)(?: exactly)?(?: is| are| was|'s| does| do)?(?: meant by)?|"
+    r"(?:who (?:maintains?|runs?|owns?|publishes|issues|makes|develops?|is behind)|"
+    r"(?:what|whats|what's|wat|who)(?: exactly)?(?: is| are| was|'s| does| do)?(?: meant by)?|"
     r"define|explain|describe|tell me (?:about|what)|(?:the )?(?:meaning|definition) of|"
     r"can you (?:explain|define)|how (?:is|do you define))\b(?: me| is)?"
 )
@@ -45,7 +48,7 @@ _COMPARES = re.compile(
 
 
 class Concept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A word of the catalogues.
+    """A word of the catalogues or of the field.
 
     Attributes:
         id: Its mark in citations.
@@ -79,12 +82,37 @@ def concepts() -> dict[str, Concept]:
     Raises:
         ModelError: The installation is damaged.
     """
+    return {concept.id: concept for name in (_OWN, _FIELD) for concept in _read(name)}
+
+
+@lru_cache(maxsize=1)
+def field_concepts() -> tuple[Concept, ...]:
+    """Return the field's frameworks, formats, laws and roles.
+
+    Raises:
+        ModelError: The installation is damaged.
+    """
+    return tuple(concepts()[concept.id] for concept in _read(_FIELD))
+
+
+def names_field_concept(text: str) -> bool:
+    """Whether a text holds a name of one of the field's concepts."""
+    spoken = _SPACE.sub(" ", text.lower()).replace(",", " ").split()
+    known = {name for concept in field_concepts() for name in concept.names}
+    known = {_SPACE.sub(" ", name) for name in known}
+    return any(
+        " ".join(spoken[start:end]) in known
+        for start in range(len(spoken))
+        for end in range(start + 1, min(len(spoken), start + _LONGEST) + 1)
+    )
+
+
+def _read(name: str) -> list[Concept]:
     try:
-        text = files("cybersecqwen.knowledge").joinpath(_FILE).read_text("utf-8")
-        found = msgspec.convert(yaml.load(text, yaml.CSafeLoader), list[Concept])
+        text = files("cybersecqwen.knowledge").joinpath(name).read_text("utf-8")
+        return msgspec.convert(yaml.load(text, yaml.CSafeLoader), list[Concept])
     except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
-        raise ModelError(f"the shipped {_FILE} cannot be read, reinstall: {error}") from error
-    return {concept.id: concept for concept in found}
+        raise ModelError(f"the shipped {name} cannot be read, reinstall: {error}") from error
 
 
 def glossary_passage(citation: str) -> Passage | None:
@@ -106,7 +134,7 @@ def asked_concepts(text: str) -> list[Concept]:
     plain = " ".join(_SPACE.sub(" ", text.lower().replace("'", "")).split())
     if _COMPARES.search(plain):
         named = _all_named(plain)
-        return named if len(named) > 1 else []
+        return list(dict.fromkeys(named)) if len(named) > 1 else []
     asked = _ASKS.sub("", plain.replace("whats", "what is")).strip()
     for _ in range(3):
         asked = _ARTICLE.sub("", asked)
@@ -114,6 +142,12 @@ def asked_concepts(text: str) -> list[Concept]:
             return [concepts()[found]]
         asked = _TAIL.sub("", _WITHIN.sub("", asked))
     return []
+
+
+@lru_cache(maxsize=1)
+def concept_words() -> frozenset[str]:
+    """Return the words that names of concepts are made of, in small letters."""
+    return frozenset(word for name in _names() for word in name.split())
 
 
 @lru_cache(maxsize=1)
@@ -126,26 +160,26 @@ def _names() -> dict[str, str]:
 
 
 def _all_named(plain: str) -> list[Concept]:
-    """Return the concepts that a text names, the longest name first at each place; all or none.
+    """Return the concept of each name in a text, the longest name first at each place; all or none.
 
     Any word beside them that says more than ``difference between`` makes it another question.
     """
     words = plain.replace(",", " ").split()
-    found: dict[str, Concept] = {}
+    found: list[Concept] = []
     place = 0
     while place < len(words):
-        for end in range(min(len(words), place + 6), place, -1):
+        for end in range(min(len(words), place + _LONGEST), place, -1):
             name = " ".join(words[place:end])
             key = _names().get(name) or _names().get(name.removesuffix("s"))
             if key:
-                found[key] = concepts()[key]
+                found.append(concepts()[key])
                 place = end
                 break
         else:
             if not _JOINING.fullmatch(words[place]) and not _COMPARES.fullmatch(words[place]):
                 return []
             place += 1
-    return list(found.values())
+    return found
 
 
 _JOINING = re.compile(

@@ -15,10 +15,22 @@ TURNS = 6
 """Earlier questions that a follow-up may refer to."""
 
 _REFERS = re.compile(
-    r"\b(?:it|its|itself|this|that|these|those|they|them|their|he|she|his|her|both|"
+    r"\b(?:the (?:new|replacement) (?:one|id)|"
+    r"it|its|itself|this|that|these|those|they|them|their|he|she|his|her|both|"
     r"(?:the|this|that|these|those) (?:one|ones|same|group|actor|technique|weakness|malware|tool|"
     r"software|"
     r"tactic|attack|vulnerability|campaign|pattern|mitigation|cwe|cve|id))\b",
+    re.IGNORECASE,
+)
+_ASKS_OF_IT = re.compile(
+    r"^\W*(?:and |so |but )?(?:is|are|does|do|did|has|have|was|were|can|could) "
+    r"(?:it|they|this|that|these|those|he|she)\b",
+    re.IGNORECASE,
+)
+_WHY = re.compile(r"^\W*(?:but |and )?(?:why(?: not| so| is that)?|how come)\W*$", re.IGNORECASE)
+_MORE = re.compile(
+    r"^\W*(?:(?:tell|show|give) me |say )?(?:some )?more(?: details?| information| please)?\W*$|"
+    r"^\W*(?:details?|go on|continue|explain(?: (?:it|that|this|please))?)\W*$",
     re.IGNORECASE,
 )
 _PRONOUN = re.compile(r"\b(?:it|this|that|they|them|these|those)\b", re.IGNORECASE)
@@ -43,12 +55,21 @@ def refers_back(query: Query) -> bool:
         return False
     if query.mentions:
         places = all(mention.kind in _PLACES for mention in query.mentions)
-        return places and _PRONOUN.search(query.skeleton) is not None
+        if places and _PRONOUN.search(query.skeleton):
+            return True
+        return len(query.subjects) == 1 and _ASKS_OF_IT.search(query.skeleton) is not None
+    if _MORE.search(query.skeleton):
+        return True
     if len(query.rest) > _FEW:
         return False
     patterns = (_REFERS, _ORDINAL, _CONTINUES)
     leans = any(pattern.search(query.skeleton) for pattern in patterns)
     return leans or (not query.rest and query.intent is not Intent.SEARCH)
+
+
+def asks_why(query: Query) -> bool:
+    """Whether a question only asks for the reason of what was answered before."""
+    return not query.mentions and _WHY.search(query.skeleton) is not None
 
 
 def continues(query: Query) -> bool:
@@ -69,6 +90,8 @@ def meant(query: Query, before: Answer) -> list[str]:
     """
     match = _ORDINAL.search(query.skeleton)
     if match is None or match.lastindex is None:
+        if before.intent == Intent.REPLACED:
+            return list(before.subjects[-1:])  # what is in use now
         return list(before.subjects if before.intent in _SEVERAL else before.subjects[:1])
     pages = list(before.subjects)
     if before.intent not in _SEVERAL:
@@ -88,7 +111,9 @@ def about(query: Query, pages: Sequence[str], index: Lexicon) -> Query:
         skeleton, count = _REFERS.subn(marks, query.skeleton, count=1)
     if not count:
         skeleton = f"{query.skeleton} {marks}"
-    return understood(replace(query, mentions=named, skeleton=skeleton))
+    found = understood(replace(query, mentions=named, skeleton=skeleton))
+    more = _MORE.search(query.skeleton) is not None
+    return replace(found, intent=Intent.DEFINITION, rest=()) if more else found
 
 
 def like(query: Query, earlier: Query) -> Query:

@@ -10,8 +10,9 @@ import numpy as np
 
 from cybersecqwen.core.interfaces import AnswerHelpers
 from cybersecqwen.core.passages import page_of
-from cybersecqwen.core.records import Answer, AnswerLine, Passage
-from cybersecqwen.core.text.terms import terms
+from cybersecqwen.core.records import Answer, AnswerLine, CwePrediction, Passage
+from cybersecqwen.core.text.clean import words
+from cybersecqwen.core.text.terms import stem, terms
 from cybersecqwen.knowledge.answers import (
     chain,
     comparison,
@@ -29,12 +30,16 @@ from cybersecqwen.knowledge.intents import Intent
 from cybersecqwen.knowledge.query import Query
 from cybersecqwen.knowledge.scope import asks_elsewhere, asks_of_scores, asks_to_set_up
 from cybersecqwen.knowledge.search import PassageIndex
+from cybersecqwen.knowledge.spelling import is_everyday
 from cybersecqwen.knowledge.support import FEW, knows_most, sets_beside_unknown, speaks_of, stands
 
 HELP = (
     "Ask about a weakness (CWE), an attack pattern (CAPEC), or an ATT&CK technique, tactic, group, "
     "software or mitigation: what it is, who uses it, how to mitigate or detect it."
 )
+
+_LEAST_LIKELY = 0.12
+"""Probability of a weakness below which its name says nothing: texts that mean nothing get less."""
 
 _DESCRIBED = 4  # terms beside names and intent
 _PASSAGES = 4
@@ -57,10 +62,18 @@ def answer(index: PassageIndex, query: Query, helpers: AnswerHelpers) -> Answer:
     if query.cves and not described:
         return _of_cves(index, query, helpers)
     if helpers.predict and _describes(query, helpers):
-        prediction = helpers.predict(_description(query))
-        draft = which.predicted_entry(index, query, prediction, helpers.classifier)
-        return replace(draft.finished(index, query), prediction=prediction)
+        return _predicted(index, query, helpers.predict(_description(query)), helpers.classifier)
     return _from_pages(index, _without_own_words(index, query))
+
+
+def _predicted(
+    index: PassageIndex, query: Query, prediction: CwePrediction, name: Callable[[], str]
+) -> Answer:
+    """Name the weakness that a classifier finds; none where any other is as likely."""
+    if prediction.confidence < _LEAST_LIKELY:
+        return _refused(index, query)
+    draft = which.predicted_entry(index, query, prediction, name())
+    return replace(draft.finished(index, query), prediction=prediction)
 
 
 def _of_cves(index: PassageIndex, query: Query, helpers: AnswerHelpers) -> Answer:
@@ -222,7 +235,9 @@ def _of_each(index: PassageIndex, query: Query, live: Sequence[str]) -> tuple[Dr
 
 _LISTS = re.compile(r"\b(?:list|name|show|enumerate|members?|contain\w*|in|of)\b", re.IGNORECASE)
 # What is asked by naming the entry, so that other words must fit its page.
-_PLATFORM_TERMS = frozenset(terms("linux windows macos android ios containers saas iaas esxi"))
+_PLATFORM_TERMS = frozenset(
+    terms("linux windows macos android ios containers saas iaas esxi not without except excluding")
+)
 _BY_NAME_ALONE = frozenset({Intent.MEMBERS, Intent.TECHNIQUES, Intent.MITIGATED})
 
 
@@ -316,13 +331,15 @@ _QUESTION = re.compile(
 )
 _HOW = re.compile(r"\b(?:which|how|why|when|where)\b", re.IGNORECASE)
 _CASES = frozenset({"example", "procedure"})
-_TELL = re.compile(r"^\W*(?:tell me|explain|describe|define)\b", re.IGNORECASE)
+_TELL = re.compile(r"^\W*(?:tell me about|explain|describe|define)\b", re.IGNORECASE)
 
 
 def _named_in_passing(index: PassageIndex, query: Query) -> Draft | None:
     """Name the pages that speak of the one rare word that a question is about."""
     alone = len(terms(_TELL.sub("", query.corrected))) <= 1 and not _HOW.search(query.skeleton)
     if len(query.rest) != 1 or not alone or query.mentions or query.intent is not Intent.SEARCH:
+        return None
+    if any(is_everyday(word) for word in words(query.corrected) if stem(word) == query.rest[0]):
         return None
     number = index.vocabulary.number(query.rest[0])
     places = [] if number is None else index.passages_holding(number).tolist()

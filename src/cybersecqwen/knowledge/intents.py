@@ -69,12 +69,15 @@ _PROTECTING = (
     r"\bmitigat|\bprevent|\bcounter-?measure|\bprotect(?!ed\b)|\bdefen[dsc]|\bremediat|\bharden|"
     r"\bstop\b|\bstopping\b|\bavoid|\bfix|\bblock|\beliminat|\bsafeguard|\bsecurity controls?\b|"
     r"\bcontrols? (?:for|against|that|reduce)|\bhow not to\b|"
-    r"\bwhat (?:can|should|could) (?:i|we|one) do\b|\bguard\b|\bsecure\b|\bpatch\b|\bresist|"
+    r"\bwhat (?:can|should|could) (?:i|we|one) do\b|\bguard\b|\bpatch\b|\bresist|"
+    r"(?:\b(?:to|i|we|you|can|should|and) |^\W*)secure\b|"
     r"\brespon[ds]e?\b(?! ?ible)|\brecover|\bdeal with\b|\bhandle\b"
 )
 _NOTICING = (
     r"\bdetect|\bmonitor|\bspot\b|\bhunt|\btelemetry\b|\blog sources?\b|\bdata (?:sources?|"
     r"components?)|"
+    r"\b(?:what|which) (?:\w+ )?(?:logs?|events?|telemetry)\b.{0,30}\b(?:need|collect|enable|look|"
+    r"watch|show|see|record|gather)|"
     r"\bnotic|\bindicators?\b|\banalytics?\b|\breveal|\balert|\bhow (?:can|do|would|"
     r"could) \w+ (?:tell|know|see)\b|"
     r"\bfind\b.{1,40}\bin (?:\w+ )?code\b|\b(?:static|dynamic) analysis\b|\bfuzz(?:ing)? find|"
@@ -194,7 +197,8 @@ DIFFERS = re.compile(
     r"\bdiffer\w*|\bversus\b|\bvs\b\.?|\bcompar\w*|\bcontrast\w*|\bdistinguish\w*|\bin common\b|"
     r"\bthe same\b|\brelat\w+|\bwhen (?:do|should|to) .{0,20}(?:which|use)\b|\bor @|\bsimilar\w*|"
     r"\bconnect\w*|\ban? (?:\w+ )?(?:kind|type|form|variant|sub-?type|special case) of @|"
-    r"\bchild of\b|\bparent of\b|\blink(?:ed|s)? (?:to|with|between)\b|@\w+ / @",
+    r"\bchild of\b|\bparent of\b|\bsub-?\s?technique of @|"
+    r"\blink(?:ed|s)? (?:to|with|between)\b|@\w+ / @",
     re.IGNORECASE,
 )
 USE = re.compile(

@@ -12,26 +12,56 @@ the kind that is asked for, sentences that say both. Its weights come from ``tra
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.option_ranker import OptionRanker
-from cybersecqwen.core.records import ChoiceAnswer
+from cybersecqwen.core.records import ChoiceAnswer, Passage
 from cybersecqwen.core.text.terms import terms
-from cybersecqwen.knowledge.held import held_share
+from cybersecqwen.knowledge.concepts import names_field_concept
+from cybersecqwen.knowledge.glossary_index import glossary_index
+from cybersecqwen.knowledge.held import LEAST_HELD, held_share
 from cybersecqwen.knowledge.intents import ASKS_EXCEPTION
 from cybersecqwen.knowledge.option_features import INPUTS, OptionFeaturizer
-from cybersecqwen.knowledge.search import PassageIndex
 
 # Fitted by maximum likelihood on questions generated from the knowledge base, no benchmark's.
 _TEMPERATURE = 0.15
 
 RANKER = "ranker.npz"
 """The shipped ranker's file, beside this one."""
+
+_GLOSSARY_WEIGHT = 1.0
+"""Exponent of what the glossary says, where the pages hardly answer."""
+
+
+class Evidence(Protocol):
+    """Passages that options are read against."""
+
+    def relevance(self, question: str) -> NDArray[np.float32]:
+        """Return every passage's score (N,)."""
+        ...
+
+    def page_maximum(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return, for every passage, the highest of its page's scores (N,)."""
+        ...
+
+    def term_scores(self, wanted: Sequence[str]) -> NDArray[np.float32]:
+        """Return every passage's score (N,) for some terms."""
+        ...
+
+    def idf(self, wanted: Sequence[str]) -> NDArray[np.float64]:
+        """Return the inverse document frequency of terms; unknown ones may be left out."""
+        ...
+
+    def passage(self, number: int) -> Passage:
+        """Return a passage by its place."""
+        ...
 
 
 def choose(
@@ -56,7 +86,7 @@ def choose(
         raise InputError("a multiple-choice question needs at least two options")
     features = featurizer.measure(question, choices)
     shares = (ranker or shipped_ranker()).probabilities(features.inputs)
-    return ChoiceAnswer(
+    found = ChoiceAnswer(
         best=int(shares.argmax()),
         probabilities=tuple(shares.tolist()),
         passages=tuple(
@@ -64,6 +94,22 @@ def choose(
             for place, value in zip(features.places, features.support, strict=True)
         ),
         held=held_share(features),
+    )
+    return found if found.held >= LEAST_HELD else _with_glossary(found, question, choices)
+
+
+def _with_glossary(found: ChoiceAnswer, question: str, choices: Sequence[str]) -> ChoiceAnswer:
+    """Return a choice that also weighs what the glossary says of a concept that is named."""
+    if not any(map(names_field_concept, (question, *choices))):
+        return found
+    told = answer_by_retrieval(glossary_index(), question, choices)
+    if told.passage is None:
+        return found
+    both = np.array(found.probabilities) * np.array(told.probabilities) ** _GLOSSARY_WEIGHT
+    best = int(both.argmax())
+    passages = tuple(t or f for t, f in zip(told.passages, found.passages, strict=True))
+    return replace(
+        found, best=best, probabilities=tuple((both / both.sum()).tolist()), passages=passages
     )
 
 
@@ -81,7 +127,7 @@ def shipped_ranker() -> OptionRanker:
     return OptionRanker.read(content, INPUTS, RANKER)
 
 
-def answer_by_retrieval(index: PassageIndex, question: str, choices: Sequence[str]) -> ChoiceAnswer:
+def answer_by_retrieval(index: Evidence, question: str, choices: Sequence[str]) -> ChoiceAnswer:
     """Choose the option that some passage supports best; no model at all.
 
     A question for the exception (``NOT``, ``EXCEPT``) gets the option supported worst.
@@ -114,14 +160,14 @@ def answer_by_retrieval(index: PassageIndex, question: str, choices: Sequence[st
     )
 
 
-def best_coverage(index: PassageIndex, choices: Sequence[str]) -> NDArray[np.float32]:
+def best_coverage(index: Evidence, choices: Sequence[str]) -> NDArray[np.float32]:
     """Return how much each passage (N,) holds of the option it holds most of, 0 to 1."""
     shares = [np.sqrt(_coverage(index, option)) for option in _distinct_terms(choices)]
     most: NDArray[np.float32] = np.minimum(np.max(shares, axis=0), 1)
     return most
 
 
-def _coverage(index: PassageIndex, option: Sequence[str]) -> NDArray[np.float32]:
+def _coverage(index: Evidence, option: Sequence[str]) -> NDArray[np.float32]:
     """Return how much of an option each passage (N,) holds, 0 to 1, rare words counting more."""
     most = float(index.idf(option).sum())
     return index.term_scores(option) / np.float32(max(most, 1e-9))

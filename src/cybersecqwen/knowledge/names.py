@@ -201,22 +201,27 @@ class NameFinder:
         self._spellings = tuple(spellings)
 
     @cached_property
+    def _written(self) -> list[tuple[list[str], Spelling]]:
+        """Each spelling with its words, as ``words`` gives them."""
+        return [(words(spelling.text), spelling) for spelling in self._spellings]
+
+    @cached_property
     def _exact(self) -> dict[str, list[Spelling]]:
-        return self._by(normalised)
+        return self._by(" ".join)
 
     @cached_property
     def _stemmed(self) -> dict[str, list[Spelling]]:
-        return self._by(lambda text: " ".join(map(stem, words(text))))
+        return self._by(lambda spoken: " ".join(map(stem, spoken)))
 
     @cached_property
     def _joined(self) -> dict[str, list[Spelling]]:
         """By the letters and digits alone: ``cobaltstrike``, ``apt29``."""
-        return self._by(lambda text: "".join(words(text)))
+        return self._by("".join)
 
-    def _by(self, key: Callable[[str], str]) -> dict[str, list[Spelling]]:
+    def _by(self, key: Callable[[list[str]], str]) -> dict[str, list[Spelling]]:
         found: dict[str, list[Spelling]] = defaultdict(list)
-        for spelling in self._spellings:
-            if name := key(spelling.text):
+        for spoken, spelling in self._written:
+            if name := key(spoken):
                 found[name].append(spelling)
         return dict(found)
 

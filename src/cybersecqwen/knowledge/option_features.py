@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cybersecqwen.core.records import Passage
 from cybersecqwen.core.text.clean import clean
+from cybersecqwen.core.text.sentences import clauses
 from cybersecqwen.core.text.terms import ids_in, terms
 from cybersecqwen.knowledge.intents import (
     ASKED_ASPECTS,
@@ -25,7 +26,6 @@ from cybersecqwen.knowledge.search import PassageIndex
 Floats = NDArray[np.float32]
 
 _HEADING = re.compile(r"(?:^|\. )([A-Z][A-Za-z&' -]{3,24}): ")
-_SENTENCE = re.compile(r"(?<=[.!?;]) +")
 
 _CONSIDERED = 1_500
 """Passages that options are compared on: those most relevant to the question."""
@@ -270,9 +270,9 @@ class OptionFeaturizer:
     ) -> tuple[set[str], list[tuple[set[str], set[tuple[str, str]], set[str]]]]:
         passage: Passage = self.index.passage(place)
         parts = []
-        for sentence in _SENTENCE.split(passage.text):
-            words = terms(sentence)
-            parts.append((set(words), set(pairwise(words)), _pieces(sentence)))
+        for clause in clauses(passage.text):
+            words = terms(clause)
+            parts.append((set(words), set(pairwise(words)), _pieces(clause)))
         return set(terms(f"{passage.title} {passage.id}")), parts
 
     def _one_idf(self, term: str) -> float:

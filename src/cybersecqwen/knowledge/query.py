@@ -17,6 +17,11 @@ from cybersecqwen.knowledge.spelling import Speller
 
 _TOKEN = re.compile(r"[^\W_]+(?:[’'][^\W_]+)?")
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-") | {"’": "'", "“": '"', "”": '"'})
+_MITIGATES = re.compile(
+    r"\b(?:techniques?|attacks?|ttps?)\b.{0,25}\b(?:does|do|is|are|can|will|would|could|should)\b.*"
+    r"\b(?:mitigat|address|cover|counter|help|prevent|protect|defend|effective|work|stop|block)",
+    re.IGNORECASE,
+)
 _MOBILE = re.compile(r"\b(?:mobile|android|ios|iphone|phones?|smartphones?|sms)\b", re.IGNORECASE)
 _ICS = re.compile(r"\b(?:ics|ot|plcs?|scada|industrial|controllers?)\b", re.IGNORECASE)
 MARK = re.compile(r"@\w+")
@@ -159,7 +164,7 @@ def parse(text: str, index: Lexicon) -> Query:
     mentions = sorted(
         [
             *(_id_mention(match, index) for match in ids if index.has_page(match.id)),
-            *_name_mentions(corrected, tokens, wanted_early, index),
+            *_name_mentions(corrected, tokens, wanted_early, [match.id for match in ids], index),
         ],
         key=lambda mention: mention.start,
     )
@@ -254,13 +259,18 @@ def _id_mention(match: IdMatch, index: Lexicon) -> Mention:
 
 
 def _name_mentions(
-    text: str, runs: Sequence[Sequence[Token]], wanted: Sequence[str], index: Lexicon
+    text: str,
+    runs: Sequence[Sequence[Token]],
+    wanted: Sequence[str],
+    given: Sequence[str],
+    index: Lexicon,
 ) -> list[Mention]:
+    """Return the entries that words name, beside those whose ids are given."""
     found: list[Mention] = []
     actors = {"group", "software", "campaign"}
-    named = [s for run in runs for m in index.names.find(text, run) for s in m.spellings]
+    named = [s.page for run in runs for m in index.names.find(text, run) for s in m.spellings]
     tactics = _TACTICS_NEAR.search(text) is not None or any(
-        index.kind(spelling.page) in actors for spelling in named
+        index.kind(page) in actors for page in (*named, *given)
     )
     for run in runs:
         for match in index.names.find(text, run, tactics=tactics):
@@ -286,10 +296,12 @@ def _ordered(
     spellings: Sequence[Spelling], text: str, wanted: Sequence[str], index: Lexicon
 ) -> tuple[str, ...]:
     """Return the pages that a name may mean, the likeliest first."""
+    measures = _MITIGATES.search(text) is not None
     mobile, industrial = bool(_MOBILE.search(text)), bool(_ICS.search(text))
 
-    def key(spelling: Spelling) -> tuple[bool, int, bool, int]:
+    def key(spelling: Spelling) -> tuple[bool, bool, bool, bool, int]:
         page, kind = spelling.page, index.kind(spelling.page)
+        measure = measures and kind == "mitigation"
         source = index.source(page)
         elsewhere = (source == "mobile-attack" and not mobile) or (
             source == "ics-attack" and not industrial
@@ -297,7 +309,7 @@ def _ordered(
         if mobile and source == "enterprise-attack":
             elsewhere = True
         order = _KIND_ORDER.index(kind) if kind in _KIND_ORDER else len(_KIND_ORDER)
-        return kind not in wanted, spelling.rank == 1, elsewhere, order
+        return not measure, kind not in wanted, spelling.rank == 1, elsewhere, order
 
     return tuple(dict.fromkeys(s.page for s in sorted(spellings, key=key)))
 

@@ -12,12 +12,26 @@ _TOOLS = (
     r"velociraptor|volatility|sysmon|wireshark|zeek|misp|opencti|thehive|wazuh|shodan)"
 )
 _SETTINGS = r"(?:quer(?:y|ies)|rules?|artifacts?|searche?s?|configs?|configuration|plugins?)"
+_CODE = (
+    r"(?:commands?|scripts?|one-?liners?|snippets?|regex(?:es)?|regexp|macro|cmdlets?|payloads?)"
+)
 # Things that somebody wants to have, not to know about.
 _WANTED = re.compile(
     r"\b(?:(?:e-?mail )?template|cheat ?sheet|checklist|playbook|download(?: link)?|installer|"
-    r"poc|proof of concept|working exploit|exploit code|source code|sample|ioc)"
+    r"poc|proof of concept|working exploit|exploit code|source code|sample(?! codes?\b)|ioc)"
     rf"{_OF}|\b{_TOOLS}\b.{{0,40}}\b{_SETTINGS}\b|\b{_SETTINGS}\b.{{0,20}}\b{_TOOLS}\b|"
-    r"^\W*(?:sigma|yara|snort|suricata|kql|spl) (?:for|to)\b",
+    r"^\W*(?:sigma|yara|snort|suricata|kql|spl) (?:for|to)\b|"
+    rf"\b{_TOOLS} (?:hunts?|packs?|dashboards?|detections?|signatures?|content|playbooks?)\b",
+    re.IGNORECASE,
+)
+_HANDS_OVER = re.compile(
+    rf"\b{_CODE} (?:for|to|that|which)\b|^\W*(?:[\w-]+ ){{1,5}}{_CODE}\W*$|"
+    r"\b(?:python|bash|perl|go|java|powershell|c\+\+|rust) (?:code|program|function|library|"
+    r"module) (?:for|to|that)\b|"
+    r"^\W*(?:please )?(?:(?:where|how) (?:can|do|could) (?:i|we) |how to |i want to )?"
+    r"(?:download|compile|buy|crack|pirate)\b|"
+    r"\bhow (?:can|do|should|could) (?:i|we) (?:use|run|start|launch|operate) @_software|"
+    r"^\W*how to (?:use|run|operate) @_software",
     re.IGNORECASE,
 )
 _COMMANDS = re.compile(
@@ -30,7 +44,8 @@ _OWN = re.compile(
     r"^\W*(?:please )?(?:scan|check|test|decrypt|crack|open|fix|delete|analy[sz]e|clean|block) "
     r"(?:me )?(?:my|our|this|these)\b|"
     r"\bis this (?:e-?mail|mail|message|file|site|link|url|hash|domain|ip|attachment)\b|"
-    r"\bwhich of (?:my|our)\b|\b(?:is|are|am) (?:my|our|i|we)\b|"
+    r"\bwhich of (?:my|our)\b|"
+    r"\b(?:is|are|am) (?:my|our|i|we)\b(?! (?:allowed|permitted|supposed|right|correct|free|ok))|"
     r"\bwho (?:should|do|can|must) (?:i|we) (?:call|contact|ask|inform|notify|tell|report)\b|"
     r"\bshould (?:i|we) (?:pay|call|buy|hire|trust)\b",
     re.IGNORECASE,
@@ -38,7 +53,11 @@ _OWN = re.compile(
 _REPAIRS = re.compile(
     r"^\W*(?:is there |what is )?(?:an? |the )?(?:patch|hotfix|workaround|fix|update)(?:es)? "
     r"(?:for|available)\b|\b(?:fixed|latest|patched|vulnerable) versions?\b|"
-    r"\bversions? (?:is|are) (?:fixed|affected|vulnerable)\b|\d vulnerable\b",
+    r"\bversions? (?:is|are) (?:fixed|affected|vulnerable)\b|\d vulnerable\b|"
+    r"\b(?:have|has|had|released?|offers?|published?|ships?|there) (?:an? |any |the )?(?:fix|patch|"
+    r"hotfix|update|workaround)(?:es)?\b|"
+    r"\b(?:which|what) (?:products?|vendors?|versions?|devices?|models?|builds?) "
+    r"(?:are|is|were|was|fix(?:es)?|patch(?:es)?|contains?)\b",
     re.IGNORECASE,
 )
 _INDICATORS = re.compile(
@@ -55,8 +74,11 @@ _WORLDLY = re.compile(
     r"employees)(?: \w+)? (?:of|for|at|per|does|do|is|was)\b|"
     r"\bwho (?:is the (?:ceo|ciso|cto|head|director|founder|boss)|founded|invented|owns|leads|"
     r"discovered|reported|found)\b|"
-    r"\bhow (?:old|rich|tall|much (?:money|did|does|do|is|are)|many (?:people|companies|"
-    r"employees|victims|hosts|servers|machines|computers))\b|"
+    r"\bhow (?:old|rich|tall|big is|much (?:money|did|does|do|is|are)|many (?:people|companies|"
+    r"employees|victims|hosts|servers|machines|computers|hours|days))\b|"
+    r"\bhow (?:often|long) (?:to|should|must|do|does|did|is|are|will)\b(?! .{0,40}\bexploited)|"
+    r"\b(?:statistics|percentage of|share of companies|average (?:cost|time|number)|median)\b|"
+    r"\bwho (?:arrested|indicted|sued|hired|pays|wrote|reported)\b|\b(?:was|were) anyone\b|"
     r"\bbetter than\b|\bworth (?:it|the money|buying)\b|"
     r"\b(?:best|cheapest|better|recommended|favou?rite) (?:siem|edr|xdr|book|course|"
     r"certifications?|vendors?|products?|antivirus|firewall|scanner)\b",
@@ -71,6 +93,18 @@ _NEWS = re.compile(
     r"\b(?:today|yesterday|this (?:week|month|year)|right now|last (?:week|month|night))\b",
     re.IGNORECASE,
 )
+# About the catalogues' makers and tools, which their entries do not speak of.
+_CATALOGUES = re.compile(
+    r"(?:\bwho (?:maintains?|runs?|owns?|funds?|wrote|made|created|publishes|started)|"
+    r"\bwhen (?:was|were|did|will|is)|\bwhere (?:can|do|could|is|are)|"
+    r"\bhow (?:can|do|could|should) (?:i|we|one) (?:submit|suggest|contribute|become|join|cite|"
+    r"report|propose|get)|\bhow to (?:submit|suggest|contribute|become|join|cite)|"
+    r"\b(?:latest|newest|next|previous) (?:version|release|update))\b.{0,40}"
+    r"\b(?:cwe|capec|att&?ck|mitre|cve|cna|nvd|navigator)\b|"
+    r"\b(?:cwe|capec|att&?ck|mitre|cve|nvd) (?:\w+ )?(?:release notes|changelog|version changes|"
+    r"api|licen[cs]e|newsletter|conference|workbench)\b|\bnavigator\b",
+    re.IGNORECASE,
+)
 _SETS_UP = re.compile(
     r"^\W*(?:please )?(?:how (?:do|can|to|should)(?: (?:i|we|you|one))? ?)?"
     r"(?:set(?:ting)? ?up|roll ?out|configure|install|enable|deploy|upgrade|update|renew|rotate|"
@@ -78,7 +112,8 @@ _SETS_UP = re.compile(
     re.IGNORECASE,
 )
 _SCORES = re.compile(
-    r"\bepss\b|\bkev\b|\bcvss\b|\bscores?\b|\bdue date\b|\bfixed in\b|\bpatch(?:ed)?\b|"
+    r"\bepss\b|\bkev\b|\bcvss\b|\bpocs?\b|\bproof of concept\b|\bexploits? (?:for|of|code)\b|"
+    r"\bmetasploit\b|\bscores?\b|\bdue date\b|\bfixed in\b|\bpatch(?:ed)?\b|"
     r"\baffected versions?\b|\bwhen (?:was|did|is)\b|\bpublished\b|\bwhat date\b|"
     r"\bwho (?:found|reported|discovered)\b",
     re.IGNORECASE,
@@ -87,6 +122,11 @@ _EVENT_IDS = re.compile(r"\bevent ?ids?\b", re.IGNORECASE)
 
 
 _KINDS = (_WANTED, _COMMANDS, _OWN, _WORLDLY, _NEWS)
+_CHANGES = re.compile(
+    r"\b(?:to|how do i|how do we|how can i|how can we) (?:enable|disable|turn (?:on|off)|activate|"
+    r"deactivate|switch (?:on|off)|set|rotate|reset|renew|block|encrypt|choose|configure)\b",
+    re.IGNORECASE,
+)
 
 
 def asks_elsewhere(query: Query) -> bool:
@@ -95,12 +135,17 @@ def asks_elsewhere(query: Query) -> bool:
         return False
     if _EVENT_IDS.search(query.skeleton) and not query.mentions:
         return True
+    kinds = list(_KINDS)
+    if not any(mention.is_id for mention in query.mentions):
+        kinds.append(_HANDS_OVER)
+    if not query.mentions:
+        kinds.append(_CATALOGUES)
+    # "Patching" is a mitigation's name; who asks for a product's patch means none.
+    if all(mention.kind == "mitigation" for mention in query.mentions):
+        kinds.append(_REPAIRS)
     # A name may have swallowed words of the question: IP addresses are a technique's too.
     texts = (query.skeleton, query.corrected)
-    if any(p.search(text) for p in _KINDS for text in texts):
-        return True
-    # "Patching" is a mitigation's name; who asks for a product's patch means none.
-    if all(m.kind == "mitigation" for m in query.mentions) and _REPAIRS.search(query.corrected):
+    if any(kind.search(text) for kind in kinds for text in texts):
         return True
     named = any(mention.kind in _ACTORS for mention in query.mentions)
     return named and _INDICATORS.search(query.corrected) is not None
@@ -109,6 +154,11 @@ def asks_elsewhere(query: Query) -> bool:
 def asks_to_set_up(text: str) -> bool:
     """Whether a question asks how to set a product up."""
     return _SETS_UP.search(text) is not None
+
+
+def asks_to_change(text: str) -> bool:
+    """Whether a question asks how to change a setting, which no procedure of an actor answers."""
+    return _CHANGES.search(text) is not None
 
 
 def asks_of_scores(text: str) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from importlib import resources
+
+from cybersecqwen.knowledge.concepts import concept_words
 
 WORDS = "words.json"
 """How often each word stands in the passages, in lower case."""
@@ -35,6 +37,11 @@ def _everyday_words() -> frozenset[str]:
     """Common English words that MITRE's pages hardly use but for whose neighbours they do."""
     file = resources.files("cybersecqwen.knowledge").joinpath("everyday_words.txt")
     return frozenset(file.read_text("utf-8").split())
+
+
+def is_everyday(word: str) -> bool:
+    """Whether a word in small letters is common English that MITRE's pages hardly use."""
+    return word in _everyday_words()
 
 
 # What questions are made of, though MITRE's pages may seldom say it.
@@ -155,11 +162,16 @@ class Speller:
         self._counts = counts
         self._names = {name for name in names if name.isalpha()}
         self._asking = frozenset(_ASKING)
-        self._by_letter: dict[str, list[str]] = defaultdict(list)
-        targets = {w for w, count in counts.items() if count >= _TARGET_COUNT and len(w) > 3}
-        for word in sorted(targets | self._asking | {n for n in self._names if len(n) > 3}):
-            self._by_letter[word[0]].append(word)
         self.mended = lru_cache(1 << 14)(self._mended)
+
+    @cached_property
+    def _by_letter(self) -> dict[str, list[str]]:
+        """The words that an error may be mended to, by their first letter."""
+        found: dict[str, list[str]] = defaultdict(list)
+        targets = {w for w, n in self._counts.items() if n >= _TARGET_COUNT and len(w) > 3}
+        for word in sorted(targets | self._asking | {n for n in self._names if len(n) > 3}):
+            found[word[0]].append(word)
+        return dict(found)
 
     def knows(self, word: str) -> bool:
         """Whether a word is taken as it stands."""
@@ -168,6 +180,7 @@ class Speller:
             or word in self._asking
             or self._counts.get(word, 0) >= _KNOWN_COUNT
             or word in _everyday_words()
+            or word in concept_words()
         )
 
     def _mended(self, word: str) -> str:
@@ -179,7 +192,7 @@ class Speller:
         most = 1 if len(word) < 7 else 2
         found = [
             (distance, -self._weight(other), other)
-            for other in self._by_letter[word[0]]
+            for other in self._by_letter.get(word[0], ())
             if abs(len(other) - len(word)) <= most
             and (distance := edit_distance(word, other, most)) <= most
             # Two edits lead too often from one ordinary word to another.

@@ -9,7 +9,7 @@ from cybersecqwen.core.passages import page_of
 from cybersecqwen.core.records import Passage
 from cybersecqwen.core.text.terms import terms
 from cybersecqwen.knowledge.query import Query
-from cybersecqwen.knowledge.scope import asks_to_set_up
+from cybersecqwen.knowledge.scope import asks_to_change, asks_to_set_up
 from cybersecqwen.knowledge.search import PassageIndex
 
 LEAST_SUPPORT = 0.5
@@ -30,6 +30,9 @@ FEW_ALONE = 6
 
 _ALL_OF_IT = 0.9  # of what somebody asks who wants to set a product up
 _UNKNOWN_NAME = re.compile(r"(?<=\w )(?:[A-Z]\w{2,}|\w*\d\w*)")
+_HOW_TO = re.compile(
+    r"\bhow (?:to|(?:do|can|could|should|would|must) (?:i|we|you|one))\s+(\w+)", re.IGNORECASE
+)
 _HOW = re.compile(r"\bhow (?:does|do|is|are)\b", re.IGNORECASE)
 _PROPER = re.compile(r"\b[A-Z][a-z]+(?:[A-Z]\w*)+\b|(?<=\w )[A-Z]\w{2,}\b")
 _TYPED = re.compile(
@@ -64,13 +67,13 @@ def knows_most(index: PassageIndex, query: Query) -> bool:
 
 def stands(index: PassageIndex, query: Query, passages: Sequence[Passage]) -> bool:
     """Whether the best of the quoted passages, with its page's head, speaks of what was asked."""
-    if not passages or (not query.mentions and names_unknown(index, query)):
+    if not passages or (not query.mentions and _asks_of_unknown(index, query)):
         return False
-    if not query.mentions and _COMPARES.search(query.skeleton):
-        return False  # two things of which no page is headed by either
     if not query.rest:
         return bool(query.mentions)
     best = passages[0]
+    if best.kind == "procedure" and asks_to_change(query.corrected):
+        return False
     first = index.passage(int(index.places(page_of(best.id))[0]))
     held = set(terms(f"{best.title} {best.id} {best.text} {first.text}"))
     if len(query.rest) < FEW and not query.mentions:
@@ -78,12 +81,25 @@ def stands(index: PassageIndex, query: Query, passages: Sequence[Passage]) -> bo
         titled = set(terms(best.title.rpartition(": ")[2]))
         least = len(titled) if _HOW.search(query.skeleton) else len(titled) / 2
         held = titled if len(titled & set(query.rest)) >= least else set()
+    if not query.mentions and not _speaks_of_deed(query, held):
+        return False
     weights = index.rarity(query.rest)
     share = sum(w for t, w in zip(query.rest, weights, strict=True) if t in held) / sum(weights)
     if asks_to_set_up(query.corrected):
         return bool(share >= _ALL_OF_IT)
     few = FEW if query.mentions else FEW_ALONE
     return bool(share >= (LEAST_OF_FEW if len(query.rest) <= few else LEAST_SUPPORT))
+
+
+def _speaks_of_deed(query: Query, held: set[str]) -> bool:
+    """Whether terms hold what somebody wants to do who asks ``how to encrypt``."""
+    asked = _HOW_TO.search(query.skeleton)
+    return asked is None or all(t in held for t in terms(asked[1]) if t in query.rest)
+
+
+def _asks_of_unknown(index: PassageIndex, query: Query) -> bool:
+    """Whether a question names what no passage mentions, or compares what heads no page."""
+    return names_unknown(index, query) or _COMPARES.search(query.skeleton) is not None
 
 
 def names_unknown(index: PassageIndex, query: Query) -> bool:

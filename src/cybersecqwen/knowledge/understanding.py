@@ -48,6 +48,9 @@ _USING = re.compile(r"\bus(?:e|es|ed|ing)\b|\bttp|\barsenal", re.IGNORECASE)
 _WHO_USES = re.compile(
     r"\bus(?:e|es|ed|ing|ees)\b|\bdo(?:es|ing)?\b|\bleverag|\bemploy|\babus", re.IGNORECASE
 )
+_DONE_BY = re.compile(
+    r"\b(?:techniques?|ttps?|tactics?)\b.{0,20}\b(?:by|of) @_software", re.IGNORECASE
+)
 _USED_BY = re.compile(r"\bused by\b|\busers? of @|@\w+ users\b", re.IGNORECASE)
 _SOFTWARE_DOES = re.compile(r"\bwhat does @_software (?:do|use)", re.IGNORECASE)
 _ATTACKING = re.compile(r"\bexploit|\battack(?:ers?|ed)?\b.{0,30}@_weakness", re.IGNORECASE)
@@ -55,7 +58,9 @@ _ATTACKING = re.compile(r"\bexploit|\battack(?:ers?|ed)?\b.{0,30}@_weakness", re
 # Words that frame a question and say nothing of its subject.
 _FRAME = frozenset(
     terms(
-        """a about according actually address addresses adversaries adversary against all answer
+        """a about according basically beginner dummies easy eli5 english im layman
+        look looks nutshell plain roughly
+        according actually address addresses adversaries adversary against all answer
         anyone
         anything applicable applies apply ask att&ck attack attacker attackers attacks
         attck attempt behave behaves behind belong belongs best between boss both briefly call
@@ -287,6 +292,8 @@ def _what_an_actor_uses(r: _Reading) -> Intent | None:
 def _who_uses_it(r: _Reading) -> Intent | None:
     if r.kind not in {"technique", "software"} or r.first not in _LOOSE or r.says(_HOW_DONE):
         return None
+    if r.kind == "software" and r.says(_DONE_BY):
+        return Intent.USES
     if r.says(_USED_BY) or (r.kind == "technique" and {"group", "campaign"} & r.others):
         return Intent.USERS
     if not _USERS & r.others or not r.says(intents.USE):

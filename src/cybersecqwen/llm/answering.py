@@ -60,16 +60,14 @@ class Answerer:
         self._backend = backend
         self._reading = reading or MultipleChoiceConfig()
         self._sampling = sampling or Sampling(max_tokens=400)
-        predict = None
+        self._helpers = AnswerHelpers(describes=is_vulnerability_description, look_up=look_up)
         if specialist is not None:
-            classifier = specialist
-            predict = lambda text: next(iter(classifier.map_many([text])))  # noqa: E731
-        self._helpers = AnswerHelpers(
-            predict=predict,
-            classifier=specialist.name if specialist else "",
-            describes=is_vulnerability_description,
-            look_up=look_up,
-        )
+            classifier = specialist  # asked for nothing yet: it may not be loaded
+            self._helpers = replace(
+                self._helpers,
+                predict=lambda text: next(iter(classifier.map_many([text]))),
+                classifier=lambda: classifier.name,
+            )
 
     def ask(self, question: str, history: Sequence[Message] = ()) -> Answer:
         """Answer a question, or say that the knowledge base does not hold it.

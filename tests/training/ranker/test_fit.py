@@ -3,14 +3,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 pytest.importorskip("torch")  # the room's door asks for it, though the reader does without
 pytest.importorskip("accelerate")
 pytestmark = pytest.mark.torch
 
 from cybersecqwen.core.errors import InputError, ModelError  # noqa: E402
+from cybersecqwen.core.held_decision import HeldDecision  # noqa: E402
 from cybersecqwen.core.option_ranker import OptionRanker  # noqa: E402
 from cybersecqwen.core.rows import QuizRow  # noqa: E402
 from cybersecqwen.training.ranker.fit import (  # noqa: E402
@@ -19,7 +22,13 @@ from cybersecqwen.training.ranker.fit import (  # noqa: E402
     fit_ranker,
     score_ranker,
 )
-from cybersecqwen.training.ranker.run import blur, read_quiz, train_ranker  # noqa: E402
+from cybersecqwen.training.ranker.held import HIGHEST, MEAN  # noqa: E402
+from cybersecqwen.training.ranker.run import (  # noqa: E402
+    blur,
+    read_quiz,
+    train_held,
+    train_ranker,
+)
 from cybersecqwen.training.recipes.ranker import RankerRecipe  # noqa: E402
 
 NAMES = ("support", "hint", "noise", "negated")
@@ -51,6 +60,33 @@ def test_it_learns_what_a_single_measurement_does_not_tell(network: OptionRanker
     assert score.accuracy > 0.9
     assert score.first_input < 0.5
     assert score.ece < 0.1
+
+
+def test_the_mean_of_several_networks_is_one(network: OptionRanker) -> None:
+    single = replace(RECIPE, epochs=3)
+    both = fit_ranker(_questions(100, 1), NAMES, replace(single, members=2))
+    apart = [
+        fit_ranker(_questions(100, 1), NAMES, replace(single, seed=single.seed + n)) for n in (0, 1)
+    ]
+    inputs = _questions(1, 4)[0].inputs
+    mean = np.mean([one.logits(inputs) for one in apart], axis=0)
+    assert both.logits(inputs) == pytest.approx(mean, rel=1e-4)
+
+
+def test_questions_that_the_pages_answer_are_told_from_others(tmp_path: Path) -> None:
+    names = tuple(dict.fromkeys((*HIGHEST, *MEAN)))
+    draw = np.random.default_rng(0)
+    inside = [draw.random((4, len(names))).astype(np.float32) for _ in range(40)]
+    outside = [draw.random((4, len(names))).astype(np.float32) for _ in range(15)]
+    for inputs in outside:
+        inputs[:, names.index("sentence")] -= 1
+    score = train_held(inside, outside, names, tmp_path / "r.npz")
+    decision = msgspec.json.decode((tmp_path / "r.held.json").read_bytes(), type=HeldDecision)
+    assert score.inside > 0.9
+    assert score.outside > 0.9
+    assert decision.share(inside[0], names) > 0.5 > decision.share(outside[0], names)
+    with pytest.raises(InputError, match="too few"):
+        train_held(inside, outside[:3], names, tmp_path / "r.npz")
 
 
 def test_the_order_of_options_does_not_matter(network: OptionRanker) -> None:

@@ -1,4 +1,4 @@
-"""Cutting running English text into sentences."""
+"""Cutting running English text into sentences and clauses."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 
 # A full stop ends a sentence before white space and what can begin one.
 _END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]*[A-Z0-9])")
+_CLAUSE = re.compile(r"(?<=;) +")
 _ABBREVIATED = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|cf|al|approx|no|fig|[A-Za-z])|\.[A-Za-z])\.$")
 
 
@@ -21,3 +22,8 @@ def sentences(text: str) -> list[str]:
     if text[start:].strip():
         found.append(text[start:].strip())
     return found
+
+
+def clauses(text: str) -> list[str]:
+    """Return the sentences of a cleaned text, cut at semicolons too, as lists have them."""
+    return [clause for sentence in sentences(text) for clause in _CLAUSE.split(sentence)]

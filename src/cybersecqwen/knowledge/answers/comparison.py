@@ -42,6 +42,13 @@ _ASKS_USE = re.compile(
     r"mitigat\w*|target\w*|exploit\w*)\b",
     re.IGNORECASE,
 )
+_ASKS_KIN = re.compile(
+    r"^\W*(?:and )?(?:is|are) @\w+ (?:an? |the )?(?:\w+ )?"
+    r"(?:(child|sub-?\s?technique|kind|type|variant|form|special case|descendant|sub-?type)|"
+    r"(parent|ancestor)) of @",
+    re.IGNORECASE,
+)
+_KIN = frozenset({"child of", "sub-technique of"})
 _DEPTH = 5
 _MOST = 4
 
@@ -68,8 +75,9 @@ def _say_relation(draft: Draft, index: PassageIndex, query: Query, first: str, s
         for relation, words in _SAID.items():
             if other in index.linked(one, relation):
                 stated = stating(index, one, [other]) or stating(index, other, [one])
+                verdict = _kin_verdict(query, below_asked=one == first) if relation in _KIN else ""
                 draft.say(
-                    f"{short_label(index, one)} {words} {short_label(index, other)}.",
+                    f"{verdict}{short_label(index, one)} {words} {short_label(index, other)}.",
                     *(stated or [head(index, one)])[:1],
                 )
                 return
@@ -87,9 +95,10 @@ def _say_relation(draft: Draft, index: PassageIndex, query: Query, first: str, s
         way = _ascent(index, one, other)
         if way:
             steps = ", ".join(short_label(index, page) for page in way)
+            verdict = _kin_verdict(query, below_asked=one == first)
             draft.say(
-                f"{short_label(index, one)} is a descendant of {short_label(index, other)}, "
-                f"by way of {steps}.",
+                f"{verdict}{short_label(index, one)} is a descendant of "
+                f"{short_label(index, other)}, by way of {steps}.",
                 *stating(index, one, way[:1])[:1],
             )
             return
@@ -118,6 +127,19 @@ def _say_relation(draft: Draft, index: PassageIndex, query: Query, first: str, s
         head(index, first),
         head(index, second),
     )
+
+
+def _kin_verdict(query: Query, *, below_asked: bool) -> str:
+    """Return ``Yes: `` or ``No: `` to whether the first entry is a child or a parent of the second.
+
+    Args:
+        query: The question; where it asks no such thing, nothing is returned.
+        below_asked: Whether the first that it names lies below the second.
+    """
+    asked = _ASKS_KIN.search(query.skeleton)
+    if asked is None:
+        return ""
+    return "Yes: " if below_asked is (asked[1] is not None) else "No: "
 
 
 def _ascent(index: PassageIndex, page: str, ancestor: str) -> list[str]:

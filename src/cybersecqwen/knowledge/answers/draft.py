@@ -59,12 +59,21 @@ class Draft:
         if kept:
             self.sections.append(AnswerSection(heading, kept, (), max(total, len(kept))))
 
-    def add_list(self, heading: str, items: Sequence[str], passages: Iterable[Passage]) -> None:
-        """Add a section that lists short items, where there are any."""
+    def add_list(
+        self, heading: str, items: Sequence[str], passages: Iterable[Passage], total: int = 0
+    ) -> None:
+        """Add a section that lists short items, where there are any.
+
+        Args:
+            heading: Its heading.
+            items: What is listed.
+            passages: What states it.
+            total: How many there are, where some are left out already.
+        """
         if items:
             lines = tuple(AnswerLine(item, ()) for item in items[:MOST_ITEMS])
             cited = tuple(dict.fromkeys(passage.id for passage in passages))
-            self.sections.append(AnswerSection(heading, lines, cited, len(items)))
+            self.sections.append(AnswerSection(heading, lines, cited, max(total, len(items))))
 
     def finished(self, index: PassageIndex, query: Query) -> Answer:
         """Return the answer, its text rendered and its passages gathered."""
@@ -195,3 +204,14 @@ def facts(index: PassageIndex, page: str, *names: str) -> list[AnswerLine]:
         for sentence in sentences(passage.text)
         if sentence.startswith(tuple(f"{name}: " for name in names))
     ]
+
+
+def best_first(
+    index: PassageIndex, page: str, passages: Sequence[Passage], wanted: Sequence[str]
+) -> list[Passage]:
+    """Return passages of a page, those first that speak of what is wanted, else as they come."""
+    if not wanted:
+        return list(passages)
+    scores = index.term_scores(wanted)
+    places = dict(zip((p.id for p in index.page(page)), index.places(page).tolist(), strict=True))
+    return sorted(passages, key=lambda passage: -float(scores[places[passage.id]]))

@@ -9,6 +9,7 @@ from cybersecqwen.core.records import AnswerLine, Passage
 from cybersecqwen.core.text.clean import words
 from cybersecqwen.knowledge.answers.draft import (
     Draft,
+    best_first,
     counted,
     facts,
     first_of,
@@ -106,12 +107,8 @@ def _add_place(draft: Draft, index: PassageIndex, page: str) -> None:
         ("Weaknesses", index.linked(page, "weakness")),
         ("Techniques mitigated", index.linked(page, "mitigates")),
     ):
-        draft.add_list(heading, labels(index, pages[:12]), stating(index, page, pages[:12]))
-        if pages[12:]:
-            section = draft.sections[-1]
-            draft.sections[-1] = type(section)(
-                heading, section.lines, section.citations, len(pages)
-            )
+        shown = pages[:12]
+        draft.add_list(heading, labels(index, shown), stating(index, page, shown), len(pages))
 
 
 def part(index: PassageIndex, query: Query, page: str) -> Draft | None:
@@ -159,14 +156,8 @@ def _ranked(index: PassageIndex, query: Query, page: str, kinds: Sequence[str]) 
     passages = index.passages_of(page, *kinds) if kinds else []
     if query.intent is Intent.EXAMPLE and _ASKS_CVES.search(query.corrected):
         passages = [p for p in passages if _OBSERVED.match(p.text)] or passages
-    if query.intent is Intent.DEFINITION or not query.rest:
-        return passages
-    scores = index.term_scores(query.rest)
-    places = {
-        passage.id: place
-        for place, passage in zip(index.places(page).tolist(), index.page(page), strict=True)
-    }
-    return sorted(passages, key=lambda passage: -float(scores[places[passage.id]]))
+    wanted = () if query.intent is Intent.DEFINITION else query.rest
+    return best_first(index, page, passages, wanted)
 
 
 def without_part(index: PassageIndex, query: Query, page: str) -> Draft:

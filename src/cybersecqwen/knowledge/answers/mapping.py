@@ -71,10 +71,7 @@ def _add_alternatives(draft: Draft, index: PassageIndex, page: str, advice: str)
     pages = list(dict.fromkeys([*named, *usable]))
     items = [f"{short_label(index, p)}: {usage(index, p)}" for p in pages[:_ALTERNATIVES]]
     passages = [*stating(index, page, pages[:_ALTERNATIVES])] or [head(index, p) for p in pages[:4]]
-    draft.add_list("Instead", items, passages)
-    if len(pages) > len(items) and items:
-        section = draft.sections[-1]
-        draft.sections[-1] = type(section)("Instead", section.lines, section.citations, len(pages))
+    draft.add_list("Instead", items, passages, len(pages))
 
 
 def replaced(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Draft:
@@ -86,6 +83,7 @@ def replaced(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Draf
             draft.quote(first)
             for other in index.replacements(page):
                 if index.has_page(other):
+                    draft.subjects.append(other)
                     draft.add(label(index, other), [quoted(head(index, other))])
             continue
         source = index.source(page)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from cybersecqwen.core.records import AnswerLine, Passage
 from cybersecqwen.knowledge.answers.draft import (
     Draft,
+    best_first,
     counted,
     first_of,
     head,
@@ -31,7 +32,7 @@ def mitigate(index: PassageIndex, query: Query, page: str) -> Draft:
     if index.kind(page) in _ACTORS:
         return _against_actor(index, page)
     draft = Draft(subjects=[page])
-    passages = _best_first(index, query, page, "mitigation")
+    passages = best_first(index, page, index.passages_of(page, "mitigation"), query.rest)
     passages = _without_excluded(passages, query)
     if passages:
         _say_mitigations(draft, index, page, passages)
@@ -75,15 +76,6 @@ def _say_mitigations(
 
 def _without_excluded(passages: Sequence[Passage], query: Query) -> list[Passage]:
     return [p for p in passages if not any(f"({page}): " in p.text for page in query.excluded)]
-
-
-def _best_first(index: PassageIndex, query: Query, page: str, kind: str) -> list[Passage]:
-    passages = index.passages_of(page, kind)
-    if not query.rest:
-        return passages
-    scores = index.term_scores(query.rest)
-    places = dict(zip((p.id for p in index.page(page)), index.places(page).tolist(), strict=True))
-    return sorted(passages, key=lambda passage: -float(scores[places[passage.id]]))
 
 
 def _against_actor(index: PassageIndex, page: str) -> Draft:
@@ -139,7 +131,7 @@ def mitigated(index: PassageIndex, query: Query, page: str) -> Draft | None:
 
 def detect(index: PassageIndex, query: Query, page: str) -> Draft | None:
     """Say how an entry is detected."""
-    passages = _best_first(index, query, page, "detection")
+    passages = best_first(index, page, index.passages_of(page, "detection"), query.rest)
     draft = Draft(subjects=[page])
     if passages:
         count = counted(len(passages), "detection")

@@ -40,8 +40,9 @@ _MATRICES = frozenset(terms("enterprise mobile ics industrial matrix matrices to
 def users(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Draft | None:
     """Say who uses techniques or software: groups first, then campaigns and software."""
     common = _common([index.linking(page, "uses") for page in subjects])
+    left_out = [page for page in query.excluded if index.kind(page) not in _USER_KINDS[:2]]
     for page in query.excluded:
-        out = set(index.linking(page, "uses"))
+        out = {page, *(index.linking(page, "uses") if page in left_out else ())}
         common = [user for user in common if user not in out]
     kinds = [kind for kind in _USER_KINDS if kind in query.wanted] or list(_USER_KINDS)
     if "group" in kinds and "who" in query.skeleton.lower():
@@ -60,7 +61,7 @@ def users(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Draft |
         f"{'uses' if len(found[first]) == 1 and len(subjects) == 1 else 'use'} {names}{but}.",
         *_stated(index, subjects, found[first]),
     )
-    for page in query.excluded:
+    for page in left_out:
         draft.direct.append(_mention(index, page))
     for kind, pages in found.items():
         draft.add_list(
@@ -137,15 +138,16 @@ def _some(index: PassageIndex, pages: Sequence[str]) -> str:
 def techniques(index: PassageIndex, query: Query, tactic: str) -> Draft:
     """List the techniques of a tactic, sub-techniques apart."""
     platforms = PLATFORMS & set(words(query.corrected))
+    without = bool(platforms) and query.negated
     pages = [
         page
         for page in index.linking(tactic, "tactic")
-        if not platforms or platforms & set(words(_platforms(index, page)))
+        if not platforms or bool(platforms & set(words(_platforms(index, page)))) is not without
     ]
     subs = [page for page in pages if index.linked(page, "sub-technique of")]
     mains = [page for page in pages if page not in set(subs)]
     draft = Draft(subjects=[tactic])
-    on = f" on {' or '.join(sorted(platforms))}" if platforms else ""
+    on = f" {'not ' if without else ''}on {' or '.join(sorted(platforms))}" if platforms else ""
     draft.say(
         f"{label(index, tactic)} has {len(pages)} techniques{on}: {len(mains)} of their own and "
         f"{len(subs)} sub-techniques.",
@@ -379,12 +381,8 @@ def actor_summary(draft: Draft, index: PassageIndex, page: str) -> None:
         ("Attributed to", index.linked(page, "attributed to")),
         ("Campaigns", index.linking(page, "attributed to")),
     ):
-        draft.add_list(heading, labels(index, pages[:8]), stating(index, page, pages[:8]))
-        if len(pages) > 8:
-            section = draft.sections[-1]
-            draft.sections[-1] = type(section)(
-                heading, section.lines, section.citations, len(pages)
-            )
+        shown = pages[:8]
+        draft.add_list(heading, labels(index, shown), stating(index, page, shown), len(pages))
 
 
 def _common(lists: Sequence[Sequence[str]]) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from cybersecqwen.core.records import AnswerLine, CwePrediction
+from cybersecqwen.core.text.terms import stem
 from cybersecqwen.knowledge.answers.draft import (
     Draft,
     counted,
@@ -18,7 +20,7 @@ from cybersecqwen.knowledge.answers.draft import (
     short_label,
 )
 from cybersecqwen.knowledge.answers.mapping import usage
-from cybersecqwen.knowledge.query import Query
+from cybersecqwen.knowledge.query import Mention, Query
 from cybersecqwen.knowledge.search import PassageIndex
 
 _KINDS = ("weakness", "technique", "attack pattern")
@@ -28,7 +30,12 @@ _WORTH_NAMING = 0.1  # probability of a weakness beside the likeliest
 
 
 def named_entry(index: PassageIndex, query: Query) -> Draft | None:
-    """Name the entry that a question gives in words, by its name or a term of the field."""
+    """Name the entry that a question gives in words, by its name or a term of the field.
+
+    A word before the name that no page knows makes it another thing: ``yodel tunneling``.
+    """
+    if any(_made_up(index, query, mention) for mention in query.mentions):
+        return None
     kinds = [kind for kind in query.wanted if kind in _KINDS] or list(_KINDS)
     pages = [
         page
@@ -39,6 +46,16 @@ def named_entry(index: PassageIndex, query: Query) -> Draft | None:
     ]
     pages = list(dict.fromkeys(pages))
     return _entry(index, pages[0], pages[1:]) if pages else None
+
+
+_BEFORE = re.compile(r"([a-z]{4,}) $")
+
+
+def _made_up(index: PassageIndex, query: Query, mention: Mention) -> bool:
+    before = _BEFORE.search(query.corrected[: mention.start])
+    if before is None or mention.is_id:
+        return False
+    return stem(before[1]) not in index.vocabulary and not index.speller.knows(before[1])
 
 
 def _entry(index: PassageIndex, page: str, others: Sequence[str]) -> Draft:
@@ -83,6 +100,8 @@ def predicted_entry(
     for candidate in others:
         heading = f"Or {label(index, candidate.cwe)}, {candidate.probability:.2f}"
         draft.add(heading, [quoted(head(index, candidate.cwe))])
+    if prediction.abstained:
+        _add_nearest(draft, index, query, {page, *(c.cwe for c in others)})
     mitigations = index.passages_of(page, "mitigation")
     draft.add("Mitigations", [quoted(p) for p in mitigations[:3]], len(mitigations))
     consequences = index.passages_of(page, "consequence")
@@ -90,9 +109,19 @@ def predicted_entry(
     return draft
 
 
-def found_entry(index: PassageIndex, query: Query, *, sure: bool) -> Draft | None:
-    """Name the entry of the kind wanted whose page fits a question's words best."""
-    kinds = [kind for kind in query.wanted if kind in _KINDS] or list(_KINDS)
+def _add_nearest(draft: Draft, index: PassageIndex, query: Query, said: set[str]) -> None:
+    """Add the weakness whose page is nearest by its words, where it is not among those said."""
+    near = found_entry(index, query, sure=False, kinds=("weakness",))
+    if near is not None and near.subjects[0] not in said:
+        page = near.subjects[0]
+        draft.add(f"Nearest by its words: {label(index, page)}", [quoted(head(index, page))])
+
+
+def found_entry(
+    index: PassageIndex, query: Query, *, sure: bool, kinds: Sequence[str] = ()
+) -> Draft | None:
+    """Name the entry of the kinds wanted whose page fits a question's words best."""
+    kinds = kinds or [kind for kind in query.wanted if kind in _KINDS] or _KINDS
     if not query.rest:
         return None
     scores = index.term_scores(query.rest)

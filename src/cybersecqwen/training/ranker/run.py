@@ -8,8 +8,12 @@ from pathlib import Path
 
 import msgspec
 
+from cybersecqwen.core.config import read_yaml
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.files import write_json
 from cybersecqwen.core.rows import QuizRow, read_quiz_rows
 from cybersecqwen.training.ranker.fit import (
+    Floats,
     RankerMetrics,
     Score,
     calibrated,
@@ -17,6 +21,7 @@ from cybersecqwen.training.ranker.fit import (
     score_by,
     score_ranker,
 )
+from cybersecqwen.training.ranker.held import HeldScore, fit_held
 from cybersecqwen.training.recipes.ranker import RankerRecipe
 
 _SENTENCE_WORDS = 6
@@ -30,10 +35,19 @@ class RankerResults(msgspec.Struct, frozen=True):
         temperature: Softmax temperature of the probabilities.
         scores: All validation questions; those of the wording held out; by how far they were
             thinned; by kind.
+        held: How well questions that the pages answer are told from others, where that was fitted.
     """
 
     temperature: float
     scores: dict[str, Score]
+    held: HeldScore | None = None
+
+
+class OutsideQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A multiple-choice question that the pages do not answer; the right option stands first."""
+
+    question: str
+    choices: tuple[str, ...]
 
 
 def read_quiz(path: Path, seed: int, most: int = 0) -> list[QuizRow]:
@@ -45,6 +59,18 @@ def read_quiz(path: Path, seed: int, most: int = 0) -> list[QuizRow]:
     rows = [row for _, row in read_quiz_rows(path)]
     random.Random(seed).shuffle(rows)
     return rows[:most] if most else rows
+
+
+def read_outside(path: Path) -> list[OutsideQuestion]:
+    """Read questions that the pages do not answer.
+
+    Raises:
+        InputError: The file is missing, or no list of such questions.
+    """
+    try:
+        return msgspec.convert(read_yaml(path), list[OutsideQuestion])
+    except msgspec.ValidationError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def blur(row: QuizRow, words: Sequence[str], recipe: RankerRecipe) -> tuple[str, tuple[str, ...]]:
@@ -103,3 +129,22 @@ def train_ranker(
     scores |= score_by(network, seen, lambda q: f"paraphrase level {q.paraphrase_level}")
     scores |= score_by(network, seen, lambda q: q.kind)
     return RankerResults(network.temperature, scores)
+
+
+def train_held(
+    inside: Sequence[Floats], outside: Sequence[Floats], names: tuple[str, ...], ranker: Path
+) -> HeldScore:
+    """Fit the decision whether the pages answer a question, and write it beside the ranker.
+
+    Args:
+        inside: Measurements (options, F) of each question that the pages answer.
+        outside: Of each that they do not.
+        names: What each of the F is.
+        ranker: The ranker's file; the decision's has ``.held.json`` for its ending.
+
+    Raises:
+        InputError: There are too few questions.
+    """
+    decision, score = fit_held(inside, outside, names)
+    write_json(ranker.with_suffix(".held.json"), decision)
+    return score

@@ -10,7 +10,8 @@ class RankerRecipe(Recipe, frozen=True):
 
     Attributes:
         name: Name of the ranker.
-        hidden: Units of the hidden layer.
+        hidden: Units of the hidden layer of each network.
+        members: Networks that are fitted, from ``seed`` on, and averaged into one.
         epochs: Passes over the training questions.
         batch_size: Questions at once.
         learning_rate: Highest; it falls to 0 along a cosine.
@@ -26,6 +27,7 @@ class RankerRecipe(Recipe, frozen=True):
 
     name: str
     hidden: int = 32
+    members: int = 1
     epochs: int = 20
     batch_size: int = 64
     learning_rate: float = 3e-3
