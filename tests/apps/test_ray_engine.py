@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
@@ -40,6 +42,8 @@ from cybersecqwen.evaluation.plan import RunOptions
 from cybersecqwen.knowledge.base import KnowledgeBase
 from small_corpus import write_small
 
+# Their processes yield to the tests beside them otherwise.
+os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
 ray = pytest.importorskip("ray")
 
 from cybersecqwen.apps.ray_engine import RayEngine  # noqa: E402
@@ -52,10 +56,10 @@ class StandIn:
 
     name = "stand-in"
     digest = "0"
-    window = 8
 
-    def __init__(self, seconds: float = 0.0) -> None:
+    def __init__(self, seconds: float = 0.0, window: int = 8) -> None:
         self.seconds = seconds
+        self.window = window
 
     def map(self, text: str, **_: object) -> CwePrediction:
         return next(self.map_many([text]))
@@ -73,10 +77,31 @@ class StandIn:
             yield CwePrediction(cwe, 0.5, (Candidate(cwe, 0.5),), abstained=False, backoff=None)
 
 
+@dataclass
+class Cluster:
+    """A cluster on this machine, as ``--engine ray`` starts it for a process."""
+
+    engine: RayEngine
+    session: Path
+    at_exit: list[Callable[[], object]]
+
+
 @pytest.fixture(scope="module")
-def engine() -> Iterator[RayEngine]:
-    yield RayEngine("", 2)
+def cluster() -> Iterator[Cluster]:
+    """One for all tests here; the last of them ends it."""
+    registered: list[Callable[[], object]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        # The engine's own alone: Ray registers its own in the real one.
+        stand_in = SimpleNamespace(register=lambda *call: registered.append(partial(*call)))
+        patch.setattr("cybersecqwen.apps.ray_engine.atexit", stand_in)
+        engine = RayEngine("", 2)
+    yield Cluster(engine, Path(ray.nodes()[0]["ObjectStoreSocketName"]).parents[1], registered)
     ray.shutdown()
+
+
+@pytest.fixture
+def engine(cluster: Cluster) -> RayEngine:
+    return cluster.engine
 
 
 def _records(count: int, odd: str = "") -> list[Advisory]:
@@ -110,7 +135,7 @@ def test_assessments_and_audits_are_the_same(engine: RayEngine, tmp_path: Path) 
     source = tmp_path / "feed.jsonl"
     said = "injection in the login form lets remote attackers read the database"
     rows = [
-        {"id": f"r{n}", "description": f"{('SQL', 'LDAP')[n % 2]} {said} {n}"} for n in range(300)
+        {"id": f"r{n}", "description": f"{('SQL', 'LDAP')[n % 2]} {said} {n}"} for n in range(90)
     ]
     source.write_text("\n".join([*map(json.dumps, rows), '{"id": "empty"}']))
     assessor = Assessor.from_pretrained(knowledge=KnowledgeBase.load())
@@ -125,10 +150,10 @@ def test_assessments_and_audits_are_the_same(engine: RayEngine, tmp_path: Path) 
         outputs.append((sink.getvalue(), problems, replace(summary, seconds=0.0)))
         audits.append(list(assess_windows(records, assessor, Differences(), engine=chosen)))
     assert outputs[0] == outputs[1]
-    assert outputs[0][0].count(b"\n") == 300
+    assert outputs[0][0].count(b"\n") == 90
     assert b"citation" in outputs[0][0]
     assert audits[0] == audits[1]
-    assert sum(outcome.row is not None for window in audits[0] for outcome in window) == 300
+    assert sum(outcome.row is not None for window in audits[0] for outcome in window) == 90
 
 
 @pytest.mark.parametrize("protocol", ["ref", "constrained"])
@@ -160,25 +185,16 @@ def test_a_corpus_is_built_the_same(engine: RayEngine, tmp_path: Path) -> None:
         assert (tmp_path / "ray" / name).read_bytes() == (tmp_path / "local" / name).read_bytes()
 
 
-def test_a_record_that_ends_workers_is_named_and_passed_over(engine: RayEngine) -> None:
-    found = [
-        outcome
-        for window in map_windows(
-            _records(50, "a deadly text"), StandIn(), MapOptions(), engine=engine
-        )
-        for outcome in window
-    ]
-    assert [o.record.id for o in found if o.record] == [f"r{n}" for n in range(50) if n != 21]
-    assert found[21].problem == RecordProblem("record 22", "r21", "ended every worker that read it")
-
-
-def test_workers_that_end_whatever_they_read_are_told_of(
+def test_a_record_that_ends_workers_is_named_and_passed_over(
     engine: RayEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cybersecqwen.apps.crew.MOST_LOST", 1)
-    records = [Advisory(f"r{n}", "a deadly text") for n in range(40)]
-    with pytest.raises(ModelError, match="lack memory"):
-        list(map_windows(records, StandIn(), MapOptions(), engine=engine))
+    """More of what becomes of workers that die: test_crew.py, with processes that start faster."""
+    monkeypatch.setattr("cybersecqwen.apps.crew._TRIES", 1)
+    model = StandIn(window=2)
+    windows = map_windows(_records(26, "a deadly text"), model, MapOptions(), engine=engine)
+    found = [outcome for window in windows for outcome in window]
+    assert [o.record.id for o in found if o.record] == [f"r{n}" for n in range(26) if n != 21]
+    assert found[21].problem == RecordProblem("record 22", "r21", "ended every worker that read it")
 
 
 def test_a_model_that_cannot_be_sent_is_refused(engine: RayEngine) -> None:
@@ -193,28 +209,13 @@ def test_what_the_model_raises_arrives_as_it_is(engine: RayEngine) -> None:
         list(map_windows(_records(50, "wrong"), StandIn(), MapOptions(), engine=engine))
 
 
-def test_no_more_is_drawn_ahead_than_keeps_the_workers_busy(engine: RayEngine) -> None:
-    drawn = 0
-
-    def records() -> Iterator[Advisory]:
-        nonlocal drawn
-        for record in _records(400):
-            drawn += 1
-            yield record
-
-    windows = map_windows(records(), StandIn(), MapOptions(), engine=engine)
-    next(windows)
-    assert drawn <= 5 * StandIn.window
-    windows.close()
-
-
 def test_a_worker_killed_in_the_middle_changes_nothing(engine: RayEngine) -> None:
     expected = [o.prediction for o in map_stream(_records(200), StandIn(), MapOptions())]
     found = []
     windows = map_windows(_records(200), StandIn(0.005), MapOptions(), engine=engine)
     for number, window in enumerate(windows):
         found += [outcome.prediction for outcome in window]
-        if number in {3, 9}:
+        if number == 3:
             os.kill(_a_worker(), signal.SIGKILL)
     assert found == expected
 
@@ -242,34 +243,25 @@ def test_engines_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         EngineSpec.parse("local", 2)
 
 
-def test_a_cluster_of_its_own_leaves_nothing(tmp_path: Path) -> None:
-    """Short paths: Ray's sockets lie there, and their names may have 107 characters."""
-    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:
-        code = (
-            "from cybersecqwen.apps.ray_engine import RayEngine\n"
-            "engine = RayEngine('', 1)\n"
-            "print(list(engine.run(lambda: sorted, [[2, 1]], lambda item: item)))\n"
-        )
-        environment = os.environ | {"RAY_TMPDIR": folder, "RAY_USAGE_STATS_ENABLED": "0"}
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert done.stdout == "[[1, 2]]\n"
-        assert list(Path(folder).rglob("session_2*")) == []
-
-
 def test_the_command_line_takes_it(
     engine: RayEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source = tmp_path / "feed.jsonl"
+    """With a language model, which each worker opens for itself, and the shipped specialist."""
+    source, script = tmp_path / "feed.jsonl", tmp_path / "mock.jsonl"
     source.write_text('{"id": "CVE-2099-0001", "description": "SQL injection in the login form"}\n')
+    script.write_text('{"scores": {"CWE-89": -0.1}}\n')
     for chosen in ("local", "ray"):
-        output = tmp_path / f"{chosen}.jsonl"
-        call = ["map", "--input", str(source), "--output", str(output), "--engine", chosen]
+        call = ["map", "--input", str(source), "--model", f"mock:{script}", "--shortlist", "1"]
+        call += ["--output", str(tmp_path / f"{chosen}.jsonl"), "--engine", chosen]
         assert main(call) == 0
     assert (tmp_path / "ray.jsonl").read_bytes() == (tmp_path / "local.jsonl").read_bytes()
-    capsys.readouterr()
+    assert b"shortlist of 1" in (tmp_path / "ray.jsonl").read_bytes()
+    assert capsys.readouterr().out == ""
+
+
+def test_a_cluster_of_its_own_leaves_nothing(cluster: Cluster) -> None:
+    assert (cluster.session / "logs").is_dir()
+    (end,) = cluster.at_exit
+    end()
+    assert not cluster.session.exists()
+    assert not ray.is_initialized()

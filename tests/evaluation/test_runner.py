@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from cybersecqwen.core.engine import LocalEngine
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.interfaces import Retriever
 from cybersecqwen.core.records import Passage
@@ -161,6 +162,34 @@ def test_a_specialist_reads_the_bare_text(
     assert (first.reading, first.confidence) == ("CWE-79", 0.9)
     assert first.candidates[0] == ("CWE-79", 0.9)
     assert log.header.system == {"name": "fake 1.0", "labeller": "nvd", "digest": "d1"}
+
+
+def test_a_specialists_questions_are_divided_among_workers(
+    rcm_file: Path, specialist: Any, make_backend: MakeBackend, tmp_path: Path
+) -> None:
+    """In batches that one process answers together too."""
+    plan = make_plan(rcm_file, make_backend(), "constrained", trials=1)
+    questions = [
+        replace(plan.questions[0], id=f"q{number}", text=f"text {number}") for number in range(300)
+    ]
+    system = SpecialistSystem(specialist, "nvd")
+    plan = replace(plan, system=system, questions=questions, open_system=lambda: system)
+    sizes: list[int] = []
+
+    class Counting(LocalEngine):
+        spreads = True
+
+        def run(self, make: Any, windows: Any, lost: Any, *, threads: int = 1) -> Any:
+            answer = make()
+            for window in windows:
+                sizes.append(len(window))
+                yield answer(window)
+
+    list(run(plan, tmp_path / "spread.jsonl", Counting()))
+    finish(plan, tmp_path / "log.jsonl")
+    assert sizes == [128, 128, 44]
+    spread, own = (read_log(tmp_path / f"{name}.jsonl").digest() for name in ("spread", "log"))
+    assert spread == own
 
 
 def test_passages_open_the_book(rcm_file: Path, make_backend: MakeBackend, tmp_path: Path) -> None:

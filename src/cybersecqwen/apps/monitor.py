@@ -99,9 +99,7 @@ def watch(
             f"results of {model}, a reference of {reference.model}: make one with "
             "cybersecqwen monitor --make-profile"
         )
-    test = DriftTest(reference)
-    counted = count_weeks(dated, familiarity(reference))
-    weeks = tuple(map(test.compare, counted, [None, *counted]))
+    weeks = tuple(DriftTest(reference).judge(count_weeks(dated, familiarity(reference))))
     said = read_corrections(corrections)
     made, left_out = training_rows(said, shipped_taxonomy())
     report = MonitorReport(
@@ -150,6 +148,7 @@ def as_dict(report: MonitorReport) -> dict[str, Any]:
             "week": verdict.week,
             "records": verdict.counts.records,
             "alarm": verdict.alarm,
+            "unusual": verdict.unusual,
             "measures": [asdict(comparison) for comparison in verdict.comparisons],
         }
         for verdict in report.weeks

@@ -31,14 +31,16 @@ _STARTS = 3
 class _Worker(Generic[ItemT, ResultT]):
     """One process with a model of its own."""
 
-    def __init__(self, make: Callable[[], Callable[[list[ItemT]], list[ResultT]]]) -> None:
-        self._make = make
-        self._answer: Callable[[list[ItemT]], list[ResultT]] | None = None
+    def __init__(self) -> None:
+        self._job: ray.ObjectRef | None = None
+        self._answer: Callable[[list[ItemT]], list[ResultT]]
 
-    def answer(self, window: list[ItemT]) -> list[ResultT]:
-        # Made here, so that a model which cannot be loaded is told like any error of a window.
-        if self._answer is None:
-            self._answer = self._make()
+    def answer(self, job: list[ray.ObjectRef], window: list[ItemT]) -> list[ResultT]:
+        # The job comes in a list, so that it is fetched once and not with every window. Its model
+        # is opened here, so that one which cannot be loaded is told like any error of a window.
+        if self._job != job[0]:
+            self._answer = ray.get(job[0])()
+            self._job = job[0]
         return self._answer(window)
 
 
@@ -64,6 +66,7 @@ class RayEngine:
                 f"--workers {workers}: the cluster has {cores} cores, a worker takes one"
             )
         self.workers = workers or cores
+        self._idle: list[Any] = []
 
     def run(
         self,
@@ -80,11 +83,13 @@ class RayEngine:
             InputError: What ``make`` holds cannot be sent to a worker.
             ModelError: The workers end whatever they are given.
         """
-        crew = Crew(_RayWorkers(make), self.workers, lost)
+        workers = _RayWorkers(make, self._idle)
+        crew = Crew(workers, self.workers, lost)
         try:
             # Ray prints what became of its workers to standard output, where rows may be going.
             with redirect_stdout(sys.stderr):
                 yield from crew.answer(windows)
+            workers.kept = self.workers
         finally:
             crew.dismiss()
 
@@ -94,26 +99,41 @@ class _RayWorkers:
 
     None is restarted by Ray, which refuses what an actor is asked meanwhile, so that nobody could
     tell whose fault a failure is. What a new one is asked waits until it has started.
+
+    Args:
+        make: See ``Engine.run``.
+        idle: Actors of an earlier job, to be used before new ones are started: a process takes
+            seconds to start.
+
+    Attributes:
+        kept: Actors that are left idle at the end, at most; the others are killed.
     """
 
-    def __init__(self, make: Callable[[], Callable[[list[Any]], list[Any]]]) -> None:
+    def __init__(
+        self, make: Callable[[], Callable[[list[Any]], list[Any]]], idle: list[Any]
+    ) -> None:
+        self._idle = idle
+        self.kept = 0
         try:
             self._made = ray.put(make)  # sent to each node once, however many workers it has
         except (TypeError, pickle.PicklingError) as error:
             raise InputError(
-                "this model cannot be sent to other processes, as embedded models can: leave "
-                "--engine out, or let an endpoint with its own processes answer"
+                "this model cannot be sent to other processes, as embedded models and those "
+                "opened by a SPEC can: leave --engine out"
             ) from error
         self._kind = ray.remote(_Worker)
 
     def start(self, *, replaces: bool) -> Any:
-        """Start an actor on a core of its own, or where a machine is lost, on any."""
+        """Return an idle actor, or start one on a core of its own; replacements on any."""
+        if self._idle:
+            return self._idle.pop()
+        # Where a machine is lost, there may be no core left.
         options = {"num_cpus": 0, "scheduling_strategy": "SPREAD"} if replaces else {"num_cpus": 1}
-        return self._kind.options(**options).remote(self._made)
+        return self._kind.options(**options).remote()
 
     def ask(self, worker: Any, window: list[Any]) -> Any:
         """Call an actor."""
-        return worker.answer.remote(window)
+        return worker.answer.remote([self._made], window)
 
     def wait(self, answer: Any) -> list[Any] | None:
         """Return what a call returned; None where its actor died."""
@@ -126,8 +146,11 @@ class _RayWorkers:
         return found
 
     def end(self, worker: Any) -> None:
-        """Kill an actor."""
-        ray.kill(worker)
+        """Kill an actor, or leave it for the next job."""
+        if len(self._idle) < self.kept:
+            self._idle.append(worker)
+        else:
+            ray.kill(worker)
 
 
 def _connect(address: str, workers: int | None) -> None:

@@ -155,13 +155,13 @@ def _open_model(arguments: argparse.Namespace) -> CweClassifier:
 
     if not ModelSpec.parse(arguments.model).is_language_model:
         return CweMapper.load(arguments.model)
-    from cybersecqwen.llm import open_backend
     from cybersecqwen.llm.rerank import SHORTLIST, SHORTLIST_WEIGHT, LlmReranker
 
     size, weight = arguments.shortlist, arguments.shortlist_weight
-    return LlmReranker(
-        open_backend(arguments.model, **backend_options(arguments.option)),
+    return LlmReranker.open(
+        arguments.model,
         CweMapper.load(),
+        backend=backend_options(arguments.option),
         shortlist=SHORTLIST if size is None else size,
         weight=SHORTLIST_WEIGHT if weight is None else weight,
         explain=arguments.explain,

@@ -91,7 +91,8 @@ def _describe(report: MonitorReport) -> str:
             f"most {c.grown[0]} {c.grown[1]:+.0%}"
             for c in drifted
         )
-        lines.append(f"{verdict.week}  {verdict.counts.records:>6} records: {told or 'as usual'}")
+        otherwise = "unusual, for this week alone" if verdict.unusual else "as usual"
+        lines.append(f"{verdict.week}  {verdict.counts.records:>6} records: {told or otherwise}")
     if report.feedback:
         given = report.feedback
         lines.append(

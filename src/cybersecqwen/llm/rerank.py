@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import tee
+from typing import Any
 
 from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.ensemble import checked_weight, log_opinion, softmax
@@ -15,6 +17,7 @@ from cybersecqwen.core.interfaces import Backend, CweClassifier
 from cybersecqwen.core.prompts import CWE_ID_BY, escape_special_tokens, render_question
 from cybersecqwen.core.records import Candidate, CwePrediction, Labeller, Question
 from cybersecqwen.core.text.clean import clean
+from cybersecqwen.llm import open_backend
 
 SHORTLIST = 10
 """Ids that the specialist leaves to choose from, if nobody says otherwise."""
@@ -74,6 +77,60 @@ class LlmReranker:
         self._shortlist = shortlist
         self._weight = checked_weight("the shortlist's weight", weight)
         self._explain = explain
+        self._opened_by: partial[LlmReranker] | None = None
+
+    @classmethod
+    def open(
+        cls,
+        spec: str,
+        specialist: CweClassifier,
+        *,
+        backend: Mapping[str, Any] | None = None,
+        shortlist: int = SHORTLIST,
+        weight: float = SHORTLIST_WEIGHT,
+        explain: bool = False,
+    ) -> LlmReranker:
+        """Open a language model, so that another process can do the same.
+
+        Sent to another process, it opens the SPEC there: what the SPEC names must be on that
+        machine, and each process holds a model of its own.
+
+        Args:
+            spec: The language model's; see ``open_backend``.
+            specialist: As for the class.
+            backend: Options of the language model's backend.
+            shortlist: As for the class.
+            weight: As for the class.
+            explain: As for the class.
+
+        Raises:
+            InputError: The SPEC or an option cannot be used.
+            MissingExtraError: The model needs an optional package that is not installed.
+            ModelError: The model cannot be loaded, or cannot score.
+        """
+        again = partial(
+            cls.open,
+            spec,
+            specialist,
+            backend=dict(backend or {}),
+            shortlist=shortlist,
+            weight=weight,
+            explain=explain,
+        )
+        made = cls(
+            open_backend(spec, **(backend or {})),
+            specialist,
+            shortlist=shortlist,
+            weight=weight,
+            explain=explain,
+        )
+        made._opened_by = again
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._opened_by is None:
+            raise TypeError("a language model that was opened elsewhere cannot be sent")
+        return self._opened_by, ()
 
     @property
     def name(self) -> str:

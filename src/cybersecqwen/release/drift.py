@@ -6,17 +6,25 @@ words. Each is a set of shares. Records of one week resemble each other (a vendo
 template many times), and some categories vary more from week to week than others, so that plain
 tests of counts would call ordinary weeks unlikely. So each share (as arcsine of its root, which
 makes the variance by chance the same everywhere) is judged as one more observation beside the
-reference's weeks, by Student's t, its variance never taken to be less than chance alone makes
-it. P values are corrected by Bonferroni's method within a measure and by Holm's over measures.
+reference's weeks, by Student's t, its variance never taken to be less than chance alone makes it.
+
+That still takes weeks to vary as the reference's did. They do not: now and then one vendor
+publishes hundreds of records in a day, and a reference of half a year may have seen none of these.
+One such week is no drift, so what moved must have moved in the week before too, the same share in
+the same direction. The probability of that by chance is the larger of the two weeks' (the partial
+conjunction of Benjamini and Heller, Screening for Partial Conjunction Hypotheses, Biometrics 64,
+2008), which holds whatever the other week is. P values are corrected by Bonferroni's method over
+the shares of a measure and by Holm's over measures.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import t
 
 from cybersecqwen.release.results_profile import Profile, WeekCounts
@@ -25,7 +33,8 @@ ALPHA = 0.005
 """Probability of an alarm in a week without drift, over all measures together."""
 
 LEAST_CHANGE = 0.05
-"""Share of records that must have moved (total variation); less is no alarm, however certain."""
+"""Share of records by which one category must have grown or shrunk; less is no alarm, however
+certain."""
 
 LEAST_RECORDS = 50
 """Records below which a week is not judged."""
@@ -47,9 +56,10 @@ class Comparison:
     Attributes:
         measure: One of ``MEASURES``.
         change: Share of records that moved between categories, 0 to 1.
-        p: Probability of so large a difference by chance, corrected for the week's other
-            measures.
-        alarm: Whether it is drift: unlikely to be chance, and large enough to matter.
+        p: Probability by chance of so large a difference in this week and the one before,
+            corrected for the week's other measures; 1 where there is none before.
+        alarm: Whether it is drift: unlikely to be chance, large enough to matter, and lasting.
+        unusual: Whether it would be, if the week before had moved alike.
         grown: The category that grew most and by how much of all records; empty without one.
         shrunk: The one that shrank most.
     """
@@ -58,6 +68,7 @@ class Comparison:
     change: float
     p: float
     alarm: bool
+    unusual: bool
     grown: tuple[str, float]
     shrunk: tuple[str, float]
 
@@ -81,91 +92,114 @@ class WeekVerdict:
         """Whether any measure has drifted."""
         return any(comparison.alarm for comparison in self.comparisons)
 
+    @property
+    def unusual(self) -> bool:
+        """Whether any measure would have, if the week before had moved alike."""
+        return any(comparison.unusual for comparison in self.comparisons)
+
 
 class DriftTest:
-    """Compares weeks with a reference, each alone and together with the week before.
+    """Compares weeks with a reference, each together with the week before.
 
     Args:
         profile: The reference.
         alpha: Probability of an alarm in a week without drift.
-        least_change: Share of records that must have moved.
+        least_change: Share of records by which one category must have grown or shrunk.
     """
 
     def __init__(
         self, profile: Profile, alpha: float = ALPHA, least_change: float = LEAST_CHANGE
     ) -> None:
-        self._alpha, self._least_change = alpha, least_change
+        self._alpha = alpha
         weeks = [week for week in profile.weeks if week.records >= LEAST_RECORDS]
         self._references = {
-            measure: _Reference([_categories(week, measure) for week in weeks])
+            measure: _Reference([_categories(week, measure) for week in weeks], least_change)
             for measure in MEASURES
             if all(_categories(week, measure) for week in weeks)
         }
 
+    def judge(self, weeks: Iterable[WeekCounts]) -> list[WeekVerdict]:
+        """Judge weeks, oldest first, each together with the last one that could be judged."""
+        verdicts, before = [], None
+        for week in weeks:
+            verdicts.append(self.compare(week, before))
+            before = week if verdicts[-1].comparisons else before
+        return verdicts
+
     def compare(self, week: WeekCounts, before: WeekCounts | None = None) -> WeekVerdict:
-        """Judge one week, alone and together with the one before it if that is given."""
+        """Judge one week together with the one before it, without which there is no alarm."""
         if week.records < LEAST_RECORDS:
             return WeekVerdict(week.week, week, ())
-        found = [
-            (measure, reference, counts, self._chance(reference, counts, before, measure))
-            for measure, reference in self._references.items()
+        found = {
+            measure: counts
+            for measure in self._references
             if (counts := _categories(week, measure))
-        ]
-        raw = [p for *_, p in found]
-        corrected = holm(raw)
+        }
+        alone, lasting = [], []
+        for measure, counts in found.items():
+            reference = self._references[measure]
+            now = reference.p_values(counts)
+            alone.append(_smallest(now))
+            earlier = _categories(before, measure) if before else {}
+            then = reference.p_values(earlier) if earlier else np.ones_like(now)
+            lasting.append(_smallest(np.maximum(now, then)))
         comparisons = []
-        for (measure, reference, counts, _), p in zip(found, corrected, strict=True):
-            moves = reference.moves(counts)
-            change = sum(abs(move) for move in moves.values()) / 2
-            alarm = bool(p < self._alpha and change >= self._least_change)
-            grown = max(moves.items(), key=lambda item: item[1], default=("", 0.0))
-            shrunk = min(moves.items(), key=lambda item: item[1], default=("", 0.0))
-            comparisons.append(Comparison(measure, change, float(p), alarm, grown, shrunk))
+        for (measure, counts), by_itself, p in zip(
+            found.items(), holm(alone), holm(lasting), strict=True
+        ):
+            moves = self._references[measure].moves(counts)
+            comparisons.append(
+                Comparison(
+                    measure,
+                    change=sum(abs(move) for move in moves.values()) / 2,
+                    p=p,
+                    alarm=p < self._alpha,
+                    unusual=by_itself < self._alpha,
+                    grown=max(moves.items(), key=lambda item: item[1], default=("", 0.0)),
+                    shrunk=min(moves.items(), key=lambda item: item[1], default=("", 0.0)),
+                )
+            )
         return WeekVerdict(week.week, week, tuple(comparisons))
-
-    def _chance(
-        self,
-        reference: _Reference,
-        counts: Mapping[str, int],
-        before: WeekCounts | None,
-        measure: str,
-    ) -> float:
-        alone = reference.p_value(counts)
-        if before is None or before.records < LEAST_RECORDS:
-            return alone
-        earlier = _categories(before, measure)
-        together = reference.p_value(counts, earlier) if earlier else 1.0
-        return min(1.0, 2 * min(alone, together))
 
 
 class _Reference:
     """One measure of the reference: each category's share, and how much its weeks vary."""
 
-    def __init__(self, weeks: Sequence[Mapping[str, int]]) -> None:
+    def __init__(self, weeks: Sequence[Mapping[str, int]], least_change: float) -> None:
         total: Counter[str] = Counter()
         for week in weeks:
             total.update(week)
         self._records = total.total()
         self._counts = total
+        self._least_change = least_change
+        # Beside them stands the share of all rarer ones; where there are none, of the last.
         common = [name for name, count in total.most_common(_CATEGORIES) if count]
         self._common = common[:-1] if len(common) == len(total) > 1 else common
         self._weeks = len(weeks)
-        angles = np.array([[_angle(week, name) for name in self._common] for week in weeks])
+        angles = np.array([_angles(self._shares(week)) for week in weeks])
         self._means = angles.mean(axis=0)
         self._variances = angles.var(axis=0, ddof=1)
 
-    def p_value(self, *weeks: Mapping[str, int]) -> float:
-        """Return the probability of so large a difference by chance, over all categories.
+    def p_values(self, week: Mapping[str, int]) -> NDArray[np.float64]:
+        """Return how likely chance is to make each category grow, or shrink, as in a week.
 
-        Args:
-            weeks: One week, or several taken together.
+        Returns:
+            Probabilities, shape (2, C): of so much growth, of so much shrinking. 1 for what moved
+            by less than the least change.
         """
-        records = min(sum(week.values()) for week in weeks)
-        angles = np.array([[_angle(week, name) for name in self._common] for week in weeks])
-        variance = np.maximum(self._variances, 1 / (4 * records))
-        scale = np.sqrt(variance * (1 / len(weeks) + 1 / self._weeks))
-        raw = 2 * t.sf(np.abs(angles.mean(axis=0) - self._means) / scale, self._weeks - 1)
-        return float(min(1.0, raw.min() * len(raw)))
+        shares = self._shares(week)
+        variances = np.maximum(self._variances, 1 / (4 * sum(week.values())))
+        scale = np.sqrt(variances * (1 + 1 / self._weeks))
+        scores = (_angles(shares) - self._means) / scale
+        p = t.sf(np.stack([scores, -scores]), self._weeks - 1)
+        moves = shares - self._shares(self._counts)
+        return np.where(np.stack([moves, -moves]) >= self._least_change, p, 1.0)
+
+    def _shares(self, week: Mapping[str, int]) -> NDArray[np.float64]:
+        """Return the shares that are judged: the common categories', and that of all rarer ones."""
+        counts = np.array([week.get(name, 0) for name in self._common], np.float64)
+        records = sum(week.values())
+        return np.append(counts, records - counts.sum()) / records
 
     def moves(self, week: Mapping[str, int]) -> dict[str, float]:
         """Return by how much of all records each category grew (above 0) or shrank."""
@@ -174,6 +208,11 @@ class _Reference:
         return {
             name: week.get(name, 0) / own - self._counts[name] / self._records for name in names
         }
+
+
+def _smallest(p: NDArray[np.float64]) -> float:
+    """Return the smallest of p values, corrected for how many they are by Bonferroni's method."""
+    return float(min(1.0, p.min() * p.size))
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -188,9 +227,10 @@ def holm(p: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _angle(week: Mapping[str, int], name: str) -> float:
-    """Return the arcsine of a share's root, whose variance by chance is 1 / (4 n)."""
-    return float(np.arcsin(np.sqrt(week.get(name, 0) / sum(week.values()))))
+def _angles(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the arcsine of each share's root, whose variance by chance is 1 / (4 n)."""
+    angles: NDArray[np.float64] = np.arcsin(np.sqrt(shares))
+    return angles
 
 
 def _categories(week: WeekCounts, measure: str) -> dict[str, int]:

@@ -105,16 +105,24 @@ def _told(verdict: WeekVerdict) -> str:
     if not verdict.comparisons:
         return "too few records to tell"
     drifted = [comparison for comparison in verdict.comparisons if comparison.alarm]
+    once = [comparison for comparison in verdict.comparisons if comparison.unusual]
+    if once and not drifted:
+        told = "; ".join(_moved(comparison) for comparison in once)
+        return f"unusual, for this week alone: {told}"
     return "; ".join(map(_sentence, drifted)) or "as usual"
 
 
 def _sentence(comparison: Comparison) -> str:
     chance = "less than 1 in 1,000" if comparison.p < 0.001 else f"{comparison.p:.3f}"
+    return f"{_moved(comparison)} (by chance: {chance})"
+
+
+def _moved(comparison: Comparison) -> str:
     (more, up), (less, down) = comparison.grown, comparison.shrunk
     detail = f"{more} {up:+.0%}, {less} {down:+.0%}"
     if comparison.measure in ("abstention", "unfamiliar"):
         detail = f"{up if more == 'yes' else down:+.0%}"
-    return f"{MEASURES[comparison.measure]}: {detail} (by chance: {chance})"
+    return f"{MEASURES[comparison.measure]}: {detail}"
 
 
 def _changes(weeks: Iterable[WeekVerdict], measure: str) -> list[tuple[str, float, bool]]:
@@ -149,10 +157,8 @@ def _chart(title: str, changes: Sequence[tuple[str, float, bool]]) -> Markup:
                 f'<text x="{_LEFT + (number + 0.5) * step:.1f}" y="{_HEIGHT - 12}" '
                 f'text-anchor="middle">{escape(week)}</text>'
             )
-    limit = _HEIGHT - _BOTTOM - LEAST_CHANGE / top * inner
     parts.append(
         f'<path d="M{_LEFT} {_TOP}V{_HEIGHT - _BOTTOM}H{_WIDTH}"/>'
-        f'<path class="limit" d="M{_LEFT} {limit:.1f}H{_WIDTH}"/>'
         f'<text x="{_LEFT - 4}" y="{_TOP + 8}" text-anchor="end">{top:.0%}</text></svg>'
     )
     return Markup("".join(parts))

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from cybersecqwen.core.chat import Message, Sampling
+from cybersecqwen.core.concurrency import in_order
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.core.records import Passage, Question
 
 KEPT_CANDIDATES = 10
 """Candidate answers that a log keeps of each response, at most."""
+
+SPECIALIST_BATCH = 128
+"""Questions that an embedded specialist answers as one batch, at most: few enough that a thousand
+keep several workers busy."""
+
+AnswerT = TypeVar("AnswerT")
 
 Retrieve = Callable[[Question], Sequence[Passage]]
 """Finds the passages that an open-book system reads before a question."""
@@ -109,6 +117,29 @@ class BareTextSystem:
 def bare_text(question: Question) -> str:
     """Return a question without instructions: its subject, else its prompt."""
     return question.text or question.prompt
+
+
+def read_in_batches(
+    read: Callable[[list[str]], Iterable[AnswerT]], asked: Sequence[Asked], size: int
+) -> Iterator[tuple[AnswerT, float]]:
+    """Yield a specialist's answer to each question's bare text, and the seconds that it took.
+
+    Two batches are under way at once, as in ``map``: one is tokenised while the other is in the
+    network.
+
+    Args:
+        read: Answers texts, in order; called by two threads.
+        asked: The questions.
+        size: Questions of a batch.
+    """
+    texts = [item.text for item in asked]
+    batches = (texts[start : start + size] for start in range(0, len(texts), size))
+    start = time.perf_counter()
+    for answers in in_order(lambda batch: list(read(batch)), batches, 2):
+        for answer in answers:
+            now = time.perf_counter()
+            yield answer, now - start
+            start = now
 
 
 def require_kind(spec: str, kind: str, allowed: str) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from cybersecqwen.core.chat import Sampling
 from cybersecqwen.core.records import Labeller
 from cybersecqwen.evaluation.systems.base import (
     KEPT_CANDIDATES,
+    SPECIALIST_BATCH,
     Asked,
     BareTextSystem,
     Response,
+    read_in_batches,
 )
 from cybersecqwen.specialists.severity import WINDOW, SeverityScorer
 from cybersecqwen.specialists.technique import TechniqueClassifier, main_techniques
@@ -28,16 +31,14 @@ class SeveritySystem(BareTextSystem):
     def __init__(self, scorer: SeverityScorer, labeller: Labeller) -> None:
         self._scorer = scorer
         self._labeller = labeller
-        self.align = WINDOW
+        self.align = min(SPECIALIST_BATCH, WINDOW)
         self.identity = {"name": scorer.name, "labeller": labeller, "digest": scorer.digest}
 
     def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Response]:
         """Score the questions' bare texts."""
-        start = time.perf_counter()
-        for found in self._scorer.score_many((item.text for item in asked), scorer=self._labeller):
-            now = time.perf_counter()
-            yield Response(found.vector, found.probability, seconds=now - start)
-            start = now
+        read = partial(self._scorer.score_many, scorer=self._labeller)
+        for found, seconds in read_in_batches(read, asked, self.align):
+            yield Response(found.vector, found.probability, seconds=seconds)
 
 
 class TechniqueSystem(BareTextSystem):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from cybersecqwen.core.chat import Sampling
 from cybersecqwen.core.interfaces import CweClassifier
 from cybersecqwen.core.records import CwePrediction, Labeller
 from cybersecqwen.evaluation.systems.base import (
     KEPT_CANDIDATES,
+    SPECIALIST_BATCH,
     Asked,
     BareTextSystem,
     Response,
+    read_in_batches,
 )
 
 
@@ -27,7 +29,7 @@ class SpecialistSystem(BareTextSystem):
     def __init__(self, specialist: CweClassifier, labeller: Labeller) -> None:
         self._specialist = specialist
         self._labeller = labeller
-        self.align = specialist.window
+        self.align = min(SPECIALIST_BATCH, specialist.window)
         self.identity = {
             "name": specialist.name,
             "labeller": labeller,
@@ -36,14 +38,9 @@ class SpecialistSystem(BareTextSystem):
 
     def answer(self, asked: Sequence[Asked], sampling: Sampling) -> Iterator[Response]:
         """Classify the questions' bare texts."""
-        texts = (item.text for item in asked)
-        start = time.perf_counter()
-        for prediction in self._specialist.map_many(
-            texts, labeller=self._labeller, top_k=KEPT_CANDIDATES
-        ):
-            now = time.perf_counter()
-            yield response_of(prediction, now - start)
-            start = now
+        read = partial(self._specialist.map_many, labeller=self._labeller, top_k=KEPT_CANDIDATES)
+        for prediction, seconds in read_in_batches(read, asked, self.align):
+            yield response_of(prediction, seconds)
 
 
 def response_of(prediction: CwePrediction, seconds: float) -> Response:
