@@ -35,15 +35,36 @@ LABELS = ("CWE-79", "CWE-89", "CWE-787", "CWE-416", "CWE-862")
 
 
 class Pool:
-    """Results by publication day."""
+    """Results by publication day.
 
-    def __init__(self, path: Path, seed: int) -> None:
+    Args:
+        path: What ``map`` wrote of the records.
+        seed: Of all draws.
+        apart: Whether later weeks are of other days than the reference.
+    """
+
+    def __init__(self, path: Path, seed: int, *, apart: bool = False) -> None:
         self._draw = random.Random(seed)
         days: dict[str, list[ResultRow]] = defaultdict(list)
         for row in read_results(path):
             days[row.published[:10]].append(row)
         self._days = list(days.values())
+        self._apart = apart
         self.rows = [row for day in self._days for row in day]
+
+    def reference(self, weeks: int, size: int) -> list[tuple[str, ResultRow]]:
+        """Return the reference's weeks; with days apart, each day is in one of them, if any."""
+        if not self._apart:
+            return [(f"r{n}", row) for n in range(weeks) for row in self.week(size)]
+        self._draw.shuffle(self._days)
+        found = []
+        for number in range(weeks):
+            rows: list[ResultRow] = []
+            for _ in range(7):
+                rows += self._days.pop()
+            found += [(f"r{number}", row) for row in self.sample(rows, min(size, len(rows)))]
+        self.rows = [row for day in self._days for row in day]
+        return found
 
     def week(self, size: int) -> list[ResultRow]:
         """Return a sample of the records of seven days drawn at random."""
@@ -74,18 +95,17 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.4, help="records that shift, 0 to 1")
     parser.add_argument("--reference", type=int, default=26, help="weeks of the reference")
     parser.add_argument("--quiet-weeks", type=int, default=20)
+    parser.add_argument("--apart", action="store_true", help="later weeks are of other days")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    pool = Pool(arguments.pool, arguments.seed)
-    reference = [
-        (f"r{n}", r) for n in range(arguments.reference) for r in pool.week(arguments.size)
-    ]
+    pool = Pool(arguments.pool, arguments.seed, apart=arguments.apart)
+    reference = pool.reference(arguments.reference, arguments.size)
     profile = make_profile(reference, "model", "pool")
     test, unfamiliar = DriftTest(profile), familiarity(profile)
 
     def alarms(weeks: list[list[ResultRow]]) -> list[bool]:
         counted = [count_weeks([("w", row) for row in week], unfamiliar)[0] for week in weeks]
-        return [test.compare(*pair).alarm for pair in zip(counted[1:], counted, strict=False)]
+        return [verdict.alarm for verdict in test.judge(counted)]
 
     size = arguments.size
     false = sum(alarms([pool.week(size) for _ in range(arguments.quiet_weeks + 1)]))

@@ -13,6 +13,7 @@ from cybersecqwen.cli.main import main
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.release.feedback import read_corrections, summarise_feedback, training_rows
+from cybersecqwen.release.results_profile import ResultRow, make_profile
 
 MODEL = "model 1"
 _WORDS = [
@@ -78,6 +79,30 @@ def test_each_shift_is_found_by_its_measure(
     found = {c.measure for week in report.weeks[-2:] for c in week.comparisons if c.alarm}
     assert measure in found
     assert not any(week.alarm for week in report.weeks[:-2])
+
+
+def test_one_unusual_week_is_no_drift_but_two_are(profile: Path, tmp_path: Path) -> None:
+    def alarms(*shifted: int) -> tuple[list[str], list[str]]:
+        """Return the weeks with an alarm, and those that are unusual."""
+        for week in range(6):
+            share = 0.3 if week in shifted else 0.0
+            write_weeks(tmp_path / f"{week}.jsonl", range(week, week + 1), seed=week, labels=share)
+        found = monitor.watch([tmp_path], profile=profile)
+        return found.alarms, [week.week for week in found.weeks if week.unusual]
+
+    assert alarms(3) == ([], ["2026-W04"])
+    assert alarms(3, 4) == (["2026-W05"], ["2026-W04", "2026-W05"])
+
+
+def test_records_that_come_again_do_not_make_their_words_familiar() -> None:
+    def row(number: int) -> ResultRow:
+        own = f"zq{number:04}".translate(_LETTERS)
+        return ResultRow("CWE-79", 0.9, id=f"X-{number}", description=f"web file {own}a {own}b")
+
+    again = [(f"w{week}", row(number)) for week in range(4) for number in range(60)]
+    anew = [(f"w{week}", row(100 * week + number)) for week in range(4) for number in range(60)]
+    profiles = [make_profile(rows, "m", "rows") for rows in (again, anew)]
+    assert [profile.unfamiliar_above for profile in profiles] == [1.0, 0.5]
 
 
 def test_what_cannot_be_watched_is_said(profile: Path, tmp_path: Path) -> None:

@@ -10,11 +10,9 @@ reference's weeks, by Student's t, its variance never taken to be less than chan
 
 That still takes weeks to vary as the reference's did. They do not: now and then one vendor
 publishes hundreds of records in a day, and a reference of half a year may have seen none of these.
-One such week is no drift, so what moved must have moved in the week before too, the same share in
-the same direction. The probability of that by chance is the larger of the two weeks' (the partial
-conjunction of Benjamini and Heller, Screening for Partial Conjunction Hypotheses, Biometrics 64,
-2008), which holds whatever the other week is. P values are corrected by Bonferroni's method over
-the shares of a measure and by Holm's over measures.
+One such week is no drift. So what is tested is the mean of a week and the week before it, and each
+of the two must have moved in that direction by itself, if less surely. P values are corrected by
+Bonferroni's method over the shares of a measure and by Holm's over measures.
 """
 
 from __future__ import annotations
@@ -29,12 +27,15 @@ from scipy.stats import t
 
 from cybersecqwen.release.results_profile import Profile, WeekCounts
 
-ALPHA = 0.005
+ALPHA = 0.01
 """Probability of an alarm in a week without drift, over all measures together."""
 
+_EACH = 0.05
+"""Probability by chance, uncorrected, that each of two weeks must fall below by itself."""
+
 LEAST_CHANGE = 0.05
-"""Share of records by which one category must have grown or shrunk; less is no alarm, however
-certain."""
+"""Share of two weeks' records by which one category must have grown or shrunk; less is no alarm,
+however certain."""
 
 LEAST_RECORDS = 50
 """Records below which a week is not judged."""
@@ -56,10 +57,10 @@ class Comparison:
     Attributes:
         measure: One of ``MEASURES``.
         change: Share of records that moved between categories, 0 to 1.
-        p: Probability by chance of so large a difference in this week and the one before,
-            corrected for the week's other measures; 1 where there is none before.
+        p: Probability by chance of so large a difference in this week and the one before taken
+            together, corrected for the week's other measures; 1 where they did not both move.
         alarm: Whether it is drift: unlikely to be chance, large enough to matter, and lasting.
-        unusual: Whether it would be, if the week before had moved alike.
+        unusual: Whether this week would be that, taken alone.
         grown: The category that grew most and by how much of all records; empty without one.
         shrunk: The one that shrank most.
     """
@@ -94,7 +95,7 @@ class WeekVerdict:
 
     @property
     def unusual(self) -> bool:
-        """Whether any measure would have, if the week before had moved alike."""
+        """Whether any measure would have, if one week were enough."""
         return any(comparison.unusual for comparison in self.comparisons)
 
 
@@ -138,11 +139,9 @@ class DriftTest:
         alone, lasting = [], []
         for measure, counts in found.items():
             reference = self._references[measure]
-            now = reference.p_values(counts)
-            alone.append(_smallest(now))
             earlier = _categories(before, measure) if before else {}
-            then = reference.p_values(earlier) if earlier else np.ones_like(now)
-            lasting.append(_smallest(np.maximum(now, then)))
+            alone.append(reference.chance(counts))
+            lasting.append(reference.chance(counts, earlier) if earlier else 1.0)
         comparisons = []
         for (measure, counts), by_itself, p in zip(
             found.items(), holm(alone), holm(lasting), strict=True
@@ -180,20 +179,31 @@ class _Reference:
         self._means = angles.mean(axis=0)
         self._variances = angles.var(axis=0, ddof=1)
 
-    def p_values(self, week: Mapping[str, int]) -> NDArray[np.float64]:
-        """Return how likely chance is to make each category grow, or shrink, as in a week.
+    def chance(self, *weeks: Mapping[str, int]) -> float:
+        """Return the probability by chance of so large a difference in any category.
 
-        Returns:
-            Probabilities, shape (2, C): of so much growth, of so much shrinking. 1 for what moved
-            by less than the least change.
+        It is 1 where none moved far enough, or none in all of the weeks.
+
+        Args:
+            weeks: One week, or several that are taken together.
         """
-        shares = self._shares(week)
-        variances = np.maximum(self._variances, 1 / (4 * sum(week.values())))
-        scale = np.sqrt(variances * (1 + 1 / self._weeks))
-        scores = (_angles(shares) - self._means) / scale
-        p = t.sf(np.stack([scores, -scores]), self._weeks - 1)
+        p = self._p_values(*weeks)
+        shares = np.mean([self._shares(week) for week in weeks], axis=0)
         moves = shares - self._shares(self._counts)
-        return np.where(np.stack([moves, -moves]) >= self._least_change, p, 1.0)
+        enough = np.stack([moves, -moves]) >= self._least_change
+        for week in weeks if len(weeks) > 1 else ():
+            enough &= self._p_values(week) <= _EACH
+        return float(min(1.0, p[enough].min(initial=1.0) * p.size))
+
+    def _p_values(self, *weeks: Mapping[str, int]) -> NDArray[np.float64]:
+        """Return how likely chance is to make each category grow, or shrink, as much: (2, C)."""
+        records = min(sum(week.values()) for week in weeks)
+        angles = np.mean([_angles(self._shares(week)) for week in weeks], axis=0)
+        variances = np.maximum(self._variances, 1 / (4 * records))
+        scale = np.sqrt(variances * (1 / len(weeks) + 1 / self._weeks))
+        scores = (angles - self._means) / scale
+        p: NDArray[np.float64] = t.sf(np.stack([scores, -scores]), self._weeks - 1)
+        return p
 
     def _shares(self, week: Mapping[str, int]) -> NDArray[np.float64]:
         """Return the shares that are judged: the common categories', and that of all rarer ones."""
@@ -208,11 +218,6 @@ class _Reference:
         return {
             name: week.get(name, 0) / own - self._counts[name] / self._records for name in names
         }
-
-
-def _smallest(p: NDArray[np.float64]) -> float:
-    """Return the smallest of p values, corrected for how many they are by Bonferroni's method."""
-    return float(min(1.0, p.min() * p.size))
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -19,6 +19,7 @@ TENTHS = 10
 _TEMPLATE_WORDS = 6
 _WORD = re.compile(r"[a-z]{3,}")
 _MOST_WORDS = 30_000
+_LEAST_RECORDS = 2  # that have a word, for it to be familiar
 _UNFAMILIAR_QUANTILE = 0.95  # of the reference's texts are familiar by definition
 
 
@@ -184,27 +185,31 @@ def make_profile(rows: list[tuple[str, ResultRow]], model: str, made_from: str) 
     Raises:
         InputError: There are fewer than four weeks, so that their variation is not known.
     """
-    by_week: dict[str, Counter[str]] = {}
+    by_week: dict[str, dict[str, set[str]]] = {}
     for week, row in rows:
-        by_week.setdefault(week, Counter()).update(words_of(row.description))
+        by_week.setdefault(week, {})[row.id or row.description] = words_of(row.description)
     if len(by_week) < 4:
         raise InputError(f"{made_from}: results of {len(by_week)} weeks; a reference needs four")
-    total: Counter[str] = Counter()
-    for words in by_week.values():
-        total.update(words)
-    known = frozenset(word for word, count in total.most_common(_MOST_WORDS) if count > 1)
-    of_others = {
-        week: known - {word for word, count in words.items() if count == total[word]}
-        for week, words in by_week.items()
-    }
+    # A record that several weeks have (it was published again) counts once, so that none makes
+    # its own words familiar: what is new in later weeks has no such copy.
+    records = {name: words for of_week in by_week.values() for name, words in of_week.items()}
+    total = Counter(word for words in records.values() for word in words)
+    known = frozenset(
+        word for word, count in total.most_common(_MOST_WORDS) if count >= _LEAST_RECORDS
+    )
+    of_others = {}
+    for week, of_week in by_week.items():
+        own = Counter(word for words in of_week.values() for word in words)
+        rare = {word for word, count in own.items() if total[word] - count < _LEAST_RECORDS}
+        of_others[week] = known - rare
     shares = sorted(unfamiliar_share(row.description, of_others[week]) for week, row in rows)
     limit = shares[int(_UNFAMILIAR_QUANTILE * (len(shares) - 1))]
 
     weeks = []
     for week, familiar in of_others.items():
         # As a new week will be: judged by the words of other weeks.
-        own = [(week, row) for name, row in rows if name == week]
-        weeks += count_weeks(own, partial(_is_unfamiliar, known=familiar, limit=limit))
+        dated = [(week, row) for name, row in rows if name == week]
+        weeks += count_weeks(dated, partial(_is_unfamiliar, known=familiar, limit=limit))
     return Profile(
         model=model,
         made_from=made_from,
