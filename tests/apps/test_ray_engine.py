@@ -165,7 +165,8 @@ def test_an_evaluation_logs_the_same(engine: RayEngine, tmp_path: Path, protocol
     scores = {letter: -float(place) for place, letter in enumerate("BADC", 1)}
     rules = [{"match": "page 7", "error": "no"}, {"reply": "Answer: B", "scores": scores}]
     script.write_text("\n".join(map(json.dumps, rules)))
-    options = RunOptions("cti-mcq", questions, f"mock:{script}", protocol)
+    trials = 2 if protocol == "ref" else None
+    options = RunOptions("cti-mcq", questions, f"mock:{script}", protocol, trials=trials)
     logs = []
     for name, chosen in (("local", LocalEngine()), ("ray", engine)):
         found = run_evaluation(options, tmp_path / f"{name}.jsonl", engine=chosen)

@@ -30,7 +30,7 @@ from cybersecqwen.release.results_profile import Profile, WeekCounts
 ALPHA = 0.01
 """Probability of an alarm in a week without drift, over all measures together."""
 
-_EACH = 0.05
+_EACH = 0.01
 """Probability by chance, uncorrected, that each of two weeks must fall below by itself."""
 
 LEAST_CHANGE = 0.05
