@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -62,3 +64,22 @@ def _die_before(step: int) -> None:
     sys.addaudithook(hook)
     for name in _CALLS:
         setattr(os, name, counted(getattr(os, name)))
+
+
+def killed_when(reached: Callable[[], bool], action: Callable[[], object]) -> None:
+    """Run an action in a forked process, and kill that outright as soon as something is reached.
+
+    A fork has all modules loaded, where a process of its own would import them anew for seconds.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            action()
+        except BaseException as error:
+            os.write(2, f"{error!r}\n".encode())
+        os._exit(1)
+    while not reached():
+        assert os.waitpid(child, os.WNOHANG)[0] == 0, "it ended before it could be killed"
+        time.sleep(0.002)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)

@@ -22,8 +22,8 @@ from traced_process import STRACE, Sandbox
 
 pytestmark = pytest.mark.skipif(STRACE is None, reason="no strace here; .ci/run installs it")
 
-MAP_SECONDS = 20
-SERVE_SECONDS = 30
+WATCHED_SECONDS = 14
+"""ONNX Runtime 1.32, its reporting on, looked its collector up 9 s after it was imported."""
 
 
 @pytest.fixture
@@ -55,28 +55,15 @@ def test_the_trace_shows_a_look_up_and_a_file(sandbox: Sandbox) -> None:
     assert str(sandbox.home / "left") in sandbox.created()
 
 
-def test_map_over_a_long_feed(sandbox: Sandbox) -> None:
-    """Reporting that is on begins some seconds into a run."""
-    write_feed(sandbox.work / "feed.jsonl", 100_000)
-    child = sandbox.start("map", "--input", "feed.jsonl", "--output", "rows.jsonl")
-    time.sleep(MAP_SECONDS)
-    assert child.poll() is None
-    sandbox.interrupt(child)
-    assert child.wait(30) == 130
-    sandbox.check()
-
-
-def test_serve_with_requests(sandbox: Sandbox) -> None:
+def test_long_runs_of_map_and_serve(tmp_path: Path) -> None:
+    """Reporting that is on begins some seconds into a run; both run at the same time."""
     pytest.importorskip("uvicorn")
-    child = sandbox.start("serve", "--port", "0")
-    assert child.stderr is not None
-    address = ""
-    while not address:
-        line = child.stderr.readline().decode()
-        assert line, "the service ended"
-        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-            address = found[0]
-    end = time.monotonic() + SERVE_SECONDS
+    mapping, service = Sandbox(tmp_path / "map"), Sandbox(tmp_path / "serve")
+    write_feed(mapping.work / "feed.jsonl", 100_000)
+    child = mapping.start("map", "--input", "feed.jsonl", "--output", "rows.jsonl")
+    serving = service.start("serve", "--port", "0")
+    address = _address(serving)
+    end = time.monotonic() + WATCHED_SECONDS
     asked = {
         "/api/map": {"text": "SQL injection in the login form"},
         "/api/ask": {"question": "How can password spraying be mitigated?"},
@@ -90,9 +77,22 @@ def test_serve_with_requests(sandbox: Sandbox) -> None:
             with urllib.request.urlopen(request, timeout=30) as reply:
                 assert reply.status == 200
         time.sleep(1)
-    sandbox.interrupt(child, signal.SIGTERM)
-    child.communicate(timeout=60)
-    sandbox.check()
+    assert child.poll() is None
+    mapping.interrupt(child)
+    assert child.wait(30) == 130
+    mapping.check()
+    service.interrupt(serving, signal.SIGTERM)
+    serving.communicate(timeout=60)
+    service.check()
+
+
+def _address(serving: subprocess.Popen[bytes]) -> str:
+    """Return the address that a service says it listens on."""
+    assert serving.stderr is not None
+    while line := serving.stderr.readline().decode():
+        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+            return found[0]
+    raise AssertionError("the service ended")
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,8 @@ def run_to_bytes(asked: MapJob) -> bytes:
 def part_file_identity(asked: MapJob) -> RunIdentity:
     from cybersecqwen.apps.map_job import identity_of
 
-    return identity_of(asked)
+    assert isinstance(asked.source, Path)
+    return identity_of(asked, asked.source, asked.classifier, asked.options)  # type: ignore[arg-type]
 
 
 def file_records(folder: Path) -> Iterator[Advisory | RecordProblem]:
@@ -250,7 +251,7 @@ def test_a_part_file_that_another_program_changed_is_no_output(
     with (tmp_path / "out.jsonl.part").open("ab") as stream:
         stream.write(b"{}\n")
     with pytest.raises(InputError, match="another program has changed it"):
-        part.finish(lambda _: iter(()))
+        part.finish(())
     part.close()
 
 

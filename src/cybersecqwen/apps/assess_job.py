@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
@@ -22,12 +22,18 @@ from cybersecqwen.apps.assess_stream import (
     assess_windows,
 )
 from cybersecqwen.apps.audit import Differences, surest_first
+from cybersecqwen.apps.engine import open_engine
 from cybersecqwen.apps.part_file import PartFile, RunIdentity, identify_input
 from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
+from cybersecqwen.apps.record_job import (
+    JobFiles,
+    Notice,
+    RecordJob,
+    ReportProblem,
+    job_files,
+)
 from cybersecqwen.apps.record_windows import ReadShare
-from cybersecqwen.core.engine import Engine, LocalEngine
 from cybersecqwen.core.jsonl import json_line
-from cybersecqwen.core.records import RecordProblem
 from cybersecqwen.sources import read_advisories
 
 ASSESSING = "assessing"
@@ -36,35 +42,19 @@ WRITING = "writing the output"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AssessJob:
-    """What to assess, how, and where to.
+class AssessJob(RecordJob):
+    """What to assess, and how; see ``RecordJob`` for what is read and written.
 
     Attributes:
-        source: A file or folder of records; None for standard input.
-        source_name: What to call it in messages, where that is not its path.
         assessor: The specialists.
         rows: What is made of what they say: ``WholeRows``, or ``Differences``, which are sorted
             at the end.
         threshold: As for ``Assessor.assess_many``.
-        format: What ``source`` holds; see ``sources.read_advisories``.
-        output: The file to write, whole or not at all; None writes into a stream.
-        resume: Insist on going on with an interrupted run; see ``PartFile``.
-        restart: Begin anew, even where an interrupted run could be gone on with.
-        stdin: What to read as standard input; None for the process's own.
-        engine: Where records are assessed; the output is the same, byte for byte.
     """
 
-    source: Path | None
     assessor: Assessor
-    source_name: str = ""
     rows: AssessmentRows = field(default_factory=WholeRows)
     threshold: float | None = None
-    format: str = "auto"
-    output: Path | None = None
-    resume: bool = False
-    restart: bool = False
-    stdin: IO[bytes] | None = None
-    engine: Engine = field(default_factory=LocalEngine)
 
 
 class AssessSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,8 +90,8 @@ def run_assess_job(
     *,
     sink: IO[bytes] | None = None,
     progress: OnProgress = ignore,
-    report: Callable[[RecordProblem], None] = lambda _: None,
-    notice: Callable[[str], None] = lambda _: None,
+    report: ReportProblem = lambda _: None,
+    notice: Notice = lambda _: None,
 ) -> AssessSummary:
     """Assess all records of a source and write the rows as JSON lines.
 
@@ -114,31 +104,35 @@ def run_assess_job(
 
     Raises:
         InputError: The source cannot be used, or the output cannot be written.
+        MissingExtraError: An engine or a URL needs an optional package.
         ModelError: A model does not know the labeller.
     """
-    run = _AssessRun(job, progress, report)
-    if job.output:
-        part = PartFile(
-            job.output,
-            identity_of(job),
-            AssessOutcome,
-            resume=job.resume,
-            restart=job.restart,
-            notice=notice,
-        )
-        with closing(part):
-            part.fill(run.windows, run.count)
-            progress(JobProgress(WRITING, run.records, share=1.0))
-            part.finish(run.write)
-    elif sink:
-        sink.writelines(run.write(chain.from_iterable(run.windows())))
+    with job_files(job, notice) as files:
+        run = _AssessRun(job, files, progress, report)
+        if files.output:
+            part = PartFile(
+                files.output,
+                _identity_of(job, files.source),
+                AssessOutcome,
+                resume=job.resume,
+                restart=job.restart,
+                notice=files.notice,
+            )
+            with closing(part):
+                run.count(part.outcomes())
+                for window in run.windows(skip=part.done):
+                    part.append(window)
+                progress(JobProgress(WRITING, run.records, share=1.0))
+                part.finish(run.write(part.outcomes()))
+        elif sink:
+            sink.writelines(run.write(chain.from_iterable(run.windows())))
     return run.summary()
 
 
-def identity_of(job: AssessJob) -> RunIdentity:
+def _identity_of(job: AssessJob, source: Path | None) -> RunIdentity:
     """Return what must be the same for a job to be gone on with."""
     return RunIdentity(
-        input=identify_input(job.source) if job.source else (),
+        input=identify_input(source) if source else (),
         settings={
             "format": job.format,
             "rows": type(job.rows).__name__,
@@ -154,9 +148,11 @@ class _AssessRun:
     """A job under way."""
 
     def __init__(
-        self, job: AssessJob, progress: OnProgress, report: Callable[[RecordProblem], None]
+        self, job: AssessJob, files: JobFiles, progress: OnProgress, report: ReportProblem
     ) -> None:
-        self.job = job
+        self._job = job
+        self._files = files
+        self._engine = open_engine(job.engine, job.workers)
         self.records = 0
         self._rows = 0
         self._problems: Counter[bool] = Counter()
@@ -167,12 +163,12 @@ class _AssessRun:
 
     def windows(self, skip: int = 0) -> Iterator[list[AssessOutcome]]:
         """Yield outcomes as they come, after telling the caller how far the job is."""
-        job = self.job
+        job = self._job
         read = read_advisories(
-            job.source,
+            self._files.source,
             job.format,
             stdin=job.stdin,
-            name=job.source_name,
+            name=self._files.source_name,
             position=self._share.position,
         )
         for window in assess_windows(
@@ -181,7 +177,7 @@ class _AssessRun:
             job.rows,
             threshold=job.threshold,
             skip=skip,
-            engine=job.engine,
+            engine=self._engine,
         ):
             self.count(window)
             yield window
@@ -205,7 +201,7 @@ class _AssessRun:
     def write(self, outcomes: Iterable[AssessOutcome]) -> Iterator[bytes]:
         """Yield the output's lines."""
         rows: Iterable[dict[str, Any]] = (o.row for o in outcomes if o.row is not None)
-        if isinstance(self.job.rows, Differences):
+        if isinstance(self._job.rows, Differences):
             rows = surest_first(rows)
         return map(json_line, rows)
 
@@ -217,5 +213,5 @@ class _AssessRun:
             skipped=self._problems[False],
             problems=self._problems[True],
             seconds=round(time.monotonic() - self._started, 2),
-            output=str(self.job.output) if self.job.output else None,
+            output=self._files.output_name,
         )

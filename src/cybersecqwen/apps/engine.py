@@ -46,13 +46,22 @@ class EngineSpec:
         return cls(scheme, said if rest.startswith("//") else rest, workers)
 
 
-def open_engine(spec: EngineSpec) -> Engine:
-    """Open an engine.
+def open_engine(engine: Engine | EngineSpec | str | None, workers: int | None = None) -> Engine:
+    """Open an engine; one that is open stays as it is.
+
+    Args:
+        engine: An engine, or its name as ``EngineSpec.parse`` reads it.
+        workers: Processes that answer, where it is named.
 
     Raises:
-        InputError: No cluster answers at the address.
+        InputError: There is no such engine, or no cluster answers at the address.
         MissingExtraError: Ray is not installed.
     """
+    spec = (
+        EngineSpec.parse(engine, workers) if engine is None or isinstance(engine, str) else engine
+    )
+    if not isinstance(spec, EngineSpec):
+        return spec
     if spec.scheme == "local":
         return LocalEngine()
     from cybersecqwen.apps.ray_engine import RayEngine

@@ -1,37 +1,45 @@
-"""Map a file of records to an output: the whole job behind ``map --input``."""
+"""Map a text, or a file of records: the whole job behind ``map``, in one call."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, get_args
 
 from cybersecqwen import __version__
+from cybersecqwen.apps.classifier import Classifier, ClassifierSpec, open_classifier
+from cybersecqwen.apps.engine import open_engine
+from cybersecqwen.apps.map_output import MapOutput, single_text
 from cybersecqwen.apps.map_stream import MapOptions, MapOutcome, map_stream, map_windows
-from cybersecqwen.apps.map_summary import SKIPPED_KINDS, MapSummary, MapTally
-from cybersecqwen.apps.outputs.compression import gzipped
-from cybersecqwen.apps.outputs.input_documents import input_documents
+from cybersecqwen.apps.map_summary import MapSummary, MapTally
 from cybersecqwen.apps.outputs.record_facts import is_unlabelled
-from cybersecqwen.apps.outputs.registry import OutputContext, Writer, format_named
-from cybersecqwen.apps.outputs.rows import MapRow, RecordRow, RowMaker
-from cybersecqwen.apps.outputs.spool import RowSpool
+from cybersecqwen.apps.outputs.registry import format_named, format_of_file
+from cybersecqwen.apps.outputs.rows import MapRow, RowMaker
 from cybersecqwen.apps.part_file import PartFile, RunIdentity, identify_input
 from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
+from cybersecqwen.apps.record_job import (
+    JobFiles,
+    Notice,
+    RecordJob,
+    ReportProblem,
+    job_files,
+)
 from cybersecqwen.apps.record_windows import ReadShare
-from cybersecqwen.apps.report import write_report
+from cybersecqwen.apps.report import report_format
 from cybersecqwen.apps.store import open_store, with_descriptions
-from cybersecqwen.core.engine import Engine, LocalEngine
+from cybersecqwen.core.engine import Engine
+from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.interfaces import CweClassifier
-from cybersecqwen.core.records import Advisory, RecordProblem
+from cybersecqwen.core.records import Advisory, Labeller, RecordProblem
 from cybersecqwen.core.taxonomy import shipped_taxonomy
-from cybersecqwen.sources import read_advisories
+from cybersecqwen.sources import ReadPosition, read_advisories
 
 __all__ = [
+    "ClassifierSpec",
     "MapJob",
     "MapOptions",
     "MapOutcome",
@@ -46,57 +54,43 @@ MAPPING = "mapping"
 WRITING = "writing the output"
 """Stages of a job."""
 
-ReportProblem = Callable[[RecordProblem], None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MapJob:
-    """What to map, how, and where to.
+class MapJob(RecordJob):
+    """What to map, by what, and where to; see ``RecordJob`` for what is read and written.
 
     Attributes:
-        source: A file or folder of records; None for standard input.
-        source_name: What to call it in messages and rows, where that is not its path.
-        classifier: A specialist, or a language model with one's shortlist.
+        text: A vulnerability description to map, in place of records.
+        classifier: A classifier, or what names one.
         options: What is asked of it.
-        format: What ``source`` holds; see ``sources.read_advisories``.
+        precision: Share of the answers that is to be right (0 to 1), in place of a threshold.
         text_column: The column that holds the text, where its name does not tell.
         id_column: The same for the id.
         store: The local store's file, instead of where it lies by default.
-        to: What to write; a name of ``outputs.registry.FORMATS``.
-        output: The file to write, whole or not at all; None writes into a stream as rows come.
-            One that ends in ``.gz`` is compressed.
+        only_unlabelled: Leave out records that somebody has assigned a weakness to.
+        to: What to write; a name of ``outputs.registry.FORMATS``. Empty for what the output's
+            ending says, else ``jsonl``.
         width: Columns of the terminal, for a table.
         allowed_only: Propose only ids that MITRE allows for mapping; see ``RowMaker``.
         org_id: UUID of the organisation that publishes CVE containers; see ``OutputContext``.
-        only_unlabelled: Leave out records that somebody has assigned a weakness to.
         disagreements: Write the rows alone whose answer is not among the record's own labels.
-        reports: Reports to write over the same rows; see ``write_report``.
-        resume: Insist on going on with an interrupted run; see ``PartFile``.
-        restart: Begin anew, even where an interrupted run could be gone on with.
-        stdin: What to read as standard input; None for the process's own.
-        engine: Where records are answered; the output is the same, byte for byte.
+        reports: Reports to write over the same rows, files or URLs; see ``write_report``.
     """
 
-    source: Path | None
-    classifier: CweClassifier
-    source_name: str = ""
+    text: str | None = None
+    classifier: Classifier = field(default_factory=ClassifierSpec)
     options: MapOptions = field(default_factory=MapOptions)
-    format: str = "auto"
+    precision: float | None = None
     text_column: str = ""
     id_column: str = ""
     store: Path | None = None
-    to: str = "jsonl"
-    output: Path | None = None
+    only_unlabelled: bool = False
+    to: str = ""
     width: int = 120
     allowed_only: bool = False
     org_id: str = ""
-    only_unlabelled: bool = False
     disagreements: bool = False
-    reports: tuple[Path, ...] = ()
-    resume: bool = False
-    restart: bool = False
-    stdin: IO[bytes] | None = None
-    engine: Engine = field(default_factory=LocalEngine)
+    reports: tuple[Path | str, ...] = ()
 
 
 def run_map_job(
@@ -105,208 +99,210 @@ def run_map_job(
     sink: IO[bytes] | None = None,
     progress: OnProgress = ignore,
     report: ReportProblem = lambda _: None,
-    notice: Callable[[str], None] = lambda _: None,
+    notice: Notice = lambda _: None,
 ) -> MapSummary:
-    """Map all records of a source and write the answers.
+    """Map a text, or all records of a source, and write the answers.
 
     Args:
         job: What to do.
         sink: Where rows go as they come, if ``job`` names no output.
         progress: Called after each window of records; counts records.
-        report: Called with each problem, in the input's order; rejected, reserved and withdrawn
-            records are counted alone.
+        report: Called with each problem; rejected, reserved and withdrawn records are counted
+            alone.
         notice: Called with a line about what was found of an interrupted run, or about the output.
 
     Raises:
-        InputError: The source cannot be used, or the output cannot be written.
-        ModelError: The model does not know the labeller.
+        InputError: The source or a model cannot be used, or the output cannot be written.
+        MissingExtraError: A model, an engine or a URL needs an optional package.
+        ModelError: The model is damaged, or does not know the labeller.
     """
-    run = _MapRun(job, progress, report, notice)
-    if job.output:
-        _write_file(run, job.output, notice)
-    elif sink:
-        _write_stream(run, sink)
-    return run.summary()
+    started = time.monotonic()
+    tally = MapTally(report)
+    with job_files(job, notice, job.reports) as files:
+        mapping = _opened(job, files, _format(job, files, sink))
+
+        def summary() -> MapSummary:
+            return tally.summary(
+                shipped_taxonomy(),
+                seconds=time.monotonic() - started,
+                model=mapping.classifier.name,
+                output=files.output_name,
+            )
+
+        if job.text is not None:
+            shown = _map_text(mapping, job.text, tally)
+            if sink:
+                sink.write(shown)
+            return summary()
+        with _output(mapping, summary) as output:
+            if files.output:
+                _write_file(mapping, files.output, output, tally, progress)
+            elif sink:
+                windows = _windows(mapping, tally, progress)
+                # The first comes before a byte is written: the source may be unusable.
+                first = next(windows, [])
+                sink.writelines(output.pieces(chain(first, chain.from_iterable(windows))))
+            output.write_reports()
+    return summary()
 
 
-class _MapRun:
-    """A job under way."""
+def _format(job: MapJob, files: JobFiles, sink: IO[bytes] | None) -> str:
+    """Return the name of the format to write, once it is known to go with the rest of the job."""
+    if job.to:
+        chosen = format_named(job.to)
+    else:
+        chosen = format_of_file(files.output) if files.output else format_named("jsonl")
+    if chosen.binary and not files.output and sink and sink.isatty():
+        raise InputError(f"{chosen.name} is nothing for a terminal: give an --output FILE")
+    for report in files.reports:
+        report_format(report)
+    explains = isinstance(job.classifier, ClassifierSpec) and job.classifier.explain
+    if explains and chosen.name in {"csv", "sarif"}:
+        raise InputError(f"{chosen.name} has no place for --explain; write jsonl or a table")
+    return chosen.name
 
-    def __init__(
-        self,
-        job: MapJob,
-        progress: OnProgress,
-        report: ReportProblem,
-        notice: Callable[[str], None],
-    ) -> None:
-        self.job = job
-        self._notice = notice
-        self._progress = progress
-        self._report = report
-        self._share = ReadShare()
-        self._maker = RowMaker(
-            shipped_taxonomy(),
-            job.classifier.name,
-            allowed_only=job.allowed_only,
-            labeller=job.options.labeller,
+
+@dataclass(frozen=True, slots=True)
+class _Mapping:
+    """A job whose files, classifier and engine are at hand."""
+
+    job: MapJob
+    files: JobFiles
+    classifier: CweClassifier
+    options: MapOptions
+    engine: Engine
+    to: str
+
+
+def _opened(job: MapJob, files: JobFiles, to: str) -> _Mapping:
+    classifier, options = open_classifier(job.classifier, job.options, job.precision)
+    return _Mapping(job, files, classifier, options, open_engine(job.engine, job.workers), to)
+
+
+def _map_text(mapping: _Mapping, text: str, tally: MapTally) -> bytes:
+    """Map one text and return its answer as it is shown."""
+    classifier, options = mapping.classifier, mapping.options
+    maker = RowMaker(shipped_taxonomy(), classifier.name, allowed_only=mapping.job.allowed_only)
+
+    def row_of(labeller: Labeller) -> MapRow:
+        prediction = classifier.map(
+            text, labeller=labeller, top_k=options.top_k, threshold=options.threshold
         )
-        self._tally = MapTally()
-        self._started = time.monotonic()
+        if labeller == options.labeller:
+            tally.add([MapOutcome(Advisory("text", text), prediction)])
+        return maker.row("text", prediction)
 
-    def windows(self, skip: int = 0) -> Iterator[list[MapOutcome]]:
-        """Yield outcomes as they come, after telling the caller how far the job is."""
-        job = self.job
-        records = self._share.counted(self._records())
-        for window in map_windows(
-            records, job.classifier, job.options, skip=skip, engine=job.engine
-        ):
-            self.count(window)
-            yield window
-            done = self._tally.records
-            self._progress(JobProgress(MAPPING, done, share=self._share.of(done)))
-
-    def _records(self) -> Iterator[Advisory | RecordProblem]:
-        job = self.job
-        records = read_advisories(
-            job.source,
-            job.format,
-            stdin=job.stdin,
-            name=job.source_name,
-            text_column=job.text_column,
-            id_column=job.id_column,
-            position=self._share.position,
-        )
-        for record in with_descriptions(records, open_store(job.store), self._notice):
-            if job.only_unlabelled and _is_labelled(record):
-                self._tally.labelled += 1
-            else:
-                yield record
-
-    def finishing(self) -> None:
-        """Tell the caller that all records are done."""
-        self._progress(JobProgress(WRITING, self._tally.records, share=1.0))
-
-    def count(self, outcomes: Iterable[MapOutcome]) -> None:
-        """Count outcomes and report their problems."""
-        for outcome in outcomes:
-            self._tally.add(outcome)
-            if outcome.problem and outcome.problem.kind not in SKIPPED_KINDS:
-                self._report(outcome.problem)
-
-    def write(
-        self, outcomes: Iterable[MapOutcome], *, spool: RowSpool | None = None
-    ) -> Iterator[bytes]:
-        """Yield the output's bytes; keep the rows in a spool for what else is made of them."""
-        job = self.job
-        failed: list[dict[str, str]] = []
-
-        def beside() -> dict[str, Any]:
-            return {"problems": failed, "model": job.classifier.name, "summary": self.summary()}
-
-        context = OutputContext(
-            taxonomy=shipped_taxonomy(),
-            version=__version__,
-            width=job.width,
-            title=self.title,
-            org_id=job.org_id,
-            documents=input_documents(job.source) if job.source else None,
-            closing=beside,
-        )
-        keeps_problems = job.to == "json"
-        rows = self._rows(outcomes, failed if keeps_problems else None)
-        writer = format_named(job.to).open(context)
-        kept = rows if spool is None else spool.passing(rows)
-        pieces = _told(writer(kept), writer, self._notice)
-        compressed = job.output is not None and job.output.suffix.lower() == ".gz"
-        return gzipped(pieces) if compressed else pieces
-
-    def report(self, rows: Iterable[MapRow]) -> None:
-        """Write the reports."""
-        for path in self.job.reports:
-            write_report(path, rows, title=self.title)
-            self._notice(f"report written to {path}")
-
-    @property
-    def title(self) -> str:
-        """What was mapped, for a heading."""
-        return self.job.source.name if self.job.source else "standard input"
-
-    def _rows(
-        self, outcomes: Iterable[MapOutcome], failed: list[dict[str, str]] | None
-    ) -> Iterator[RecordRow]:
-        """Yield the row of each record that has an answer; keep the problems where asked to."""
-        for outcome in outcomes:
-            if outcome.record and outcome.prediction:
-                row = self._maker.record_row(outcome.record, outcome.prediction)
-                if row.agrees is False or not self.job.disagreements:
-                    yield row
-            elif failed is not None and outcome.problem and outcome.problem.is_failure:
-                failed.append(outcome.problem.row())
-
-    def summary(self) -> MapSummary:
-        """Return what has become of the records so far."""
-        return self._tally.summary(
-            shipped_taxonomy(),
-            seconds=time.monotonic() - self._started,
-            model=self.job.classifier.name,
-            output=str(self.job.output) if self.job.output else None,
-        )
+    row = row_of(options.labeller)
+    if row.warning:
+        mapping.files.notice(f"cybersecqwen: {row.warning}")
+    conventions: dict[str, MapRow] = {}
+    # A language model, asked about a text at a time, would take its time for the second one.
+    if mapping.to == "table" and classifier.window > 1:
+        conventions = {
+            name: row if name == options.labeller else row_of(name) for name in get_args(Labeller)
+        }
+    return single_text(row, mapping.to, width=mapping.job.width, conventions=conventions)
 
 
-def _is_labelled(record: Advisory | RecordProblem) -> bool:
-    return isinstance(record, Advisory) and not is_unlabelled(record)
+def _output(mapping: _Mapping, summary: Callable[[], MapSummary]) -> MapOutput:
+    job = mapping.job
+    maker = RowMaker(
+        shipped_taxonomy(),
+        mapping.classifier.name,
+        allowed_only=job.allowed_only,
+        labeller=mapping.options.labeller,
+    )
+    return MapOutput(
+        mapping.files,
+        mapping.to,
+        maker,
+        summary,
+        width=job.width,
+        org_id=job.org_id,
+        disagreements=job.disagreements,
+    )
 
 
-def _write_file(run: _MapRun, output: Path, notice: Callable[[str], None]) -> None:
+def _windows(
+    mapping: _Mapping, tally: MapTally, progress: OnProgress, skip: int = 0
+) -> Iterator[list[MapOutcome]]:
+    """Read, answer and count records; yield their outcomes, as many as are answered together."""
+    share = ReadShare()
+    records = share.counted(_records(mapping, tally, share.position))
+    for window in map_windows(
+        records, mapping.classifier, mapping.options, skip=skip, engine=mapping.engine
+    ):
+        tally.add(window)
+        yield window
+        done = tally.records
+        progress(JobProgress(MAPPING, done, share=share.of(done)))
+
+
+def _records(
+    mapping: _Mapping, tally: MapTally, position: ReadPosition
+) -> Iterator[Advisory | RecordProblem]:
+    """Read records, give those without a text the store's, and leave out what is not wanted."""
+    job, files = mapping.job, mapping.files
+    records = read_advisories(
+        files.source,
+        job.format,
+        stdin=job.stdin,
+        name=files.source_name,
+        text_column=job.text_column,
+        id_column=job.id_column,
+        position=position,
+    )
+    for record in with_descriptions(records, open_store(job.store), files.notice):
+        if job.only_unlabelled and isinstance(record, Advisory) and not is_unlabelled(record):
+            tally.labelled += 1
+        else:
+            yield record
+
+
+def _write_file(
+    mapping: _Mapping, path: Path, output: MapOutput, tally: MapTally, progress: OnProgress
+) -> None:
     """Write the output file by way of a part file, which stays if this breaks off."""
+    job = mapping.job
+    identity = identity_of(job, mapping.files.source, mapping.classifier, mapping.options)
     part = PartFile(
-        output,
-        identity_of(run.job),
+        path,
+        identity,
         MapOutcome,
-        resume=run.job.resume,
-        restart=run.job.restart,
-        notice=notice,
+        resume=job.resume,
+        restart=job.restart,
+        notice=mapping.files.notice,
     )
     with closing(part):
-        part.fill(run.windows, run.count)
-        run.finishing()
-        with RowSpool() as spool:
-            part.finish(partial(run.write, spool=spool if run.job.reports else None))
-            run.report(spool)
+        tally.add(part.outcomes())
+        for window in _windows(mapping, tally, progress, skip=part.done):
+            part.append(window)
+        progress(JobProgress(WRITING, tally.records, share=1.0))
+        part.finish(output.pieces(part.outcomes()))
 
 
-def _write_stream(run: _MapRun, sink: IO[bytes]) -> None:
-    """Write into a stream, nothing of it where the source turns out to be unusable."""
-    windows = run.windows()
-    first = next(windows, [])
-    outcomes = chain(first, chain.from_iterable(windows))
-    with RowSpool() as spool:
-        sink.writelines(run.write(outcomes, spool=spool if run.job.reports else None))
-        run.report(spool)
+def identity_of(
+    job: MapJob, source: Path | None, classifier: CweClassifier, options: MapOptions
+) -> RunIdentity:
+    """Return what must be the same for a job to be gone on with.
 
-
-def _told(
-    pieces: Iterator[bytes], writer: Writer, notice: Callable[[str], None]
-) -> Iterator[bytes]:
-    """Pass an output's bytes on, then tell what its writer has to say of it."""
-    yield from pieces
-    for note in getattr(writer, "notes", ()):
-        notice(note)
-
-
-def identity_of(job: MapJob) -> RunIdentity:
-    """Return what must be the same for a job to be gone on with."""
+    Args:
+        job: The job.
+        source: Its source on this machine.
+        classifier: Its classifier.
+        options: What is asked of it.
+    """
     return RunIdentity(
-        input=identify_input(job.source) if job.source else (),
+        input=identify_input(source) if source else (),
         settings={
             "format": job.format,
             "text_column": job.text_column,
             "id_column": job.id_column,
-            "labeller": job.options.labeller,
-            "top_k": str(job.options.top_k),
-            "threshold": str(job.options.threshold),
+            "labeller": options.labeller,
+            "top_k": str(options.top_k),
+            "threshold": str(options.threshold),
             "only_unlabelled": str(job.only_unlabelled),
         },
-        model=job.classifier.digest,
+        model=classifier.digest,
         version=__version__,
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 import msgspec
 
 from cybersecqwen.apps.map_stream import MapOutcome
+from cybersecqwen.apps.record_job import ReportProblem
 from cybersecqwen.core.taxonomy import Taxonomy
 
 COMMONEST = 5
@@ -88,9 +90,14 @@ class MapSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MapTally:
-    """Counts of what became of records."""
+    """Counts of what became of records.
 
-    def __init__(self) -> None:
+    Args:
+        report: Called with each problem that is a failure, or says something of the input.
+    """
+
+    def __init__(self, report: ReportProblem = lambda _: None) -> None:
+        self._report = report
         self.records = 0
         self.labelled = 0
         self._answered = 0
@@ -99,8 +106,14 @@ class MapTally:
         self._problems: Counter[str] = Counter()
         self._weaknesses: Counter[str] = Counter()
 
-    def add(self, outcome: MapOutcome) -> None:
-        """Count an outcome."""
+    def add(self, outcomes: Iterable[MapOutcome]) -> None:
+        """Count outcomes and report their problems."""
+        for outcome in outcomes:
+            self._count(outcome)
+            if outcome.problem and outcome.problem.kind not in SKIPPED_KINDS:
+                self._report(outcome.problem)
+
+    def _count(self, outcome: MapOutcome) -> None:
         if outcome.problem and outcome.problem.kind == "note":
             return  # says something of the input as a whole
         self.records += 1

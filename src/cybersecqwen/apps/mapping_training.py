@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
 from cybersecqwen.core.atomic_folder import atomic_folder
@@ -62,19 +63,10 @@ def train_vulnerability_technique(
         raise InputError("none of the mapped CVEs has a description in these records")
     on_progress(JobProgress(f"asking the specialists about {len(texts):,} CVEs"))
     mapper = CweMapper.load(model)
-    scorer = SeverityScorer.from_pretrained(model / "severity")
-    weaknesses = mapper.probabilities(list(texts.values()))
-    features = [
-        technique_features(weakness, scorer.metric_probabilities(reading.logits, "nvd"))
-        for weakness, reading in zip(weaknesses, scorer.read(texts.values(), "nvd"), strict=True)
-    ]
-    roles: dict[str, Counter[str]] = defaultdict(Counter)
-    for given in mapped.values():
-        for role, names in given.items():
-            for name in names:
-                roles[name][role] += 1
     data = linear.MappedVulnerabilities(
-        np.array(features), [frozenset().union(*mapped[cve].values()) for cve in texts], roles
+        _features(list(texts.values()), mapper, SeverityScorer.from_pretrained(model / "severity")),
+        [frozenset().union(*mapped[cve].values()) for cve in texts],
+        _roles(mapped),
     )
     fitted = linear.fit_vulnerability_techniques(data)
     titles = {entry.id: entry.name for entry in read_stix(knowledge).entries}
@@ -94,6 +86,29 @@ def train_vulnerability_technique(
         "techniques": len(fitted.techniques),
         "recall_at_5": round(fitted.recall_at_5, 3),
     }
+
+
+def _features(
+    texts: Sequence[str], mapper: CweMapper, scorer: SeverityScorer
+) -> NDArray[np.float64]:
+    """Return (N, F) of what the weakness and severity specialists say of each text."""
+    weaknesses = mapper.probabilities(texts)
+    return np.array(
+        [
+            technique_features(weakness, scorer.metric_probabilities(reading.logits, "nvd"))
+            for weakness, reading in zip(weaknesses, scorer.read(texts, "nvd"), strict=True)
+        ]
+    )
+
+
+def _roles(mapped: Mapping[str, Mapping[str, Iterable[str]]]) -> dict[str, Counter[str]]:
+    """Return how often each technique was mapped in each role."""
+    roles: dict[str, Counter[str]] = defaultdict(Counter)
+    for given in mapped.values():
+        for role, names in given.items():
+            for name in names:
+                roles[name][role] += 1
+    return roles
 
 
 def _descriptions(files: Sequence[Path], wanted: set[str]) -> dict[str, str]:

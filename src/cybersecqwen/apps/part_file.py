@@ -117,24 +117,6 @@ class PartFile(Generic[OutcomeT]):
         with self._part.open("rb") as lines:
             yield from map(self._decode, lines)
 
-    def fill(
-        self,
-        windows: Callable[[int], Iterable[list[OutcomeT]]],
-        count: Callable[[Iterable[OutcomeT]], None],
-    ) -> None:
-        """Add all outcomes that are not there yet.
-
-        Args:
-            windows: Yields the outcomes after the first so many records.
-            count: Told of the outcomes that were there, before any that is new.
-
-        Raises:
-            InputError: The disk is full or gone. What is written stays for a later run.
-        """
-        count(self.outcomes())
-        for window in windows(self.done):
-            self.append(window)
-
     def append(self, outcomes: Iterable[OutcomeT]) -> None:
         """Add outcomes and give them to the disk.
 
@@ -159,11 +141,11 @@ class PartFile(Generic[OutcomeT]):
             self._discard()
         self._held.close()
 
-    def finish(self, write: Callable[[Iterator[OutcomeT]], Iterator[bytes]]) -> None:
-        """Turn the outcomes into the output.
+    def finish(self, pieces: Iterable[bytes]) -> None:
+        """Put the output in the place of the outcomes.
 
         Args:
-            write: Turns outcomes into the output's bytes, piece by piece.
+            pieces: The output's bytes, made from ``outcomes`` as they are drawn.
 
         Raises:
             InputError: The disk is full or gone, or the outcomes are not those that were written.
@@ -174,7 +156,7 @@ class PartFile(Generic[OutcomeT]):
             self._stream.close()
             self._count()
             with made.open("wb") as stream:
-                stream.writelines(write(self.outcomes()))
+                stream.writelines(pieces)
                 stream.flush()
                 os.fsync(stream.fileno())
             made.replace(self.output)

@@ -59,14 +59,10 @@ def train_specialist(
         InputError: A file cannot be used, or ``out`` is taken.
         MissingExtraError: The ``train`` extra is not installed.
     """
-    from cybersecqwen.training.specialist import run
+    from cybersecqwen.training.specialist.run import train_specialist as train
 
-    return run.train_specialist(
-        _loaded(recipe, SpecialistRecipe),
-        corpus,
-        out,
-        resume=resume,
-        report=_stages(on_progress),
+    return train(
+        _loaded(recipe, SpecialistRecipe), corpus, out, resume=resume, report=_stages(on_progress)
     )
 
 
@@ -78,14 +74,14 @@ def train_severity(
     resume: bool = False,
     on_progress: OnProgress = ignore,
 ) -> dict[str, Any]:
-    """Train an embedded scorer of CVSS metrics.
+    """Train an embedded scorer of CVSS metrics; see ``train_specialist``.
 
     Args:
-        recipe: A recipe, or its YAML file.
+        recipe: Likewise.
         corpus: Folder of a built corpus whose rows have vectors.
-        out: Folder for the model.
-        resume: Whether to go on with what a killed run left beside ``out``.
-        on_progress: Told of each finished stage.
+        out: Likewise.
+        resume: Likewise.
+        on_progress: Likewise.
 
     Returns:
         What the model reaches on the validation rows, by what was read and by scorer.
@@ -112,11 +108,11 @@ def train_technique(
     """Train an embedded classifier of ATT&CK techniques; see ``train_severity``.
 
     Args:
-        recipe: A recipe, or its YAML file.
+        recipe: Likewise.
         corpus: Folder that ``corpus techniques`` made.
-        out: Folder for the model.
-        resume: Whether to go on with what a killed run left beside ``out``.
-        on_progress: Told of each finished stage.
+        out: Likewise.
+        resume: Likewise.
+        on_progress: Likewise.
 
     Raises:
         InputError: A file cannot be used, or ``out`` is taken.

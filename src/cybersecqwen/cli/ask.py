@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,7 @@ from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.text.clean import clean
 
 if TYPE_CHECKING:
-    from cybersecqwen.core.records import Answer, ChoiceAnswer
-    from cybersecqwen.llm.answering import Answerer
+    from cybersecqwen.apps.ask import AskJob, AskReply
 
 HELP = "answer a question from the knowledge base, offline, with citations"
 EXAMPLES = (
@@ -59,89 +59,63 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Answer one question."""
+    from cybersecqwen.apps.ask import run_ask_job
+
+    as_json = arguments.json
+    job = _job(arguments)
+    # What a language model writes is shown to whoever waits for it.
+    shows = bool(job.model) and not as_json and sys.stderr.isatty()
+    reply = run_ask_job(job, _show_piece if shows else lambda _: None)
+    if shows:
+        warn("\n")
+    if as_json:
+        print_json(reply.fields())
+        return EXIT_DONE
+    if reply.warning:
+        warn(printable(f"warning: {reply.warning}"))
+    _print_reply(reply, job.choices)
+    return EXIT_DONE
+
+
+def _job(arguments: argparse.Namespace) -> AskJob:
+    """Return the question that was asked."""
+    from cybersecqwen.apps.ask import AskJob
+
     if not clean(arguments.question):
         raise InputError("the question is empty")
     if arguments.choices and not 2 <= len(arguments.choices) <= len(LETTERS):
         raise InputError(f"--choices takes 2 to {len(LETTERS)} options")
     if arguments.option and not arguments.model:
         raise InputError("--option goes with --model")
-    answerer = _open(arguments)
-    warning = _warning(arguments)
-    if warning and not arguments.json:
-        warn(printable(f"warning: {warning}"))
-    name = arguments.model or "none"
-    if arguments.choices:
-        chosen = answerer.choose(arguments.question, arguments.choices)
-        _print_choice(chosen, arguments, name)
-    else:
-        _print_answer(_ask(answerer, arguments), arguments, name)
-    return EXIT_DONE
+    return AskJob(
+        question=arguments.question,
+        choices=tuple(arguments.choices or ()),
+        knowledge=arguments.kb,
+        model=arguments.model or "",
+        options=backend_options(arguments.option),
+    )
 
 
-def _open(arguments: argparse.Namespace) -> Answerer:
-    from cybersecqwen.apps.ask import open_answerer
-    from cybersecqwen.cli.kb import knowledge_at
-
-    options = backend_options(arguments.option)
-    return open_answerer(knowledge_at(arguments.kb), arguments.model or "", options)
+def _show_piece(piece: str) -> None:
+    print(printable_lines(piece), end="", file=sys.stderr, flush=True)
 
 
-def _ask(answerer: Answerer, arguments: argparse.Namespace) -> Answer:
-    """Return the answer; on a terminal, show what a language model writes while it does."""
+def _print_reply(reply: AskReply, choices: Sequence[str]) -> None:
     from cybersecqwen.core.records import Answer
 
-    shown = bool(arguments.model) and not arguments.json and sys.stderr.isatty()
-    for piece in answerer.stream(arguments.question):
-        if isinstance(piece, Answer):
-            if shown:
-                print("\n", file=sys.stderr)
-            return piece
-        if shown:
-            print(printable_lines(piece), end="", file=sys.stderr, flush=True)
-    raise AssertionError("an answer ends with the whole")
-
-
-def _warning(arguments: argparse.Namespace) -> str:
-    """Return the warning of a knowledge base past the site's age; empty where there is none."""
-    from cybersecqwen.apps.freshness import knowledge_warning
-
-    return knowledge_warning(arguments.kb)
-
-
-def _warned(arguments: argparse.Namespace) -> dict[str, str]:
-    """Return the warning as a field of an answer, where there is one."""
-    told = _warning(arguments)
-    return {"warning": told} if told else {}
-
-
-def _print_choice(chosen: ChoiceAnswer, arguments: argparse.Namespace, name: str) -> None:
-    from cybersecqwen.apps.ask import choice_fields
-    from cybersecqwen.knowledge.held import LEAST_HELD
-
-    if arguments.json:
-        print_json(choice_fields(chosen, name) | _warned(arguments))
+    if isinstance(reply.answer, Answer):
+        for correction in reply.answer.corrections:
+            print(printable(f"({correction})"))
+        print(printable_lines(reply.answer.text))
         return
-    for place, (text, share) in enumerate(
-        zip(arguments.choices, chosen.probabilities, strict=True)
-    ):
+    chosen = reply.answer
+    for place, (text, share) in enumerate(zip(choices, chosen.probabilities, strict=True)):
         mark = "*" if place == chosen.best else " "
         print(f"{mark} {LETTERS[place]}  {share:5.2f}  {printable(text)}")
-    if chosen.passage:
-        passage = chosen.passage
-        print(printable_lines(f"\n[{passage.id}] {passage.title}: {passage.text}"))
-    else:
+    if not chosen.passage:
         print("\nnot in the knowledge base: this is a guess")
         return
-    if name == "none" and chosen.held < LEAST_HELD:
+    passage = chosen.passage
+    print(printable_lines(f"\n[{passage.id}] {passage.title}: {passage.text}"))
+    if reply.is_guess:
         print("\nthe knowledge base hardly answers this: take it as a guess")
-
-
-def _print_answer(answer: Answer, arguments: argparse.Namespace, name: str) -> None:
-    from cybersecqwen.apps.ask import answer_fields
-
-    if arguments.json:
-        print_json(answer_fields(answer, name) | _warned(arguments))
-        return
-    for correction in answer.corrections:
-        print(printable(f"({correction})"))
-    print(printable_lines(answer.text))

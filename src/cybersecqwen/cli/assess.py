@@ -6,8 +6,6 @@ import argparse
 import shutil
 import sys
 import textwrap
-from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from cybersecqwen.cli.common import (
@@ -17,16 +15,12 @@ from cybersecqwen.cli.common import (
     printable,
     warn,
 )
-from cybersecqwen.cli.engine import SEVERAL, add_engine, engine_of
-from cybersecqwen.cli.places import place, staged
+from cybersecqwen.cli.engine import SEVERAL, add_engine
+from cybersecqwen.cli.places import place
 from cybersecqwen.cli.record_job import (
-    ProblemLines,
     add_quiet,
     add_resumption,
-    check_job,
-    named,
-    notice_on,
-    show_summary,
+    check_resumption,
     shown,
 )
 from cybersecqwen.core.errors import InputError
@@ -35,7 +29,6 @@ from cybersecqwen.core.records import Labeller
 if TYPE_CHECKING:
     from cybersecqwen.apps.assess import Assessor
     from cybersecqwen.apps.assess_stream import AssessmentRows
-    from cybersecqwen.apps.staging import Staging
 
 HELP = "weakness, severity and techniques of vulnerabilities, each with its probability"
 EXAMPLES = (
@@ -130,24 +123,12 @@ def run_job(
         noun: What the summary calls the rows.
         threshold: As for ``Assessor.assess_many``.
     """
-    with staged(arguments, ("input",), ("output",)) as staging:
-        check_job(arguments, [arguments.output] if arguments.output else [])
-        return _run_job(arguments, assessor, rows, noun, threshold, staging)
-
-
-def _run_job(
-    arguments: argparse.Namespace,
-    assessor: Assessor,
-    rows: AssessmentRows,
-    noun: str,
-    threshold: float | None,
-    staging: Staging | None,
-) -> int:
     from cybersecqwen.apps.assess_job import AssessJob, run_assess_job
 
+    source = None if arguments.input == "-" else place(arguments.input)
+    check_resumption(arguments, rereadable=source is not None)
     job = AssessJob(
-        source=None if arguments.input == "-" else Path(arguments.input),
-        source_name=staging.name_of(arguments.input) if staging else "",
+        source=source,
         assessor=assessor,
         rows=rows,
         threshold=threshold,
@@ -155,21 +136,18 @@ def _run_job(
         output=arguments.output,
         resume=arguments.resume,
         restart=arguments.restart,
-        engine=engine_of(arguments),
+        engine=arguments.engine,
+        workers=arguments.workers,
     )
-    with (
-        shown(job.output, quiet=arguments.quiet) as line,
-        closing(ProblemLines(line)) as problems,
-    ):
+    with shown(job, quiet=arguments.quiet) as screen:
         summary = run_assess_job(
             job,
             sink=sys.stdout.buffer,
-            progress=line,
-            report=problems.show,
-            notice=notice_on(line, staging),
+            progress=screen.progress,
+            report=screen.report,
+            notice=screen.notice,
         )
-    summary = named(summary, job.output, staging)
-    show_summary(summary.describe(noun), quiet=arguments.quiet)
+    screen.show_summary(summary.describe(noun))
     return EXIT_SOME_FAILED if summary.problems else EXIT_DONE
 
 

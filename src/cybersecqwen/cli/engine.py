@@ -33,6 +33,6 @@ def engine_of(arguments: argparse.Namespace) -> Engine:
         InputError: There is no such engine, or no cluster answers.
         MissingExtraError: Ray is not installed.
     """
-    from cybersecqwen.apps.engine import EngineSpec, open_engine
+    from cybersecqwen.apps.engine import open_engine
 
-    return open_engine(EngineSpec.parse(arguments.engine, arguments.workers))
+    return open_engine(arguments.engine, arguments.workers)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from cybersecqwen.cli import eval_batch, eval_mix
+from cybersecqwen.cli.arguments import add_actors, add_json
 from cybersecqwen.cli.engine import SEVERAL, add_engine
 from cybersecqwen.cli.places import place
 from cybersecqwen.core.records import Labeller
@@ -58,7 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     load.add_argument("--gold", type=Path, metavar="FILE", help="expected answers, for cti-taa")
     load.add_argument("--name", metavar="MODEL", help="what to call the model")
-    load.add_argument("--json", action="store_true", help="print one JSON object")
+    add_json(load)
     eval_mix.configure(
         actions.add_parser(
             "mix",
@@ -148,7 +149,7 @@ def _add_divergence(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="an option of both models' backends, such as batch_size=8",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_json(parser)
 
 
 def _add_protocol(group: argparse._ArgumentGroup) -> None:
@@ -161,12 +162,5 @@ def _add_protocol(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_shared(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--actors",
-        type=Path,
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="more names of threat actors: YAML, or an ATT&CK bundle",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_actors(parser)
+    add_json(parser)

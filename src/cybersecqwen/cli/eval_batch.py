@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cybersecqwen.cli.arguments import add_actors, add_json
 from cybersecqwen.cli.common import (
     EXIT_DONE,
     EXIT_SOME_FAILED,
@@ -31,15 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, metavar="DIR", help="what paths are relative to (the batch's folder)"
     )
     add_engine(parser.add_argument_group(SEVERAL))
-    parser.add_argument(
-        "--actors",
-        type=Path,
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="more names of threat actors: YAML, or an ATT&CK bundle",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_actors(parser)
+    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

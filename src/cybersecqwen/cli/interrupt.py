@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -51,10 +50,10 @@ def leave(line: str) -> NoReturn:
     os._exit(EXIT_INTERRUPTED)
 
 
-def how_far(last: JobProgress, output: Path | None) -> str:
+def how_far(last: JobProgress, *, to_file: bool) -> str:
     """Say how far a job over records came, and how to go on."""
     share = "" if last.fraction is None else f" ({last.fraction:.0%})"
     rest = "with an --output FILE it could be gone on with"
-    if output:
+    if to_file:
         rest = "the same command goes on from there"
     return f"interrupted after {last.done:,} records{share}; {rest}"

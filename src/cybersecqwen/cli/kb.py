@@ -91,26 +91,9 @@ def open_knowledge(folder: Path | None) -> KnowledgeBase:
         InputError: There is none; the message says how to build one.
     """
     from cybersecqwen.knowledge.base import KnowledgeBase
+    from cybersecqwen.knowledge.location import existing_folder
 
-    return KnowledgeBase(knowledge_at(folder))
-
-
-def knowledge_at(given: Path | None) -> Path:
-    """Return the folder of the knowledge base to use, once it is known to be there.
-
-    Raises:
-        InputError: It is not.
-    """
-    from cybersecqwen.core.errors import InputError
-    from cybersecqwen.knowledge.location import default_folder
-
-    folder = given or default_folder()
-    if not folder.exists():
-        raise InputError(
-            f"{folder}: no knowledge base there; without --kb and CYBERSECQWEN_KB the one that "
-            "ships is used"
-        )
-    return folder
+    return KnowledgeBase(existing_folder(folder))
 
 
 def _build(arguments: argparse.Namespace) -> int:
@@ -195,9 +178,9 @@ def _search(arguments: argparse.Namespace) -> int:
 
 def _info(arguments: argparse.Namespace) -> int:
     from cybersecqwen.knowledge.index import read_manifest
-    from cybersecqwen.knowledge.location import shipped_folder
+    from cybersecqwen.knowledge.location import existing_folder, shipped_folder
 
-    folder = knowledge_at(arguments.kb)
+    folder = existing_folder(arguments.kb)
     manifest = read_manifest(folder)
     whose = "shipped with this package" if folder == shipped_folder() else "your own"
     ages = {source.name: _age(source.date) for source in manifest.sources}
@@ -284,7 +267,7 @@ def _check_bank(arguments: argparse.Namespace) -> int:
     from cybersecqwen.core.chat import Message
     from cybersecqwen.evaluation.answer_bank import measure, read_bank
 
-    answerer = open_answerer(knowledge_at(arguments.kb))
+    answerer = open_answerer(arguments.kb)
     score = measure(
         lambda question, before: answerer.ask(question, [Message("user", b) for b in before]),
         read_bank(half=arguments.bank),

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from cybersecqwen.cli.common import printable, printable_lines, warn
+from cybersecqwen.cli.common import one_line, printable, printable_lines, warn
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import RecordProblem
 
 if TYPE_CHECKING:
-    from cybersecqwen.apps.staging import Staging
+    from cybersecqwen.apps.record_job import RecordJob
     from cybersecqwen.cli.progress import ProgressLine
-
-_UNDESCRIBED_NAMED = 100
-
-SummaryT = TypeVar("SummaryT", bound=msgspec.Struct)
 
 
 def add_resumption(parser: argparse._ActionsContainer) -> None:
@@ -43,92 +36,83 @@ def add_quiet(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def check_job(arguments: argparse.Namespace, outputs: Sequence[Path]) -> None:
-    """Refuse a job that cannot be meant.
+def check_resumption(arguments: argparse.Namespace, *, rereadable: bool) -> None:
+    """Refuse to go on with what cannot be gone on with.
 
     Args:
-        arguments: What was typed: ``input``, ``output`` and the options of ``add_resumption``.
-        outputs: The files to write.
+        arguments: What was typed: ``output`` and the options of ``add_resumption``.
+        rereadable: Whether the input is one that another run can read again.
 
     Raises:
-        InputError: It cannot be gone on with, or would write over its input or what is no file.
+        InputError: There is no such output or input, or the options exclude each other.
     """
-    if arguments.resume and (not arguments.output or arguments.input in {None, "-"}):
+    if arguments.resume and (arguments.output in {None, "-"} or not rereadable):
         raise InputError("--resume needs an --output FILE and an --input FILE that it can re-read")
     if arguments.resume and arguments.restart:
         raise InputError("--resume and --restart exclude each other")
-    for output in outputs:
-        if output.exists() and not output.is_file():
-            raise InputError(
-                f"{output}: no regular file, so it cannot be replaced by one; "
-                "without --output rows go to standard output"
-            )
-        source = Path(arguments.input or "-")
-        if output.exists() and source.exists() and output.samefile(source):
-            raise InputError(f"{output}: would overwrite --input")
 
 
-@contextmanager
-def shown(output: Path | None, *, quiet: bool) -> Iterator[ProgressLine]:
-    """Show a job's progress and let Ctrl-C end it with a line that says how to go on.
-
-    Args:
-        output: The file that is written; None where rows go to standard output, which say
-            themselves how far it is where that is a terminal.
-        quiet: Show nothing.
-    """
-    from cybersecqwen.cli.interrupt import ends_at_once, how_far
-    from cybersecqwen.cli.progress import ProgressLine
-
-    line = ProgressLine(quiet=quiet or (not output and sys.stdout.isatty()))
-    with line, ends_at_once(lambda: f"cybersecqwen: {how_far(line.last, output)}"):
-        yield line
+_UNDESCRIBED_NAMED = 100
+"""Ids that nothing describes which are named; the others are counted."""
 
 
-class ProblemLines:
-    """Names the records that failed, over the progress line.
+class JobScreen:
+    """What a person sees of a job over records, on standard error.
 
     Of ids that nothing describes only the first are named, and the others counted at the end: a
     table of scores by id holds 300,000 of them.
 
     Args:
-        line: The progress line.
+        line: Shows how far it is.
+        quiet: Whether to leave the summary out.
+        keeps_problems: Whether to keep problems besides naming them.
     """
 
-    def __init__(self, line: ProgressLine) -> None:
-        self._line = line
+    def __init__(self, line: ProgressLine, *, quiet: bool, keeps_problems: bool = False) -> None:
+        self.progress = line
+        self.problems: list[RecordProblem] = []
+        self._quiet = quiet
+        self._keeps_problems = keeps_problems
         self._undescribed = 0
 
-    def show(self, problem: RecordProblem) -> None:
-        """Name a record that failed."""
+    def report(self, problem: RecordProblem) -> None:
+        """Name a record that failed, over the progress line."""
         self._undescribed += problem.kind == "no_description"
         if problem.kind != "no_description" or self._undescribed <= _UNDESCRIBED_NAMED:
             # Untrusted: what a file calls its records must not reach the terminal as a command.
-            self._line.print_line(printable(str(problem)))
+            self.progress.print_line(printable(str(problem)))
+        if self._keeps_problems:
+            self.problems.append(problem)
 
-    def close(self) -> None:
-        """Count what was not named."""
+    def notice(self, text: str) -> None:
+        """Print a remark over the progress line."""
+        self.progress.print_line(one_line(text))
+
+    def show_summary(self, text: str) -> None:
+        """Print the closing lines, after a count of what was not named."""
         if (more := self._undescribed - _UNDESCRIBED_NAMED) > 0:
-            self._line.print_line(f"{more:,} more without a description; --json lists each")
+            warn(f"{more:,} more without a description; --json lists each")
+        sys.stdout.flush()
+        if not self._quiet:
+            warn(printable_lines(text))
 
 
-def notice_on(line: ProgressLine, staging: Staging | None) -> Callable[[str], None]:
-    """Return what prints a job's remarks over the progress line, files by their given names."""
+@contextmanager
+def shown(job: RecordJob, *, quiet: bool, keeps_problems: bool = False) -> Iterator[JobScreen]:
+    """Show a job's progress and let Ctrl-C end it with a line that says how to go on.
 
-    def notice(text: str) -> None:
-        line.print_line(staging.told(text) if staging else text)
+    Args:
+        job: The job. Where it writes to standard output and that is a terminal, its rows say
+            themselves how far it is.
+        quiet: Show no progress and no summary.
+        keeps_problems: See ``JobScreen``.
+    """
+    from cybersecqwen.cli.interrupt import ends_at_once, how_far
+    from cybersecqwen.cli.progress import ProgressLine
 
-    return notice
-
-
-def named(summary: SummaryT, output: Path | None, staging: Staging | None) -> SummaryT:
-    """Return a summary whose ``output`` is called as it was given."""
-    name = staging.name_of(output) if staging else ""
-    return msgspec.structs.replace(summary, output=name) if name else summary
-
-
-def show_summary(text: str, *, quiet: bool) -> None:
-    """Print a job's closing lines."""
-    sys.stdout.flush()
-    if not quiet:
-        warn(printable_lines(text))
+    line = ProgressLine(quiet=quiet or (not job.output and sys.stdout.isatty()))
+    with (
+        line,
+        ends_at_once(lambda: f"cybersecqwen: {how_far(line.last, to_file=bool(job.output))}"),
+    ):
+        yield JobScreen(line, quiet=quiet, keeps_problems=keeps_problems)

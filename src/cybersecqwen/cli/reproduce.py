@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from cybersecqwen.cli.arguments import add_json, add_layer_compilation, add_profile
 from cybersecqwen.cli.common import EXIT_DONE, print_json, warn
 
 HELP = "corpus, check, training, exports, scores and card of a language model, in one job"
@@ -32,23 +33,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="folder of corpus/NAME.yaml and lora/NAME.yaml (recipes)",
     )
     parser.add_argument("--base", metavar="ID|DIR", help="base model (the recipe's)")
-    parser.add_argument(
-        "--profile",
-        choices=("consumer-16gb", "consumer-24gb", "datacenter"),
-        metavar="CARD",
-        help="keep to the memory of a consumer-16gb, consumer-24gb or datacenter card",
-    )
-    parser.add_argument(
-        "--compile",
-        action=argparse.BooleanOptionalAction,
-        help="let PyTorch compile the layers (where it pays)",
-    )
+    add_profile(parser)
+    add_layer_compilation(parser)
     parser.add_argument(
         "--dry-run",
         action="store_true",
         help="go through every stage with a few records and a tiny random model",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import logging
 import sys
 from pathlib import Path
 
+from cybersecqwen.cli.arguments import add_json, add_layer_compilation, add_profile
 from cybersecqwen.cli.common import EXIT_DONE, print_json, show_progress, warn
 from cybersecqwen.core.errors import InputError
 
@@ -73,7 +74,7 @@ def _configure_mapped(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--attack", type=Path, required=True, metavar="FILE", help="ATT&CK's STIX bundle"
     )
-    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    add_json(parser)
 
 
 def _configure_lora(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +86,7 @@ def _configure_lora(parser: argparse.ArgumentParser) -> None:
         help="JSONL of prompts and responses, or a folder with train.jsonl (and validation.jsonl)",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the adapter")
-    _add_profile(parser)
+    add_profile(parser)
     parser.add_argument(
         "--against",
         type=Path,
@@ -94,11 +95,7 @@ def _configure_lora(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="benchmark files; a corpus that overlaps one is refused",
     )
-    parser.add_argument(
-        "--compile",
-        action=argparse.BooleanOptionalAction,
-        help="compile the layers: slow to start, faster after (where it pays)",
-    )
+    add_layer_compilation(parser)
     parser.add_argument(
         "--deterministic",
         action="store_true",
@@ -118,17 +115,7 @@ def _configure_ranker(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="YAML questions that the pages do not answer: also fit whether they do (.held.json)",
     )
-    parser.add_argument("--json", action="store_true", help="print the results as JSON")
-
-
-def _add_profile(parser: argparse.ArgumentParser) -> None:
-    profiles = ("consumer-16gb", "consumer-24gb", "datacenter")
-    parser.add_argument(
-        "--profile",
-        choices=profiles,
-        metavar="CARD",
-        help=f"keep to the memory of such a card: {', '.join(profiles)} (what this machine has)",
-    )
+    add_json(parser)
 
 
 def _configure_benchmark(parser: argparse.ArgumentParser) -> None:
@@ -143,7 +130,7 @@ def _configure_benchmark(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--example-tokens", type=int, default=230, metavar="N", help="mean of an example (230)"
     )
-    _add_profile(parser)
+    add_profile(parser)
     parser.add_argument(
         "--tokens-at-once", type=int, metavar="N", help="of a micro-batch (as the memory allows)"
     )
@@ -153,21 +140,15 @@ def _configure_benchmark(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plain", action="store_true", help="adapters as PEFT computes them, to compare with"
     )
-    _add_compile(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-
-
-def _add_compile(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--compile", action="store_true", help="compile the layers: slow to start, faster after"
-    )
+    add_layer_compilation(parser)
+    add_json(parser)
 
 
 def _add_shared(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume", action="store_true", help="go on with what a killed run left beside --out"
     )
-    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -326,7 +307,7 @@ def _benchmark(arguments: argparse.Namespace) -> int:
         profile=arguments.profile,
         strategy=strategy,
         fused_adapters=not arguments.plain,
-        compiled=arguments.compile,
+        compiled=bool(arguments.compile),
     )
     if arguments.json:
         print_json(found)

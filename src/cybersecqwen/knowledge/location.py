@@ -37,3 +37,21 @@ def _is_as_new(own: Path) -> bool:
     except InputError:
         return False  # of another version of this package
     return all(date >= shipped.get(name, "") for name, date in held.items())
+
+
+def existing_folder(given: Path | None = None) -> Path:
+    """Return the folder of the knowledge base to use, once it is known to be there.
+
+    Args:
+        given: A folder; None for the default one.
+
+    Raises:
+        InputError: It is not there.
+    """
+    folder = given or default_folder()
+    if not folder.exists():
+        raise InputError(
+            f"{folder}: no knowledge base there; without --kb and CYBERSECQWEN_KB the one that "
+            "ships is used"
+        )
+    return folder

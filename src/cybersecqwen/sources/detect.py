@@ -86,14 +86,15 @@ def read_advisories(
         try:
             if isinstance(source, UnreadableError):
                 raise source
-            empty = True
-            for record in _records(source, format, options):
-                empty = False
-                if not unreadable.started:
-                    yield from unreadable.start()
-                yield record
-            if empty:
+            records = _records(source, format, options)
+            first = next(records, None)
+            if first is None:
                 yield RecordProblem(source.name, "", "there is no record in it", "note")
+                continue
+            if not unreadable.started:
+                yield from unreadable.start()
+            yield first
+            yield from records
         except UnreadableError as error:
             yield from unreadable.add(error)
     yield from unreadable.finish()

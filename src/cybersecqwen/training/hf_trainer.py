@@ -119,9 +119,28 @@ def fit(
     if weights.exists():
         model.load_state_dict(load_file(weights))
         return
+    trainer = _LengthGrouped(
+        model=model,
+        args=_arguments(schedule, folder / "checkpoints", seed, save_every),
+        train_dataset=rows,
+        data_collator=collate,
+        callbacks=[MarkWhole(), _FitProgress()],
+    )
+    trainer.remove_callback(PrinterCallback)  # standard output is the caller's
+    trainer.train(resume_from_checkpoint=last_whole(folder / "checkpoints"))
+    if trainer.is_world_process_zero():
+        write_json(folder / "curve.json", trainer.state.log_history)
+        trainer.save_model(str(folder / "final"))
+        (folder / "final" / "model.safetensors").replace(weights)
+        shutil.rmtree(folder / "final")
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    trainer.accelerator.wait_for_everyone()
+
+
+def _arguments(schedule: Fit, checkpoints: Path, seed: int, save_every: int) -> TrainingArguments:
     cuda = torch.cuda.is_available()
-    arguments = TrainingArguments(
-        output_dir=str(folder / "checkpoints"),
+    return TrainingArguments(
+        output_dir=str(checkpoints),
         use_cpu=not cuda,
         num_train_epochs=schedule.epochs,
         per_device_train_batch_size=max(1, schedule.batch_size // processes().num_processes),
@@ -142,22 +161,6 @@ def fit(
         dataloader_num_workers=_WORKERS_PER_GPU if cuda else 0,
         dataloader_persistent_workers=cuda,
     )
-    trainer = _LengthGrouped(
-        model=model,
-        args=arguments,
-        train_dataset=rows,
-        data_collator=collate,
-        callbacks=[MarkWhole(), _FitProgress()],
-    )
-    trainer.remove_callback(PrinterCallback)  # standard output is the caller's
-    trainer.train(resume_from_checkpoint=last_whole(folder / "checkpoints"))
-    if trainer.is_world_process_zero():
-        write_json(folder / "curve.json", trainer.state.log_history)
-        trainer.save_model(str(folder / "final"))
-        (folder / "final" / "model.safetensors").replace(weights)
-        shutil.rmtree(folder / "final")
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    trainer.accelerator.wait_for_everyone()
 
 
 def processes() -> PartialState:

@@ -14,7 +14,6 @@ from cybersecqwen.core.errors import InputError, ModelError
 
 pytest.importorskip("httpx")
 from cybersecqwen.llm import open_backend
-from cybersecqwen.llm.backends.http_retry import retry_after
 from llm_server import Behaviour, Server, serving
 
 Handler = BaseHTTPRequestHandler
@@ -203,19 +202,6 @@ def test_requests_per_minute_are_kept() -> None:
         gaps = [b - a for a, b in zip(server.times, server.times[1:], strict=False)]
     assert min(gaps) > 0.05
     assert sum(gaps) >= 0.25
-
-
-@pytest.mark.parametrize(
-    ("header", "low", "high"),
-    [("3", 3, 3), ("0.5", 0.5, 0.5), ("99999", 120, 120), ("soon", 0, 0), ("-4", 0, 0)],
-)
-def test_retry_after_numbers(header: str, low: float, high: float) -> None:
-    assert low <= retry_after(header) <= high
-
-
-def test_retry_after_date() -> None:
-    then = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 30))
-    assert 28 <= retry_after(then) <= 30
 
 
 def test_reading_stops_early_without_waiting_for_the_rest() -> None:

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-import time
+import os
 from pathlib import Path
 
 import pytest
@@ -17,6 +14,7 @@ from cybersecqwen.core.errors import InputError  # noqa: E402
 from cybersecqwen.core.files import sha256_file  # noqa: E402
 from cybersecqwen.training.recipes.specialist import SpecialistRecipe  # noqa: E402
 from cybersecqwen.training.specialist.run import train_specialist  # noqa: E402
+from killing import killed_when  # noqa: E402
 
 RECIPE = """
 name: tiny
@@ -24,7 +22,7 @@ base: {base}
 layers: [0]
 labellers: [nvd, cna]
 min_piece_count: 1
-fit: {{epochs: 6, batch_size: 16, learning_rate: 5e-3}}
+fit: {{epochs: 8, batch_size: 16, learning_rate: 8e-3}}
 pretrain: {{fit: {{epochs: 1, batch_size: 32, learning_rate: 1e-3}}}}
 supervision: {{soft: 0.5}}
 refit: {{labellers: [cna], rows: 100, epochs: 2}}
@@ -87,21 +85,20 @@ def test_a_taken_folder_or_another_runs_work_is_refused(
         )
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_killed_and_resumed_it_makes_the_same_model(
     trained: Path, recipe_file: Path, corpus_folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "tiny"
     work = tmp_path / "tiny.work"
-    command = [sys.executable, "-m", "cybersecqwen", "train", "specialist", str(recipe_file)]
-    command += ["--corpus", str(corpus_folder), "--out", str(out), "--resume"]
+    recipe = load_recipe(recipe_file, SpecialistRecipe)
+
+    def run() -> None:
+        train_specialist(recipe, corpus_folder, out, resume=True, report=lambda *_: None)
+
     # Killed between stages, where a run has most to remember.
     for reached in ("teacher-0/model.safetensors", "student/pretrain/model.safetensors"):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while not (work / reached).exists():
-            assert process.poll() is None, "it ended before it could be killed"
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    subprocess.run(command, check=True, capture_output=True)
+        killed_when((work / reached).exists, run)
+    run()
     assert sha256_file(out / "model.onnx") == sha256_file(trained / "model.onnx")
     assert not work.exists()

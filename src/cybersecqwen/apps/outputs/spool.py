@@ -77,6 +77,10 @@ class RowSpool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the rows."""
         self._file.close()
 
 

@@ -111,20 +111,15 @@ def build_chat(
         observe("reading the catalogues and learning which words point to which weakness")
         library = CatalogueLibrary.read(data / path for path in knowledge)
         context = _context(recipe, library, parts)
-        rows = recipe.mapping.rows + recipe.analyst.rows + recipe.validation
-        rows += recipe.quiz.rows if recipe.quiz else 0
-        rows += recipe.statements.rows if recipe.statements else 0
-        verifier = Verifier(recipe.limits, shipped_taxonomy(), rows)
+        verifier = Verifier(recipe.limits, shipped_taxonomy(), _rows_wanted(recipe))
         generator = ExampleGenerator(recipe, context, vectors, verifier, benchmarks)
         made = _make(recipe, parts, library, generator, observe)
         if teacher:
             observe(f"asking {teacher.name} to phrase {len(made.train):,} answers")
             made = _phrased(made, recipe, teacher, verifier, journal)
         observe("writing, and checking what was written")
-        for name in ("train", "validation"):
-            write_rows(
-                part / f"{name}.jsonl", map(example, _mixed(getattr(made, name), recipe.seed))
-            )
+        for name, drafts in (("train", made.train), ("validation", made.validation)):
+            write_rows(part / f"{name}.jsonl", map(example, _mixed(drafts, recipe.seed)))
         write_rows(part / REMOVED, work.removed)
         limits = recipe.near_duplicate
         after = check_corpus(part, benchmarks, limits, engine) if made.train else None
@@ -135,6 +130,12 @@ def build_chat(
         _write_manifest(part, recipe, teacher, inputs)
     journal.remove()
     return report
+
+
+def _rows_wanted(recipe: ChatRecipe) -> int:
+    rows = recipe.mapping.rows + recipe.analyst.rows + recipe.validation
+    rows += recipe.quiz.rows if recipe.quiz else 0
+    return rows + (recipe.statements.rows if recipe.statements else 0)
 
 
 def _note(record: Advisory, vectors: dict[str, tuple[CvssVector, ...]]) -> None:

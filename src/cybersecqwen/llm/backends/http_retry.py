@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,8 @@ from tenacity import (
     stop_after_attempt,
     wait_random_exponential,
 )
+
+from cybersecqwen.core.http_headers import retry_after
 
 ResultT = TypeVar("ResultT")
 
@@ -123,7 +124,8 @@ def _check_status(reply: httpx.Response, received: bytes) -> None:
         return
     reason = f"HTTP {status}: {received[:200].decode('utf-8', 'replace')}"
     if status in _PASSING:
-        raise TransientError(reason, retry_after(reply.headers.get("retry-after", "")))
+        wait = retry_after(reply.headers.get("retry-after")) or 0.0
+        raise TransientError(reason, min(wait, _LONGEST_WAIT))
     raise RefusedError(reason, fatal=status in _FATAL or status < 400)
 
 
@@ -156,19 +158,6 @@ def events(reply: httpx.Response, seconds: float) -> Iterator[bytes]:
         for event in EventSource(reply).iter_sse():
             if event.data:
                 yield event.data.encode()
-
-
-def retry_after(header: str) -> float:
-    """Return a Retry-After header's seconds (RFC 9110, 10.2.3: a number or a date), at least 0."""
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            then = email.utils.parsedate_to_datetime(header).timestamp()
-        except (TypeError, ValueError, OverflowError):
-            return 0.0
-        seconds = then - time.time()
-    return min(seconds, _LONGEST_WAIT) if seconds > 0 else 0.0
 
 
 def persist(

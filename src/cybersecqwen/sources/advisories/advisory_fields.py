@@ -200,10 +200,7 @@ def finish(
     text = description or ""
     # Most texts begin with another letter than what a rejection begins with.
     if state == "published" and text[:1] in _MAY_BE_REJECTED:
-        if _REJECTED.match(text):
-            state = "rejected"
-        elif _RESERVED.match(text):
-            state = "reserved"
+        state = _told_state(text)
     record = Advisory(
         id=name,
         description=text,
@@ -225,14 +222,27 @@ def finish(
         line=place.line,
         columns=tuple(columns),
     )
+    return _problem(record, description, reason) or record
+
+
+def _told_state(text: str) -> AdvisoryState:
+    """Return the state of a record that its description tells."""
+    if _REJECTED.match(text):
+        return "rejected"
+    return "reserved" if _RESERVED.match(text) else "published"
+
+
+def _problem(record: Advisory, description: str | None, reason: str) -> RecordProblem | None:
+    """Return why a record cannot be used; None where it can."""
+    where, name, state = record.where, record.id, record.state
     if state != "published":
         said = reason or {"rejected": REJECTED, "reserved": RESERVED}.get(state, state)
         return RecordProblem(where, name, said, state, record)
     if lacking := _lacking(description, reason):
         return RecordProblem(where, name, lacking, "no_description", record)
-    if kind := markup_kind(text):
+    if kind := markup_kind(record.description):
         return RecordProblem(where, name, f"the text is {kind}, no description")
-    return record
+    return None
 
 
 def _lacking(description: str | None, reason: str) -> str:

@@ -16,7 +16,6 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO, Any, Literal, NoReturn, TypeVar
 from urllib.parse import urlsplit
@@ -25,6 +24,7 @@ import msgspec
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file, write_json
+from cybersecqwen.core.http_headers import retry_after
 from cybersecqwen.core.locks import exclusive
 
 USER_AGENT = "cybersecqwen (vulnerability data fetcher; one connection at a time)"
@@ -278,20 +278,8 @@ def _refuse(url: str, error: urllib.error.HTTPError) -> NoReturn:
     said = error.headers.get("Retry-After")
     reason = f"the server answers {error.code} {error.reason}"
     if error.code in _RETRIED or said:
-        raise _RetryError(reason, _seconds(said))
+        raise _RetryError(reason, retry_after(said))
     raise DownloadError(f"{url}: {reason}")
-
-
-def _seconds(said: str | None) -> float | None:
-    """Return what a Retry-After header asks for: seconds, or a date."""
-    if not said:
-        return None
-    if said.strip().isdigit():
-        return float(said)
-    try:
-        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
-    except (ValueError, TypeError):
-        return None
 
 
 def _total(response: Any, start: int) -> int | None:

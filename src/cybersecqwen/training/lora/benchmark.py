@@ -190,6 +190,13 @@ def benchmark(
         )
         trainer.add_callback(_UntilSettled(steps))
         trainer.train()
+    return _measured(trainer, steps, plan, fused_adapters=fused_adapters, compiled=compiled)
+
+
+def _measured(
+    trainer: LoraTrainer, steps: int, plan: MemoryPlan, *, fused_adapters: bool, compiled: bool
+) -> MeasuredSteps:
+    """Return the figures of a run's last steps."""
     log = [entry for entry in trainer.state.log_history if "loss" in entry]
     last = log[-steps - 1 :]
     seconds = [after["seconds"] - before["seconds"] for before, after in pairwise(last)]

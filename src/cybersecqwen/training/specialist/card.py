@@ -12,22 +12,6 @@ from cybersecqwen.training.recipes.specialist import SpecialistRecipe
 
 def write_card(config: SpecialistConfig, recipe: SpecialistRecipe, results: dict[str, Any]) -> str:
     """Return the card as Markdown: what it is, how good, how made, what it is not for."""
-    rows = "\n".join(
-        f"| {name} | {int8['rows']:,} | {int8['accuracy']:.3f} | {plain['accuracy']:.3f} "
-        f"| {int8['unfamiliar_accuracy']:.3f} of {int8['unfamiliar_rows']:,} "
-        f"| {int8['top5']:.3f} | {int8['ece']:.3f} | {int8['accuracy_at_70']:.3f} "
-        f"| {int8['threshold']:.2f} | {int8['coverage']:.0%} |"
-        for (name, int8), plain in zip(
-            results["int8"].items(), results["float32"].values(), strict=True
-        )
-    )
-    whole = "\n".join(
-        f"| {name} | {record['rows']:,} | {text['accuracy']:.3f} | {record['accuracy']:.3f} |"
-        for (name, record), text in zip(
-            results["record"].items(), results["record_text"].values(), strict=True
-        )
-        if record["accuracy"]
-    )
     facts = "\n".join(f"- {name}: `{value}`" for name, value in config.provenance.items())
     minutes = ", ".join(f"{name} {value:.1f}" for name, value in results["minutes"].items())
     kept = "all" if recipe.layers is None else ", ".join(map(str, recipe.layers))
@@ -48,14 +32,14 @@ little worse.
 
 | labeller | rows | int8 | float32 | unfamiliar | top-5 | ECE | at 70 % | threshold | answers |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-{rows}
+{_description_rows(results)}
 
 The same graph on the rows of which a record is known, from the description alone and with title,
 assigner, product, CVSS vector and reference hosts before it; the CNA's own weakness stays out.
 
 | labeller | rows | description | whole record |
 | --- | --- | --- | --- |
-{whole}
+{_record_rows(results)}
 
 ## How it was made
 
@@ -74,6 +58,28 @@ they come. The recipe and the numbers are in `training.json`.
 - Where it abstains, a person should look; the back-off is a hint, not an answer.
 - NVD's and the CNAs' conventions drift. Measure again on newer records before relying on it.
 """
+
+
+def _description_rows(results: dict[str, Any]) -> str:
+    return "\n".join(
+        f"| {name} | {int8['rows']:,} | {int8['accuracy']:.3f} | {plain['accuracy']:.3f} "
+        f"| {int8['unfamiliar_accuracy']:.3f} of {int8['unfamiliar_rows']:,} "
+        f"| {int8['top5']:.3f} | {int8['ece']:.3f} | {int8['accuracy_at_70']:.3f} "
+        f"| {int8['threshold']:.2f} | {int8['coverage']:.0%} |"
+        for (name, int8), plain in zip(
+            results["int8"].items(), results["float32"].values(), strict=True
+        )
+    )
+
+
+def _record_rows(results: dict[str, Any]) -> str:
+    return "\n".join(
+        f"| {name} | {record['rows']:,} | {text['accuracy']:.3f} | {record['accuracy']:.3f} |"
+        for (name, record), text in zip(
+            results["record"].items(), results["record_text"].values(), strict=True
+        )
+        if record["accuracy"]
+    )
 
 
 def _front_matter(

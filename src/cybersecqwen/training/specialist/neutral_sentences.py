@@ -8,8 +8,11 @@ its effect is none.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from importlib import resources
+from typing import Literal
 
+import msgspec
 import numpy as np
 
 from cybersecqwen.core.text.clean import clean
@@ -29,84 +32,21 @@ _TELLING = re.compile(
     re.IGNORECASE,
 )
 
-_WHAT = (
-    "module",
-    "plugin",
-    "component",
-    "service",
-    "gateway",
-    "console",
-    "agent",
-    "appliance",
-    "library",
-    "application",
-    "dashboard",
-    "controller",
-    "package",
-    "driver",
-    "extension",
-    "platform",
-    "client",
-    "server",
-    "toolkit",
-    "framework",
-)
-_WHERE = (
-    "the plant console",
-    "the reporting suite",
-    "the mobile edition",
-    "the enterprise edition",
-    "the base package",
-    "the product family",
-    "the management stack",
-    "the cloud offering",
-    "the storage line",
-    "the desktop release",
-    "the school edition",
-    "the analytics bundle",
-    "the retail system",
-    "the network portfolio",
-    "the developer tools",
-)
-_WHO = (
-    "hospitals",
-    "schools",
-    "retailers",
-    "small offices",
-    "public bodies",
-    "manufacturers",
-    "hosting companies",
-    "developers",
-    "research groups",
-    "operators of large sites",
-    "partners",
-    "administrators",
-    "customers in several countries",
-    "system integrators",
-    "laboratories",
-)
-_FORMS = (
-    "The {what} is part of {where} and is shipped for all supported releases.",
-    "It is maintained by the vendor and used by {who} around the world.",
-    "The {what} has been available since {year} and is updated twice a year.",
-    "{where} includes the {what} together with its documentation.",
-    "Further details about the {what} can be found in the product documentation.",
-    "Many {who} use the {what} every day.",
-    "Release {number} of the {what} was published in {year}.",
-    "The vendor recommends installing the latest release of the {what}.",
-    "A new release of {where} is available from the vendor's site.",
-    "The {what} runs on Windows, Linux and macOS.",
-    "Support for the {what} ends in {year}.",
-    "The {what} was renamed in {year} and is now sold with {where}.",
-    "{where} is translated into {number} languages.",
-    "The advisory was first published in {year} and has been revised since.",
-    "Thanks go to the researchers who reported this to the vendor.",
-    "The {what} shows charts, tables and a calendar to {who}.",
-    "It was written in Java and later ported to Go.",
-    "An overview of {where} is given in the handbook on page {number}.",
-    "The project is hosted in a public repository and has {number} contributors.",
-    "Customers of {where} receive the {what} at no extra charge.",
-)
+_LETTERS = "ABCDEFGHKLMNPRSTUVWX"
+_SLOT = re.compile(r"\{(\w+)\}")
+_NUMBERS: dict[str, Callable[[np.random.Generator], str]] = {
+    "n": lambda draw: str(draw.integers(2, 900)),
+    "d": lambda draw: str(draw.integers(1, 29)),
+    "year": lambda draw: str(draw.integers(1998, 2027)),
+    "v": lambda draw: ".".join(str(draw.integers(0, 25)) for _ in range(draw.integers(2, 4))),
+    "m": lambda draw: (
+        "".join(_LETTERS[draw.integers(len(_LETTERS))] for _ in range(2))
+        + f"-{draw.integers(100, 9900)}"
+    ),
+}
+
+Source = Literal["advisory", "product"]
+"""What made sentences are like: the rest of an advisory, or product pages and release notes."""
 
 
 def mined_sentences(descriptions: Iterable[str], most: int) -> list[str]:
@@ -121,15 +61,31 @@ def mined_sentences(descriptions: Iterable[str], most: int) -> list[str]:
     return list(found)[:most]
 
 
-def made_sentences(count: int, seed: int) -> Iterator[str]:
-    """Yield sentences of the grammar, drawn at random."""
+def made_sentences(count: int, seed: int, source: Source) -> Iterator[str]:
+    """Yield sentences of the grammar in ``neutral_prose.yaml``, drawn at random."""
+    grammar = _grammar()
+    forms = grammar.forms[source]
     draw = np.random.default_rng(seed)
+
+    def fill(slot: re.Match[str]) -> str:
+        name = slot[1]
+        if name in _NUMBERS:
+            return _NUMBERS[name](draw)
+        words = grammar.words[name.lower()]
+        word = words[draw.integers(len(words))]
+        return word[0].upper() + word[1:] if name[0].isupper() else word
+
     for _ in range(count):
-        sentence = _FORMS[draw.integers(len(_FORMS))].format(
-            what=_WHAT[draw.integers(len(_WHAT))],
-            where=_WHERE[draw.integers(len(_WHERE))],
-            who=_WHO[draw.integers(len(_WHO))],
-            year=draw.integers(1999, 2027),
-            number=draw.integers(2, 100),
-        )
-        yield sentence[0].upper() + sentence[1:]
+        yield _SLOT.sub(fill, forms[draw.integers(len(forms))])
+
+
+class _Grammar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Words by slot, and forms of sentences by what they are like."""
+
+    words: dict[str, tuple[str, ...]]
+    forms: dict[Source, tuple[str, ...]]
+
+
+def _grammar() -> _Grammar:
+    text = resources.files(__package__).joinpath("neutral_prose.yaml").read_bytes()
+    return msgspec.yaml.decode(text, type=_Grammar)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -16,12 +15,9 @@ from torch import Tensor, nn
 
 from cybersecqwen import __version__
 from cybersecqwen.core.code_state import code_state, hardware
-from cybersecqwen.core.files import sha256_file, write_json, write_text
 from cybersecqwen.core.model_folder import (
-    CARD_FILE,
-    CONFIG_FILE,
     FORMAT_VERSION,
-    GRAPH_FILE,
+    RESULTS_FILE,
     TOKENIZER_FILE,
     SpecialistConfig,
 )
@@ -37,8 +33,7 @@ from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
 from cybersecqwen.training.specialist.record_views import CWE_PART, PartTokens
 from cybersecqwen.training.specialist.rows import label_numbers
 from cybersecqwen.training.specialist.weakness import tokenize_rows, whole_views
-
-RESULTS_FILE = "training.json"
+from cybersecqwen.training.specialist.write_folder import write_description, write_network
 
 
 @dataclass(frozen=True)
@@ -77,11 +72,6 @@ def pack(
     export_onnx(exported(model), float_path, int8_path)
     parts = tokenize_rows(tokenizer, corpus.validation, (), recipe.fit.max_tokens)
     results = _measure(float_path, int8_path, parts, recipe, corpus, minutes)
-    out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(int8_path, out / GRAPH_FILE)
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    write_text(out / TOKENIZER_FILE, tokenizer.to_str())
     state = code_state()
     config = SpecialistConfig(
         format_version=FORMAT_VERSION,
@@ -93,7 +83,7 @@ def pack(
         temperature={name: round(r.temperature, 4) for name, r in results.int8.items()},
         threshold={name: r.threshold for name, r in results.int8.items()},
         precision={name: r.precision for name, r in results.int8.items()},
-        sha256={name: sha256_file(out / name) for name in (GRAPH_FILE, TOKENIZER_FILE)},
+        sha256=write_network(out, int8_path, tokenizer),
         taxonomy_version=shipped_taxonomy().version,
         provenance={
             "base": recipe.base,
@@ -109,9 +99,13 @@ def pack(
         place.parent.relative_to(work).as_posix(): msgspec.json.decode(place.read_bytes())
         for place in sorted(work.rglob("curve.json"))
     }
-    write_json(out / RESULTS_FILE, {"recipe": recipe, "results": asdict(results), "curves": curves})
-    write_text(out / CARD_FILE, write_card(config, recipe, asdict(results)))
-    write_json(out / CONFIG_FILE, config)
+    measured = asdict(results)
+    write_description(
+        out,
+        results={"recipe": recipe, "results": measured, "curves": curves},
+        card=write_card(config, recipe, measured),
+        config=config,
+    )
 
 
 def read_results(folder: Path) -> Results:

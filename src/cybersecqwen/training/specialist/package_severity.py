@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -16,15 +15,7 @@ from torch import Tensor, nn
 from cybersecqwen import __version__
 from cybersecqwen.core.calibration import fit_temperature
 from cybersecqwen.core.cvss_metrics import METRICS_V3, METRICS_V4, QUESTIONS, SCORERS
-from cybersecqwen.core.files import sha256_file, write_json, write_text
-from cybersecqwen.core.model_folder import (
-    CARD_FILE,
-    CONFIG_FILE,
-    FORMAT_VERSION,
-    GRAPH_FILE,
-    RESULTS_FILE,
-    TOKENIZER_FILE,
-)
+from cybersecqwen.core.model_folder import FORMAT_VERSION
 from cybersecqwen.core.rows import CorpusRow
 from cybersecqwen.training.recipes.severity import SeverityRecipe
 from cybersecqwen.training.specialist.export_onnx import Exported, export_onnx, predict_onnx
@@ -32,6 +23,7 @@ from cybersecqwen.training.specialist.record_views import VECTOR_PART, join_text
 from cybersecqwen.training.specialist.rows import NO_LABEL
 from cybersecqwen.training.specialist.severity import SIZES, SeverityEncoder, metric_labels
 from cybersecqwen.training.specialist.weakness import tokenize_rows
+from cybersecqwen.training.specialist.write_folder import write_description, write_network
 
 _STARTS = np.cumsum([0, *SIZES])
 _CLIP = 4.0  # a combination that was never seen is not impossible
@@ -117,16 +109,11 @@ def write_severity(
         view: {name: _measure(found, given, places) for name, places in _groups().items()}
         for view, found in logits.items()
     }
-    out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(graph, out / GRAPH_FILE)
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    write_text(out / TOKENIZER_FILE, tokenizer.to_str())
-    write_json(out / RESULTS_FILE, {"recipe": recipe, "results": measured})
-    write_text(out / CARD_FILE, _card(recipe, measured, provenance, graph.stat().st_size))
-    write_json(
-        out / CONFIG_FILE,
-        {
+    write_description(
+        out,
+        results={"recipe": recipe, "results": measured},
+        card=_card(recipe, measured, provenance, graph.stat().st_size),
+        config={
             "format_version": FORMAT_VERSION,
             "kind": "severity",
             "name": recipe.name,
@@ -135,7 +122,7 @@ def write_severity(
             "temperature": temperature,
             "weight": recipe.together,
             "together": together,
-            "sha256": {name: sha256_file(out / name) for name in (GRAPH_FILE, TOKENIZER_FILE)},
+            "sha256": write_network(out, graph, tokenizer),
             "provenance": {"base": recipe.base, "cybersecqwen": __version__, **provenance},
         },
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,7 @@ from torch import Tensor, nn
 from cybersecqwen import __version__
 from cybersecqwen.core.calibration import expected_calibration_error, fit_temperature
 from cybersecqwen.core.errors import ModelError
-from cybersecqwen.core.files import sha256_file, write_json, write_text
-from cybersecqwen.core.model_folder import (
-    CARD_FILE,
-    CONFIG_FILE,
-    FORMAT_VERSION,
-    GRAPH_FILE,
-    RESULTS_FILE,
-    TOKENIZER_FILE,
-)
+from cybersecqwen.core.model_folder import FORMAT_VERSION
 from cybersecqwen.training.recipes.technique import TechniqueRecipe
 from cybersecqwen.training.specialist.export_onnx import Exported, export_onnx, predict_onnx
 from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
@@ -32,6 +23,7 @@ from cybersecqwen.training.specialist.technique import (
     TechniqueEncoder,
     example_texts,
 )
+from cybersecqwen.training.specialist.write_folder import write_description, write_network
 
 _PRECISION = 0.9
 
@@ -81,17 +73,12 @@ def pack_technique(
     temperature = fit_temperature(logits, right)
     shares = _softmax(logits / temperature)
     results = measure_techniques(shares, corpus)
-    out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(work / "int8.onnx", out / GRAPH_FILE)
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    write_text(out / TOKENIZER_FILE, tokenizer.to_str())
     facts = {"base": recipe.base, "cybersecqwen": __version__, **provenance}
-    write_json(out / RESULTS_FILE, {"recipe": recipe, "results": results})
-    write_text(out / CARD_FILE, _card(recipe, results, facts))
-    write_json(
-        out / CONFIG_FILE,
-        {
+    write_description(
+        out,
+        results={"recipe": recipe, "results": results},
+        card=_card(recipe, results, facts),
+        config={
             "format_version": FORMAT_VERSION,
             "kind": "technique",
             "name": recipe.name,
@@ -102,7 +89,7 @@ def pack_technique(
             "max_tokens": recipe.fit.max_tokens,
             "temperature": round(temperature, 3),
             "threshold": results["threshold"],
-            "sha256": {name: sha256_file(out / name) for name in (GRAPH_FILE, TOKENIZER_FILE)},
+            "sha256": write_network(out, work / "int8.onnx", tokenizer),
             "provenance": facts,
         },
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +64,8 @@ def train_specialist(
                 start = time.monotonic()
                 refit_heads(model, recipe, corpus, recipe.refit, work)
                 timed("heads", (time.monotonic() - start) / 60)
-            made = work / "folder"
-            shutil.rmtree(made, ignore_errors=True)
-            pack(model, recipe, corpus, work, made, minutes)
-            publish(made, work, out)
+            with _model_folder(work, out) as made:
+                pack(model, recipe, corpus, work, made, minutes)
         state.wait_for_everyone()
     return read_results(out) if state.is_main_process else None
 
@@ -93,11 +92,8 @@ def train_severity(
     with work_folder(out, [recipe, hashes], resume=resume, writes=True) as work:
         cwes = choose_labels(train, ("nvd", "cna", "adp"), 5)
         model, tokenizer = fit_severity(recipe, [*train, *unlabelled], cwes, work, report)
-        made = work / "folder"
-        shutil.rmtree(made, ignore_errors=True)
-        results = pack_severity(model, tokenizer, recipe, scored, validation, work, made, hashes)
-        publish(made, work, out)
-    return results
+        with _model_folder(work, out) as made:
+            return pack_severity(model, tokenizer, recipe, scored, validation, work, made, hashes)
 
 
 def train_technique(
@@ -119,9 +115,15 @@ def train_technique(
     hashes = {f"sha256 of {name}": sha256_file(corpus / name) for name in names}
     with work_folder(out, [recipe, hashes], resume=resume, writes=True) as work:
         model, tokenizer = fit_techniques(recipe, read, work, report)
-        made = work / "folder"
-        shutil.rmtree(made, ignore_errors=True)
         version = str(built.get("attack_version", ""))
-        results = pack_technique(model, tokenizer, recipe, read, version, work, made, hashes)
-        publish(made, work, out)
-    return results
+        with _model_folder(work, out) as made:
+            return pack_technique(model, tokenizer, recipe, read, version, work, made, hashes)
+
+
+@contextlib.contextmanager
+def _model_folder(work: Path, out: Path) -> Iterator[Path]:
+    """Yield a folder to fill, which takes the place of ``out`` when the block ends well."""
+    made = work / "folder"
+    shutil.rmtree(made, ignore_errors=True)
+    yield made
+    publish(made, work, out)

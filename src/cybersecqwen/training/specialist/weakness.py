@@ -19,7 +19,6 @@ from cybersecqwen.training.hf_trainer import Indices, fit
 from cybersecqwen.training.recipes.specialist import Fit, Views
 from cybersecqwen.training.specialist.encoder import CweEncoder
 from cybersecqwen.training.specialist.neutral_sentences import made_sentences, mined_sentences
-from cybersecqwen.training.specialist.product_prose import product_prose
 from cybersecqwen.training.specialist.record_views import (
     CWE_PART,
     PartTokens,
@@ -58,8 +57,10 @@ def added_words(labels: Sequence[str]) -> list[str]:
 
 def neutral_sentences(rows: Sequence[CorpusRow], seed: int) -> list[str]:
     """Return sentences that name no weakness: a quarter from the newest rows, the rest made up."""
-    mined = mined_sentences((row.text for row in reversed(rows)), _NEUTRAL)
-    return [*mined, *made_sentences(_NEUTRAL, seed), *product_prose(2 * _NEUTRAL, seed)]
+    count = min(_NEUTRAL, len(rows))
+    mined = mined_sentences((row.text for row in reversed(rows)), count)
+    advisory = made_sentences(count, seed, "advisory")
+    return [*mined, *advisory, *made_sentences(2 * count, seed, "product")]
 
 
 def tokenize_rows(

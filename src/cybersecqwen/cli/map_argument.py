@@ -1,4 +1,4 @@
-"""What the argument of ``map`` is: a description, or something else that was typed in its place."""
+"""What was typed after ``map``: a description, ids, records, or something else in their place."""
 
 from __future__ import annotations
 
