@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -61,6 +62,16 @@ def test_formats_named_for_help_are_those_there_are() -> None:
     from cybersecqwen.cli.map_arguments import OUTPUT_FORMATS
 
     assert OUTPUT_FORMATS == FORMAT_NAMES
+
+
+def test_labellers_and_cards_named_for_help_are_those_there_are() -> None:
+    from cybersecqwen.cli.arguments import CARDS, LABELLERS
+    from cybersecqwen.core.records import Labeller
+
+    profiles = pytest.importorskip("cybersecqwen.training.lora.memory_plan")
+
+    assert get_args(Labeller) == LABELLERS
+    assert get_args(profiles.Profile) == CARDS
 
 
 def test_one_text(call: Call) -> None:

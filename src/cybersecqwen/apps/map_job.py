@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import IO, get_args
+from typing import IO, TYPE_CHECKING, get_args
 
 from cybersecqwen import __version__
 from cybersecqwen.apps.classifier import Classifier, ClassifierSpec, open_classifier
@@ -30,13 +30,14 @@ from cybersecqwen.apps.record_job import (
 )
 from cybersecqwen.apps.record_windows import ReadShare
 from cybersecqwen.apps.report import report_format
-from cybersecqwen.apps.store import open_store, with_descriptions
 from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.interfaces import CweClassifier
 from cybersecqwen.core.records import Advisory, Labeller, RecordProblem
 from cybersecqwen.core.taxonomy import shipped_taxonomy
-from cybersecqwen.sources import ReadPosition, read_advisories
+
+if TYPE_CHECKING:
+    from cybersecqwen.sources import ReadPosition
 
 __all__ = [
     "ClassifierSpec",
@@ -163,7 +164,7 @@ def _format(job: MapJob, files: JobFiles, sink: IO[bytes] | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Mapping:
+class _MappingRun:
     """A job whose files, classifier and engine are at hand."""
 
     job: MapJob
@@ -174,12 +175,12 @@ class _Mapping:
     to: str
 
 
-def _opened(job: MapJob, files: JobFiles, to: str) -> _Mapping:
+def _opened(job: MapJob, files: JobFiles, to: str) -> _MappingRun:
     classifier, options = open_classifier(job.classifier, job.options, job.precision)
-    return _Mapping(job, files, classifier, options, open_engine(job.engine, job.workers), to)
+    return _MappingRun(job, files, classifier, options, open_engine(job.engine, job.workers), to)
 
 
-def _map_text(mapping: _Mapping, text: str, tally: MapTally) -> bytes:
+def _map_text(mapping: _MappingRun, text: str, tally: MapTally) -> bytes:
     """Map one text and return its answer as it is shown."""
     classifier, options = mapping.classifier, mapping.options
     maker = RowMaker(shipped_taxonomy(), classifier.name, allowed_only=mapping.job.allowed_only)
@@ -204,7 +205,7 @@ def _map_text(mapping: _Mapping, text: str, tally: MapTally) -> bytes:
     return single_text(row, mapping.to, width=mapping.job.width, conventions=conventions)
 
 
-def _output(mapping: _Mapping, summary: Callable[[], MapSummary]) -> MapOutput:
+def _output(mapping: _MappingRun, summary: Callable[[], MapSummary]) -> MapOutput:
     job = mapping.job
     maker = RowMaker(
         shipped_taxonomy(),
@@ -224,7 +225,7 @@ def _output(mapping: _Mapping, summary: Callable[[], MapSummary]) -> MapOutput:
 
 
 def _windows(
-    mapping: _Mapping, tally: MapTally, progress: OnProgress, skip: int = 0
+    mapping: _MappingRun, tally: MapTally, progress: OnProgress, skip: int = 0
 ) -> Iterator[list[MapOutcome]]:
     """Read, answer and count records; yield their outcomes, as many as are answered together."""
     share = ReadShare()
@@ -239,9 +240,13 @@ def _windows(
 
 
 def _records(
-    mapping: _Mapping, tally: MapTally, position: ReadPosition
+    mapping: _MappingRun, tally: MapTally, position: ReadPosition
 ) -> Iterator[Advisory | RecordProblem]:
     """Read records, give those without a text the store's, and leave out what is not wanted."""
+    # A single text is mapped without the readers of every format.
+    from cybersecqwen.apps.store import open_store, with_descriptions
+    from cybersecqwen.sources import read_advisories
+
     job, files = mapping.job, mapping.files
     records = read_advisories(
         files.source,
@@ -260,7 +265,7 @@ def _records(
 
 
 def _write_file(
-    mapping: _Mapping, path: Path, output: MapOutput, tally: MapTally, progress: OnProgress
+    mapping: _MappingRun, path: Path, output: MapOutput, tally: MapTally, progress: OnProgress
 ) -> None:
     """Write the output file by way of a part file, which stays if this breaks off."""
     job = mapping.job

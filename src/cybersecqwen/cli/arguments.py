@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+LABELLERS = ("nvd", "cna")
+"""Whose labelling conventions there are; named here too, so that --help imports nothing."""
+
 CARDS = ("consumer-16gb", "consumer-24gb", "datacenter")
 """Memory profiles; named here too, so that --help imports nothing."""
 

@@ -6,8 +6,9 @@ import argparse
 import shutil
 import sys
 import textwrap
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
+from cybersecqwen.cli.arguments import LABELLERS
 from cybersecqwen.cli.common import (
     EXIT_DONE,
     EXIT_SOME_FAILED,
@@ -24,7 +25,6 @@ from cybersecqwen.cli.record_job import (
     shown,
 )
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.records import Labeller
 
 if TYPE_CHECKING:
     from cybersecqwen.apps.assess import Assessor
@@ -41,9 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("text", nargs="?", help="a vulnerability description, in quotes")
     add_input(parser)
-    parser.add_argument(
-        "--labeller", choices=get_args(Labeller), default="nvd", help="whose practice (nvd)"
-    )
+    parser.add_argument("--labeller", choices=LABELLERS, default="nvd", help="whose practice (nvd)")
     parser.add_argument(
         "--precision",
         type=float,

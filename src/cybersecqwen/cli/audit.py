@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import get_args
 
+from cybersecqwen.cli.arguments import LABELLERS
 from cybersecqwen.cli.assess import add_input, load_assessor, run_job
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.records import Labeller
 
 HELP = "a second opinion on records' own CWE and CVSS: the surest differences first"
 EXAMPLES = ("audit --input records.json --output differences.jsonl",)
@@ -18,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_input(parser)
     parser.add_argument(
         "--labeller",
-        choices=get_args(Labeller),
+        choices=LABELLERS,
         default="cna",
         help="whose weakness and vector to look at; they are not read for the opinion (cna)",
     )

@@ -74,6 +74,9 @@ def backend_options(pairs: Iterable[str], option: str = "--option") -> dict[str,
     Raises:
         InputError: One of them is not ``NAME=VALUE``.
     """
+    pairs = list(pairs)
+    if not pairs:
+        return {}
     import yaml
 
     try:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import get_args
 
 from cybersecqwen.cli import eval_batch, eval_mix
-from cybersecqwen.cli.arguments import add_actors, add_json
+from cybersecqwen.cli.arguments import LABELLERS, add_actors, add_json
 from cybersecqwen.cli.engine import SEVERAL, add_engine
 from cybersecqwen.cli.places import place
-from cybersecqwen.core.records import Labeller
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +84,7 @@ def _add_questions(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--limit", type=int, metavar="N", help="questions at most")
     group.add_argument(
         "--labeller",
-        choices=get_args(Labeller),
+        choices=LABELLERS,
         default="nvd",
         help="whose labels a specialist follows and a hold-out expects (nvd)",
     )

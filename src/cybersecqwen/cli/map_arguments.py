@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import get_args
 
+from cybersecqwen.cli.arguments import LABELLERS
 from cybersecqwen.cli.engine import SEVERAL, add_engine
 from cybersecqwen.cli.places import place
 from cybersecqwen.cli.record_job import add_quiet, add_resumption
-from cybersecqwen.core.records import Labeller
 
 # Named here too, so that --help imports nothing; a test compares them.
 OUTPUT_FORMATS = (
@@ -93,7 +92,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
 def _add_answer(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--labeller",
-        choices=get_args(Labeller),
+        choices=LABELLERS,
         default="nvd",
         help="whose labelling convention to follow: NVD's analysts or the CVE's CNA (nvd)",
     )

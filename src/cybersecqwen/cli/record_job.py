@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from cybersecqwen.cli.common import one_line, printable, printable_lines, warn
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.records import RecordProblem
 
 if TYPE_CHECKING:
     from cybersecqwen.apps.record_job import RecordJob
     from cybersecqwen.cli.progress import ProgressLine
+    from cybersecqwen.core.records import RecordProblem
 
 
 def add_resumption(parser: argparse._ActionsContainer) -> None:

@@ -8,10 +8,13 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from . import installing, oms
-from .checking import CheckedBundle, check_bundle, open_bundle
 from .errors import Refusal
+
+if TYPE_CHECKING:
+    from .checking import CheckedBundle
+    from .oms import Trust
 
 EXIT_DONE, EXIT_REFUSED = 0, 2
 
@@ -38,7 +41,7 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
 
 def read_trust(
     keys: Sequence[Path], authorities: Sequence[Path], at: str | None, kept: Sequence[Path] = ()
-) -> oms.Trust:
+) -> Trust:
     """Return the trust in keys and certificates that are named, else in those that are kept.
 
     Args:
@@ -47,6 +50,8 @@ def read_trust(
         at: Day on which certificates must be valid, as ``2026-11-30``; None: today.
         kept: PEM files of either kind that an installation keeps.
     """
+    from .oms import Trust
+
     keys, authorities = list(keys), list(authorities)
     if not keys and not authorities:
         for path in kept:
@@ -55,7 +60,7 @@ def read_trust(
         moment = datetime.fromisoformat(at).replace(tzinfo=UTC) if at else None
     except ValueError:
         raise Refusal(f"--at {at}: is no day like 2026-11-30") from None
-    return oms.Trust.of_files(keys, authorities, moment)
+    return Trust.of_files(keys, authorities, moment)
 
 
 def build_parser(bundle: Path | None) -> argparse.ArgumentParser:
@@ -105,6 +110,8 @@ def main(argv: Sequence[str] | None = None, bundle: Path | None = None) -> int:
 
 def verify(arguments: argparse.Namespace) -> dict[str, object]:
     """Check a bundle and return what to say of it."""
+    from .checking import check_bundle, open_bundle
+
     trust = read_trust(arguments.key, arguments.ca, arguments.at)
     with open_bundle(arguments.bundle) as source:
         return describe(check_bundle(source, trust, allow_unsigned=arguments.allow_unsigned))
@@ -154,6 +161,8 @@ def install_files(
     say: Callable[[str], None],
 ) -> dict[str, object]:
     """Install a bundle, trusting what is named or else what the installation keeps."""
+    from . import installing
+
     done = installing.install(
         bundle,
         root,
