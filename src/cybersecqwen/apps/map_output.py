@@ -12,7 +12,6 @@ from cybersecqwen import __version__
 from cybersecqwen.apps.map_stream import MapOutcome
 from cybersecqwen.apps.map_summary import MapSummary
 from cybersecqwen.apps.outputs.compression import gzipped
-from cybersecqwen.apps.outputs.input_documents import input_documents
 from cybersecqwen.apps.outputs.registry import OutputContext, Writer, format_named
 from cybersecqwen.apps.outputs.rows import MapRow, RecordRow, RowMaker
 from cybersecqwen.apps.outputs.spool import RowSpool
@@ -59,6 +58,9 @@ class MapOutput:
 
     def pieces(self, outcomes: Iterable[MapOutcome]) -> Iterator[bytes]:
         """Return the output, piece by piece; its rows are kept where reports are wanted."""
+        # What reads inputs again: a single text is mapped without it.
+        from cybersecqwen.apps.outputs.input_documents import input_documents
+
         files = self._files
         context = OutputContext(
             taxonomy=shipped_taxonomy(),
