@@ -81,13 +81,13 @@ def _opened(classifier: ClassifierSpec) -> CweClassifier:
 
     if not classifier.is_language_model:
         return CweMapper.load(os.fspath(classifier.model))
-    from cybersecqwen.llm import open_backend
     from cybersecqwen.llm.rerank import SHORTLIST, SHORTLIST_WEIGHT, LlmReranker
 
     size, weight = classifier.shortlist, classifier.shortlist_weight
-    return LlmReranker(
-        open_backend(os.fspath(classifier.model), **classifier.options),
+    return LlmReranker.open(
+        os.fspath(classifier.model),
         CweMapper.load(),
+        backend=dict(classifier.options),
         shortlist=SHORTLIST if size is None else size,
         weight=SHORTLIST_WEIGHT if weight is None else weight,
         explain=classifier.explain,
