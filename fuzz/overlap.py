@@ -1,6 +1,6 @@
 """Two runs on one output, again and again: a run that says 0 must have made what stands there.
 
-python fuzz/overlap.py [--tries 50] [--first 0]
+python fuzz/overlap.py [--tries 50] [--first 0] [--verb NAME]
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _ending(verb: str) -> str:
 
 def _prepare(folder: Path) -> None:
     texts = ["SQL injection in the login form", "a heap overflow in the parser", "path traversal"]
-    for which, count in (("a", 3000), ("b", 1000)):
+    for which, count in (("a", 900), ("b", 400)):
         rows = [
             {"id": f"{which}{n}", "description": f"{texts[n % 3]} of part {n}", "cwe": "CWE-89"}
             for n in range(count)
@@ -89,14 +89,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tries", type=int, default=50)
     parser.add_argument("--first", type=int, default=0, help="number of the first try")
+    parser.add_argument("--verb", nargs="+", choices=VERBS, default=VERBS, help="leave out others")
     arguments = parser.parse_args()
     ends: Counter[tuple[str, str]] = Counter()
+    tried = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _prepare(folder)
         alone: dict[tuple[str, str], tuple[str, float]] = {}
         for number in range(arguments.first, arguments.first + arguments.tries):
             verb = VERBS[number % len(VERBS)]
+            if verb not in arguments.verb:
+                continue
+            tried += 1
             chance = random.Random(number)
             for which in "ab":
                 if (verb, which) not in alone:
@@ -136,7 +141,7 @@ def main() -> int:
     for (verb, end), count in sorted(ends.items()):
         print(f"{verb:14} {end:20} {count}")
     wrong = sum(count for (_, end), count in ends.items() if "said 0" not in end)
-    print(f"{arguments.tries} tries, {wrong} wrong")
+    print(f"{tried} tries, {wrong} wrong")
     return 1 if wrong else 0
 
 
