@@ -283,8 +283,8 @@ def chaos(seconds: float, folder: Path, clients: int = 8, pause: float = 8.0) ->
         done = disturb(service, folder, end, pause)
         for thread in threads:
             thread.join()
-        for what, count in done.items():
-            account.note("disturbance", what) if count else None
+        for what in done.elements():
+            account.note("disturbance", what)
     finally:
         service.stop(signal.SIGTERM)
     if b"Traceback" in (folder / "serve.log").read_bytes():
@@ -306,7 +306,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         account = chaos(arguments.seconds, Path(folder))
-    total = sum(account.ends.values())
+    total = sum(n for (client, _), n in account.ends.items() if client != "disturbance")
     for (client, end), count in sorted(account.ends.items()):
         print(f"{client:12} {end:32} {count:7,}")
     for what in account.dishonest[:50]:
