@@ -31,6 +31,7 @@ FOUND = {
     "specialist_config": [DEEP, b"[" * 100_000],
     "log": [DEEP + b"\n", b'{"log":1,"a":NaN,"b":' + b"[" * 100_000 + b"\n"],
     "recipe": [b"[" * 50_000, b"a: " + b"9" * 100_000, b"a: 2020-13-45", b"\xff", b'"\\ud800": 1'],
+    "settings": [b"a = " + b"[" * 20_000, b"a = " + b"{b = " * 20_000, b"a: " + b"[" * 50_000],
     "advisories": [DEEP, b"\x1f\x8b", b"PK\x05\x06" + bytes(18), _nameless_zip(), UNDECODED],
 }
 

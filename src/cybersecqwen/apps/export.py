@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,8 +11,9 @@ import msgspec
 
 from cybersecqwen.apps.corpus import require_clean
 from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
+from cybersecqwen.core.atomic_folder import scratch_folder
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.files import sha256_file, write_json
+from cybersecqwen.core.files import flush_folder, sha256_file, write_json
 from cybersecqwen.llm import open_backend
 from cybersecqwen.llm.parity import ParityComparison, compare_backends, require_likeness
 
@@ -69,10 +70,11 @@ def export_merged(
     from cybersecqwen.training.export.merge import merge
 
     _require_free(out)
-    on_progress(JobProgress("merging"))
-    merge(adapter, out, base)
     moved = {"base": base} if base else {}
-    return _compared(f"hf:{adapter}", f"hf:{out}", out, _ROUNDING, on_progress, moved)
+    with _hidden(out) as part:
+        on_progress(JobProgress("merging"))
+        merge(adapter, part, base)
+        return _compared(f"hf:{adapter}", "hf", part, out, _ROUNDING, on_progress, moved)
 
 
 def export_adapter(
@@ -87,9 +89,10 @@ def export_adapter(
     from cybersecqwen.training.export import merge
 
     _require_free(out)
-    merge.export_adapter(adapter, out, numbers, base)
     moved = {"base": base} if base else {}
-    return _compared(f"hf:{adapter}", f"hf:{out}", out, _ROUNDING, on_progress, moved)
+    with _hidden(out) as part:
+        merge.export_adapter(adapter, part, numbers, base)
+        return _compared(f"hf:{adapter}", "hf", part, out, _ROUNDING, on_progress, moved)
 
 
 def export_gguf(
@@ -130,14 +133,15 @@ def export_gguf(
         on_progress(JobProgress("measuring importance"))
         importance = measure(model, texts)
         told = f"{importance_text.name} {sha256_file(importance_text)[:16]}"
-    on_progress(JobProgress("writing"))
-    types = write_gguf(model, out, quantisation, importance, told)
     limit = _ROUNDING if quantisation == "f16" else _QUANTISED
     made = {"threads": threads} if threads else {}
-    facts = {"type": quantisation, "tensors": dict(types), "importance": told}
-    return _compared(
-        f"hf:{model}", f"gguf:{out}", out, limit, on_progress, made_options=made, facts=facts
-    )
+    with _hidden(out) as part:
+        on_progress(JobProgress("writing"))
+        types = write_gguf(model, part, quantisation, importance, told)
+        facts = {"type": quantisation, "tensors": dict(types), "importance": told}
+        return _compared(
+            *(f"hf:{model}", "gguf", part, out, limit, on_progress), made_options=made, facts=facts
+        )
 
 
 def _require_free(out: Path) -> None:
@@ -145,9 +149,31 @@ def _require_free(out: Path) -> None:
         raise InputError(f"{out}: is there already; give another name, or remove it")
 
 
+@contextmanager
+def _hidden(out: Path) -> Iterator[Path]:
+    """Give a path beside ``out`` to make an export at, which appears once the block ends well.
+
+    So nothing stands there that has not been compared, whenever the process dies.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with scratch_folder(out) as scratch:
+        part = scratch / out.name
+        yield part
+        _require_free(out)
+        for name in (_check_name(part), out.name):
+            if (scratch / name).exists():
+                (scratch / name).rename(out.with_name(name))
+        flush_folder(out.parent)
+
+
+def _check_name(file: Path) -> str:
+    return f"{file.name}.check.json"
+
+
 def _compared(
     source: str,
-    made: str,
+    scheme: str,
+    part: Path,
     out: Path,
     limit: float,
     on_progress: OnProgress,
@@ -156,24 +182,34 @@ def _compared(
     made_options: dict[str, Any] | None = None,
     facts: dict[str, Any] | None = None,
 ) -> ExportResult:
-    """Compare an export with its source and write what was found beside it; remove it if unlike."""
+    """Compare an export with its source and write what was found into it, or beside a file.
+
+    Args:
+        source: SPEC of its source.
+        scheme: ``hf`` or ``gguf``.
+        part: Where it is now.
+        out: Where it will be.
+        limit: The largest mean gap, nats a character.
+        on_progress: Told that it is compared.
+        source_options: Of the source's backend.
+        made_options: Of the export's.
+        facts: Of the result.
+
+    Raises:
+        ModelError: They are unlike.
+    """
 
     def opened(spec: str, options: dict[str, Any] | None) -> Callable[[], Backend]:
         return lambda: open_backend(spec, **(options or {}))
 
     on_progress(JobProgress("comparing"))
-    try:
-        found = compare_backends(opened(source, source_options), opened(made, made_options))
-        require_likeness(found, limit, made)
-    except BaseException:
-        if out.is_file():
-            out.unlink()
-        else:
-            shutil.rmtree(out, ignore_errors=True)
-        raise
-    files = [out] if out.is_file() else [file for file in out.rglob("*") if file.is_file()]
+    found = compare_backends(
+        opened(source, source_options), opened(f"{scheme}:{part}", made_options)
+    )
+    require_likeness(found, limit, f"{scheme}:{out}")
+    files = [part] if part.is_file() else [file for file in part.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files)
     result = ExportResult(str(out), size, source, found, **(facts or {}))
-    beside = out.with_name(f"{out.name}.check.json") if out.is_file() else out / "check.json"
+    beside = part.with_name(_check_name(part)) if part.is_file() else part / "check.json"
     write_json(beside, result)
     return result

@@ -167,6 +167,8 @@ def load_settings(flags: Mapping[str, Any], file: Path | None = None) -> ServeSe
         raise InputError(f"settings: {problems}") from error
     except ValueError as error:  # a file's syntax, or the environment's JSON
         raise InputError(f"settings: {error}") from error
+    except RecursionError as error:
+        raise InputError(f"settings: {file}: nested too deeply") from error
     except OSError as error:
         raise InputError(f"settings: {error.filename}: {error.strerror}") from error
 
