@@ -95,10 +95,18 @@ def log(data: bytes) -> None:
 
 
 def specialist_config(data: bytes) -> None:
-    """Read a specialist's configuration."""
+    """Read the configuration of a specialist of any kind."""
+    from cybersecqwen.specialists.folder import load_files
     from cybersecqwen.specialists.model import read_config
+    from cybersecqwen.specialists.severity import SeverityConfig
+    from cybersecqwen.specialists.technique import TechniqueConfig
 
-    _file(data, "config.json", lambda path: read_config(path.parent))
+    def read(path: Path) -> None:
+        _refused(lambda: read_config(path.parent))
+        _refused(lambda: load_files(path.parent, "severity", SeverityConfig))
+        _refused(lambda: load_files(path.parent, "technique", TechniqueConfig))
+
+    _file(data, "config.json", read)
 
 
 def settings(data: bytes) -> None:

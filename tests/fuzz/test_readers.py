@@ -28,7 +28,11 @@ def _nameless_zip() -> bytes:
 UNDECODED = b'{"a": {"b": [{"c": "\xff"}]}}'
 DEEP = b'{"a":' * 100_000
 FOUND = {
-    "specialist_config": [DEEP, b"[" * 100_000],
+    "specialist_config": [
+        *(DEEP, b"[" * 100_000, b'{"kind":"technique","format_version":"2"}'),
+        b'{"kind":"severity","sha256":' + DEEP,
+    ],
+    "monitored": [DEEP + b"\n", b'{"schema_version":1,"profile":' + DEEP],
     "log": [DEEP + b"\n", b'{"log":1,"a":NaN,"b":' + b"[" * 100_000 + b"\n"],
     "recipe": [b"[" * 50_000, b"a: " + b"9" * 100_000, b"a: 2020-13-45", b"\xff", b'"\\ud800": 1'],
     "settings": [b"a = " + b"[" * 20_000, b"a = " + b"{b = " * 20_000, b"a: " + b"[" * 50_000],

@@ -14,6 +14,9 @@ import msgspec
 
 T = TypeVar("T")
 
+DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding JSON of others may raise."""
+
 MAX_VALUES = 1_000_000
 """Values in JSON that is decoded into Python's own objects, some 50 to 200 bytes each."""
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cybersecqwen.core.atomic_folder import atomic_folder, recover
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import write_json, write_text
+from cybersecqwen.core.lenient_json import DECODE_ERRORS
 from cybersecqwen.core.passages import merge_entries, page_of, passages_of
 from cybersecqwen.core.records import Catalogue, Entry, Passage
 from cybersecqwen.core.text.terms import terms
@@ -121,7 +122,7 @@ def read_manifest(folder: Path) -> IndexManifest:
         if found != FORMAT:
             raise InputError(f"{folder}: index format {found}, not {FORMAT}: run kb build")
         return msgspec.json.decode(content, type=IndexManifest)
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *DECODE_ERRORS) as error:
         raise InputError(f"{folder}: no knowledge index (kb build makes one): {error}") from error
 
 

@@ -12,6 +12,7 @@ import msgspec
 from scipy.stats import binomtest
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.lenient_json import DECODE_ERRORS
 from cybersecqwen.core.taxonomy import Taxonomy, canonical_cwe
 
 _BANDS = ((0.0, 0.5), (0.5, 0.8), (0.8, 1.01))
@@ -117,7 +118,7 @@ def read_corrections(paths: Iterable[Path]) -> list[Correction]:
         for number, line in enumerate(lines, 1):
             try:
                 found = decoder.decode(line)
-            except msgspec.DecodeError as error:
+            except DECODE_ERRORS as error:
                 what = "not a correction as the page exports them"
                 raise InputError(f"{path}:{number}: {what}: {error}") from error
             for labeller, ids in found.labels.items():

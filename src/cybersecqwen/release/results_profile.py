@@ -13,6 +13,7 @@ import msgspec
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import write_json
+from cybersecqwen.core.lenient_json import DECODE_ERRORS
 
 FORMAT = "cybersecqwen-profile/1"
 TENTHS = 10
@@ -97,7 +98,7 @@ def read_results(path: Path) -> Iterator[ResultRow]:
             for number, line in enumerate(lines, 1):
                 try:
                     yield decoder.decode(line)
-                except msgspec.DecodeError as error:
+                except DECODE_ERRORS as error:
                     what = "not a row that map wrote as JSON lines"
                     raise InputError(f"{path}:{number}: {what}: {error}") from error
     except OSError as error:
@@ -236,7 +237,7 @@ def read_profile(path: Path) -> Profile:
     """
     try:
         profile = msgspec.json.decode(path.read_bytes(), type=Profile)
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *DECODE_ERRORS) as error:
         raise InputError(f"{path}: no profile can be read: {error}") from error
     if profile.format != FORMAT:
         raise InputError(f"{path}: a profile of format {profile.format}; this reads {FORMAT}")

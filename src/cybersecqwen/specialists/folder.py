@@ -11,6 +11,7 @@ import msgspec
 
 from cybersecqwen.core.atomic_folder import recover
 from cybersecqwen.core.errors import InputError, ModelError
+from cybersecqwen.core.lenient_json import DECODE_ERRORS
 from cybersecqwen.core.model_folder import CONFIG_FILE, FORMAT_VERSION, GRAPH_FILE, TOKENIZER_FILE
 from cybersecqwen.specialists.model import shipped_folder
 
@@ -63,13 +64,14 @@ def load_files(
         found: dict[str, Any] = plain if isinstance(plain, dict) else {}
         if found.get("kind") != kind:
             raise InputError(f"{folder}: not a {kind} specialist")
-        if found.get("format_version", 0) > FORMAT_VERSION:
+        version = found.get("format_version")
+        if isinstance(version, int) and version > FORMAT_VERSION:
             raise ModelError(
                 f"{folder}: a newer format than the {FORMAT_VERSION} that this installation reads: "
                 "install a newer cybersecqwen"
             )
         read = msgspec.json.decode(content, type=config)
-    except msgspec.DecodeError as error:
+    except DECODE_ERRORS as error:
         raise ModelError(f"{folder / CONFIG_FILE}: not a {kind} configuration: {error}") from error
     files = {name: checked_file(folder / name, wanted) for name, wanted in found["sha256"].items()}
     missing = {GRAPH_FILE, TOKENIZER_FILE} - files.keys()

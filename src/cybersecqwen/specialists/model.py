@@ -10,6 +10,7 @@ import msgspec
 
 from cybersecqwen.core.atomic_folder import recover
 from cybersecqwen.core.errors import InputError, ModelError
+from cybersecqwen.core.lenient_json import DECODE_ERRORS
 from cybersecqwen.core.model_folder import (
     CONFIG_FILE,
     FORMAT_VERSION,
@@ -91,7 +92,7 @@ def read_config(path: Path) -> tuple[SpecialistConfig, str]:
                 "installation reads: install a newer cybersecqwen"
             )
         config = msgspec.json.decode(content, type=SpecialistConfig)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except DECODE_ERRORS as error:
         raise ModelError(f"{file}: not a specialist's configuration: {error}") from error
     if problem := _contradiction(config):
         raise ModelError(f"{file}: {problem}")

@@ -13,6 +13,7 @@ import msgspec
 from cybersecqwen.core.chat import Generation, Message, Sampling
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.interfaces import Capability
+from cybersecqwen.core.lenient_json import DECODE_ERRORS
 from cybersecqwen.llm.backends.common import require_capability
 
 
@@ -147,7 +148,7 @@ def _read_rules(path: Path) -> list[Rule]:
         try:
             rule = msgspec.json.decode(line, type=Rule)
             re.compile(rule.regex)
-        except (msgspec.DecodeError, UnicodeDecodeError, re.error) as error:
+        except (*DECODE_ERRORS, re.error) as error:
             raise InputError(f"{path}:{number}: {error}") from error
         rules.append(rule)
     if not rules:

@@ -11,6 +11,7 @@ import msgspec
 from fastapi import Request
 from starlette.responses import Response
 
+from cybersecqwen.core.lenient_json import DECODE_ERRORS
 from cybersecqwen.serving.errors import ApiError, BusyError, error_body
 from cybersecqwen.serving.routes.openai_schemas import Drawing
 from cybersecqwen.serving.service import Service
@@ -66,7 +67,7 @@ def _answer(reply: httpx.Response, content: bytes) -> Response:
     status = reply.status_code
     try:
         found = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except DECODE_ERRORS:
         raise ApiError(
             502, f"the upstream answered {status} without JSON", "upstream_error"
         ) from None

@@ -291,10 +291,6 @@ def decode_problem(place: Place, content: bytes, error: Exception) -> RecordProb
     return RecordProblem(place.where, name, f"not a record of this format: {error}")
 
 
-DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding a record may raise."""
-
-
 _ID = (
     r"(?:CVE-\d{4}-\d{4,19}|GHSA(?:-[0-9a-z]{4}){3}|(?:PYSEC|GO|RUSTSEC|GSD|EUVD|CNVD|JVNDB)"
     r"-\d{4}-\d+)"

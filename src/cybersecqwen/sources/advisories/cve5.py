@@ -12,10 +12,9 @@ from typing import Any
 
 import msgspec
 
-from cybersecqwen.core.lenient_json import LenientDecoder
+from cybersecqwen.core.lenient_json import DECODE_ERRORS, LenientDecoder
 from cybersecqwen.core.records import AdvisoryState, CvssVector, CweLabel, LabelSource
 from cybersecqwen.sources.advisories.advisory_fields import (
-    DECODE_ERRORS,
     cvss_vector,
     decode_problem,
     english,

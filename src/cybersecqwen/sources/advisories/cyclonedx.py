@@ -9,10 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from cybersecqwen.core.lenient_json import LenientDecoder
+from cybersecqwen.core.lenient_json import DECODE_ERRORS, LenientDecoder
 from cybersecqwen.core.records import CvssVector, LabelSource
 from cybersecqwen.sources.advisories.advisory_fields import (
-    DECODE_ERRORS,
     cvss_vector,
     date_of,
     decode_problem,

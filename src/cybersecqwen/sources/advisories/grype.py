@@ -11,10 +11,9 @@ from typing import Any
 
 import msgspec
 
-from cybersecqwen.core.lenient_json import LenientDecoder
+from cybersecqwen.core.lenient_json import DECODE_ERRORS, LenientDecoder
 from cybersecqwen.core.records import CvssVector, CweLabel, LabelSource
 from cybersecqwen.sources.advisories.advisory_fields import (
-    DECODE_ERRORS,
     assigner_of,
     cvss_vector,
     decode_problem,

@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from cybersecqwen.core.lenient_json import decode_lenient
+from cybersecqwen.core.lenient_json import DECODE_ERRORS, decode_lenient
 from cybersecqwen.core.records import RecordProblem
-from cybersecqwen.sources.advisories.advisory_fields import DECODE_ERRORS, decode_problem
+from cybersecqwen.sources.advisories.advisory_fields import decode_problem
 from cybersecqwen.sources.advisories.formats import (
     Json,
     JsonFormat,

@@ -8,8 +8,7 @@ from typing import Any
 
 import msgspec
 
-from cybersecqwen.core.lenient_json import decode_lenient, nan_as_null
-from cybersecqwen.sources.advisories.advisory_fields import DECODE_ERRORS
+from cybersecqwen.core.lenient_json import DECODE_ERRORS, decode_lenient, nan_as_null
 from cybersecqwen.sources.advisories.columns import find_roles
 from cybersecqwen.sources.advisories.formats import Json, ReadOptions
 from cybersecqwen.sources.io.streams import UnreadableError

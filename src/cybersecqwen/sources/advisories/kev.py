@@ -10,9 +10,8 @@ from typing import Any
 
 import msgspec
 
-from cybersecqwen.core.lenient_json import LenientDecoder, decode_lenient
+from cybersecqwen.core.lenient_json import DECODE_ERRORS, LenientDecoder, decode_lenient
 from cybersecqwen.sources.advisories.advisory_fields import (
-    DECODE_ERRORS,
     columns_of,
     decode_problem,
     finish,

@@ -13,10 +13,9 @@ from typing import Any
 
 import msgspec
 
-from cybersecqwen.core.lenient_json import LenientDecoder
+from cybersecqwen.core.lenient_json import DECODE_ERRORS, LenientDecoder
 from cybersecqwen.core.records import AdvisoryState, CvssVector
 from cybersecqwen.sources.advisories.advisory_fields import (
-    DECODE_ERRORS,
     NVD_SOURCE,
     assigner_of,
     cvss_vector,

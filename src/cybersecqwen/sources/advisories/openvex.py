@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from cybersecqwen.core.lenient_json import LenientDecoder
-from cybersecqwen.sources.advisories.advisory_fields import DECODE_ERRORS, decode_problem, finish
+from cybersecqwen.core.lenient_json import DECODE_ERRORS, LenientDecoder
+from cybersecqwen.sources.advisories.advisory_fields import decode_problem, finish
 from cybersecqwen.sources.advisories.formats import Json, JsonFormat, JsonObject, Place, Record
 
 

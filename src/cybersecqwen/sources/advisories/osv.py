@@ -13,10 +13,9 @@ from typing import Any
 import msgspec
 import yaml
 
-from cybersecqwen.core.lenient_json import LenientDecoder
+from cybersecqwen.core.lenient_json import DECODE_ERRORS, LenientDecoder
 from cybersecqwen.core.records import ColumnValue, CvssVector, CweLabel, RecordProblem
 from cybersecqwen.sources.advisories.advisory_fields import (
-    DECODE_ERRORS,
     cvss_vector,
     date_of,
     decode_problem,

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from cybersecqwen.core.lenient_json import LenientDecoder
-from cybersecqwen.sources.advisories.advisory_fields import DECODE_ERRORS, decode_problem
+from cybersecqwen.core.lenient_json import DECODE_ERRORS, LenientDecoder
+from cybersecqwen.sources.advisories.advisory_fields import decode_problem
 from cybersecqwen.sources.advisories.formats import Json, JsonFormat, JsonObject, Place, Record
 from cybersecqwen.sources.advisories.osv import OsvRecord
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from cybersecqwen.core.lenient_json import decode_lenient
+from cybersecqwen.core.lenient_json import DECODE_ERRORS, decode_lenient
 from cybersecqwen.core.records import ColumnValue, CweLabel, LabelSource, RecordProblem
 from cybersecqwen.sources.advisories.advisory_fields import (
-    DECODE_ERRORS,
     columns_of,
     decode_problem,
     english,

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.lenient_json import DECODE_ERRORS
 
 ROLES = ("exploitation", "primary impact", "secondary impact")
 """What a technique may be to a vulnerability."""
@@ -66,7 +67,7 @@ def read_analyst_mappings(table: Path, exploited: Path) -> Mappings:
             for column, role in _COLUMNS.items():
                 found[row["CVE ID"].strip()][role] |= set(_TECHNIQUE.findall(row[column] or ""))
         mapped = msgspec.json.decode(_content(exploited), type=_KevMappings)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error, msgspec.DecodeError) as error:
+    except (OSError, EOFError, csv.Error, *DECODE_ERRORS) as error:
         raise InputError(f"{table}, {exploited}: cannot be read: {error}") from error
     for one in mapped.mapping_objects:
         role = _KINDS.get(one.mapping_type or "", "")

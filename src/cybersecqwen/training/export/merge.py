@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write, sha256_file, write_json
+from cybersecqwen.core.lenient_json import DECODE_ERRORS
 from cybersecqwen.core.model_files import NO_CODE, check_stated_files, write_sums
 
 ADAPTER_CONFIG = "adapter_config.json"
@@ -37,7 +38,7 @@ def adapter_base(folder: Path) -> str:
     try:
         raw = (folder / ADAPTER_CONFIG).read_bytes()
         return msgspec.json.decode(raw, type=_AdapterConfig).base_model_name_or_path
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, *DECODE_ERRORS) as error:
         raise InputError(f"{folder}: no adapter: {error}") from error
 
 
