@@ -33,12 +33,13 @@ class _Worker(Generic[ItemT, ResultT]):
 
     def __init__(self) -> None:
         self._job: ray.ObjectRef | None = None
-        self._answer: Callable[[list[ItemT]], list[ResultT]]
+        self._answer: Callable[[list[ItemT]], list[ResultT]] | None = None
 
     def answer(self, job: list[ray.ObjectRef], window: list[ItemT]) -> list[ResultT]:
         # The job comes in a list, so that it is fetched once and not with every window. Its model
         # is opened here, so that one which cannot be loaded is told like any error of a window.
-        if self._job != job[0]:
+        if self._answer is None or self._job != job[0]:
+            self._answer = None  # an earlier job's model goes before the next one comes
             self._answer = ray.get(job[0])()
             self._job = job[0]
         return self._answer(window)
