@@ -45,7 +45,7 @@ from verifier.command import main
 
 if __name__ == "__main__":
     bundle = Path(__file__).parent
-    sys.exit(main(bundle=bundle if bundle.suffix != ".pyz" else None))
+    sys.exit(main(bundle=bundle if bundle.suffix != ".pyz" else bundle.parent))
 '''
 _README = """cybersecqwen {version}, bundle of {day}
 
@@ -55,11 +55,12 @@ This file can check and install itself, on a machine with Python {pythons} and n
     python3 BUNDLE install --key SITE.pub.pem --to /opt/cybersecqwen
     /opt/cybersecqwen/bin/cybersecqwen doctor
 
-SITE.pub.pem is the public key of whoever made the bundle; take it from them, not from here. The
-program that checks is in verifier/, in plain Python, to be read. A program that came with what it
-checks proves nothing by itself: the first time, compare verifier/ with a copy that you trust, or
-verify with the `model_signing` command after unpacking. Later bundles are checked by the version
-that is installed (`cybersecqwen bundle verify`).
+Where it came in parts, verify.pyz beside them is to be run instead. SITE.pub.pem is the public key
+of whoever made the bundle; take it from them, not from here. The program that checks is in
+verifier/, in plain Python, to be read. A program that came with what it checks proves nothing by
+itself: the first time, compare verifier/ with a copy that you trust, or verify with the
+`model_signing` command after unpacking. Later bundles are checked by the version that is installed
+(`cybersecqwen bundle verify`).
 """
 
 _RUNNABLE = "verify.pyz"  # beside parts, which do not run by themselves
@@ -158,7 +159,9 @@ def create_bundle(
             _sign(staging.root, manifest, key)
         carried = sorted(manifest.files)
         if known:
-            carried = [p for p in carried if known.files.get(p) != manifest.files[p]]
+            carried = [
+                p for p in carried if _is_program(p) or known.files.get(p) != manifest.files[p]
+            ]
             text = json.dumps({"base": known.sha256, "identity": known.identity})
             (staging.root / UPDATE).write_text(text + "\n", "utf-8", newline="\n")
         own = [name for name in (MANIFEST, SIGNATURE, UPDATE) if (staging.root / name).exists()]
@@ -282,6 +285,11 @@ def _add_verifier(
     pythons = " or ".join(sorted({target.python for target in targets}))
     text = _README.format(version=version, day=contents.day, pythons=pythons)
     (root / "README.txt").write_text(text, "utf-8", newline="\n")
+
+
+def _is_program(path: str) -> bool:
+    """Whether a bundle cannot run by itself without a file."""
+    return path == "__main__.py" or path.startswith("verifier/")
 
 
 def write_verifier(root: Path) -> None:
