@@ -108,12 +108,13 @@ def _build_quiz(recipe: QuizRecipe, data: Path, out: Path, on_progress: OnProgre
     return CorpusBuild(out, report, len(problems), tuple(problems[:_PROBLEMS_KEPT]))
 
 
-def build_technique_corpus(data: Path, out: Path) -> dict[str, Any]:
+def build_technique_corpus(data: Path, out: Path, teacher: str | None = None) -> dict[str, Any]:
     """Build the corpus of the technique specialist; see ``corpus.techniques.build``.
 
     Args:
         data: Holds ATT&CK's bundle, TRAM 2 and CTI-ATE, laid out as ``docs/training.md`` says.
         out: Folder to write into.
+        teacher: SPEC of a language model that writes reports of held-out pages.
 
     Returns:
         How many sentences there are and how many were left out.
@@ -126,6 +127,7 @@ def build_technique_corpus(data: Path, out: Path) -> dict[str, Any]:
         data / "attack" / "tram2_single_label.json.gz",
         data / "cti-bench" / "cti-ate.tsv",
         out,
+        open_backend(teacher) if teacher else None,
     )
 
 

@@ -118,10 +118,16 @@ def train_technique(
         InputError: A file cannot be used, or ``out`` is taken.
         MissingExtraError: The ``train`` extra is not installed.
     """
+    from cybersecqwen.specialists.technique import TechniqueClassifier
     from cybersecqwen.training.specialist.run import train_technique as train
 
     return train(
-        _loaded(recipe, TechniqueRecipe), corpus, out, resume=resume, report=_stages(on_progress)
+        _loaded(recipe, TechniqueRecipe),
+        corpus,
+        out,
+        resume=resume,
+        report=_stages(on_progress),
+        open_reader=lambda folder: TechniqueClassifier.from_pretrained(folder).report_odds,
     )
 
 

@@ -58,6 +58,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     techniques.add_argument(
         "--data", type=Path, metavar="DIR", help="folder of the data (default: $CYBERSECQWEN_DATA)"
     )
+    techniques.add_argument(
+        "--teacher",
+        metavar="SPEC",
+        help="language model that writes scenarios to learn from and, of the held-out pages, "
+        "reports to fit the reading of reports on (hf:, gguf:, openai: or mock:)",
+    )
     report = commands.add_parser("report", help="print a finished corpus's report")
     report.add_argument("corpus", type=Path, metavar="DIR", help="a corpus that build made")
     report.add_argument("--json", action="store_true", help="print it as JSON")
@@ -99,7 +105,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _techniques(arguments: argparse.Namespace) -> int:
     from cybersecqwen.apps.corpus import build_technique_corpus, data_folder
 
-    print_json(build_technique_corpus(arguments.data or data_folder(), arguments.out))
+    built = build_technique_corpus(
+        arguments.data or data_folder(), arguments.out, arguments.teacher
+    )
+    print_json(built)
     return EXIT_DONE
 
 

@@ -18,6 +18,7 @@ from cybersecqwen.core.model_folder import (
     TOKENIZER_FILE,
 )
 from cybersecqwen.core.model_spec import ModelSpec
+from cybersecqwen.core.technique_words import WORDS_FILE
 from cybersecqwen.specialists.model import resolve_folder
 from cybersecqwen.specialists.vulnerability_technique import WEIGHTS_FILE
 
@@ -27,7 +28,7 @@ FILES = (CONFIG_FILE, GRAPH_FILE, TOKENIZER_FILE, CARD_FILE, RESULTS_FILE)
 COMPANIONS = ("severity", "technique")
 """Folders of the specialists that a weakness specialist's folder may hold beside it."""
 
-_COMPANION_FILES = (*FILES, ANALYST_TECHNIQUES_FILE, WEIGHTS_FILE)
+_COMPANION_FILES = (*FILES, ANALYST_TECHNIQUES_FILE, WEIGHTS_FILE, WORDS_FILE)
 
 DOWNLOADED = (*FILES, *(f"{folder}/{name}" for folder in COMPANIONS for name in _COMPANION_FILES))
 """What of a model on the hub is downloaded."""

@@ -11,12 +11,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.errors import InputError, ModelError
+from cybersecqwen.core.technique_reading import LEAST_SHARE, UNSEEN, ReportReading
+from cybersecqwen.core.technique_words import WORDS_FILE, TechniqueWords
 from cybersecqwen.core.text.clean import clean, render
 from cybersecqwen.core.text.sentences import sentences
 from cybersecqwen.specialists.embedded import EmbeddedSpecialist
+from cybersecqwen.specialists.folder import SpecialistFiles
 
 _LEAST_WORDS = 3
+
+
 _CLAUSE = re.compile(r"[;,]\s+|\s+(?:and|or|which|while|by|to|via|using|with)\s+")
 
 
@@ -34,8 +39,13 @@ class TechniqueConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         max_tokens: Tokens of a sentence that it reads at once, special tokens included.
         temperature: What logits are divided by.
         threshold: Probability from which on nine in ten held-out sentences were right.
-        report_threshold: Probability from which on a technique is said of a report: the best F1
-            on held-out pages whose sentences were joined in pairs.
+        report: How reports are read; fitted on reports made of held-out pages.
+        words: How much the likeness of a text's words to those of a technique's sentences adds to
+            its logit; 0 for a model without ``words.npz``.
+        rarity: How much the logarithm of a technique's sentences takes off: a scenario asked about
+            is of a rare technique more often than the sentences of reports are.
+        examples: Sentences that each technique was learnt from; needed where ``rarity`` is not 0.
+        final_temperature: What the sum of all that is divided by.
         sha256: Hexadecimal digests of the graph's and the tokenizer's file, by file name.
         provenance: Where it comes from.
     """
@@ -50,7 +60,11 @@ class TechniqueConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     max_tokens: int
     temperature: float
     threshold: float
-    report_threshold: float = 0.4
+    report: ReportReading = ReportReading()
+    words: float = 0.0
+    rarity: float = 0.0
+    examples: tuple[int, ...] = ()
+    final_temperature: float = 1.0
     sha256: dict[str, str]
     provenance: dict[str, str]
 
@@ -75,18 +89,55 @@ class TechniqueCandidate:
     citation: str
 
 
+@dataclass(frozen=True, slots=True)
+class _TextReading:
+    """What is read in a text.
+
+    Attributes:
+        parts: The text, and where it has several its sentences, each followed by its clauses.
+        whole: For each part, whether it is the text or a sentence.
+        shares: What the network makes of each part, (P, C), each row adding up to 1.
+        words: How alike each part's words are to those of each technique, (P, C).
+    """
+
+    parts: list[str]
+    whole: NDArray[np.bool_]
+    shares: NDArray[np.float64]
+    words: NDArray[np.float64]
+
+
 class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
-    """An embedded classifier of ATT&CK techniques."""
+    """An embedded classifier of ATT&CK techniques.
+
+    Args:
+        files: The model.
+        threads: Batches to run at once; None for one a core, 16 at most.
+
+    Raises:
+        ModelError: The model cannot be loaded.
+    """
 
     kind = "technique"
     schema = TechniqueConfig
     outputs = ("logits",)
 
+    def __init__(
+        self, files: SpecialistFiles[TechniqueConfig], *, threads: int | None = None
+    ) -> None:
+        super().__init__(files, threads=threads)
+        techniques = len(self.config.techniques)
+        content = files.more.get(WORDS_FILE)
+        if (self.config.words and content is None) or (
+            self.config.rarity and len(self.config.examples) != techniques
+        ):
+            raise ModelError(f"{files.path}: {WORDS_FILE} or the techniques' examples are missing")
+        self._words = TechniqueWords(content, techniques) if content is not None else None
+
     def classify(self, text: str, *, top_k: int = 5) -> list[TechniqueCandidate]:
         """Return the likeliest techniques of a sentence, a scenario or a report, best first.
 
-        A text of several sentences is read as a whole and sentence by sentence; a technique's
-        probability is the highest of them.
+        A text of several sentences is read as a whole and sentence by sentence; what they tell of a
+        technique is averaged, for it is asked which one the text is about.
 
         Args:
             text: What happened.
@@ -97,21 +148,24 @@ class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
         """
         if top_k < 1:
             raise InputError(f"top_k must be at least 1, not {top_k}")
-        parts, shares = self._read(text)
-        best = shares.max(0)  # (C,)
-        tells = shares.argmax(0)
+        read = self._read(text)
+        logits = np.log(read.shares.mean(0) + LEAST_SHARE) + self.config.words * read.words[0]
+        if self.config.rarity:
+            logits -= self.config.rarity * np.log(np.array(self.config.examples) + UNSEEN)
+        found = _softmax(logits / self.config.final_temperature)  # (C,)
+        tells = read.shares.argmax(0)
         return [
-            self._candidate(int(place), float(best[place]), parts[tells[place]])
-            for place in np.argsort(-best, kind="stable")[:top_k]
+            self._candidate(int(place), float(found[place]), read.parts[tells[place]])
+            for place in np.argsort(-found, kind="stable")[:top_k]
         ]
 
     def techniques_of(
         self, text: str, *, threshold: float | None = None
     ) -> list[TechniqueCandidate]:
-        """Return every technique that some sentence or clause of a report tells of, surest first.
+        """Return every main technique that a report tells of, surest first.
 
-        A technique's probability is that of it and its sub-techniques together; of those the
-        likeliest is named.
+        A technique's probability is that of it and its sub-techniques together, in the sentence and
+        in the clause that tell most of it; of those the likeliest is named.
 
         Args:
             text: A report, or a part of one.
@@ -120,19 +174,30 @@ class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
         Raises:
             InputError: The text has nothing to read.
         """
-        least = self.config.report_threshold if threshold is None else threshold
-        parts, shares = self._read(text, clauses=True)
-        summed = shares @ self._parents  # (P, M)
-        found: dict[int, tuple[float, int]] = {}
-        for part, parent in np.argwhere(summed >= least):
-            if len(parts) > 1 and part == 0:
-                continue  # the report as a whole is about none of its techniques
+        reading = self.config.report
+        least = reading.threshold if threshold is None else threshold
+        read = self._read_report(text)
+        summed = read.shares @ self._parents  # (P, M)
+        odds = _report_odds(read, summed) @ (reading.sentence, reading.clause) + reading.bias
+        said = 1 / (1 + np.exp(-odds))  # (M,)
+        found = []
+        for parent in np.flatnonzero(said >= least):
             members = np.flatnonzero(self._parents[:, parent])
-            place = int(members[shares[part, members].argmax()])
-            if summed[part, parent] > found.get(place, (0.0, 0))[0]:
-                found[place] = (float(summed[part, parent]), int(part))
-        ordered = sorted(found.items(), key=lambda item: -item[1][0])
-        return [self._candidate(place, share, parts[part]) for place, (share, part) in ordered]
+            part = int(summed[:, parent].argmax())
+            place = int(members[read.shares[part, members].argmax()])
+            found.append(self._candidate(place, float(said[parent]), read.parts[part]))
+        return sorted(found, key=lambda one: -one.probability)
+
+    def report_odds(self, text: str) -> NDArray[np.float64]:
+        """Return what ``ReportReading`` weighs of a report, (M, 2): by sentence, and by clause.
+
+        The M main techniques are in the order of ``main_techniques`` of all that the model knows.
+
+        Raises:
+            InputError: The text has nothing to read.
+        """
+        read = self._read_report(text)
+        return _report_odds(read, read.shares @ self._parents)
 
     @cached_property
     def _parents(self) -> NDArray[np.float64]:
@@ -143,37 +208,60 @@ class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
         table[np.arange(len(mains)), [order[name] for name in mains]] = 1
         return table
 
-    def _read(self, text: str, *, clauses: bool = False) -> tuple[list[str], NDArray[np.float64]]:
-        """Return the text and its sentences (and clauses), and each one's probabilities, (P, C)."""
+    def _read_report(self, text: str) -> _TextReading:
+        """Return what is read in a report's sentences and clauses, the words' likeness added."""
+        read = self._read(text, clauses=True)
+        # The report as a whole is about none of its techniques.
+        first = 1 if len(read.parts) > 1 else 0
+        logits = np.log(read.shares + LEAST_SHARE) + self.config.words * read.words
+        shares = _softmax(logits[first:])
+        return _TextReading(read.parts[first:], read.whole[first:], shares, read.words[first:])
+
+    def _read(self, text: str, *, clauses: bool = False) -> _TextReading:
         whole = clean(text)
-        pieces_of = _with_clauses if clauses else sentences
-        cut = [part for part in pieces_of(whole) if len(part.split()) >= _LEAST_WORDS]
-        parts = [whole, *cut] if len(cut) > 1 else [whole]
+        parts, flags = [whole], [True]
+        cut = [part for part in sentences(whole) if len(part.split()) >= _LEAST_WORDS]
+        for sentence in cut:
+            within = _clauses(sentence) if clauses else []
+            if len(cut) > 1 or within:
+                parts += [sentence, *within]
+                flags += [True, *[False] * len(within)]
         rendered = [render(part) for part in parts]
         if not rendered[0]:
             raise InputError("the text has nothing to read")
         pieces = self._encoder.encode(rendered)
         logits = np.stack([answer[0] for answer in self._graph.run(pieces.ids)])
         joined = pieces.join(logits, self.config.temperature).astype(np.float64)
-        scaled = joined / self.config.temperature
-        scaled -= scaled.max(1, keepdims=True)
-        shares: NDArray[np.float64] = np.exp(scaled)
-        shares /= shares.sum(1, keepdims=True)
-        return parts, shares
+        shares = _softmax(joined / self.config.temperature)
+        words = self._words.likeness(rendered) if self._words else np.zeros_like(shares)
+        return _TextReading(parts, np.array(flags), shares, words)
 
     def _candidate(self, place: int, share: float, sentence: str) -> TechniqueCandidate:
         name = self.config.techniques[place]
         return TechniqueCandidate(name, self.config.names[place], share, sentence, name)
 
 
-def _with_clauses(text: str) -> list[str]:
-    """Return a text's sentences, each followed by its clauses where it has several."""
-    found: list[str] = []
-    for sentence in sentences(text):
-        found.append(sentence)
-        parts = [part for part in _CLAUSE.split(sentence) if len(part.split()) >= _LEAST_WORDS]
-        found += parts if len(parts) > 1 else []
-    return found
+def _report_odds(read: _TextReading, summed: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the log-odds of the sentence and of the part that tell most, (M, 2), of (P, M)."""
+    return np.stack([_log_odds(summed[read.whole].max(0)), _log_odds(summed.max(0))], axis=1)
+
+
+def _clauses(sentence: str) -> list[str]:
+    """Return a sentence's clauses where it has several."""
+    parts = [part for part in _CLAUSE.split(sentence) if len(part.split()) >= _LEAST_WORDS]
+    return parts if len(parts) > 1 else []
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    shares = np.exp(logits - logits.max(-1, keepdims=True))
+    scaled: NDArray[np.float64] = shares / shares.sum(-1, keepdims=True)
+    return scaled
+
+
+def _log_odds(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    bounded = np.clip(shares, 1e-4, 1 - 1e-4)
+    odds: NDArray[np.float64] = np.log(bounded / (1 - bounded))
+    return odds
 
 
 def main_techniques(found: Sequence[TechniqueCandidate]) -> list[str]:

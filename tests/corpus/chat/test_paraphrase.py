@@ -9,9 +9,10 @@ import pytest
 from cybersecqwen.core.chat import Generation, Message, Sampling
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.corpus.chat.draft import DraftExample
-from cybersecqwen.corpus.chat.paraphrase import Journal, phrase
+from cybersecqwen.corpus.chat.paraphrase import phrase
 from cybersecqwen.corpus.chat.recipe import Limits, ParaphraseTeacher
 from cybersecqwen.corpus.chat.validate import Verifier
+from cybersecqwen.corpus.journal import Journal
 
 OLD = 'The text says "oil in 2 fields": the product does not drain fields.\n\nCWE-79'
 

@@ -25,7 +25,7 @@ from cybersecqwen.corpus.chat.from_quiz import quiz_drafts
 from cybersecqwen.corpus.chat.generate import ExampleGenerator, main_label
 from cybersecqwen.corpus.chat.keyphrases import KeyphraseModel, telling_words, vocabulary
 from cybersecqwen.corpus.chat.knowledge_statements import knowledge_drafts
-from cybersecqwen.corpus.chat.paraphrase import Journal, phrase
+from cybersecqwen.corpus.chat.paraphrase import phrase
 from cybersecqwen.corpus.chat.recipe import ChatRecipe, Statements
 from cybersecqwen.corpus.chat.report import PAGE, REPORT, ChatReport
 from cybersecqwen.corpus.chat.sampling import fraction
@@ -34,6 +34,7 @@ from cybersecqwen.corpus.chat.weakness_graph import ConfusionNeighbours, Weaknes
 from cybersecqwen.corpus.cleaning.check import check_corpus
 from cybersecqwen.corpus.cleaning.pipeline import Observer, hash_inputs, prepare, with_files
 from cybersecqwen.corpus.cleaning.split import CorpusParts
+from cybersecqwen.corpus.journal import Journal
 from cybersecqwen.corpus.records.build import MANIFEST, REMOVED
 
 _LEARNT_FROM = 60_000

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 from cybersecqwen.core.chat import Message, Sampling
-from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.corpus.chat.draft import DraftExample
 from cybersecqwen.corpus.chat.recipe import ParaphraseTeacher
 from cybersecqwen.corpus.chat.validate import ID_REGEX, Verifier
+from cybersecqwen.corpus.journal import Journal, JournalLine
 
 Outcome = Literal[
     "phrased",
@@ -46,57 +42,6 @@ _QUOTATION = re.compile(r'"([^"]+)"')
 _FEWEST_WORDS = 6
 
 
-class _JournalLine(msgspec.Struct, frozen=True):
-    key: str
-    text: str
-    finish: str
-
-
-class Journal:
-    """What a teacher has written so far: a killed build takes up from here.
-
-    Args:
-        path: JSONL file; made when the first line is written.
-
-    Raises:
-        InputError: The file is there and cannot be read.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._known: dict[str, _JournalLine] = {}
-        decode = msgspec.json.Decoder(_JournalLine).decode
-        try:
-            whole = path.read_bytes() if path.exists() else b""
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error}") from error
-        for line in whole.split(b"\n"):
-            try:
-                entry = decode(line)
-            except msgspec.DecodeError:
-                continue  # the line that was being written when the build was killed
-            self._known[entry.key] = entry
-        self._torn = bool(whole) and not whole.endswith(b"\n")
-
-    def get(self, key: str) -> _JournalLine | None:
-        """Return what was written under a key."""
-        return self._known.get(key)
-
-    def add(self, line: _JournalLine) -> None:
-        """Write a line, and see to it that it is on the disk."""
-        self._known[line.key] = line
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab") as stream:
-            stream.write((b"\n" if self._torn else b"") + msgspec.json.encode(line) + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        self._torn = False
-
-    def remove(self) -> None:
-        """Delete the file: the build is done."""
-        self._path.unlink(missing_ok=True)
-
-
 def phrase(
     drafts: Sequence[DraftExample],
     teacher: Backend,
@@ -122,7 +67,7 @@ def phrase(
     )
     answers = teacher.generate(_conversations(drafts, missing), sampling)
     for place, answer in zip(missing, answers, strict=True):
-        journal.add(_JournalLine(keys[place], answer.text, answer.finish))
+        journal.add(JournalLine(keys[place], answer.text, answer.finish))
     outcomes: Counter[str] = Counter()
     phrased = list(drafts)
     for place in places:

@@ -12,69 +12,55 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write, write_json
+from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.core.records import Catalogue, Entry
 from cybersecqwen.core.text.clean import clean
 from cybersecqwen.core.text.sentences import sentences
 from cybersecqwen.corpus.cleaning.decontaminate import BenchmarkFilter
+from cybersecqwen.corpus.journal import Journal
 from cybersecqwen.corpus.records.recipe import NearDuplicate
+from cybersecqwen.corpus.techniques.held_out_reports import (
+    joined_reports,
+    pages_facts,
+    written_reports,
+)
+from cybersecqwen.corpus.techniques.rows import ReportRow, TechniqueEntry, TechniqueRow
+from cybersecqwen.corpus.techniques.teacher import written_scenarios
 from cybersecqwen.sources.benchmarks.cti_bench import read_tsv
 from cybersecqwen.sources.catalogues.stix import read_stix
 
 _HEADING = re.compile(r"^(.{1,80}?) \(([SGC]\d{4})\): ")
 _PAGE = re.compile(r"/([SGC]\d{4})/?")
-
-
-class TechniqueRow(msgspec.Struct, frozen=True):
-    """A sentence and its technique.
-
-    Attributes:
-        text: The sentence; whoever acts in a procedure is ``{actor}``.
-        technique: Id, such as ``T1059.001``.
-        kind: ``procedure``, ``description``, ``name`` or ``report``.
-        group: Page or report that it stands in.
-    """
-
-    text: str
-    technique: str
-    kind: str
-    group: str
-
-
-class TechniqueEntry(msgspec.Struct, frozen=True):
-    """A technique that can be answered with.
-
-    Attributes:
-        id: Such as ``T1059.001``.
-        name: As ATT&CK's page is headed.
-        text: Its description.
-    """
-
-    id: str
-    name: str
-    text: str
+_SEED = 5
+_RowT = TypeVar("_RowT", TechniqueRow, ReportRow)
 
 
 def build_technique_corpus(
-    bundle: Path, reports: Path, benchmark: Path, out: Path
+    bundle: Path, reports: Path, benchmark: Path, out: Path, teacher: Backend | None = None
 ) -> dict[str, Any]:
-    """Write ``techniques.jsonl``, ``train.jsonl``, ``validation.jsonl`` and ``report.json``.
+    """Write ``train``, ``validation``, ``techniques`` and ``reports.jsonl``, and ``report.json``.
 
-    One page in ten and one report in five are validation, by a hash of their names.
+    One page in ten and one report in five are validation, by a hash of their names;
+    ``reports.jsonl`` is made of those pages. What a teacher has written when the build is killed is
+    kept beside the folder, and the next build goes on from there.
 
     Args:
         bundle: ATT&CK's enterprise bundle.
         reports: TRAM 2's sentences with one label each.
         benchmark: CTI-ATE.
         out: Folder to write into.
+        teacher: Writes ``reports.jsonl``, whose sentences are joined without one, and scenarios
+            of each technique to learn from.
 
     Raises:
         InputError: A file cannot be read.
+        ModelError: The teacher cannot answer at all.
     """
     catalogue = read_stix(bundle)
     excluded = {
@@ -84,15 +70,22 @@ def build_technique_corpus(
     whole = [*_attack_rows(catalogue), *_report_rows(reports, known)]
     rows = [row for row in whole if row.group not in excluded]
     limits = NearDuplicate(containment=0.5, cosine=0.8)
-    found = BenchmarkFilter([benchmark], limits).find(("", "", row.text) for row in rows)
-    kept = [row for row, matches in zip(rows, found, strict=True) if not matches]
+    resembling = BenchmarkFilter([benchmark], limits)
+    kept = _apart(rows, resembling)
     out.mkdir(parents=True, exist_ok=True)
-    parts: dict[str, list[TechniqueRow] | list[TechniqueEntry]] = {
-        "train": [row for row in kept if not _held_out(row)],
-        "validation": [row for row in kept if _held_out(row)],
-        "techniques": [
-            TechniqueEntry(e.id, e.name, clean(_description(e))) for e in _techniques(catalogue)
-        ],
+    held_out = [row for row in kept if _held_out(row)]
+    train = [row for row in kept if not _held_out(row)]
+    entries = [TechniqueEntry(e.id, e.name, clean(_description(e))) for e in _techniques(catalogue)]
+    journal = Journal(out.with_name(f".{out.name}.reports.jsonl"))
+    facts = pages_facts(held_out, _SEED)
+    told = written_reports(facts, teacher, journal) if teacher else joined_reports(facts)
+    if teacher:
+        train += _apart(list(written_scenarios(entries, teacher, journal)), resembling)
+    parts: dict[str, Sequence[TechniqueRow | TechniqueEntry | ReportRow]] = {
+        "train": train,
+        "validation": held_out,
+        "techniques": entries,
+        "reports": _apart(list(told), resembling),
     }
     for name, lines in parts.items():
         with atomic_write(out / f"{name}.jsonl") as stream:
@@ -104,8 +97,17 @@ def build_technique_corpus(
         "near_benchmark": len(rows) - len(kept),
         **{name: len(lines) for name, lines in parts.items()},
     }
+    if teacher:
+        report["teacher"] = teacher.name
     write_json(out / "report.json", report)
+    journal.remove()
     return report
+
+
+def _apart(rows: Sequence[_RowT], resembling: BenchmarkFilter) -> list[_RowT]:
+    """Return the rows that say nothing much like a benchmark's texts."""
+    found = resembling.find(("", "", row.text) for row in rows)
+    return [row for row, matches in zip(rows, found, strict=True) if not matches]
 
 
 def _techniques(catalogue: Catalogue) -> list[Entry]:

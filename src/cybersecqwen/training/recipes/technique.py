@@ -33,6 +33,9 @@ class TechniqueRecipe(Recipe, frozen=True):
         min_piece_count: Rows that a word piece needs to stay in the vocabulary.
         soft: Share of the loss that the teachers' probabilities get.
         joined: Share of examples that are several sentences on one technique.
+        condensed: Share of examples that tell of several techniques in one sentence.
+        words: How much the likeness of words adds to a technique's logit; see ``TechniqueConfig``.
+        rarity: How much the logarithm of a technique's sentences takes off; likewise.
         pretrain: Domain-adaptive pretraining of the base.
         teachers: Models to learn from; their probabilities are averaged.
     """
@@ -45,6 +48,9 @@ class TechniqueRecipe(Recipe, frozen=True):
     seed: int = 42
     min_piece_count: int = 2
     soft: float = 0.6
-    joined: float = 0.3
+    joined: float = 0.25
+    condensed: float = 0.35
+    words: float = 8.0
+    rarity: float = 0.2
     pretrain: Pretrain | None = None
     teachers: tuple[TechniqueTeacher, ...] = ()

@@ -13,16 +13,22 @@ from torch import Tensor, nn
 from cybersecqwen import __version__
 from cybersecqwen.core.calibration import expected_calibration_error, fit_temperature
 from cybersecqwen.core.errors import ModelError
-from cybersecqwen.core.model_folder import FORMAT_VERSION
+from cybersecqwen.core.files import atomic_write, sha256_file, write_json
+from cybersecqwen.core.model_folder import CONFIG_FILE, FORMAT_VERSION, GRAPH_FILE, TOKENIZER_FILE
+from cybersecqwen.core.technique_reading import LEAST_SHARE, UNSEEN
+from cybersecqwen.core.technique_words import WORDS_FILE, TechniqueWords
+from cybersecqwen.core.text.clean import render
 from cybersecqwen.training.recipes.technique import TechniqueRecipe
 from cybersecqwen.training.specialist.export_onnx import Exported, export_onnx, predict_onnx
 from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
+from cybersecqwen.training.specialist.report_reading import OpenReader, fit_report_reading
 from cybersecqwen.training.specialist.rows import encode_rendered
 from cybersecqwen.training.specialist.technique import (
     TechniqueCorpus,
     TechniqueEncoder,
     example_texts,
 )
+from cybersecqwen.training.specialist.technique_words import fit_words
 from cybersecqwen.training.specialist.write_folder import write_description, write_network
 
 _PRECISION = 0.9
@@ -60,38 +66,90 @@ def pack_technique(
     work: Path,
     out: Path,
     provenance: dict[str, str],
+    open_reader: OpenReader | None = None,
 ) -> dict[str, Any]:
     """Write the model folder ``out`` and return what was measured on validation sentences.
+
+    Args:
+        model: Fitted.
+        tokenizer: Its tokenizer.
+        recipe: What made it.
+        corpus: Its validation sentences and reports are what is measured on.
+        attack_version: Version of ATT&CK that the techniques come from.
+        work: Folder for what is not kept.
+        out: The folder.
+        provenance: Where it comes from.
+        open_reader: Reads the reports that the reading of reports is fitted on; without one it
+            stays as it is untaught.
 
     Raises:
         ModelError: No validation sentence is answered rightly, so nothing can be calibrated.
     """
     export_onnx(exported_technique(model), work / "float32.onnx", work / "int8.onnx")
-    texts = encode_rendered(tokenizer, example_texts(corpus.validation), recipe.fit.max_tokens)
-    logits = predict_onnx(work / "int8.onnx", texts)
+    write_network(out, work / "int8.onnx", tokenizer)
+    return finish_technique(recipe, corpus, attack_version, out, provenance, open_reader)
+
+
+def finish_technique(
+    recipe: TechniqueRecipe,
+    corpus: TechniqueCorpus,
+    attack_version: str,
+    out: Path,
+    provenance: dict[str, str],
+    open_reader: OpenReader | None = None,
+) -> dict[str, Any]:
+    """Calibrate and describe a folder with a graph and its tokenizer; see ``pack_technique``."""
+    numbers = corpus.numbers(corpus.train)
+    told = np.array([example.kind in ("procedure", "report") for example in corpus.train])
+    examples = np.bincount(numbers[told], minlength=len(corpus.techniques))
+    content = fit_words(
+        [render(example.text.replace("{actor}", " ")) for example in corpus.train],
+        numbers,
+        len(corpus.techniques),
+    )
+    with atomic_write(out / WORDS_FILE) as stream:
+        stream.write(content)
+    validation = example_texts(corpus.validation)
+    tokenizer = Tokenizer.from_file(str(out / TOKENIZER_FILE))
+    texts = encode_rendered(tokenizer, validation, recipe.fit.max_tokens)
+    logits = predict_onnx(out / GRAPH_FILE, texts)
     right = corpus.numbers(corpus.validation)
     temperature = fit_temperature(logits, right)
-    shares = _softmax(logits / temperature)
-    results = measure_techniques(shares, corpus)
+    summed = np.log(_softmax(logits / temperature) + LEAST_SHARE)
+    summed += recipe.words * TechniqueWords(content, len(examples)).likeness(validation)
+    summed -= recipe.rarity * np.log(examples + UNSEEN)
+    final = fit_temperature(summed.astype(np.float32), right)
+    results = measure_techniques(_softmax(summed / final), corpus)
     facts = {"base": recipe.base, "cybersecqwen": __version__, **provenance}
+    files = (GRAPH_FILE, TOKENIZER_FILE, WORDS_FILE)
+    config: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "kind": "technique",
+        "name": recipe.name,
+        "version": recipe.version,
+        "attack_version": attack_version,
+        "techniques": [technique.id for technique in corpus.techniques],
+        "names": [technique.name for technique in corpus.techniques],
+        "max_tokens": recipe.fit.max_tokens,
+        "temperature": round(temperature, 3),
+        "threshold": results["threshold"],
+        "words": recipe.words,
+        "rarity": recipe.rarity,
+        "examples": examples.tolist(),
+        "final_temperature": round(final, 3),
+        "sha256": {name: sha256_file(out / name) for name in files},
+        "provenance": facts,
+    }
+    if corpus.reports and open_reader:
+        write_json(out / CONFIG_FILE, config)
+        reading, score = fit_report_reading(open_reader(out), config["techniques"], corpus.reports)
+        results["reports"] = {"rows": len(corpus.reports), "mean_f1": round(score, 4)}
+        config["report"] = reading
     write_description(
         out,
         results={"recipe": recipe, "results": results},
         card=_card(recipe, results, facts),
-        config={
-            "format_version": FORMAT_VERSION,
-            "kind": "technique",
-            "name": recipe.name,
-            "version": recipe.version,
-            "attack_version": attack_version,
-            "techniques": [technique.id for technique in corpus.techniques],
-            "names": [technique.name for technique in corpus.techniques],
-            "max_tokens": recipe.fit.max_tokens,
-            "temperature": round(temperature, 3),
-            "threshold": results["threshold"],
-            "sha256": write_network(out, work / "int8.onnx", tokenizer),
-            "provenance": facts,
-        },
+        config=config,
     )
     return results
 
@@ -133,10 +191,20 @@ def measure_techniques(shares: NDArray[np.float64], corpus: TechniqueCorpus) -> 
     return results
 
 
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+def _softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     shares = np.exp(logits.astype(np.float64) - logits.max(1, keepdims=True))
     scaled: NDArray[np.float64] = shares / shares.sum(1, keepdims=True)
     return scaled
+
+
+def _reports_line(results: dict[str, Any]) -> tuple[str, ...]:
+    if "reports" not in results:
+        return ()
+    found = results["reports"]
+    return (
+        "",
+        f"{found['rows']:,} reports made of held-out pages: mean F1 {found['mean_f1']:.3f}.",
+    )
 
 
 def _card(recipe: TechniqueRecipe, results: dict[str, Any], facts: dict[str, str]) -> str:
@@ -144,7 +212,7 @@ def _card(recipe: TechniqueRecipe, results: dict[str, Any], facts: dict[str, str
         f"| {kind} | {found['rows']:,} | {found['top1']:.3f} | {found['parent']:.3f} | "
         f"{found['top5']:.3f} | {found['ece']:.3f} |"
         for kind, found in results.items()
-        if isinstance(found, dict)
+        if isinstance(found, dict) and "top1" in found
     ]
     return "\n".join(
         (
@@ -160,6 +228,7 @@ def _card(recipe: TechniqueRecipe, results: dict[str, Any], facts: dict[str, str
             "",
             f"From {results['threshold']:.2f} on, where nine in ten are right, it answers "
             f"{results['answers']:.0%} of them.",
+            *_reports_line(results),
             "",
             "## How it was made",
             "",

@@ -24,6 +24,7 @@ from cybersecqwen.training.specialist.package import Results, pack, read_results
 from cybersecqwen.training.specialist.package_severity import pack_severity
 from cybersecqwen.training.specialist.package_technique import pack_technique
 from cybersecqwen.training.specialist.refit_heads import refit_heads
+from cybersecqwen.training.specialist.report_reading import OpenReader
 from cybersecqwen.training.specialist.rows import choose_labels
 from cybersecqwen.training.specialist.severity import fit_severity
 from cybersecqwen.training.specialist.technique import fit_techniques, read_technique_corpus
@@ -97,9 +98,17 @@ def train_severity(
 
 
 def train_technique(
-    recipe: TechniqueRecipe, corpus: Path, out: Path, *, resume: bool, report: Report
+    recipe: TechniqueRecipe,
+    corpus: Path,
+    out: Path,
+    *,
+    resume: bool,
+    report: Report,
+    open_reader: OpenReader | None = None,
 ) -> dict[str, Any]:
     """Train a technique specialist into the folder ``out``, and return what it reaches.
+
+    ``open_reader`` is as for ``pack_technique``.
 
     Raises:
         LockedError: Another run makes ``out``.
@@ -111,8 +120,9 @@ def train_technique(
         built = msgspec.json.decode((corpus / "report.json").read_bytes())
     except (OSError, msgspec.DecodeError) as error:
         raise InputError(f"{corpus}: no technique corpus: {error}") from error
-    names = ("train.jsonl", "validation.jsonl", "techniques.jsonl")
-    hashes = {f"sha256 of {name}": sha256_file(corpus / name) for name in names}
+    names = ("train.jsonl", "validation.jsonl", "techniques.jsonl", "reports.jsonl")
+    there = [name for name in names if (corpus / name).exists()]
+    hashes = {f"sha256 of {name}": sha256_file(corpus / name) for name in there}
     with work_folder(out, [recipe, hashes], resume=resume, writes=True) as work:
         model, tokenizer = fit_techniques(recipe, read, work, report)
         version = str(built.get("attack_version", ""))

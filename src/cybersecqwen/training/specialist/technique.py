@@ -23,11 +23,13 @@ from cybersecqwen.training.hf_trainer import Indices, fit
 from cybersecqwen.training.recipes.specialist import Fit
 from cybersecqwen.training.recipes.technique import TechniqueRecipe
 from cybersecqwen.training.specialist.base_encoder import adapted_base
+from cybersecqwen.training.specialist.condensed import condensed
 from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
 from cybersecqwen.training.specialist.rows import TokenisedTexts, encode_rendered
 from cybersecqwen.training.specialist.supervision import pad, to_device
 
 _ROWS_AT_ONCE = 512
+_CLOSED = -1e4  # what padding gets before a softmax; within the range of half precision
 _ACTORS = (
     "The adversary",
     "The attackers",
@@ -42,7 +44,7 @@ _ACTORS = (
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A line of the technique corpus; see ``corpus.technique_rows``."""
+    """A line of the technique corpus; see ``corpus.techniques.rows``."""
 
     text: str
     technique: str
@@ -50,8 +52,16 @@ class Example(msgspec.Struct, frozen=True):
     group: str
 
 
+class HeldOutReport(msgspec.Struct, frozen=True):
+    """A report made of held-out sentences; see ``corpus.techniques.rows``."""
+
+    text: str
+    techniques: tuple[str, ...]
+    group: str
+
+
 class Technique(msgspec.Struct, frozen=True):
-    """A technique that can be answered with; see ``corpus.technique_rows``."""
+    """A technique that can be answered with; see ``corpus.techniques.rows``."""
 
     id: str
     name: str
@@ -60,11 +70,15 @@ class Technique(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class TechniqueCorpus:
-    """What a technique specialist learns from: C techniques, sentences to learn and held out."""
+    """What a technique specialist learns from: C techniques, sentences to learn and held out.
+
+    ``reports`` are made of held-out sentences; a corpus of an older version has none.
+    """
 
     techniques: list[Technique]
     train: list[Example]
     validation: list[Example]
+    reports: list[HeldOutReport]
 
     def numbers(self, examples: Sequence[Example]) -> NDArray[np.int64]:
         """Return each example's technique's place, (N,)."""
@@ -79,15 +93,21 @@ def read_technique_corpus(folder: Path) -> TechniqueCorpus:
         InputError: A file is missing or damaged.
     """
     what = "not a row of a technique corpus"
+    reports = folder / "reports.jsonl"
     return TechniqueCorpus(
         [row for _, row in read_rows(folder / "techniques.jsonl", Technique, what)],
         [row for _, row in read_rows(folder / "train.jsonl", Example, what)],
         [row for _, row in read_rows(folder / "validation.jsonl", Example, what)],
+        [row for _, row in read_rows(reports, HeldOutReport, what)] if reports.exists() else [],
     )
 
 
 class TechniqueEncoder(nn.Module):
-    """The mean of an encoder's states, and how near it is to each of C techniques.
+    """How near an encoder's mean state is to each of C techniques, and what each finds in the text.
+
+    A technique's logit is the likeness of the mean state and its row of a table, plus what its own
+    query finds among the tokens (label-wise attention, after Mullenbach et al., 2018), so that one
+    clause of a sentence on several techniques counts; untaught, a query finds nothing.
 
     Args:
         encoder: States of all tokens, an object with ``last_hidden_state`` (B, T, D).
@@ -105,6 +125,8 @@ class TechniqueEncoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.table = nn.Linear(hidden, techniques)
         self.scale = nn.Parameter(torch.tensor(16.0))
+        self.queries = nn.Parameter(torch.randn(techniques, hidden) * 0.02)
+        self.values = nn.Parameter(torch.zeros(techniques, hidden))
         self.soft = soft
 
     def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
@@ -115,8 +137,12 @@ class TechniqueEncoder(nn.Module):
     def from_states(self, states: Tensor, attention_mask: Tensor) -> Tensor:
         """Return (B, C) logits for what the encoder leaves, (B, T, D)."""
         pooled = self.dropout(mean_state(states, attention_mask))
-        made: Tensor = self.scale * functional.linear(pooled, self.table.weight) + self.table.bias
-        return made
+        near: Tensor = self.scale * functional.linear(pooled, self.table.weight) + self.table.bias
+        read = self.dropout(states)
+        asked = read @ self.queries.T  # (B, T, C)
+        closed = ~attention_mask.bool().unsqueeze(-1)
+        weights = asked.masked_fill(closed, _CLOSED).softmax(1)
+        return near + (weights * (read @ self.values.T)).sum(1)
 
     def logits(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return (B, C) logits."""
@@ -135,7 +161,7 @@ class TechniqueEncoder(nn.Module):
         Args:
             input_ids: (B, T).
             attention_mask: (B, T).
-            labels: (B,).
+            labels: (B, C), what each example tells of, each row adding up to 1.
             soft: (B, C), what teachers make of the examples.
         """
         logits = self.logits(input_ids, attention_mask).float()
@@ -179,18 +205,26 @@ def learn_techniques(
     def collate(rows: list[int]) -> Mapping[str, Tensor]:
         draw = np.random.default_rng([seed, *rows[:8]])
         texts, softs = [], []
-        for row in rows:
+        labels = np.zeros((len(rows), len(corpus.techniques)), np.float32)
+        for place, row in enumerate(rows):
             chosen = [row]
-            if draw.random() < recipe.joined:
+            kind = draw.random()
+            if kind < recipe.joined:
                 chosen += draw.choice(mates[numbers[row]], int(draw.integers(1, 3))).tolist()
-                draw.shuffle(chosen)
-            parts = [with_actor(corpus.train[i].text, int(draw.integers(99))) for i in chosen]
+            elif kind < recipe.joined + recipe.condensed:
+                chosen += draw.integers(0, len(numbers), int(draw.integers(1, 4))).tolist()
+            draw.shuffle(chosen)
+            told = [corpus.train[i].text for i in chosen]
+            if recipe.joined <= kind < recipe.joined + recipe.condensed:
+                told = [condensed(told, draw)]
+            parts = [with_actor(text, int(draw.integers(99))) for text in told]
             texts.append(render(" ".join(parts)))
+            np.add.at(labels[place], numbers[chosen], 1 / len(chosen))
             if soft is not None:
                 softs.append(soft[chosen].mean(0, dtype=np.float32))
         encoded = encode_rendered(tokenizer, texts, schedule.max_tokens)
         made = pad(encoded, list(range(len(rows))))
-        made["labels"] = torch.from_numpy(numbers[rows])
+        made["labels"] = torch.from_numpy(labels)
         if soft is not None:
             made["soft"] = torch.from_numpy(np.array(softs))
         return made

@@ -1,0 +1,76 @@
+"""How alike a text's words are to those of the sentences known of each ATT&CK technique.
+
+Words and pairs of words are weighted by TF-IDF, and a technique is the mean direction of its
+sentences (Rocchio's classifier, 1971): rare techniques, of which a network has seen little, still
+have words of their own.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cybersecqwen.core.errors import ModelError
+
+WORDS_FILE = "words.npz"
+
+_WORD = re.compile(r"\w(?:[\w.+#/-]*\w)?")
+
+
+def terms(text: str) -> Counter[int]:
+    """Return how often each word and each pair of neighbouring words occurs, by its CRC-32."""
+    found = _WORD.findall(text.lower())
+    pairs = [f"{first} {second}" for first, second in pairwise(found)]
+    return Counter(zlib.crc32(term.encode()) for term in (*found, *pairs))
+
+
+class TechniqueWords:
+    """Words of C techniques' sentences.
+
+    Args:
+        content: Of ``words.npz``: ``terms``, the CRC-32 of V terms, ascending, ``idf`` (V,), and
+            by term, between ``starts`` (V + 1,), ``techniques`` and ``weights``.
+        techniques: C.
+
+    Raises:
+        ModelError: It is no such file.
+    """
+
+    def __init__(self, content: bytes, techniques: int) -> None:
+        try:
+            with np.load(io.BytesIO(content)) as arrays:
+                self._terms = arrays["terms"]
+                self._idf = arrays["idf"].astype(np.float64)
+                self._starts = arrays["starts"]
+                self._techniques = arrays["techniques"]
+                self._weights = arrays["weights"].astype(np.float64)
+        except (OSError, KeyError, ValueError) as error:
+            raise ModelError(f"{WORDS_FILE} cannot be read: {error}") from error
+        if len(self._techniques) and int(self._techniques.max()) >= techniques:
+            raise ModelError(f"{WORDS_FILE} does not fit the model's {techniques} techniques")
+        self._count = techniques
+
+    def likeness(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Return the cosine of each of N rendered texts and each technique, (N, C), 0 to 1."""
+        found = np.zeros((len(texts), self._count))
+        for row, text in zip(found, texts, strict=True):
+            counted = terms(text)
+            keys = np.fromiter(counted, np.uint32, len(counted))
+            times = np.fromiter(counted.values(), np.float64, len(counted))
+            places = np.searchsorted(self._terms, keys)
+            known = places < len(self._terms)
+            known[known] = self._terms[places[known]] == keys[known]
+            places = places[known]
+            weights = (1 + np.log(times[known])) * self._idf[places]
+            weights /= np.linalg.norm(weights) or 1.0
+            for place, weight in zip(places, weights, strict=True):
+                part = slice(self._starts[place], self._starts[place + 1])
+                row[self._techniques[part]] += weight * self._weights[part]
+        return found

@@ -1,0 +1,86 @@
+"""Fitting how a technique specialist reads reports; see ``core.technique_reading``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from cybersecqwen.core.technique_reading import ReportReading
+from cybersecqwen.training.specialist.technique import HeldOutReport
+
+ReportOdds = Callable[[str], NDArray[np.float64]]
+"""A report to its main techniques' log-odds by sentence and by clause, (M, 2), ids ascending."""
+
+OpenReader = Callable[[Path], ReportOdds]
+"""Opens a finished technique folder to read reports with."""
+
+_FOLDS = 4
+_STEPS = 100
+_RIDGE = 1e-4
+_THRESHOLDS = np.arange(0.1, 0.65, 0.05)
+
+
+def fit_report_reading(
+    report_odds: ReportOdds, techniques: Sequence[str], reports: Sequence[HeldOutReport]
+) -> tuple[ReportReading, float]:
+    """Return the reading that suits reports best, and its mean F1 on pages it was not fitted on.
+
+    Args:
+        report_odds: Reads them.
+        techniques: Ids of all techniques that can be answered with.
+        reports: On pages that nothing was learnt from; at least four pages.
+    """
+    mains = sorted({name.split(".")[0] for name in techniques})
+    place = {name: number for number, name in enumerate(mains)}
+    odds = np.stack([report_odds(report.text) for report in reports])  # (R, M, 2)
+    told = np.zeros(odds.shape[:2], bool)
+    for row, report in zip(told, reports, strict=True):
+        row[[place[name.split(".")[0]] for name in report.techniques]] = True
+    groups = sorted({report.group for report in reports})
+    folds = np.array([groups.index(report.group) % _FOLDS for report in reports])
+    said = np.zeros(told.shape)
+    for fold in range(_FOLDS):
+        weights = _logistic(odds[folds != fold], told[folds != fold])
+        said[folds == fold] = _probabilities(odds[folds == fold], weights)
+    scores = [mean_f1(said >= threshold, told) for threshold in _THRESHOLDS]
+    best = int(np.argmax(scores))
+    sentence, clause, bias = (round(float(weight), 4) for weight in _logistic(odds, told))
+    threshold = round(float(_THRESHOLDS[best]), 2)
+    reading = ReportReading(sentence=sentence, clause=clause, bias=bias, threshold=threshold)
+    return reading, scores[best]
+
+
+def mean_f1(said: NDArray[np.bool_], told: NDArray[np.bool_]) -> float:
+    """Return the mean over R reports of F1 between two sets of techniques, (R, M) each."""
+    both = (said & told).sum(1)
+    return float((2 * both / np.maximum(said.sum(1) + told.sum(1), 1)).mean())
+
+
+def _probabilities(odds: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    made: NDArray[np.float64] = 1 / (1 + np.exp(-(odds @ weights[:2] + weights[2])))
+    return made
+
+
+def _logistic(odds: NDArray[np.float64], told: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the weights of sentence, clause and bias, (3,), by maximum likelihood."""
+    features = torch.from_numpy(odds.reshape(-1, 2))
+    wanted = torch.from_numpy(told.reshape(-1).astype(np.float64))
+    weights = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights], max_iter=_STEPS, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        logits = features @ weights[:2] + weights[2]
+        made = nn.functional.binary_cross_entropy_with_logits(logits, wanted)
+        made = made + _RIDGE * (weights[:2] ** 2).sum()
+        made.backward()
+        return made
+
+    optimizer.step(loss)
+    found: NDArray[np.float64] = weights.detach().numpy()
+    return found

@@ -1,0 +1,140 @@
+"""The technique corpus: what is held out, what is left out, what a teacher adds."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.mitre_files import attack_object, relation, write_bundle
+
+from cybersecqwen.apps.corpus import build_technique_corpus
+from cybersecqwen.core.chat import Generation, Message, Sampling
+from cybersecqwen.corpus.journal import Journal
+from cybersecqwen.corpus.techniques.held_out_reports import pages_facts, written_reports
+from cybersecqwen.corpus.techniques.rows import TechniqueRow
+
+SOURCE_PAGE = "S9001"
+PAGES = [f"S90{number:02}" for number in range(1, 30)]
+DONE = {
+    "T9100": "counts every lantern of the harbour",
+    "T9200": "carries wax away at dawn",
+    "T9300": "hides ropes below the old pier",
+}
+BENCHMARK_TEXT = "Glowworm counts every lantern of the harbour and then sleeps until the next moon."
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    objects = [attack_object("attack-pattern", name, f"Title {name}", "One.") for name in DONE]
+    for page in PAGES:
+        name = "Glowworm" if page == SOURCE_PAGE else f"Moth{page}"
+        objects.append(attack_object("malware", page, name, f"{name} is a moth."))
+        link = f"[{name}](https://attack.mitre.org/software/{page})"
+        objects += [
+            relation("uses", f"malware--{page}", f"attack-pattern--{technique}", f"{link} {done}.")
+            for technique, done in DONE.items()
+        ]
+    for folder in ("knowledge", "attack", "cti-bench"):
+        (tmp_path / folder).mkdir()
+    bundle = write_bundle(tmp_path / "knowledge" / "plain.json", objects)
+    content = bundle.read_bytes()
+    packed = content if content[:2] == b"\x1f\x8b" else gzip.compress(content)
+    (tmp_path / "knowledge" / "enterprise-attack.stix.json.gz").write_bytes(packed)
+    bundle.unlink()
+    told = [{"text": "They took wax.", "label": "T9200", "doc_title": "A", "bag": 1}]
+    reports = tmp_path / "attack" / "tram2_single_label.json.gz"
+    reports.write_bytes(gzip.compress(json.dumps(told).encode()))
+    row = f"https://attack.mitre.org/software/{SOURCE_PAGE}/\tEnterprise\t{BENCHMARK_TEXT}\tAsk\tT9100"
+    header = "URL\tPlatform\tDescription\tPrompt\tGT"
+    (tmp_path / "cti-bench" / "cti-ate.tsv").write_text(f"{header}\n{row}\n", encoding="utf-8")
+    return tmp_path
+
+
+def rows(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def test_source_pages_stay_out_and_whole_pages_are_held_out(data: Path, tmp_path: Path) -> None:
+    report = build_technique_corpus(data, tmp_path / "out")
+    train, held = (rows(tmp_path / "out" / f"{name}.jsonl") for name in ("train", "validation"))
+    assert report["source_pages_left_out"] == 1
+    assert report["their_sentences"] == len(DONE)
+    pages = {row["group"] for row in train if row["kind"] == "procedure"}
+    assert SOURCE_PAGE not in pages | {row["group"] for row in held}
+    assert held
+    assert not pages & {row["group"] for row in held}
+    assert all("Moth" not in row["text"] for row in train)
+    reports = rows(tmp_path / "out" / "reports.jsonl")
+    assert {row["group"] for row in reports} == {
+        r["group"] for r in held if r["kind"] == "procedure"
+    }
+    assert all("{actor}" not in row["text"] for row in reports)
+
+
+def test_a_teachers_reports_are_kept_but_for_what_is_unfit_or_resembles_the_benchmark(
+    data: Path, tmp_path: Path
+) -> None:
+    facts = "Whoever came at night took the wax, and somebody near the boats had counted them "
+    rules = [
+        {"match": "- The malware", "reply": BENCHMARK_TEXT + " " + facts},
+        {
+            "match": "- The implant",
+            "reply": f'"{facts} all.\nThat was seen by {"many " * 6}people."',
+        },
+    ]
+    rules += [
+        {"match": "Technique: Title T9100", "reply": "This is T9100 of ATT&CK at work."},
+        {"match": "Technique:", "reply": "Somebody was seen near the boats."},
+    ]
+    script = tmp_path / "script.jsonl"
+    script.write_text("".join(json.dumps(rule) + "\n" for rule in rules), encoding="utf-8")
+    report = build_technique_corpus(data, tmp_path / "out", f"mock:{script}")
+    made = rows(tmp_path / "out" / "reports.jsonl")
+    assert report["teacher"] == f"mock:{script}"
+    assert made
+    assert all(row["text"].startswith("Whoever") for row in made)
+    assert all(row["text"].endswith("people.") for row in made)
+    assert all(set(row["techniques"]) <= set(DONE) for row in made)
+    learnt = rows(tmp_path / "out" / "train.jsonl")
+    scenarios = [row for row in learnt if row["kind"] == "scenario"]
+    assert {row["technique"] for row in scenarios} == {"T9200", "T9300"}
+    assert report["train"] == len(learnt)
+
+
+class Teacher:
+    """Answers so many conversations, then fails."""
+
+    name = "teacher"
+    capabilities = frozenset({"generate"})
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+        self.asked: list[str] = []
+
+    def generate(
+        self, conversations: Iterable[Sequence[Message]], sampling: Sampling
+    ) -> Iterator[Generation]:
+        for conversation in conversations:
+            if not self.left:
+                raise KeyboardInterrupt
+            self.left -= 1
+            self.asked.append(conversation[-1].content)
+            yield Generation(f"{len(self.asked)} boats were seen. " * 6, "stop", 0.0)
+
+
+def test_an_interrupted_teacher_is_not_asked_the_same_again(tmp_path: Path) -> None:
+    told = [
+        TechniqueRow(f"{{actor}} takes wax number {n} from boats", "T1", "procedure", f"S{n % 9}")
+        for n in range(90)
+    ]
+    facts = pages_facts(told, 5)
+    file = tmp_path / "journal.jsonl"
+    first, second = Teacher(7), Teacher(10_000)
+    with pytest.raises(KeyboardInterrupt):
+        list(written_reports(facts, first, Journal(file)))  # type: ignore[arg-type]
+    made = list(written_reports(facts, second, Journal(file)))  # type: ignore[arg-type]
+    assert len(first.asked) + len(second.asked) == len(facts) == len(made) == 18
