@@ -1,11 +1,37 @@
-"""Tables in GitHub's Markdown, every cell escaped."""
+"""Pages and tables in GitHub's Markdown, every cell of a table escaped."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from html import escape
+from typing import TypeAlias
 
 _SIGNS = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_[]|~"})
+
+
+@dataclass(frozen=True, slots=True)
+class MarkdownTable:
+    """A table of a page; see ``markdown_table``."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    text_columns: int = 1
+
+
+MarkdownBlock: TypeAlias = str | MarkdownTable
+"""A part of a page: Markdown as it stands, or a table."""
+
+
+def markdown_page(blocks: Iterable[MarkdownBlock]) -> str:
+    """Return a page, an empty line between its parts."""
+    parts = [
+        block
+        if isinstance(block, str)
+        else markdown_table(block.head, block.rows, text_columns=block.text_columns)
+        for block in blocks
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def markdown_table(

@@ -139,7 +139,8 @@ def _gather(recipe: RecordsRecipe, data: Path, observe: Observer, watch: Watcher
     for source in recipe.sources:
         observe(f"reading {source.path}")
         records = read_advisories(data / source.path, source.format, labels_from=source.labels_from)
-        counts = merger.add(_relative(records, data, watch))
+        placed = _relative(records, data, watch)
+        counts = merger.add(placed)
         sources.append(reporting.describe_source(source.path, counts))
     rows, removed = merger.finish()
     return CleaningState(rows, removed, sources, merged=len(rows))

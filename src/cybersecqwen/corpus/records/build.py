@@ -85,8 +85,9 @@ def build_records(
         write_rows(part / REMOVED, work.removed)
         after = check_corpus(part, benchmarks, recipe.near_duplicate, engine).overlaps
         report = _report(work, parts, recipe, after)
+        page = reporting.render_markdown(report, recipe)
         write_json(part / reporting.REPORT, report)
-        write_text(part / reporting.PAGE, reporting.render_markdown(report, recipe))
+        write_text(part / reporting.PAGE, page)
         _write_manifest(part, recipe, inputs)
     return report
 

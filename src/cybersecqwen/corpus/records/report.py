@@ -10,7 +10,7 @@ import msgspec
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.rows import CorpusRow
-from cybersecqwen.core.text.markdown import markdown_table
+from cybersecqwen.core.text.markdown import MarkdownBlock, MarkdownTable, markdown_page
 from cybersecqwen.corpus.cleaning.decontaminate import Overlap
 from cybersecqwen.corpus.cleaning.labels import LabelCounts
 from cybersecqwen.corpus.cleaning.merge import SourceCounts
@@ -186,111 +186,105 @@ def _by_count(table: Mapping[str, Counter[str]]) -> dict[str, dict[str, int]]:
 
 def render_markdown(report: CorpusReport, recipe: CorpusRecipe) -> str:
     """Return the report as Markdown. It quotes no benchmark text."""
-    sections = [
+    blocks = [
         f"# Corpus {report.name}",
         f"Label policy after CWE {report.taxonomy}. {report.merged:,} records have a description.",
-        _sources(report),
-        _parts(report),
-        _removed(report),
-        _overlap(report, recipe),
-        _labels(report),
-        _years(report),
+        *_sources(report),
+        *_parts(report),
+        *_removed(report),
+        *_overlap(report, recipe),
+        *_labels(report),
+        *_years(report),
     ]
-    return "\n\n".join(sections) + "\n"
+    return markdown_page(blocks)
 
 
-def _sources(report: CorpusReport) -> str:
+def _sources(report: CorpusReport) -> list[MarkdownBlock]:
     head = ["source", "records", "ids no earlier source has", "unreadable", "rejected CVEs"]
     head.append("another text than an earlier source's, not used")
     rows = [
         (s.path, s.records, s.new, s.unreadable, s.rejected, s.other_text) for s in report.sources
     ]
-    return "## Sources\n\n" + markdown_table(head, rows)
+    return ["## Sources", MarkdownTable(head, rows)]
 
 
-def _parts(report: CorpusReport) -> str:
+def _parts(report: CorpusReport) -> list[MarkdownBlock]:
     head = ["part", "rows", *(f"labelled by {who}" for who in LABELLERS)]
     rows = [
         (name, part.rows, *(part.labelled.get(who, 0) for who in LABELLERS))
         for name, part in report.parts.items()
     ]
-    return "## Parts\n\n" + markdown_table(head, rows)
+    return ["## Parts", MarkdownTable(head, rows)]
 
 
-def _removed(report: CorpusReport) -> str:
-    lines = ["## Removed", markdown_table(["stage", "records"], report.removed.items())]
-    lines.append(
-        markdown_table(
+def _removed(report: CorpusReport) -> list[MarkdownBlock]:
+    c = report.crossings
+    measures = sorted({*c.train_by_measure, *c.validation_by_measure})
+    return [
+        "## Removed",
+        MarkdownTable(["stage", "records"], list(report.removed.items())),
+        MarkdownTable(
             ["duplicates in", "same words", "same but for numbers", "with another main label"],
             [
                 (name, d.removed.get("text", 0), d.removed.get("digits", 0), d.other_label)
                 for name, d in report.duplicates.items()
             ],
-        )
-    )
-    c = report.crossings
-    measures = sorted({*c.train_by_measure, *c.validation_by_measure})
-    lines.append(
+        ),
         f"Across the split, {c.train:,} training rows are near some validation row and "
-        f"{c.validation:,} validation rows near some training row (guard: {c.guard})."
-    )
-    lines.append(
-        markdown_table(
+        f"{c.validation:,} validation rows near some training row (guard: {c.guard}).",
+        MarkdownTable(
             ["across the split by", "training rows", "validation rows"],
             [
                 (m, c.train_by_measure.get(m, 0), c.validation_by_measure.get(m, 0))
                 for m in measures
             ],
-        )
-    )
-    return "\n\n".join(lines)
+        ),
+    ]
 
 
-def _overlap(report: CorpusReport, recipe: CorpusRecipe) -> str:
+def _overlap(report: CorpusReport, recipe: CorpusRecipe) -> list[MarkdownBlock]:
     near = recipe.near_duplicate
-    lines = [
+    head = ["benchmark", "items", "measure"]
+    head += ["items met before", "rows before", "items met after", "rows after"]
+    both = list(zip(report.overlap_before, report.overlap_after, strict=True))
+    blocks: list[MarkdownBlock] = [
         "## Overlap with benchmarks",
         "`id`: the same CVE id. `text`: a row has an item's words from beginning to end. "
         "`excerpt`: an item has a row's. "
         f"`digits`: the same words but for numbers. `ngram`: a row holds {near.containment:.0%} of "
         f"an item's {near.ngram}-word pieces. `cosine`: TF-IDF cosine of {near.cosine} or more "
         "over words and pairs of words; `words`: over words alone.",
-    ]
-    head = ["benchmark", "items", "measure"]
-    head += ["items met before", "rows before", "items met after", "rows after"]
-    both = list(zip(report.overlap_before, report.overlap_after, strict=True))
-    lines.append(
-        markdown_table(
+        MarkdownTable(
             head,
             [(b.benchmark, b.size, b.measure, b.items, b.rows, a.items, a.rows) for b, a in both],
-        )
-    )
+        ),
+    ]
     examples = [
         (row, match.measure, match.against, match.item, f"{match.score:.4f}")
         for overlap in report.overlap_before
         for row, match in overlap.examples
     ]
     if examples:
-        lines.append("Examples of rows taken out; `removed.jsonl` lists all.")
-        lines.append(markdown_table(["row", "measure", "benchmark", "item", "score"], examples))
-    return "\n\n".join(lines)
+        blocks.append("Examples of rows taken out; `removed.jsonl` lists all.")
+        blocks.append(MarkdownTable(["row", "measure", "benchmark", "item", "score"], examples))
+    return blocks
 
 
-def _labels(report: CorpusReport) -> str:
-    lines = ["## Labels"]
+def _labels(report: CorpusReport) -> list[MarkdownBlock]:
+    blocks: list[MarkdownBlock] = ["## Labels"]
     train = report.parts["train"]
     for who in LABELLERS:
         if first := train.first_labels.get(who):
             top = list(first.items())[:_TOP_IDS]
-            lines.append(f"Main label by {who} in train, commonest of {len(first):,} ids:")
-            lines.append(markdown_table(["id", "rows"], top))
+            blocks.append(f"Main label by {who} in train, commonest of {len(first):,} ids:")
+            blocks.append(MarkdownTable(["id", "rows"], top))
     for reason, found in report.dropped_labels.items():
-        lines += [_label_line(f"Not taught ({reason})", who, ids) for who, ids in found.items()]
-    lines += [
+        blocks += [_label_line(f"Not taught ({reason})", who, ids) for who, ids in found.items()]
+    blocks += [
         _label_line("Kept though discouraged by MITRE", who, ids)
         for who, ids in report.discouraged_labels.items()
     ]
-    return "\n\n".join(lines)
+    return blocks
 
 
 def _label_line(what: str, who: str, ids: Mapping[str, int]) -> str:
@@ -298,9 +292,9 @@ def _label_line(what: str, who: str, ids: Mapping[str, int]) -> str:
     return f"{what}, {who}: {sum(ids.values()):,} labels over {len(ids):,} ids: {top}."
 
 
-def _years(report: CorpusReport) -> str:
+def _years(report: CorpusReport) -> list[MarkdownBlock]:
     columns = {s.path: s.by_year for s in report.sources}
     columns |= {name: part.by_year for name, part in report.parts.items()}
     years = sorted({year for counts in columns.values() for year in counts})
     rows = [(str(year), *(counts.get(year, 0) for counts in columns.values())) for year in years]
-    return "## Years\n\n" + markdown_table(["year", *columns], rows)
+    return ["## Years", MarkdownTable(["year", *columns], rows)]
