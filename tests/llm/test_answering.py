@@ -12,8 +12,9 @@ from cybersecqwen.core.chat import Message
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.interfaces import NO_HELPERS, AnswerHelpers
 from cybersecqwen.core.records import Answer, Candidate, ChoiceAnswer, CwePrediction, Passage
-from cybersecqwen.llm.answering import FROM_MEMORY, NOT_HELD, Answerer
+from cybersecqwen.llm.answering import FROM_MEMORY, Answerer
 from cybersecqwen.llm.backends.mock import MockBackend
+from cybersecqwen.llm.grounding import NOT_HELD
 from cybersecqwen.llm.multiple_choice import MultipleChoiceConfig
 
 LOCK = Passage("T9#mitigation-M1", "Guessing", "mitigation", "Lock the lantern after 3 bad codes.")

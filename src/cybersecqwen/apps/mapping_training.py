@@ -73,13 +73,9 @@ def train_vulnerability_technique(
     folder = model / "technique"
     with atomic_folder(folder, CONFIG_FILE) as part:
         shutil.copytree(folder, part, dirs_exist_ok=True)
+        weights, names = part / WEIGHTS_FILE, part / ANALYST_TECHNIQUES_FILE
         linear.write_vulnerability_techniques(
-            fitted,
-            titles,
-            mapper.name,
-            len(texts),
-            part / WEIGHTS_FILE,
-            part / ANALYST_TECHNIQUES_FILE,
+            fitted, titles, mapper.name, len(texts), weights, names
         )
     return {
         "cves": len(texts),

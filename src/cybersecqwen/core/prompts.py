@@ -131,17 +131,24 @@ _FROM_MEMORY = (
 def grounded_conversation(
     question: str, passages: Sequence[Passage], history: Sequence[Message] = ()
 ) -> tuple[Message, ...]:
-    """Return the conversation that asks a model to answer from passages and to cite them."""
-    return (
-        Message("system", _GROUNDED),
-        *history,
-        Message("user", f"{passage_block(passages)}\n\nQuestion: {question}"),
+    """Return the conversation that asks a model to answer from passages and to cite them.
+
+    What could end a turn in it is escaped: the question and the passages are untrusted.
+    """
+    return escape_special_tokens(
+        (
+            Message("system", _GROUNDED),
+            *history,
+            Message("user", f"{passage_block(passages)}\n\nQuestion: {question}"),
+        )
     )
 
 
 def memory_conversation(question: str, history: Sequence[Message] = ()) -> tuple[Message, ...]:
-    """Return the conversation that asks a model what no passage answers."""
-    return (Message("system", _FROM_MEMORY), *history, Message("user", question))
+    """Return the conversation that asks a model what no passage answers, escaped likewise."""
+    return escape_special_tokens(
+        (Message("system", _FROM_MEMORY), *history, Message("user", question))
+    )
 
 
 def passage_block(passages: Sequence[Passage]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from cybersecqwen.core.chat import Message, Sampling
@@ -15,21 +15,18 @@ from cybersecqwen.core.interfaces import (
 )
 from cybersecqwen.core.prompts import (
     LETTERS,
-    escape_special_tokens,
     grounded_conversation,
     memory_conversation,
 )
 from cybersecqwen.core.question_intent import is_vulnerability_description
-from cybersecqwen.core.records import Advisory, Answer, ChoiceAnswer, Passage
+from cybersecqwen.core.records import Advisory, Answer, ChoiceAnswer
 from cybersecqwen.core.text.clean import clean
-from cybersecqwen.llm.grounding import Claim, claims_of
+from cybersecqwen.llm.grounding import checked_answer
 from cybersecqwen.llm.multiple_choice import MultipleChoice, MultipleChoiceConfig
 
-NOT_HELD = "What the model wrote does not hold against the passages; these are their own words:"
 FROM_MEMORY = "From the model's memory, not from the knowledge base, and not checked:"
 
 _SHOWN = 8  # passages that a language model writes from
-_REFUSED = "not in the knowledge base"
 _HISTORY_CHARACTERS = 4_000  # of earlier turns that a language model reads, the latest first
 
 
@@ -103,11 +100,31 @@ class Answerer:
         if self._backend is None:
             yield plain.text
             yield plain
-        elif plain.found:
-            shown = self._shown(question, plain)
-            yield from self._written(self._backend, question, history, shown, plain)
+            return
+        if plain.found:
+            # A follow-up says little by itself; what it is about stands in the answer's subjects.
+            query = " ".join([question, *plain.subjects])
+            found = [passage for passage, _ in self._book.search(query, _SHOWN)]
+            # What answers without a model is evidence that plain search may rank lower.
+            shown = list(dict.fromkeys([*plain.passages, *found]))[:_SHOWN]
+            conversation = grounded_conversation(question, shown, _recent(history))
         else:
-            yield from self._remembered(self._backend, question, history, plain)
+            yield f"{FROM_MEMORY}\n"
+            shown = []
+            conversation = memory_conversation(question, _recent(history))
+        text = ""
+        for piece in self._backend.stream(conversation, self._sampling):
+            if isinstance(piece, str):
+                yield piece
+            elif piece.finish == "error":
+                raise ModelError(f"{self._backend.name}: {piece.error}")
+            else:
+                text = piece.text
+        if plain.found:
+            yield checked_answer(text, shown, plain)
+        else:
+            remembered = f"{FROM_MEMORY}\n{text.strip()}"
+            yield replace(plain, text=remembered, from_memory=True)
 
     def choose(self, question: str, choices: Sequence[str]) -> ChoiceAnswer:
         """Choose among 2 to 10 options; the order in which they come counts for nothing.
@@ -128,48 +145,6 @@ class Answerer:
             return self._book.choose(question, choices)
         return MultipleChoice(self._backend, self._reading, self._book).choose(question, choices)
 
-    def _shown(self, question: str, plain: Answer) -> list[Passage]:
-        """Return the passages that a language model reads."""
-        # A follow-up says little by itself; what it is about stands in the answer's subjects.
-        query = " ".join([question, *plain.subjects])
-        found = [passage for passage, _ in self._book.search(query, _SHOWN)]
-        # What answers without a model is evidence that plain search may rank lower.
-        return list(dict.fromkeys([*plain.passages, *found]))[:_SHOWN]
-
-    def _written(
-        self,
-        backend: Backend,
-        question: str,
-        history: Sequence[Message],
-        shown: Sequence[Passage],
-        plain: Answer,
-    ) -> Iterator[str | Answer]:
-        """Let the language model write from passages, then check what it wrote."""
-        conversation = grounded_conversation(question, shown, _recent(history))
-        text = yield from self._generated(backend, conversation)
-        yield _checked(text, shown, plain)
-
-    def _remembered(
-        self, backend: Backend, question: str, history: Sequence[Message], plain: Answer
-    ) -> Iterator[str | Answer]:
-        """Let the language model answer from memory, and mark the answer so."""
-        yield f"{FROM_MEMORY}\n"
-        text = yield from self._generated(backend, memory_conversation(question, _recent(history)))
-        yield replace(plain, text=f"{FROM_MEMORY}\n{text.strip()}", from_memory=True)
-
-    def _generated(
-        self, backend: Backend, conversation: Sequence[Message]
-    ) -> Generator[str, None, str]:
-        text = ""
-        for piece in backend.stream(escape_special_tokens(conversation), self._sampling):
-            if isinstance(piece, str):
-                yield piece
-            elif piece.finish == "error":
-                raise ModelError(f"{backend.name}: {piece.error}")
-            else:
-                text = piece.text
-        return text
-
 
 def _recent(history: Sequence[Message]) -> list[Message]:
     """Return the latest turns that fit, beginning with the user's."""
@@ -183,27 +158,3 @@ def _recent(history: Sequence[Message]) -> list[Message]:
     while kept and kept[-1].role != "user":
         kept.pop()
     return kept[::-1]
-
-
-def _checked(text: str, shown: Sequence[Passage], plain: Answer) -> Answer:
-    """Return what a language model wrote, its sentences checked; else the passages' own words."""
-    if _REFUSED in text.lower() and len(text) < 2 * len(_REFUSED):
-        return plain  # the passages answer, though the model does not see it
-    claims = claims_of(text, shown)
-    if not any(claim.holds for claim in claims):
-        unsupported = tuple(claim.text for claim in claims)
-        return replace(plain, text=f"{NOT_HELD}\n{plain.text}", unsupported=unsupported)
-    passages = tuple(dict.fromkeys(p for claim in claims if claim.holds for p in claim.passages))
-    return replace(
-        plain,
-        text="\n".join(claim.rendered for claim in claims),
-        citations=tuple(passage.id for passage in passages),
-        passages=passages,
-        unsupported=_without_support(claims),
-        direct=(),
-        sections=(),
-    )
-
-
-def _without_support(claims: Sequence[Claim]) -> tuple[str, ...]:
-    return tuple(claim.text for claim in claims if not claim.holds)

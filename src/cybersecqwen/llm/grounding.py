@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from cybersecqwen.core.records import Passage
+from cybersecqwen.core.records import Answer, Passage
 from cybersecqwen.core.text.sentences import sentences
 from cybersecqwen.core.text.terms import ids_in, terms
+
+NOT_HELD = "What the model wrote does not hold against the passages; these are their own words:"
 
 LEAST_SHARE = 0.6
 """Share of a sentence's terms that the passages it cites must hold.
@@ -17,6 +19,7 @@ Chosen on sentences of the knowledge base, reworded as in ``knowledge.made``, ag
 sentences beside another passage of their page; see docs/ask.md.
 """
 
+_REFUSED = "not in the knowledge base"
 _CITED = re.compile(r"\s*\[([^\[\]]{1,200})\]")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
@@ -44,6 +47,32 @@ class Claim:
         return f"{self.text} {''.join(f'[{passage.id}]' for passage in self.passages)}"
 
 
+def checked_answer(text: str, shown: Sequence[Passage], plain: Answer) -> Answer:
+    """Return what a language model wrote, its sentences checked; else the passages' own words.
+
+    Args:
+        text: What it wrote.
+        shown: The passages that it wrote from.
+        plain: The answer without a language model.
+    """
+    if _REFUSED in text.lower() and len(text) < 2 * len(_REFUSED):
+        return plain  # the passages answer, though the model does not see it
+    claims = claims_of(text, shown)
+    unsupported = tuple(claim.text for claim in claims if not claim.holds)
+    if len(unsupported) == len(claims):
+        return replace(plain, text=f"{NOT_HELD}\n{plain.text}", unsupported=unsupported)
+    passages = tuple(dict.fromkeys(p for claim in claims if claim.holds for p in claim.passages))
+    return replace(
+        plain,
+        text="\n".join(claim.rendered for claim in claims),
+        citations=tuple(passage.id for passage in passages),
+        passages=passages,
+        unsupported=unsupported,
+        direct=(),
+        sections=(),
+    )
+
+
 def claims_of(text: str, shown: Sequence[Passage]) -> list[Claim]:
     """Return the sentences of a written answer, each checked against what it cites.
 
@@ -68,13 +97,18 @@ def supports(sentence: str, passages: Sequence[Passage]) -> bool:
     held = _held(passages)
     exact = {*ids_in(sentence), *_NUMBER.findall(sentence)}
     there = {*ids_in(held), *_NUMBER.findall(held)}
-    return exact <= there and supported_share(sentence, passages) >= LEAST_SHARE
+    return exact <= there and _shared(sentence, held) >= LEAST_SHARE
 
 
 def supported_share(sentence: str, passages: Sequence[Passage]) -> float:
     """Return the share of a sentence's different terms that the passages hold; 0 for none."""
+    held = _held(passages)
+    return _shared(sentence, held)
+
+
+def _shared(sentence: str, held: str) -> float:
     said = set(terms(sentence))
-    return len(said & set(terms(_held(passages)))) / len(said) if said else 0.0
+    return len(said & set(terms(held))) / len(said) if said else 0.0
 
 
 def _held(passages: Sequence[Passage]) -> str:

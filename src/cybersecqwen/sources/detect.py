@@ -78,14 +78,11 @@ def read_advisories(
     options = ReadOptions(labels_from, text_column, id_column)
     unreadable = _Unreadable()
     found = False
-    sources = open_sources(
+    for source in open_sources(
         path, stdin or sys.stdin.buffer, name=name, limits=limits, position=position
-    )
-    for source in sources:
+    ):
         found = found or not isinstance(source, NotRecordsError)
         try:
-            if isinstance(source, UnreadableError):
-                raise source
             records = _records(source, format, options)
             first = next(records, None)
             if first is None:
@@ -183,7 +180,11 @@ def _is_text_but_for_nul(head: bytes) -> bool:
     return head.count(_NUL) <= 1 + len(head) // 1000 and not _OTHER_CONTROLS.search(head)
 
 
-def _records(source: ByteSource | Workbook, chosen: str, options: ReadOptions) -> Iterator[Record]:
+def _records(
+    source: ByteSource | Workbook | UnreadableError, chosen: str, options: ReadOptions
+) -> Iterator[Record]:
+    if isinstance(source, UnreadableError):
+        raise source
     if isinstance(source, Workbook):
         book = next((f for f in WORKBOOKS if chosen in {"auto", f.name}), None)
         if book is None:

@@ -198,8 +198,7 @@ def finish(
     if not name:
         return RecordProblem(where, "", "the record has no id")
     text = description or ""
-    # Most texts begin with another letter than what a rejection begins with.
-    if state == "published" and text[:1] in _MAY_BE_REJECTED:
+    if state == "published":
         state = _told_state(text)
     record = Advisory(
         id=name,
@@ -209,13 +208,9 @@ def finish(
         published=date_of(published),
         references=_once(filter(None, references)) if references else (),
         title=(title or "").strip(),
-        aliases=_once([a for a in map(canonical_id, aliases) if a and a != name])
-        if aliases
-        else (),
+        aliases=_other_names(aliases, name) if aliases else (),
         assigner=assigner or "",
-        affected=_once([pair for pair in map(_known, affected) if pair != ("", "")])
-        if affected
-        else (),
+        affected=_products(affected) if affected else (),
         modified=timestamp_of(modified),
         state=state,
         where=where,
@@ -225,8 +220,19 @@ def finish(
     return _problem(record, description, reason) or record
 
 
+def _other_names(aliases: Iterable[str], name: str) -> tuple[str, ...]:
+    return _once([alias for alias in map(canonical_id, aliases) if alias and alias != name])
+
+
+def _products(affected: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    return _once([pair for pair in map(_known, affected) if pair != ("", "")])
+
+
 def _told_state(text: str) -> AdvisoryState:
     """Return the state of a record that its description tells."""
+    # Most texts begin with another letter than what a rejection begins with.
+    if text[:1] not in _MAY_BE_REJECTED:
+        return "published"
     if _REJECTED.match(text):
         return "rejected"
     return "reserved" if _RESERVED.match(text) else "published"
