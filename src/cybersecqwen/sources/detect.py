@@ -84,8 +84,7 @@ def read_advisories(
         found = found or not isinstance(source, NotRecordsError)
         try:
             records = _records(source, format, options)
-            first = next(records, None)
-            if first is None:
+            if (first := next(records, None)) is None:
                 yield RecordProblem(source.name, "", "there is no record in it", "note")
                 continue
             if not unreadable.started:

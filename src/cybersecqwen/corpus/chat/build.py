@@ -99,7 +99,7 @@ def build_chat(
         ModelError: The teacher cannot answer at all.
     """
     recipe = with_files(recipe, data)
-    benchmarks = [data / path for path in recipe.benchmarks]
+    benchmarks, near = [data / path for path in recipe.benchmarks], recipe.near_duplicate
     knowledge = (recipe.knowledge.cwe, *recipe.knowledge.stix)
     named = (*(s.path for s in recipe.sources), *recipe.benchmarks, *knowledge)
     inputs = hash_inputs(data, named)
@@ -122,9 +122,7 @@ def build_chat(
         for name, drafts in (("train", made.train), ("validation", made.validation)):
             write_rows(part / f"{name}.jsonl", map(example, _mixed(drafts, recipe.seed)))
         write_rows(part / REMOVED, work.removed)
-        after = (
-            check_corpus(part, benchmarks, recipe.near_duplicate, engine) if made.train else None
-        )
+        after = check_corpus(part, benchmarks, near, engine) if made.train else None
         report = reporting.describe(recipe, work, generator, made.train, made.validation, after)
         report = msgspec.structs.replace(report, phrasing=dict(made.phrasing))
         write_json(part / REPORT, report)

@@ -194,12 +194,10 @@ def finish(
         reason: What to say where there is no description, or of the state.
     """
     name = canonical_id(name)
-    where = place.where
     if not name:
-        return RecordProblem(where, "", "the record has no id")
+        return RecordProblem(place.where, "", "the record has no id")
     text = description or ""
-    if state == "published":
-        state = _told_state(text)
+    state = _told_state(text) if state == "published" else state
     record = Advisory(
         id=name,
         description=text,
@@ -213,7 +211,7 @@ def finish(
         affected=_products(affected) if affected else (),
         modified=timestamp_of(modified),
         state=state,
-        where=where,
+        where=place.where,
         line=place.line,
         columns=tuple(columns),
     )
