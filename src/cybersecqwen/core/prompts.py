@@ -130,7 +130,7 @@ _FROM_MEMORY = (
 
 def grounded_conversation(
     question: str, passages: Sequence[Passage], history: Sequence[Message] = ()
-) -> tuple[Message, ...]:
+) -> list[Message]:
     """Return the conversation that asks a model to answer from passages and to cite them.
 
     What could end a turn in it is escaped: the question and the passages are untrusted.
@@ -144,7 +144,7 @@ def grounded_conversation(
     )
 
 
-def memory_conversation(question: str, history: Sequence[Message] = ()) -> tuple[Message, ...]:
+def memory_conversation(question: str, history: Sequence[Message] = ()) -> list[Message]:
     """Return the conversation that asks a model what no passage answers, escaped likewise."""
     return escape_special_tokens(
         (Message("system", _FROM_MEMORY), *history, Message("user", question))

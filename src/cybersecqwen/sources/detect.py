@@ -50,9 +50,8 @@ def read_advisories(
 ) -> Iterator[Record]:
     """Yield the records of an input, in its order; a bad one as the problem it has.
 
-    Memory holds one record, or one JSON document of up to 64 MiB, whatever the size of the input
-    (and a zip's directory, about 600 bytes a member). What is compressed is told by its first
-    bytes, and so is the format, of each file on its own.
+    Memory holds one record, or one JSON document of up to 64 MiB (and a zip's directory, about 600
+    bytes a member). What is compressed, and each file's format, is told by its first bytes.
 
     Args:
         path: A file, or a folder of files; None or ``-`` is standard input. Packed with gzip,
@@ -76,13 +75,14 @@ def read_advisories(
     if format != "auto" and format not in FORMATS:
         raise InputError(f"no format {format!r}: give auto, {', '.join(FORMATS)}")
     options = ReadOptions(labels_from, text_column, id_column)
-    unreadable = _Unreadable()
-    found = False
+    unreadable, found = _Unreadable(), False
     for source in open_sources(
         path, stdin or sys.stdin.buffer, name=name, limits=limits, position=position
     ):
         found = found or not isinstance(source, NotRecordsError)
         try:
+            if isinstance(source, UnreadableError):
+                raise source
             records = _records(source, format, options)
             if (first := next(records, None)) is None:
                 yield RecordProblem(source.name, "", "there is no record in it", "note")
@@ -179,11 +179,7 @@ def _is_text_but_for_nul(head: bytes) -> bool:
     return head.count(_NUL) <= 1 + len(head) // 1000 and not _OTHER_CONTROLS.search(head)
 
 
-def _records(
-    source: ByteSource | Workbook | UnreadableError, chosen: str, options: ReadOptions
-) -> Iterator[Record]:
-    if isinstance(source, UnreadableError):
-        raise source
+def _records(source: ByteSource | Workbook, chosen: str, options: ReadOptions) -> Iterator[Record]:
     if isinstance(source, Workbook):
         book = next((f for f in WORKBOOKS if chosen in {"auto", f.name}), None)
         if book is None:
