@@ -95,6 +95,53 @@ def export_adapter(
         return _compared(f"hf:{adapter}", "hf", part, out, _ROUNDING, on_progress, moved)
 
 
+def export_gguf_adapter(
+    adapter: Path,
+    out: Path,
+    beside: Path,
+    *,
+    base: str | None = None,
+    threads: int | None = None,
+    on_progress: OnProgress = ignore,
+) -> ExportResult:
+    """Write the adapter alone as one file for llama.cpp.
+
+    Args:
+        adapter: Folder of ``train lora``.
+        out: File to make.
+        beside: The base as a GGUF file, with which the adapter is tried.
+        base: Hub id or folder of the base; None for where the adapter says.
+        threads: Threads of the comparison; None for llama.cpp's own choice.
+        on_progress: Told of each stage.
+
+    Raises:
+        InputError: A file cannot be used, or ``out`` is taken.
+        MissingExtraError: The ``train`` or ``llm`` extra is not installed.
+        ModelError: The export answers unlike its source.
+    """
+    from cybersecqwen.training.export.gguf.adapter import write_gguf_adapter
+    from cybersecqwen.training.export.merge import adapter_base
+    from cybersecqwen.training.lora.model import find_base
+
+    _require_free(out)
+    named = base or adapter_base(adapter)
+    on_progress(JobProgress("writing"))
+    count = write_gguf_adapter(adapter, find_base(named).config, out)
+    made: dict[str, Any] = {"adapter": str(out)} | ({"threads": threads} if threads else {})
+    facts = {"type": "f16", "tensors": {"F16": count}}
+    # The base beside it may be quantised, so that more than rounding may lie between them.
+    return _compared(
+        f"hf:{adapter}",
+        f"gguf:{beside}",
+        out,
+        _QUANTISED,
+        on_progress,
+        {"base": named},
+        made_options=made,
+        facts=facts,
+    )
+
+
 def export_gguf(
     model: Path,
     out: Path,

@@ -56,13 +56,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="benchmark files; an --imatrix-text that overlaps one is refused",
     )
-    for parts in (merge, adapter, gguf):
+    small = actions.add_parser("gguf-adapter", help="the adapter alone as a file for llama.cpp")
+    small.add_argument("adapter", type=Path, metavar="ADAPTER", help="folder of `train lora`")
+    small.add_argument("--out", type=Path, required=True, metavar="FILE", help="to write")
+    small.add_argument(
+        "--beside", type=Path, required=True, metavar="FILE", help="the base's GGUF, to try it with"
+    )
+    small.add_argument("--base", metavar="ID|DIR", help="where the base is (as the adapter says)")
+    small.add_argument(
+        "--threads", type=int, metavar="N", help="of the comparison (llama.cpp's own choice)"
+    )
+    for parts in (merge, adapter, gguf, small):
         parts.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Export, compare with the source, and say how alike they are."""
-    actions = {"merge": _merge, "adapter": _adapter, "gguf": _gguf}
+    actions = {
+        "merge": _merge,
+        "adapter": _adapter,
+        "gguf": _gguf,
+        "gguf-adapter": _gguf_adapter,
+    }
     result = actions[arguments.action](arguments)
     if arguments.json:
         print_json(result)
@@ -105,6 +120,19 @@ def _gguf(arguments: argparse.Namespace) -> ExportResult:
         quantisation=arguments.type,
         importance_text=arguments.imatrix_text,
         against=arguments.against,
+        threads=arguments.threads,
+        on_progress=show_progress(),
+    )
+
+
+def _gguf_adapter(arguments: argparse.Namespace) -> ExportResult:
+    from cybersecqwen.apps.export import export_gguf_adapter
+
+    return export_gguf_adapter(
+        arguments.adapter,
+        arguments.out,
+        arguments.beside,
+        base=arguments.base,
         threads=arguments.threads,
         on_progress=show_progress(),
     )

@@ -61,11 +61,16 @@ class LlamaCppBackend:
         threads: int | None = None,
         gpu_layers: int | None = None,
         raw: bool = False,
+        adapter: str | None = None,
     ) -> None:
         self._name = f"gguf:{model}"
         if not Path(model).is_file():
             raise ModelError(f"{self._name}: no such file")
-        check_stated_files(model)
+        if adapter is not None:
+            self._name += f" with {adapter}"
+            if not Path(adapter).is_file():
+                raise ModelError(f"{self._name}: {adapter}: no such file")
+        check_stated_files(model, adapter)
         self._parallel = parallel
         self._raw = raw
         key = secrets.token_hex(16)
@@ -77,6 +82,7 @@ class LlamaCppBackend:
             parallel=parallel,
             threads=threads,
             gpu_layers=gpu_layers,
+            adapter=adapter,
         )
         self._client = httpx.Client(
             base_url=self._server.listening_address,
@@ -294,6 +300,7 @@ def _start(
     parallel: int,
     threads: int | None,
     gpu_layers: int | None,
+    adapter: str | None,
 ) -> Any:
     params = xllamacpp.CommonParams()
     params.model.path = model
@@ -311,6 +318,8 @@ def _start(
         params.cpuparams_batch.n_threads = threads
     if gpu_layers is not None:
         params.n_gpu_layers = gpu_layers
+    if adapter is not None:
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(adapter, 1.0)]
     try:
         return xllamacpp.Server(params)
     except RuntimeError as error:

@@ -21,11 +21,13 @@ from cybersecqwen.core.model_files import NO_CODE, check_stated_files
 from cybersecqwen.training.export.gguf.quantise import Quantisation, quantise, tensor_type
 from cybersecqwen.training.export.gguf.vocabulary import write_vocabulary
 
-_FAMILIES = {
+FAMILIES = {
     "llama": gguf.MODEL_ARCH.LLAMA,
     "qwen2": gguf.MODEL_ARCH.QWEN2,
     "qwen3": gguf.MODEL_ARCH.QWEN3,
 }
+"""llama.cpp's architecture of each family that can be written, by its name in transformers."""
+
 _FILE_TYPES = {
     "f16": gguf.LlamaFileType.MOSTLY_F16,
     "q8_0": gguf.LlamaFileType.MOSTLY_Q8_0,
@@ -57,7 +59,7 @@ def write_gguf(
         ModelError: A family, tokenizer or position scaling that this export does not know.
     """
     config, tokenizer = _open(folder)
-    family = _FAMILIES[config.model_type]
+    family = FAMILIES[config.model_type]
     names = gguf.get_tensor_name_map(family, config.num_hidden_layers)
     with atomic_path(out) as part:
         writer = GGUFWriter(str(part), gguf.MODEL_ARCH_NAMES[family])
@@ -106,9 +108,7 @@ class _Tensor:
             value: torch.Tensor = tensors.get_tensor(self.source)
         array: NDArray[np.float32] = value.float().numpy()
         if self._heads:
-            # Llama's halves of a head's rotary pairs become neighbours, as llama.cpp rotates them.
-            split = array.reshape(self._heads, 2, -1, *array.shape[1:])
-            array = split.swapaxes(1, 2).reshape(array.shape)
+            array = as_llama_rotates(array, self._heads)
         return array
 
 
@@ -127,10 +127,22 @@ def _plan(
                 of = tensor_type(
                     name, shape, kind, config.num_hidden_layers, tied=config.tie_word_embeddings
                 )
-                yield _Tensor(file, source, name, shape, of, _rotated_heads(config, source))
+                yield _Tensor(file, source, name, shape, of, rotated_heads(config, source))
 
 
-def _rotated_heads(config: Any, source: str) -> int:
+def as_llama_rotates(rows: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
+    """Return (O, ...) rows with the halves of each head's rotary pairs made neighbours."""
+    split = rows.reshape(heads, 2, -1, *rows.shape[1:])
+    return split.swapaxes(1, 2).reshape(rows.shape)
+
+
+def rotated_heads(config: Any, source: str) -> int:
+    """Return how many heads a tensor's rows belong to, if llama.cpp wants them in another order.
+
+    Args:
+        config: The model's configuration.
+        source: The tensor's name in transformers.
+    """
     if config.model_type != "llama":
         return 0
     if ".q_proj." in source:
@@ -150,8 +162,8 @@ def _open(folder: Path) -> tuple[Any, Any]:
             f"{folder}: no whole model with safetensors; `cybersecqwen export merge` makes one "
             "from an adapter"
         )
-    if config.model_type not in _FAMILIES:
-        known = ", ".join(_FAMILIES)
+    if config.model_type not in FAMILIES:
+        known = ", ".join(FAMILIES)
         raise ModelError(f"{folder}: a {config.model_type} model; this export knows {known}")
     rope = getattr(config, "rope_parameters", None) or {}
     if rope.get("rope_type", "default") != "default":
