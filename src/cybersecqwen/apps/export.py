@@ -125,21 +125,17 @@ def export_gguf_adapter(
 
     _require_free(out)
     named = base or adapter_base(adapter)
-    on_progress(JobProgress("writing"))
-    count = write_gguf_adapter(adapter, find_base(named).config, out)
-    made: dict[str, Any] = {"adapter": str(out)} | ({"threads": threads} if threads else {})
-    facts = {"type": "f16", "tensors": {"F16": count}}
-    # The base beside it may be quantised, so that more than rounding may lie between them.
-    return _compared(
-        f"hf:{adapter}",
-        f"gguf:{beside}",
-        out,
-        _QUANTISED,
-        on_progress,
-        {"base": named},
-        made_options=made,
-        facts=facts,
-    )
+    with _hidden(out) as part:
+        on_progress(JobProgress("writing"))
+        count = write_gguf_adapter(adapter, find_base(named).config, part)
+        made: dict[str, Any] = {"adapter": str(part)} | ({"threads": threads} if threads else {})
+        # The base beside it may be quantised, so that more than rounding may lie between them.
+        return _compared(
+            *(f"hf:{adapter}", "gguf", part, out, _QUANTISED, on_progress, {"base": named}),
+            tried=beside,
+            made_options=made,
+            facts={"type": "f16", "tensors": {"F16": count}},
+        )
 
 
 def export_gguf(
@@ -226,6 +222,7 @@ def _compared(
     on_progress: OnProgress,
     source_options: dict[str, Any] | None = None,
     *,
+    tried: Path | None = None,
     made_options: dict[str, Any] | None = None,
     facts: dict[str, Any] | None = None,
 ) -> ExportResult:
@@ -239,6 +236,7 @@ def _compared(
         limit: The largest mean gap, nats a character.
         on_progress: Told that it is compared.
         source_options: Of the source's backend.
+        tried: Model that is opened, where the export is only a part of one; ``part`` by default.
         made_options: Of the export's.
         facts: Of the result.
 
@@ -251,7 +249,7 @@ def _compared(
 
     on_progress(JobProgress("comparing"))
     found = compare_backends(
-        opened(source, source_options), opened(f"{scheme}:{part}", made_options)
+        opened(source, source_options), opened(f"{scheme}:{tried or part}", made_options)
     )
     require_likeness(found, limit, f"{scheme}:{out}")
     files = [part] if part.is_file() else [file for file in part.rglob("*") if file.is_file()]
