@@ -44,7 +44,8 @@ FOUND = {
 def test_mutated_seeds_are_read_or_refused(name: str) -> None:
     corpus = seeds([SEEDS])
     assert len(corpus) > 20
-    for number in range(400):
+    # An answer from the knowledge base takes 30 ms, a file that is refused 1.
+    for number in range(100 if name == "question" else 400):
         check(READERS[name], mutated(random.Random(number), corpus))
 
 

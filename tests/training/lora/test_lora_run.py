@@ -3,10 +3,8 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from cybersecqwen.core.errors import InputError  # noqa: E402
 from cybersecqwen.training.lora.run import prepare, train_lora  # noqa: E402
 from cybersecqwen.training.lora.trainer import Progress  # noqa: E402
 from cybersecqwen.training.recipes.lora import LoraRecipe  # noqa: E402
+from killing import killed_when  # noqa: E402
 from tiny_chat import write_base  # noqa: E402
 
 
@@ -90,20 +89,14 @@ def test_resumed_at_any_step_it_takes_the_same_steps(
     assert curve(out) == pytest.approx(curve(trained), abs=1e-3)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_killed_outright_and_resumed_the_curve_is_the_same(
     trained: Path, lora_recipe: Path, chat_corpus: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "tiny"
-    command = [sys.executable, "-m", "cybersecqwen", "train", "lora", str(lora_recipe)]
-    command += ["--corpus", str(chat_corpus), "--out", str(out), "--resume"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     # As soon as a checkpoint begins to be written, so that it may well be cut off.
     reached = tmp_path / "tiny.work" / "checkpoints" / "checkpoint-8"
-    while not reached.exists():
-        assert process.poll() is None, "it ended before it could be killed"
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    killed_when(reached.exists, lambda: train(lora_recipe, chat_corpus, out, resume=True))
     train(lora_recipe, chat_corpus, out, resume=True)
     assert curve(out) == pytest.approx(curve(trained), abs=1e-3)
 
