@@ -45,6 +45,7 @@ _DESCRIBED = 4  # terms beside names and intent
 _PASSAGES = 4
 _NEARLY_AS_GOOD = 0.75  # of the best passage's score
 _NEAREST = 3
+_SHORT = 4  # letters of an acronym
 _RARE = 15  # passages that a name which heads no page may stand in
 
 
@@ -339,6 +340,9 @@ def _named_in_passing(index: PassageIndex, query: Query) -> Draft | None:
     alone = len(terms(_TELL.sub("", query.corrected))) <= 1 and not _HOW.search(query.skeleton)
     if len(query.rest) != 1 or not alone or query.mentions or query.intent is not Intent.SEARCH:
         return None
+    asks = _QUESTION.search(query.skeleton) is not None
+    if asks and len(query.rest[0]) <= _SHORT:
+        return None  # an acronym, used in passing as known
     if any(is_everyday(word) for word in words(query.corrected) if stem(word) == query.rest[0]):
         return None
     number = index.vocabulary.number(query.rest[0])
@@ -347,7 +351,7 @@ def _named_in_passing(index: PassageIndex, query: Query) -> Draft | None:
         return None
     passages = [index.passage(int(place)) for place in places]
     # What a thing is, no page says that speaks of it as of something known: "behind a VLAN".
-    if _QUESTION.search(query.skeleton) and not any(p.kind in _CASES for p in passages):
+    if asks and not any(p.kind in _CASES for p in passages):
         return None
     return cve.in_passing(index, passages, query.rest)
 

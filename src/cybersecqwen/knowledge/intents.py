@@ -66,7 +66,7 @@ def _aspect(intent: Intent, pattern: str) -> Aspect:
 
 
 _PROTECTING = (
-    r"\bmitigat|\bprevent|\bcounter-?measure|\bprotect(?!ed\b)|\bdefen[dsc]|\bremediat|\bharden|"
+    r"\bmitigat|\bprevent|\bcounter-?measure|\bprotect(?!ed\b)|\bdefen[dsc](?!er)|\bremediat|\bharden|"
     r"\bstop\b|\bstopping\b|\bavoid|\bfix|\bblock|\beliminat|\bsafeguard|\bsecurity controls?\b|"
     r"\bcontrols? (?:for|against|that|reduce)|\bhow not to\b|"
     r"\bwhat (?:can|should|could) (?:i|we|one) do\b|\bguard\b|\bpatch\b|\bresist|"

@@ -78,6 +78,7 @@ _WORLDLY = re.compile(
     r"employees|victims|hosts|servers|machines|computers|hours|days))\b|"
     r"\bhow (?:often|long) (?:to|should|must|do|does|did|is|are|will)\b(?! .{0,40}\bexploited)|"
     r"\b(?:statistics|percentage of|share of companies|average (?:cost|time|number)|median)\b|"
+    r"\bwhat(?:'s| is) the (?:default|maximum|minimum) |"
     r"\bwho (?:arrested|indicted|sued|hired|pays|wrote|reported)\b|\b(?:was|were) anyone\b|"
     r"\bbetter than\b|\bworth (?:it|the money|buying)\b|"
     r"\b(?:best|cheapest|better|recommended|favou?rite) (?:siem|edr|xdr|book|course|"
@@ -105,6 +106,11 @@ _CATALOGUES = re.compile(
     r"api|licen[cs]e|newsletter|conference|workbench)\b|\bnavigator\b",
     re.IGNORECASE,
 )
+_PARTS_OF_PRODUCTS = re.compile(
+    r"^\W*(?:[\w-]+ ){1,4}(?:settings?|pricing|licen[cs]ing|dashboards?|integrations?|connectors?|"
+    r"api keys?|exclusions?)\W*$",
+    re.IGNORECASE,
+)
 _SETS_UP = re.compile(
     r"^\W*(?:please )?(?:how (?:do|can|to|should)(?: (?:i|we|you|one))? ?)?"
     r"(?:set(?:ting)? ?up|roll ?out|configure|install|enable|deploy|upgrade|update|renew|rotate|"
@@ -121,7 +127,7 @@ _SCORES = re.compile(
 _EVENT_IDS = re.compile(r"\bevent ?ids?\b", re.IGNORECASE)
 
 
-_KINDS = (_WANTED, _COMMANDS, _OWN, _WORLDLY, _NEWS)
+_KINDS = (_WANTED, _COMMANDS, _OWN, _WORLDLY, _NEWS, _PARTS_OF_PRODUCTS)
 _CHANGES = re.compile(
     r"\b(?:to|how do i|how do we|how can i|how can we) (?:enable|disable|turn (?:on|off)|activate|"
     r"deactivate|switch (?:on|off)|set|rotate|reset|renew|block|encrypt|choose|configure)\b",

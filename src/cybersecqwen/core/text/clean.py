@@ -45,6 +45,8 @@ def clean(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """Return the lower-case runs of ASCII letters and digits of a cleaned text, in order."""
+    if text.isascii() and text.isprintable():  # cleaning would change nothing but spaces
+        return _WORD.findall(text[:MAX_CHARACTERS].lower())
     return _WORD.findall(clean(text).lower())
 
 
