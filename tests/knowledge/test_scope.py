@@ -45,6 +45,10 @@ ELSEWHERE = [
     "group policy to disable macros",
     "how to encrypt a usb stick",
     "how often should we patch",
+    "how many zero days in 2024",
+    "is this powershell malicious",
+    "which technique is kitten folding",
+    "fix for CVE-2022-41040",
 ]
 HELD = [
     ("what is CWE-502 in plain words", "CWE-502"),
@@ -53,6 +57,10 @@ HELD = [
     ("what does exfiltration over C2 channel look like", "T1041"),
     ("how do attackers use scheduled tasks", "T1053.005"),
     ("sample code for CWE-134", "CWE-134"),
+    ("how to limit damage of ransomware", "T1486"),
+    ("what comes under CWE-693", "CWE-693"),
+    ("worst case of CWE-434", "CWE-434"),
+    ("how skilled must an attacker be for CAPEC-66", "CAPEC-66"),
     ("what is STIX", "GLOSSARY"),
     ("who maintains CVSS", "GLOSSARY"),
     ("difference between EDR and XDR", "GLOSSARY"),

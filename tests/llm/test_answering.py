@@ -50,7 +50,9 @@ class FakeBook:
         text = f"{passage.text} [{passage.id}]"
         return Answer(text, (passage.id,), (passage,), prediction=prediction, subjects=("T9",))
 
-    def choose(self, question: str, choices: Sequence[str]) -> ChoiceAnswer:
+    def choose(
+        self, question: str, choices: Sequence[str], *, glossary: bool = True
+    ) -> ChoiceAnswer:
         shares = tuple(1 / len(choices) for _ in choices)
         return ChoiceAnswer(0, shares, tuple(LOCK for _ in choices))
 

@@ -40,7 +40,9 @@ class Shelf:
     def answer(self, question: str) -> Answer:
         return Answer("Not in the knowledge base.", found=False)
 
-    def choose(self, question: str, choices: Sequence[str]) -> ChoiceAnswer:
+    def choose(
+        self, question: str, choices: Sequence[str], *, glossary: bool = True
+    ) -> ChoiceAnswer:
         return ChoiceAnswer(0, (0.5, 0.5), (SHELF[4], None))
 
 

@@ -187,6 +187,14 @@ class KnowledgeBaseLike(Retriever, Protocol):
         """
         ...
 
-    def choose(self, question: str, choices: Sequence[str]) -> ChoiceAnswer:
-        """Choose the option that the passages support best."""
+    def choose(
+        self, question: str, choices: Sequence[str], *, glossary: bool = True
+    ) -> ChoiceAnswer:
+        """Choose the option that the passages support best.
+
+        Args:
+            question: The question.
+            choices: Its options.
+            glossary: Whether the field's concepts count too, where the passages hold no answer.
+        """
         ...

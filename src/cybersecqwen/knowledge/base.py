@@ -73,13 +73,21 @@ class KnowledgeBase(PassageIndex):
                 return conversation.about(query, subjects, self)
         return query
 
-    def choose(self, question: str, choices: Sequence[str]) -> ChoiceAnswer:
+    def choose(
+        self, question: str, choices: Sequence[str], *, glossary: bool = True
+    ) -> ChoiceAnswer:
         """Choose the option that the passages support best.
+
+        Args:
+            question: The question.
+            choices: Its options.
+            glossary: Whether what the glossary says of the field's concepts counts too, where the
+                passages hold no answer.
 
         Raises:
             InputError: There are fewer than two options.
         """
-        return multiple_choice.choose(self.featurizer, question, choices)
+        return multiple_choice.choose(self.featurizer, question, choices, glossary=glossary)
 
     def pages(self, query: str, limit: int = 5, choices: Sequence[str] = ()) -> list[str]:
         """Return the ids of the best pages, each as good as its best passage, best first.

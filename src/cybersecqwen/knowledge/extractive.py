@@ -38,7 +38,7 @@ HELP = (
     "software or mitigation: what it is, who uses it, how to mitigate or detect it."
 )
 
-_LEAST_LIKELY = 0.12
+_LEAST_LIKELY = 0.17
 """Probability of a weakness below which its name says nothing: texts that mean nothing get less."""
 
 _DESCRIBED = 4  # terms beside names and intent
@@ -300,7 +300,8 @@ def _by_search(index: PassageIndex, query: Query) -> Draft | None:
         if query.intent not in {Intent.SEARCH, Intent.DEFINITION, Intent.WHICH}:
             return None
     if query.intent is Intent.WHICH:
-        return which.found_entry(index, query, sure=False) if knows_most(index, query) else None
+        found = which.found_entry(index, query, sure=False) if knows_most(index, query) else None
+        return found if found and speaks_of(index, found.subjects[0], query.rest) else None
     return _by_words(index, query, live)
 
 
@@ -330,6 +331,7 @@ _QUESTION = re.compile(
     r"\bof (?:the )?.*@",
     re.IGNORECASE,
 )
+_DEFINE = re.compile(r"^\W*(?:define|explain|(?:the )?meaning)\b", re.IGNORECASE)
 _HOW = re.compile(r"\b(?:which|how|why|when|where)\b", re.IGNORECASE)
 _CASES = frozenset({"example", "procedure"})
 _TELL = re.compile(r"^\W*(?:tell me about|explain|describe|define)\b", re.IGNORECASE)
@@ -340,7 +342,7 @@ def _named_in_passing(index: PassageIndex, query: Query) -> Draft | None:
     alone = len(terms(_TELL.sub("", query.corrected))) <= 1 and not _HOW.search(query.skeleton)
     if len(query.rest) != 1 or not alone or query.mentions or query.intent is not Intent.SEARCH:
         return None
-    asks = _QUESTION.search(query.skeleton) is not None
+    asks = bool(_QUESTION.search(query.skeleton) or _DEFINE.search(query.skeleton))
     if asks and len(query.rest[0]) <= _SHORT:
         return None  # an acronym, used in passing as known
     if any(is_everyday(word) for word in words(query.corrected) if stem(word) == query.rest[0]):

@@ -70,7 +70,7 @@ _PROTECTING = (
     r"\bstop\b|\bstopping\b|\bavoid|\bfix|\bblock|\beliminat|\bsafeguard|\bsecurity controls?\b|"
     r"\bcontrols? (?:for|against|that|reduce)|\bhow not to\b|"
     r"\bwhat (?:can|should|could) (?:i|we|one) do\b|\bguard\b|\bpatch\b|\bresist|"
-    r"(?:\b(?:to|i|we|you|can|should|and) |^\W*)secure\b|"
+    r"(?:\b(?:to|i|we|you|can|should|and) |^\W*)(?:secure|limit|minimi[sz]e|contain)\b|"
     r"\brespon[ds]e?\b(?! ?ible)|\brecover|\bdeal with\b|\bhandle\b"
 )
 _NOTICING = (
@@ -119,7 +119,7 @@ ASPECTS: tuple[Aspect, ...] = (
     _aspect(
         Intent.CHILD,
         r"\bchild(?:ren|s)?\b|\bmore specific\b|\bnarrower\b|\bvariants? of\b|\bdescend[ae]nts?\b|"
-        r"\bsub-?types?\b|\bkinds of\b",
+        r"\bsub-?types?\b|\bkinds of\b|\bcomes? under\b|\b(?:below|beneath) @_weakness",
     ),
     _aspect(
         Intent.PLATFORM,
@@ -142,7 +142,7 @@ ASPECTS: tuple[Aspect, ...] = (
     ),
     _aspect(Intent.PREREQUISITE, r"\bprerequisit|\bprecondition|\bwhat (?:is|must be) (?:needed|"
         r"in place)\b"),
-    _aspect(Intent.SKILL, r"\bskills?\b"),
+    _aspect(Intent.SKILL, r"\bskill(?:s|ed)?\b|\bhow (?:hard|difficult|easy) is\b"),
     _aspect(Intent.RESOURCE, r"\bresources? (?:are |is )?(?:needed|required)|"
         r"\brequired resources?\b"),
     _aspect(
@@ -175,7 +175,8 @@ ASPECTS: tuple[Aspect, ...] = (
     _aspect(Intent.MITIGATION, _GUARDING),
     _aspect(
         Intent.CONSEQUENCE,
-        r"\bdangerous\b|\bharm(?:ful)?\b|\bconsequenc|\bimpacts?\b|\bdamage\b|\bresults? (?:in|"
+        r"\bdangerous\b|\bworst\b|\bgo(?:es)? wrong\b|\bharm(?:ful)?\b|\bconsequenc|"
+        r"\bimpacts?\b|\bdamage\b|\bresults? (?:in|"
         r"of|from)\b|\blead(?:s)? to\b|"
         r"\b(?:can|could|might|will|would) happen\b|\bhappens (?:if|when)\b|\beffects?\b|"
         r"\brisks?\b|"

@@ -69,6 +69,8 @@ def choose(
     question: str,
     choices: Sequence[str],
     ranker: OptionRanker | None = None,
+    *,
+    glossary: bool = True,
 ) -> ChoiceAnswer:
     """Choose the option that a ranker holds likeliest.
 
@@ -77,6 +79,7 @@ def choose(
         question: The question.
         choices: Its options.
         ranker: None for the one that ships.
+        glossary: Whether what the glossary says counts where the pages hold no answer.
 
     Raises:
         InputError: There are fewer than two options.
@@ -95,7 +98,9 @@ def choose(
         ),
         held=held_share(features),
     )
-    return found if found.held >= LEAST_HELD else _with_glossary(found, question, choices)
+    if not glossary or found.held >= LEAST_HELD:
+        return found
+    return _with_glossary(found, question, choices)
 
 
 def _with_glossary(found: ChoiceAnswer, question: str, choices: Sequence[str]) -> ChoiceAnswer:

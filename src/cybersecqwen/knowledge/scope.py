@@ -44,6 +44,8 @@ _OWN = re.compile(
     r"^\W*(?:please )?(?:scan|check|test|decrypt|crack|open|fix|delete|analy[sz]e|clean|block) "
     r"(?:me )?(?:my|our|this|these)\b|"
     r"\bis this (?:e-?mail|mail|message|file|site|link|url|hash|domain|ip|attachment)\b|"
+    r"\b(?:is|are) (?:this|that|these|those) (?:\w+ )?(?:malicious|safe|bad|dangerous|legit\w*|"
+    r"suspicious|infected)\b|"
     r"\bwhich of (?:my|our)\b|"
     r"\b(?:is|are|am) (?:my|our|i|we)\b(?! (?:allowed|permitted|supposed|right|correct|free|ok))|"
     r"\bwho (?:should|do|can|must) (?:i|we) (?:call|contact|ask|inform|notify|tell|report)\b|"
@@ -79,6 +81,8 @@ _WORLDLY = re.compile(
     r"\bhow (?:often|long) (?:to|should|must|do|does|did|is|are|will)\b(?! .{0,40}\bexploited)|"
     r"\b(?:statistics|percentage of|share of companies|average (?:cost|time|number)|median)\b|"
     r"\bwhat(?:'s| is) the (?:default|maximum|minimum) |"
+    r"\bnames? (?:of )?(?:the )?(?:people|persons|members|developers|officers|leaders?) "
+    r"(?:behind|of|in)\b|"
     r"\bwho (?:arrested|indicted|sued|hired|pays|wrote|reported)\b|\b(?:was|were) anyone\b|"
     r"\bbetter than\b|\bworth (?:it|the money|buying)\b|"
     r"\b(?:best|cheapest|better|recommended|favou?rite) (?:siem|edr|xdr|book|course|"
@@ -111,6 +115,7 @@ _PARTS_OF_PRODUCTS = re.compile(
     r"api keys?|exclusions?)\W*$",
     re.IGNORECASE,
 )
+_COUNTS = re.compile(r"\bhow many\b|\bnumber of\b", re.IGNORECASE)
 _SETS_UP = re.compile(
     r"^\W*(?:please )?(?:how (?:do|can|to|should)(?: (?:i|we|you|one))? ?)?"
     r"(?:set(?:ting)? ?up|roll ?out|configure|install|enable|deploy|upgrade|update|renew|rotate|"
@@ -120,7 +125,8 @@ _SETS_UP = re.compile(
 _SCORES = re.compile(
     r"\bepss\b|\bkev\b|\bcvss\b|\bpocs?\b|\bproof of concept\b|\bexploits? (?:for|of|code)\b|"
     r"\bmetasploit\b|\bscores?\b|\bdue date\b|\bfixed in\b|\bpatch(?:ed)?\b|"
-    r"\baffected versions?\b|\bwhen (?:was|did|is)\b|\bpublished\b|\bwhat date\b|"
+    r"\baffected (?:versions?|products?)\b|\b(?:hot)?fix(?:es)? (?:for|of)\b|\bworkarounds?\b|"
+    r"\bwhen (?:was|did|is)\b|\bpublished\b|\bwhat date\b|"
     r"\bwho (?:found|reported|discovered)\b",
     re.IGNORECASE,
 )
@@ -146,6 +152,8 @@ def asks_elsewhere(query: Query) -> bool:
         kinds.append(_HANDS_OVER)
     if not query.mentions:
         kinds.append(_CATALOGUES)
+    if not query.mentions and not query.wanted:
+        kinds.append(_COUNTS)
     # "Patching" is a mitigation's name; who asks for a product's patch means none.
     if all(mention.kind == "mitigation" for mention in query.mentions):
         kinds.append(_REPAIRS)

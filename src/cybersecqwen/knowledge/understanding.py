@@ -58,9 +58,9 @@ _ATTACKING = re.compile(r"\bexploit|\battack(?:ers?|ed)?\b.{0,30}@_weakness", re
 # Words that frame a question and say nothing of its subject.
 _FRAME = frozenset(
     terms(
-        """a about according basically beginner dummies easy eli5 english im layman
-        look looks nutshell plain roughly
-        according actually address addresses adversaries adversary against all answer
+        """a about according basically beginner boss child colleague dummies easy eli5
+        english im junior kid layman look looks manager newbie nutshell plain roughly
+        actually address addresses adversaries adversary against all answer
         anyone
         anything applicable applies apply ask att&ck attack attacker attackers attacks
         attck attempt behave behaves behind belong belongs best between boss both briefly call

@@ -152,7 +152,8 @@ class MultipleChoice:
         """Return a question with the passages to read and the option ranker's answer."""
         if self.knowledge is None:
             return Choice(question, tuple(options))
-        ranked = self.knowledge.choose(question, options)
+        # Exponents and passages were chosen with the pages alone, not with the glossary.
+        ranked = self.knowledge.choose(question, options, glossary=False)
         passages = evidence(self.knowledge, question, options, ranked, self.config)
         return Choice(question, tuple(options), passages, ranked)
 

@@ -44,7 +44,9 @@ class Book:
     def answer(self, question: str) -> Answer:
         return Answer("", found=False)
 
-    def choose(self, question: str, choices: Sequence[str]) -> ChoiceAnswer:
+    def choose(
+        self, question: str, choices: Sequence[str], *, glossary: bool = True
+    ) -> ChoiceAnswer:
         self.asked += 1
         return ChoiceAnswer(1, (0.1, 0.8, 0.1), (None, HEAD, None))
 
