@@ -31,7 +31,15 @@ from cybersecqwen.knowledge.query import Query
 from cybersecqwen.knowledge.scope import asks_elsewhere, asks_of_scores, asks_to_set_up
 from cybersecqwen.knowledge.search import PassageIndex
 from cybersecqwen.knowledge.spelling import is_everyday
-from cybersecqwen.knowledge.support import FEW, knows_most, sets_beside_unknown, speaks_of, stands
+from cybersecqwen.knowledge.support import (
+    FEW,
+    LEAST_OF_FEW,
+    LEAST_SUPPORT,
+    knows_most,
+    sets_beside_unknown,
+    speaks_of,
+    stands,
+)
 
 HELP = (
     "Ask about a weakness (CWE), an attack pattern (CAPEC), or an ATT&CK technique, tactic, group, "
@@ -301,7 +309,9 @@ def _by_search(index: PassageIndex, query: Query) -> Draft | None:
             return None
     if query.intent is Intent.WHICH:
         found = which.found_entry(index, query, sure=False) if knows_most(index, query) else None
-        return found if found and speaks_of(index, found.subjects[0], query.rest) else None
+        least = LEAST_OF_FEW if len(query.rest) <= FEW else LEAST_SUPPORT
+        held = found and speaks_of(index, found.subjects[0], query.rest, least)
+        return found if held else None
     return _by_words(index, query, live)
 
 

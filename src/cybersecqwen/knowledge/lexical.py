@@ -50,7 +50,9 @@ class TermIndex:
     def load(cls, folder: Path, name: str, size: int) -> TermIndex:
         """Open what ``save`` wrote, by memory map."""
         starts, texts, weights = (
-            np.load(folder / f"{name}_{part}.npy", mmap_mode="r") for part in _FILES
+            # As plain arrays: a slice of a mapped one costs as much again.
+            np.asarray(np.load(folder / f"{name}_{part}.npy", mmap_mode="r"))
+            for part in _FILES
         )
         return cls(starts, texts, weights, size)
 

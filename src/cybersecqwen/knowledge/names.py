@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -265,10 +266,38 @@ class NameFinder:
         known = [s for s in self._exact.get(key, ()) if not s.ordinary]
         return NameMatch(first, first + 1, tuple(known), exact=False) if known else None
 
+    @cached_property
+    def _longest(self) -> dict[str, int]:
+        """The words of the longest name that begins with a stem, by the stem."""
+        found: dict[str, int] = {}
+        for spoken, _ in self._written:
+            if spoken:
+                first = stem(spoken[0])
+                found[first] = max(found.get(first, 0), len(spoken))
+        return found
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self._joined)
+
+    def _reach(self, tokens: Sequence[Token], start: int) -> tuple[int, int]:
+        """Return how far a name from ``start`` on can reach: word by word, and by its letters."""
+        last = min(len(tokens), start + LONGEST_NAME)
+        spaced = min(last, start + self._longest.get(stem(tokens[start].word), 0))
+        written, joined = "", start
+        while joined < last:
+            written += tokens[joined].word
+            place = bisect_left(self._sorted, written)
+            if place == len(self._sorted) or not self._sorted[place].startswith(written):
+                break
+            joined += 1
+        return spaced, joined
+
     def _at(
         self, text: str, tokens: Sequence[Token], start: int, tactics: bool
     ) -> NameMatch | None:
-        for end in range(min(len(tokens), start + LONGEST_NAME), start, -1):
+        spaced, joined = self._reach(tokens, start)
+        for end in range(max(spaced, joined), start, -1):
             spoken = [token.word for token in tokens[start:end]]
             written = text[tokens[start].start : tokens[end - 1].end]
             beside = {
@@ -282,6 +311,8 @@ class NameFinder:
             ):
                 # Letters joined anew must be enough of a name not to arise by accident: who is.
                 if table is self._joined and (len(key) < 5 or not terms(written)):
+                    continue
+                if end > (joined if table is self._joined else spaced):
                     continue
                 known = [
                     spelling

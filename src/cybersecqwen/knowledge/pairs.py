@@ -58,7 +58,7 @@ class PairIndex:
     @classmethod
     def load(cls, folder: Path) -> PairIndex:
         """Open what ``save`` wrote, by memory map."""
-        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in _FILES))
+        return cls(*(np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in _FILES))
 
     def save(self, folder: Path) -> None:
         """Write the index into a folder."""

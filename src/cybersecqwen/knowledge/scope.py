@@ -18,18 +18,20 @@ _CODE = (
 # Things that somebody wants to have, not to know about.
 _WANTED = re.compile(
     r"\b(?:(?:e-?mail )?template|cheat ?sheet|checklist|playbook|download(?: link)?|installer|"
-    r"poc|proof of concept|working exploit|exploit code|source code|sample(?! codes?\b)|ioc)"
+    r"course|tutorial|interview question|certification|exam|poc|proof of concept|working exploit|exploit code|source code|sample(?! codes?\b)|ioc)"
     rf"{_OF}|\b{_TOOLS}\b.{{0,40}}\b{_SETTINGS}\b|\b{_SETTINGS}\b.{{0,20}}\b{_TOOLS}\b|"
     r"^\W*(?:sigma|yara|snort|suricata|kql|spl) (?:for|to)\b|"
     rf"\b{_TOOLS} (?:hunts?|packs?|dashboards?|detections?|signatures?|content|playbooks?)\b",
     re.IGNORECASE,
 )
 _HANDS_OVER = re.compile(
-    rf"\b{_CODE} (?:for|to|that|which)\b|^\W*(?:[\w-]+ ){{1,5}}{_CODE}\W*$|"
+    rf"\b(?:{_CODE}|quer(?:y|ies)|kql|spl|eql) (?:for|to|that|which)\b|^\W*(?:[\w-]+ ){{1,5}}{_CODE}\W*$|"
     r"\b(?:python|bash|perl|go|java|powershell|c\+\+|rust) (?:code|program|function|library|"
     r"module) (?:for|to|that)\b|"
     r"^\W*(?:please )?(?:(?:where|how) (?:can|do|could) (?:i|we) |how to |i want to )?"
     r"(?:download|compile|buy|crack|pirate)\b|"
+    r"\bhow (?:to|(?:can|do|should) (?:i|we)) (?:choose|pick|select|buy)\b"
+    r"(?!.*\b(?:cwe|capec|weakness|mapping|technique)\b)|"
     r"\bhow (?:can|do|should|could) (?:i|we) (?:use|run|start|launch|operate) @_software|"
     r"^\W*how to (?:use|run|operate) @_software",
     re.IGNORECASE,
@@ -41,11 +43,13 @@ _COMMANDS = re.compile(
 )
 # What only who asks can know, or decide.
 _OWN = re.compile(
-    r"^\W*(?:please )?(?:scan|check|test|decrypt|crack|open|fix|delete|analy[sz]e|clean|block) "
+    r"^\W*(?:please )?(?:scan|check|test|decrypt|crack|open|fix|delete|analy[sz]e|clean|block|"
+    r"decode|deobfuscate|translate|convert|summari[sz]e|look at) "
     r"(?:me )?(?:my|our|this|these)\b|"
     r"\bis this (?:e-?mail|mail|message|file|site|link|url|hash|domain|ip|attachment)\b|"
     r"\b(?:is|are) (?:this|that|these|those) (?:\w+ )?(?:malicious|safe|bad|dangerous|legit\w*|"
     r"suspicious|infected)\b|"
+    r"\b(?:is|are) (?:down|slow|offline|broken|locked|not working)\W*$|"
     r"\bwhich of (?:my|our)\b|"
     r"\b(?:is|are|am) (?:my|our|i|we)\b(?! (?:allowed|permitted|supposed|right|correct|free|ok))|"
     r"\bwho (?:should|do|can|must) (?:i|we) (?:call|contact|ask|inform|notify|tell|report)\b|"
@@ -63,7 +67,8 @@ _REPAIRS = re.compile(
     re.IGNORECASE,
 )
 _INDICATORS = re.compile(
-    r"\b(?:indicators? of compromise|ip address(?:es)?|domain names?|domains|hash(?:es)?|wallets?|"
+    r"\b(?:indicators? of compromise|ip address(?:es)?|(?:c2 )?ips|urls?|mutex(?:es)?|user agents?|"
+    r"domain names?|domains|hash(?:es)?|wallets?|"
     r"c2 (?:servers?|domains?|addresses))(?: \w+){0,2} (?:for|of|used by|from|linked to)\b",
     re.IGNORECASE,
 )
@@ -80,6 +85,7 @@ _WORLDLY = re.compile(
     r"employees|victims|hosts|servers|machines|computers|hours|days))\b|"
     r"\bhow (?:often|long) (?:to|should|must|do|does|did|is|are|will)\b(?! .{0,40}\bexploited)|"
     r"\b(?:statistics|percentage of|share of companies|average (?:cost|time|number)|median)\b|"
+    r"\bdefault (?:password|port|login|user(?:name)?) (?:of|for) (?:an?|the|my|our)\b|"
     r"\bwhat(?:'s| is) the (?:default|maximum|minimum) |"
     r"\bnames? (?:of )?(?:the )?(?:people|persons|members|developers|officers|leaders?) "
     r"(?:behind|of|in)\b|"
@@ -127,7 +133,7 @@ _SCORES = re.compile(
     r"\bmetasploit\b|\bscores?\b|\bdue date\b|\bfixed in\b|\bpatch(?:ed)?\b|"
     r"\baffected (?:versions?|products?)\b|\b(?:hot)?fix(?:es)? (?:for|of)\b|\bworkarounds?\b|"
     r"\bwhen (?:was|did|is)\b|\bpublished\b|\bwhat date\b|"
-    r"\bwho (?:found|reported|discovered)\b",
+    r"\b(?:publication|release|disclosure) date\b|\bwho (?:found|reported|discovered)\b",
     re.IGNORECASE,
 )
 _EVENT_IDS = re.compile(r"\bevent ?ids?\b", re.IGNORECASE)

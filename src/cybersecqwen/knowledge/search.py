@@ -66,7 +66,7 @@ class PassageIndex:
         try:
             self._page_table = msgspec.json.decode((folder / PAGES).read_bytes(), type=PageTable)
             pages, about, kinds, links, vocabulary = (
-                np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS
+                np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ARRAYS
             )
             self.vocabulary = Vocabulary(vocabulary)
             self._terms = TermIndex.load(folder, PASSAGE_TERMS, self.manifest.passages)

@@ -30,6 +30,7 @@ FEW_ALONE = 6
 
 _ALL_OF_IT = 0.9  # of what somebody asks who wants to set a product up
 _UNKNOWN_NAME = re.compile(r"(?<=\w )(?:[A-Z]\w{2,}|\w*\d\w*)")
+_EXPLAINS = re.compile(r"^\W*(?:please )?(?:explain|define)\b", re.IGNORECASE)
 _HOW_TO = re.compile(
     r"\bhow (?:to|(?:do|can|could|should|would|must) (?:i|we|you|one))\s+(\w+)", re.IGNORECASE
 )
@@ -47,14 +48,16 @@ _CODE = re.compile(r"\b[A-Za-z]+(?:-[A-Za-z]+)*-?\d+\b")  # as groups are number
 _COMPARES = re.compile(r"\bdifferen\w+ (?:between|of)\b|\bversus\b|\bvs\b", re.IGNORECASE)
 
 
-def speaks_of(index: PassageIndex, page: str, rest: Sequence[str]) -> bool:
-    """Whether a page holds most of some terms; any page does where there are none."""
+def speaks_of(
+    index: PassageIndex, page: str, rest: Sequence[str], least: float = LEAST_SUPPORT
+) -> bool:
+    """Whether a page holds a share of some terms, rare ones counting more; of none, any does."""
     if not rest:
         return True
     held = set(terms(" ".join(passage.text for passage in index.page(page))))
     weights = index.rarity(rest)
     share = sum(w for t, w in zip(rest, weights, strict=True) if t in held) / sum(weights)
-    return bool(share >= LEAST_SUPPORT)
+    return bool(share >= least)
 
 
 def knows_most(index: PassageIndex, query: Query) -> bool:
@@ -72,7 +75,9 @@ def stands(index: PassageIndex, query: Query, passages: Sequence[Passage]) -> bo
     if not query.rest:
         return bool(query.mentions)
     best = passages[0]
-    if best.kind == "procedure" and asks_to_change(query.corrected):
+    if best.kind == "procedure" and (
+        asks_to_change(query.corrected) or (not query.mentions and _EXPLAINS.search(query.skeleton))
+    ):
         return False
     first = index.passage(int(index.places(page_of(best.id))[0]))
     held = set(terms(f"{best.title} {best.id} {best.text} {first.text}"))
