@@ -48,6 +48,10 @@ ELSEWHERE = [
     "how many zero days in 2024",
     "is this powershell malicious",
     "which technique is kitten folding",
+    "does APT28 use PlumRAT",
+    "trends in ransomware 2026",
+    "kibana query for brute force",
+    "the mail server is down",
     "fix for CVE-2022-41040",
 ]
 HELD = [

@@ -18,14 +18,16 @@ _CODE = (
 # Things that somebody wants to have, not to know about.
 _WANTED = re.compile(
     r"\b(?:(?:e-?mail )?template|cheat ?sheet|checklist|playbook|download(?: link)?|installer|"
-    r"course|tutorial|interview question|certification|exam|poc|proof of concept|working exploit|exploit code|source code|sample(?! codes?\b)|ioc)"
+    r"course|tutorial|interview question|certification|exam|poc|proof of concept|working exploit|"
+    r"exploit code|source code|sample(?! codes?\b)|ioc)"
     rf"{_OF}|\b{_TOOLS}\b.{{0,40}}\b{_SETTINGS}\b|\b{_SETTINGS}\b.{{0,20}}\b{_TOOLS}\b|"
     r"^\W*(?:sigma|yara|snort|suricata|kql|spl) (?:for|to)\b|"
     rf"\b{_TOOLS} (?:hunts?|packs?|dashboards?|detections?|signatures?|content|playbooks?)\b",
     re.IGNORECASE,
 )
 _HANDS_OVER = re.compile(
-    rf"\b(?:{_CODE}|quer(?:y|ies)|kql|spl|eql) (?:for|to|that|which)\b|^\W*(?:[\w-]+ ){{1,5}}{_CODE}\W*$|"
+    rf"\b(?:{_CODE}|quer(?:y|ies)|kql|spl|eql) (?:for|to|that|which)\b|"
+    rf"^\W*(?:[\w-]+ ){{1,5}}{_CODE}\W*$|"
     r"\b(?:python|bash|perl|go|java|powershell|c\+\+|rust) (?:code|program|function|library|"
     r"module) (?:for|to|that)\b|"
     r"^\W*(?:please )?(?:(?:where|how) (?:can|do|could) (?:i|we) |how to |i want to )?"
@@ -50,6 +52,7 @@ _OWN = re.compile(
     r"\b(?:is|are) (?:this|that|these|those) (?:\w+ )?(?:malicious|safe|bad|dangerous|legit\w*|"
     r"suspicious|infected)\b|"
     r"\b(?:is|are) (?:down|slow|offline|broken|locked|not working)\W*$|"
+    r"\b(?:is|are) \d{1,3}(?:\.\d{1,3}){3}\b|\b(?:in|as) (?:word|excel|pdf|powerpoint) format\b|"
     r"\bwhich of (?:my|our)\b|"
     r"\b(?:is|are|am) (?:my|our|i|we)\b(?! (?:allowed|permitted|supposed|right|correct|free|ok))|"
     r"\bwho (?:should|do|can|must) (?:i|we) (?:call|contact|ask|inform|notify|tell|report)\b|"
@@ -90,7 +93,8 @@ _WORLDLY = re.compile(
     r"\bnames? (?:of )?(?:the )?(?:people|persons|members|developers|officers|leaders?) "
     r"(?:behind|of|in)\b|"
     r"\bwho (?:arrested|indicted|sued|hired|pays|wrote|reported)\b|\b(?:was|were) anyone\b|"
-    r"\bbetter than\b|\bworth (?:it|the money|buying)\b|"
+    r"\bis the (?:best|cheapest)\W*$|\b(?:conference|webinar|podcast|talk)s? (?:talks? )?"
+    r"(?:about|on)\b|\bbetter than\b|\bworth (?:it|the money|buying)\b|"
     r"\b(?:best|cheapest|better|recommended|favou?rite) (?:siem|edr|xdr|book|course|"
     r"certifications?|vendors?|products?|antivirus|firewall|scanner)\b",
     re.IGNORECASE,
@@ -101,7 +105,8 @@ _NEWS = re.compile(
     r"patch tuesday|zero.?days?|0.?days?|breach(?:es)?|incidents?|outages?|news)\b|"
     r"\b(?:has|have|was|were) .{1,60} (?:been )?(?:exploited|patched|fixed|hacked|breached) "
     r"(?:in|by|at|yet|on)\b|"
-    r"\b(?:today|yesterday|this (?:week|month|year)|right now|last (?:week|month|night))\b",
+    r"\bnews (?:about|on|of)\b|\btrends? (?:in|for|of)\b|\b(?:today|yesterday|this (?:week|month|"
+    r"year)|right now|last (?:week|month|night))\b",
     re.IGNORECASE,
 )
 # About the catalogues' makers and tools, which their entries do not speak of.

@@ -44,6 +44,11 @@ _RELATES = re.compile(
     r"\bdiffer\w*|\bversus\b|\bvs\b|\bcompar\w*|\brelated to\b|\bsame as\b|\bsimilar to\b",
     re.IGNORECASE,
 )
+_ASKS_LINK = re.compile(
+    r"^\W*(?:does|do|did|has|have|is|are|was|were)\b.*\b(?:us(?:e|es|ed|ing)|deploy\w*|part of|"
+    r"belong\w*|linked|attributed|target\w*|exploit\w*)\b",
+    re.IGNORECASE,
+)
 _CODE = re.compile(r"\b[A-Za-z]+(?:-[A-Za-z]+)*-?\d+\b")  # as groups are numbered: APT-C-36
 _COMPARES = re.compile(r"\bdifferen\w+ (?:between|of)\b|\bversus\b|\bvs\b", re.IGNORECASE)
 
@@ -126,7 +131,7 @@ def sets_beside_unknown(index: PassageIndex, query: Query) -> bool:
     """
     if len(query.subjects) > 1 and not _TYPED.search(query.corrected):
         return False
-    compared = _RELATES.search(query.skeleton) is not None
+    compared = any(p.search(query.skeleton) for p in (_RELATES, _ASKS_LINK))
     for match in _PROPER.finditer(query.corrected):
         within = any(m.start <= match.start() < m.end for m in query.mentions)
         known = all(term in index.vocabulary for term in terms(match[0]))
