@@ -73,6 +73,7 @@ def test_source_pages_stay_out_and_whole_pages_are_held_out(data: Path, tmp_path
         r["group"] for r in held if r["kind"] == "procedure"
     }
     assert all("{actor}" not in row["text"] for row in reports)
+    assert all(row["text"].startswith(f"Moth{row['group']} is a moth. ") for row in reports)
 
 
 def test_a_teachers_reports_are_kept_but_for_what_is_unfit_or_resembles_the_benchmark(
@@ -96,7 +97,7 @@ def test_a_teachers_reports_are_kept_but_for_what_is_unfit_or_resembles_the_benc
     made = rows(tmp_path / "out" / "reports.jsonl")
     assert report["teacher"] == f"mock:{script}"
     assert made
-    assert all(row["text"].startswith("Whoever") for row in made)
+    assert all("is a moth. Whoever" in row["text"] for row in made)
     assert all(row["text"].endswith("people.") for row in made)
     assert all(set(row["techniques"]) <= set(DONE) for row in made)
     learnt = rows(tmp_path / "out" / "train.jsonl")

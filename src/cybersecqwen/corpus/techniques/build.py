@@ -27,6 +27,7 @@ from cybersecqwen.corpus.journal import Journal
 from cybersecqwen.corpus.records.recipe import NearDuplicate
 from cybersecqwen.corpus.techniques.held_out_reports import (
     joined_reports,
+    opened,
     pages_facts,
     written_reports,
 )
@@ -38,6 +39,7 @@ from cybersecqwen.sources.catalogues.stix import read_stix
 _HEADING = re.compile(r"^(.{1,80}?) \(([SGC]\d{4})\): ")
 _PAGE = re.compile(r"/([SGC]\d{4})/?")
 _SEED = 5
+_OPENING = 2  # sentences
 _RowT = TypeVar("_RowT", TechniqueRow, ReportRow)
 
 
@@ -85,7 +87,7 @@ def build_technique_corpus(
         "train": train,
         "validation": held_out,
         "techniques": entries,
-        "reports": _apart(list(told), resembling),
+        "reports": _apart(list(opened(told, _openings(catalogue))), resembling),
     }
     for name, lines in parts.items():
         with atomic_write(out / f"{name}.jsonl") as stream:
@@ -116,6 +118,15 @@ def _techniques(catalogue: Catalogue) -> list[Entry]:
 
 def _description(entry: Entry) -> str:
     return next((s.text for s in entry.sections if s.kind == "description"), entry.name)
+
+
+def _openings(catalogue: Catalogue) -> dict[str, str]:
+    """Return the first sentences of each page's description."""
+    return {
+        entry.id: " ".join(sentences(clean(_description(entry)))[:_OPENING])
+        for entry in catalogue.entries
+        if entry.id[:1] in ("S", "G", "C")
+    }
 
 
 def _attack_rows(catalogue: Catalogue) -> Iterator[TechniqueRow]:

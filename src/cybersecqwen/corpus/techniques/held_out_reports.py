@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cybersecqwen.core.chat import Sampling
 from cybersecqwen.core.interfaces import Backend
@@ -66,6 +66,13 @@ def written_reports(
     for text, part in zip(written(prompts, _SAMPLING, teacher, journal), facts, strict=True):
         if len(text.split()) >= _LEAST_WORDS:
             yield _report(text, part)
+
+
+def opened(reports: Iterable[ReportRow], openings: Mapping[str, str]) -> Iterator[ReportRow]:
+    """Yield reports that first say what they are about, as reports do, by page."""
+    for report in reports:
+        text = f"{openings.get(report.group, '')} {report.text}".strip()
+        yield ReportRow(text, report.techniques, report.group)
 
 
 def _report(text: str, part: Sequence[TechniqueRow]) -> ReportRow:
