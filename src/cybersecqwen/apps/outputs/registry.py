@@ -5,22 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from cybersecqwen.apps.outputs.csv_table import write_csv
-from cybersecqwen.apps.outputs.cve5 import Cve5Writer
-from cybersecqwen.apps.outputs.filled_documents import (
-    Documents,
-    FilledCsaf,
-    FilledCycloneDx,
-    FilledOsv,
-)
 from cybersecqwen.apps.outputs.jsonl import JsonObjectWriter, write_jsonl
 from cybersecqwen.apps.outputs.rows import MapRow
-from cybersecqwen.apps.outputs.sarif import SarifWriter
 from cybersecqwen.apps.outputs.table import TableWriter
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from cybersecqwen.apps.outputs.filled_documents import Documents
 
 
 class Writer(Protocol):
@@ -75,6 +69,45 @@ class OutputFormat:
     binary: bool = False
 
 
+# Each writer is imported when it is asked for: a single text is mapped without most of them.
+
+
+def _csv(_: OutputContext) -> Writer:
+    from cybersecqwen.apps.outputs.csv_table import write_csv
+
+    return write_csv
+
+
+def _sarif(context: OutputContext) -> Writer:
+    from cybersecqwen.apps.outputs.sarif import SarifWriter
+
+    return SarifWriter(context.taxonomy, context.version)
+
+
+def _cve5(context: OutputContext) -> Writer:
+    from cybersecqwen.apps.outputs.cve5 import Cve5Writer
+
+    return Cve5Writer(context.taxonomy, context.version, context.org_id)
+
+
+def _csaf(context: OutputContext) -> Writer:
+    from cybersecqwen.apps.outputs.filled_documents import FilledCsaf
+
+    return FilledCsaf(_again(context), context.taxonomy)
+
+
+def _osv(context: OutputContext) -> Writer:
+    from cybersecqwen.apps.outputs.filled_documents import FilledOsv
+
+    return FilledOsv(_again(context), context.taxonomy)
+
+
+def _cyclonedx(context: OutputContext) -> Writer:
+    from cybersecqwen.apps.outputs.filled_documents import FilledCycloneDx
+
+    return FilledCycloneDx(_again(context), context.taxonomy)
+
+
 def _xlsx(_: OutputContext) -> Writer:
     from cybersecqwen.apps.outputs.xlsx import write_xlsx
 
@@ -108,13 +141,13 @@ FORMATS = (
         "one JSON object with rows, problems and summary",
         lambda c: JsonObjectWriter(c.closing),
     ),
-    OutputFormat("csv", (".csv",), "CSV for spreadsheets", lambda _: write_csv),
+    OutputFormat("csv", (".csv",), "CSV for spreadsheets", _csv),
     OutputFormat("xlsx", (".xlsx",), "an Excel workbook", _xlsx, binary=True),
     OutputFormat(
         "sarif",
         (".sarif", ".sarif.json"),
         "SARIF 2.1.0 for GitHub code scanning",
-        lambda c: SarifWriter(c.taxonomy, c.version),
+        _sarif,
     ),
     OutputFormat("html", (".html", ".htm"), "a report to send on", _html),
     OutputFormat("markdown", (".md",), "the report's figures in Markdown", _markdown),
@@ -122,27 +155,27 @@ FORMATS = (
         "cve5",
         (".cve5.jsonl", ".cve5.json"),
         "CVE containers of an authorised data publisher, one a line",
-        lambda c: Cve5Writer(c.taxonomy, c.version, c.org_id),
+        _cve5,
     ),
     OutputFormat(
         "csaf",
         (".csaf.json",),
         "the CSAF document that came in, filled in",
-        lambda c: FilledCsaf(_again(c), c.taxonomy),
+        _csaf,
         needs_input=True,
     ),
     OutputFormat(
         "osv",
         (".osv.json",),
         "the OSV record that came in, filled in",
-        lambda c: FilledOsv(_again(c), c.taxonomy),
+        _osv,
         needs_input=True,
     ),
     OutputFormat(
         "cyclonedx",
         (".cdx.json",),
         "the CycloneDX document that came in, filled in",
-        lambda c: FilledCycloneDx(_again(c), c.taxonomy),
+        _cyclonedx,
         needs_input=True,
     ),
 )
