@@ -23,7 +23,7 @@ from cybersecqwen.core.records import Advisory, Labeller
 from cybersecqwen.sources import read_advisories
 
 _MOST_OF_ONE = 5
-_LOOKED_AT = 1500  # records of the feed at most
+_LOOKED_AT = 5000  # records of the feed at most
 _WHAT = ("archive", "booking desk", "camera line", "ledger", "mail room", "museum guide", "planner")
 _WHO = ("ferry operators", "libraries", "orchards", "theatres", "town halls", "veterinarians")
 _PROSE = (
