@@ -67,7 +67,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     report = commands.add_parser("report", help="print a finished corpus's report")
     report.add_argument("corpus", type=Path, metavar="DIR", help="a corpus that build made")
     report.add_argument("--json", action="store_true", help="print it as JSON")
-    check = commands.add_parser("check", help="exit 1 if training files overlap a benchmark")
+    _configure_check(
+        commands.add_parser("check", help="exit 1 if training files overlap a benchmark")
+    )
+
+
+def _configure_check(check: argparse.ArgumentParser) -> None:
     check.add_argument("path", type=Path, metavar="DIR|FILE", help="corpus folder or JSONL file")
     check.add_argument(
         "--against", type=Path, nargs="+", required=True, metavar="FILE", help="benchmark files"

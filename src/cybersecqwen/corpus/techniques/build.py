@@ -71,8 +71,7 @@ def build_technique_corpus(
     known = {entry.id for entry in _techniques(catalogue)}
     whole = [*_attack_rows(catalogue), *_report_rows(reports, known)]
     rows = [row for row in whole if row.group not in excluded]
-    limits = NearDuplicate(containment=0.5, cosine=0.8)
-    resembling = BenchmarkFilter([benchmark], limits)
+    resembling = BenchmarkFilter([benchmark], NearDuplicate(containment=0.5, cosine=0.8))
     kept = _apart(rows, resembling)
     out.mkdir(parents=True, exist_ok=True)
     held_out = [row for row in kept if _held_out(row)]

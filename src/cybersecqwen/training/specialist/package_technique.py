@@ -145,12 +145,9 @@ def finish_technique(
         reading, score = fit_report_reading(open_reader(out), config["techniques"], corpus.reports)
         results["reports"] = {"rows": len(corpus.reports), "mean_f1": round(score, 4)}
         config["report"] = reading
-    write_description(
-        out,
-        results={"recipe": recipe, "results": results},
-        card=_card(recipe, results, facts),
-        config=config,
-    )
+    card = _card(recipe, results, facts)
+    made = {"recipe": recipe, "results": results}
+    write_description(out, results=made, card=card, config=config)
     return results
 
 
