@@ -41,6 +41,17 @@ def test_a_report_gets_each_sentences_technique_and_the_sentence(
     assert all(candidate.sentence in report for candidate in found)
 
 
+def test_a_sentence_on_several_techniques_and_one_on_none(classifier: TechniqueClassifier) -> None:
+    found = classifier.techniques_of(
+        "Glow is a backdoor that was first seen in 2019 and is written in C++. It talks to its "
+        "server over HTTP, encrypts its traffic with RC4 and can delete its own files."
+    )
+    assert main_techniques(found) == ["T1070", "T1071", "T1573"]
+    assert [one.probability for one in found] == sorted(
+        (o.probability for o in found), reverse=True
+    )
+
+
 def test_nothing_to_read(classifier: TechniqueClassifier) -> None:
     with pytest.raises(InputError, match="nothing to read"):
         classifier.classify("\u200b")
