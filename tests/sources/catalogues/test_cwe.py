@@ -10,6 +10,7 @@ import pytest
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.taxonomy import Weakness, shipped_taxonomy
+from cybersecqwen.sources.catalogues.catalogue import read_catalogue
 from cybersecqwen.sources.catalogues.cwe import read_cwe, write_cwe_table
 
 XML = b"""<?xml version="1.0" encoding="UTF-8"?>
@@ -189,3 +190,11 @@ def test_the_shipped_table_is_what_the_catalogue_gives(data_dir: Path, tmp_path:
     file = tmp_path / "table.json"
     write_cwe_table(table, file)
     assert len(json.loads(file.read_bytes())["entries"]) == 1447
+
+
+def test_a_catalogue_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cwe.xml"
+    head = b'<Weakness_Catalog xmlns="http://cwe.mitre.org/cwe-7"><Weaknesses>'
+    path.write_bytes(head + b'<Weakness ID="79" Name="a"/>' * 20_001)
+    with pytest.raises(InputError, match="over 20,000 pages"):
+        read_catalogue(path)

@@ -12,6 +12,8 @@ from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 _SECTIONS = {"Weaknesses": "Weakness", "Categories": "Category", "Views": "View"}
+_PAGES = tuple(f"}}{page}" for page in _SECTIONS.values())
+_MAX_PAGES, _MAX_ELEMENTS = 20_000, 1_000_000  # fifteen times as many as there are
 _BLOCKS = frozenset({"p", "div", "ul", "ol", "li", "br", "table", "tr", "h1", "h2", "h3"})
 
 # Elements of a list that are text alone, and the attribute that is all of others.
@@ -44,7 +46,18 @@ class NotACatalogueError(Exception):
 
 
 class _Builder(TreeBuilder):
-    """Builds the tree, and refuses document types, which could expand without bound."""
+    """Builds the tree, and refuses what could fill the memory: document types, endless pages."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._elements = self._pages = 0
+
+    def start(self, tag: str, attrs: dict[str, str]) -> Element:
+        self._elements += 1
+        self._pages += tag.endswith(_PAGES)
+        if self._pages > _MAX_PAGES or self._elements > _MAX_ELEMENTS:
+            raise NotACatalogueError(f"it has over {_MAX_PAGES:,} pages, or a million elements")
+        return super().start(tag, attrs)
 
     def doctype(self, _name: str, _public: str | None, _system: str | None) -> None:
         raise NotACatalogueError("it has a document type declaration, which is refused")
