@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 _SECTIONS = {"Weaknesses": "Weakness", "Categories": "Category", "Views": "View"}
 _PAGES = tuple(f"}}{page}" for page in _SECTIONS.values())
+_PIECE_BYTES = 1 << 18
 _MAX_PAGES, _MAX_ELEMENTS = 20_000, 1_000_000  # fifteen times as many as there are
 _BLOCKS = frozenset({"p", "div", "ul", "ol", "li", "br", "table", "tr", "h1", "h2", "h3"})
 
@@ -71,7 +72,9 @@ def catalogue_of(content: bytes) -> dict[str, Any]:
     """
     parser = XMLParser(target=_Builder())
     try:
-        parser.feed(content)
+        # In pieces: what the builder raises is heeded at the end of one.
+        for start in range(0, len(content), _PIECE_BYTES):
+            parser.feed(content[start : start + _PIECE_BYTES])
         root = parser.close()
     except ParseError as error:
         raise NotACatalogueError(str(error)) from error
