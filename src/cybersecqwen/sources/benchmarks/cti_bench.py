@@ -59,6 +59,9 @@ class SavedAnswers:
     answers: tuple[str, ...]
 
 
+_MAX_ROWS = 200_000
+
+
 def question_id(task: str, row: int) -> str:
     """Return the id of a 0-based row of a task's file."""
     return f"{task}-{row:04d}"
@@ -149,6 +152,8 @@ def _read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
         raise InputError(f"{path}: cannot read: {error}") from error
     if not data.strip():
         raise InputError(f"{path}: the file is empty")
+    if data.count(b"\n") > _MAX_ROWS:
+        raise InputError(f"{path}: over {_MAX_ROWS:,} rows, more than any benchmark has")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
