@@ -317,7 +317,7 @@ def _by_search(index: PassageIndex, query: Query) -> Draft | None:
 
 def _by_words(index: PassageIndex, query: Query, live: Sequence[str]) -> Draft | None:
     """Answer a question from anywhere: actors by their pages, passages, a name, a word."""
-    if not query.mentions and (draft := _actors(index, query)) is not None:
+    if not query.mentions and (draft := which.actors(index, query)) is not None:
         return draft
     passages = _best(index, query)
     if stands(index, query, passages):
@@ -366,23 +366,6 @@ def _named_in_passing(index: PassageIndex, query: Query) -> Draft | None:
     if asks and not any(p.kind in _CASES for p in passages):
         return None
     return cve.in_passing(index, passages, query.rest)
-
-
-def _actors(index: PassageIndex, query: Query) -> Draft | None:
-    """Name groups, software or campaigns whose own pages speak of all that is asked."""
-    kinds = [kind for kind in query.wanted if kind in {"group", "software", "campaign"}]
-    if not kinds or not query.rest or any(t not in index.vocabulary for t in query.rest):
-        return None
-    wanted = set(query.rest)
-    pages = [
-        page for page in index.pages_of_kind(*kinds) if wanted <= set(terms(_own_text(index, page)))
-    ]
-    return which.described(index, query, kinds[0], pages) if pages else None
-
-
-def _own_text(index: PassageIndex, page: str) -> str:
-    passages = index.passages_of(page, "description", "facts")
-    return " ".join([index.title(page), *(passage.text for passage in passages)])
 
 
 def _best(index: PassageIndex, query: Query) -> list[Passage]:

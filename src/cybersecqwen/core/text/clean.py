@@ -64,6 +64,11 @@ def render(description: str) -> str:
     return _NUMBER.sub("0", _LINK.sub("url", clean(description)))
 
 
+def capital(text: str) -> str:
+    """Return a text with its first letter in upper case."""
+    return text[:1].upper() + text[1:]
+
+
 def has_text(text: str) -> bool:
     """Whether anything of a text is left when what nobody sees is taken out."""
     return bool(clean(text[:99]) or clean(text))

@@ -117,8 +117,3 @@ def shuffled(passages: Sequence[Passage], rng: Random) -> list[Passage]:
     distinct = list({passage.id: passage for passage in passages}.values())
     rng.shuffle(distinct)
     return distinct
-
-
-def capital(text: str) -> str:
-    """Return a text with its first letter in upper case."""
-    return text[:1].upper() + text[1:]

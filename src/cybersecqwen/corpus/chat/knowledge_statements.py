@@ -20,6 +20,7 @@ import msgspec
 import yaml
 
 from cybersecqwen.core.records import Entry, Passage, Section
+from cybersecqwen.core.text.clean import capital
 from cybersecqwen.core.text.sentences import sentences
 from cybersecqwen.corpus.chat.draft import DraftExample
 
@@ -134,7 +135,7 @@ def _without_name(sentence: str, entry: Entry) -> str:
     noun = _wordings().nouns[entry.kind][0]
     for name in (f"[{entry.name}]", entry.name, *entry.aliases, entry.id):
         sentence = re.sub(re.escape(name), f"this {noun}", sentence, flags=re.IGNORECASE)
-    return sentence[:1].upper() + sentence[1:]
+    return capital(sentence)
 
 
 def _said(entry: Entry, section: Section, held: Mapping[str, Entry]) -> Iterator[_PageStatement]:

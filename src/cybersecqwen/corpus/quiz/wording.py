@@ -12,7 +12,7 @@ from importlib.resources import files
 import msgspec
 import yaml
 
-from cybersecqwen.core.text.clean import clean
+from cybersecqwen.core.text.clean import capital, clean
 from cybersecqwen.core.text.sentences import sentences
 from cybersecqwen.core.text.synonyms import replacements
 
@@ -165,7 +165,7 @@ def reworded(text: str, level: int, draw: random.Random) -> str:
     text = _swapped(text, lexicon, 0.35 if level == 1 else 0.8, draw)
     if level == 2:
         text = _thinned(_turned(text, draw), lexicon, draw)
-    return text[:1].upper() + text[1:]
+    return capital(text)
 
 
 def _swapped(text: str, lexicon: _Lexicon, share: float, draw: random.Random) -> str:
@@ -215,4 +215,4 @@ def worded(kind: str, style: str, slots: Mapping[str, str], draw: random.Random)
         }
         text = draw.choice(layouts[style]).format(**parts)
     text = clean(text)
-    return text[:1].upper() + text[1:]
+    return capital(text)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from cybersecqwen.core.records import AnswerLine, Passage
-from cybersecqwen.core.text.clean import words
+from cybersecqwen.core.text.clean import capital, words
 from cybersecqwen.core.text.terms import terms
 from cybersecqwen.knowledge.answers.draft import (
     HEADINGS,
@@ -57,7 +57,7 @@ def users(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Draft |
     but = f" but not {' or '.join(labels(index, query.excluded))}" if query.excluded else ""
     first = kinds[0]
     draft.say(
-        f"{_capital(counted(len(found[first]), first))} in the knowledge base "
+        f"{capital(counted(len(found[first]), first))} in the knowledge base "
         f"{'uses' if len(found[first]) == 1 and len(subjects) == 1 else 'use'} {names}{but}.",
         *_stated(index, subjects, found[first]),
     )
@@ -65,7 +65,7 @@ def users(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Draft |
         draft.direct.append(_mention(index, page))
     for kind, pages in found.items():
         draft.add_list(
-            _capital(HEADINGS.get(kind, f"{kind}s")),
+            capital(HEADINGS.get(kind, f"{kind}s")),
             labels(index, pages),
             _stated(index, subjects, pages),
         )
@@ -124,7 +124,7 @@ def uses(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Draft | 
     )
     for kind, pages in found.items():
         draft.add_list(
-            _capital(HEADINGS.get(kind, f"{kind}s")),
+            capital(HEADINGS.get(kind, f"{kind}s")),
             labels(index, pages),
             _stated(index, actors, pages),
         )
@@ -309,7 +309,7 @@ def kin(index: PassageIndex, query: Query, page: str, *, upwards: bool) -> Draft
     )
     if len(found) > 1:
         draft.add_list(
-            _capital(some.split(" ", 1)[1]), labels(index, found), stating(index, page, found)
+            capital(some.split(" ", 1)[1]), labels(index, found), stating(index, page, found)
         )
     return draft
 
@@ -395,7 +395,3 @@ def _common(lists: Sequence[Sequence[str]]) -> list[str]:
 def _stated(index: PassageIndex, pages: Iterable[str], ids: Iterable[str]) -> list[Passage]:
     wanted = list(ids)
     return [passage for page in pages for passage in stating(index, page, wanted)]
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

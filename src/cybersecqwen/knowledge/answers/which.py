@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cybersecqwen.core.records import AnswerLine, CwePrediction
-from cybersecqwen.core.text.terms import stem
+from cybersecqwen.core.text.terms import stem, terms
 from cybersecqwen.knowledge.answers.draft import (
     Draft,
     counted,
@@ -146,7 +146,24 @@ def found_entry(
     return draft
 
 
-def described(index: PassageIndex, query: Query, kind: str, pages: Sequence[str]) -> Draft:
+def actors(index: PassageIndex, query: Query) -> Draft | None:
+    """Name groups, software or campaigns whose own pages speak of all that is asked."""
+    kinds = [kind for kind in query.wanted if kind in {"group", "software", "campaign"}]
+    if not kinds or not query.rest or any(t not in index.vocabulary for t in query.rest):
+        return None
+    wanted = set(query.rest)
+    pages = [
+        page for page in index.pages_of_kind(*kinds) if wanted <= set(terms(_own_text(index, page)))
+    ]
+    return _described(index, query, kinds[0], pages) if pages else None
+
+
+def _own_text(index: PassageIndex, page: str) -> str:
+    passages = index.passages_of(page, "description", "facts")
+    return " ".join([index.title(page), *(passage.text for passage in passages)])
+
+
+def _described(index: PassageIndex, query: Query, kind: str, pages: Sequence[str]) -> Draft:
     """Name the entries of a kind whose pages speak of what is asked."""
     draft = Draft(subjects=list(pages))
     shown = pages[:_DESCRIBED]
@@ -161,4 +178,4 @@ def described(index: PassageIndex, query: Query, kind: str, pages: Sequence[str]
     return draft
 
 
-__all__ = ["found_entry", "named_entry", "predicted_entry", "short_label"]
+__all__ = ["actors", "found_entry", "named_entry", "predicted_entry", "short_label"]

@@ -7,14 +7,13 @@ from random import Random
 from cybersecqwen.core.prompts import CWE_ID_BY, CWE_JUSTIFIED
 from cybersecqwen.core.records import Labeller, Passage
 from cybersecqwen.core.taxonomy import Taxonomy
-from cybersecqwen.core.text.clean import words
+from cybersecqwen.core.text.clean import capital, words
 from cybersecqwen.corpus.chat.draft import (
     LABELLER_NAMES,
     DraftExample,
     GenerationContext,
     LabelledRecord,
     ask,
-    capital,
     cite,
     describe,
 )

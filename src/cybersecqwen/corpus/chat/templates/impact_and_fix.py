@@ -6,7 +6,7 @@ import re
 from random import Random
 
 from cybersecqwen.core.records import Passage
-from cybersecqwen.core.text.clean import words
+from cybersecqwen.core.text.clean import capital, words
 from cybersecqwen.core.text.sentences import sentences
 from cybersecqwen.core.text.terms import stem
 from cybersecqwen.corpus.chat.draft import (
@@ -15,7 +15,6 @@ from cybersecqwen.corpus.chat.draft import (
     GenerationContext,
     LabelledRecord,
     ask,
-    capital,
     cite,
     describe,
     shuffled,
