@@ -292,6 +292,7 @@ def with_sheet(data: str) -> bytes:
         ("<row/>" * 1_100_000, "a sheet of over 1,048,576 rows"),
         ("<x:row xmlns:x='urn:x'/>" * 1_100_000, "a sheet of over 1,048,576 rows"),
         ("<row>" + "<c/>" * 300_000 + "</row>", "over 200,000 elements outside of rows or in one"),
+        ("<a>" * 11_000, "over 10,000 elements in each other"),
     ],
 )
 def test_workbooks_that_would_fill_the_memory(

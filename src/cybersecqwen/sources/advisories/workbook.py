@@ -33,6 +33,7 @@ _MAX_ROWS = 1_048_576  # Of a sheet, in Excel.
 _MAX_CELL_BYTES = 1 << 20  # Excel allows 32,767 characters, which are less when written as XML.
 # openpyxl holds what it parsed until a row ends, and every shared string and style.
 _MAX_ELEMENTS = 3_000_000
+_MAX_DEPTH = 10_000  # Of elements in each other, each of which is held; sheets have about ten.
 _ROW = re.compile(rb"<(?:\w+:)?row[\s/>]")
 _START_TAG = re.compile(rb"<[^/]")
 
@@ -124,6 +125,8 @@ class _CheckedMember(io.BufferedReader):
     _row_count = 0
     _elements = 0  # Start tags since the last row began.
     _text = 0  # Bytes since the last "<".
+    _depth = 0  # Elements that are open.
+    _last = b""
 
     def read(self, size: int | None = -1, /) -> bytes:
         checkpoint()
@@ -134,6 +137,12 @@ class _CheckedMember(io.BufferedReader):
         tags = _START_TAG.findall(data, rows[-1].start() if rows else 0)
         self._elements = len(tags) + (0 if rows else self._elements)
         self._row_count += len(rows)
+        pairs = self._last + data  # Marks of two bytes may stand across two pieces.
+        self._last = data[-1:]
+        ended = 2 * pairs.count(b"</") + pairs.count(b"/>")
+        self._depth += data.count(b"<") - ended - pairs.count(b"<!") - pairs.count(b"<?")
+        if self._depth > _MAX_DEPTH:
+            raise ValueError(f"over {_MAX_DEPTH:,} elements in each other")
         if self._text > _MAX_CELL_BYTES:
             raise ValueError(f"a cell of over {_MAX_CELL_BYTES >> 20} MiB")
         if self._elements > _MAX_ELEMENTS:
