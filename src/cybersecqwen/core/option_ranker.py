@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cybersecqwen.core.ensemble import softmax_rows
 from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.files import atomic_write
+from cybersecqwen.core.packed_arrays import packed_arrays
 
 Floats = NDArray[np.float32]
 
@@ -83,14 +84,13 @@ class OptionRanker:
             ModelError: The content is no network, or one for other inputs.
         """
         try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as held:
-                found = {name: held[name] for name in held.files}
+            found = packed_arrays(content)
             network = cls(
                 tuple(str(name) for name in found.pop("names")),
                 temperature=float(found.pop("temperature")),
                 **found,
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{where}: no reader: {error}") from error
         if network.names != names:
             raise ModelError(f"{where}: a reader for other measurements; train it anew")

@@ -7,7 +7,6 @@ have words of their own.
 
 from __future__ import annotations
 
-import io
 import re
 import zlib
 from collections import Counter
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cybersecqwen.core.errors import ModelError
+from cybersecqwen.core.packed_arrays import packed_arrays
 
 WORDS_FILE = "words.npz"
 
@@ -45,13 +45,13 @@ class TechniqueWords:
 
     def __init__(self, content: bytes, techniques: int) -> None:
         try:
-            with np.load(io.BytesIO(content)) as arrays:
-                self._terms = arrays["terms"]
-                self._idf = arrays["idf"].astype(np.float64)
-                self._starts = arrays["starts"]
-                self._techniques = arrays["techniques"]
-                self._weights = arrays["weights"].astype(np.float64)
-        except (OSError, KeyError, ValueError) as error:
+            arrays = packed_arrays(content)
+            self._terms = arrays["terms"]
+            self._idf = arrays["idf"].astype(np.float64)
+            self._starts = arrays["starts"]
+            self._techniques = arrays["techniques"]
+            self._weights = arrays["weights"].astype(np.float64)
+        except (KeyError, ValueError) as error:
             raise ModelError(f"{WORDS_FILE} cannot be read: {error}") from error
         if len(self._techniques) and int(self._techniques.max()) >= techniques:
             raise ModelError(f"{WORDS_FILE} does not fit the model's {techniques} techniques")
