@@ -135,7 +135,7 @@ def run_map_job(
             if sink:
                 sink.write(shown)
             return summary()
-        with _output(mapping, summary) as output:
+        with closing(_output(mapping, summary)) as output:
             if files.output:
                 _write_file(mapping, files.output, output, tally, progress)
             elif sink:

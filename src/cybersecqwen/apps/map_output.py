@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import TracebackType
 from typing import Any
 
 import msgspec
@@ -86,15 +85,8 @@ class MapOutput:
             write_report(path, self._spool, title=self._title)
             self._files.notice(f"report written to {path}")
 
-    def __enter__(self) -> MapOutput:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let go of the rows that reports were to be made of."""
         self._spool.close()
 
     def _rows(self, outcomes: Iterable[MapOutcome]) -> Iterator[RecordRow]:
