@@ -1,4 +1,4 @@
-"""A small recipe for conversations: records with CVSS vectors, a made-up catalogue, a benchmark."""
+"""A small recipe for conversations: records, a made-up catalogue, a benchmark."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 PRODUCTS = ("Alpha", "Beta", "Gamma", "Delta", "Epsilon", "Zeta", "Eta", "Theta", "Iota", "Kappa")
 PLACES = ("Shop", "Forum", "Wiki", "Portal", "Desk", "Board", "Mail", "Files", "Audit", "Store")
-VECTOR = "CVSS:3.1/AV:N/AC:L/PR:L/UI:R/S:C/C:L/I:L/A:N"
 
 TEXTS = {
     "CWE-79": "Stored cross-site scripting in {name} before {version} lets remote authenticated "
@@ -53,7 +52,6 @@ def record(name: str, text: str, cwe: str, day: str) -> dict[str, Any]:
             "cna": {
                 "descriptions": [{"lang": "en", "value": text}],
                 "problemTypes": [{"descriptions": [{"lang": "en", "cweId": cwe}]}],
-                "metrics": [{"cvssV3_1": {"version": "3.1", "vectorString": VECTOR}}],
             }
         },
     }
@@ -163,11 +161,7 @@ sources: [{path: cve.jsonl, format: cve5}]
 benchmarks: [bench.tsv]
 knowledge: {cwe: cwe.json.gz, stix: [capec.json]}
 split: {validation_since: 2024-01-01, validation_every: 4, guard: mark}
-mapping: {rows: 12, answers: {justified: 1, id: 1}, labellers: {cna: 1}}
-analyst:
-  rows: 12
-  kinds: {weakness: 1, gain: 1, check: 1, fix: 1, severity: 1, vector: 1, metric: 1, pattern: 1,
-          difference: 1, choice-metric: 1}
+mapping: {rows: 24, answers: {justified: 1, id: 1}, labellers: {cna: 1}}
 quiz: {rows: 4}
 limits: {stock: 0.5, alike: {containment: 1, cosine: 0.99}}
 validation: 6

@@ -31,7 +31,6 @@ def shortened(corpus: ChatRecipe, lora: LoraRecipe) -> tuple[ChatRecipe, LoraRec
     change = msgspec.structs.replace
     # A file's first records may be of any year.
     mapping = change(corpus.mapping, rows=few(corpus.mapping.rows), draw=Draw())
-    analyst = change(corpus.analyst, rows=few(corpus.analyst.rows), draw=Draw())
     split = change(corpus.split, validation_since=datetime.date(1999, 1, 1))
     statements = corpus.statements
     limits = change(corpus.limits, stock=1.0)  # one sentence in few rows is a large share of them
@@ -40,7 +39,6 @@ def shortened(corpus: ChatRecipe, lora: LoraRecipe) -> tuple[ChatRecipe, LoraRec
         split=split,
         knowledge=change(corpus.knowledge, stix=()),
         mapping=mapping,
-        analyst=analyst,
         quiz=None,
         statements=change(statements, rows=few(statements.rows)) if statements else None,
         validation=few(corpus.validation),

@@ -41,6 +41,18 @@ def test_the_recipe_says_which_kind_of_corpus_it_is(tmp_path: Path) -> None:
         load_corpus_recipe(wrong)
 
 
+def test_a_removed_key_is_named_with_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_small_chat(tmp_path / "data")
+    recipe.write_text(recipe.read_text() + "analyst: {rows: 8, kinds: {weakness: 1}}\n")
+    assert main(["corpus", "build", str(recipe), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err.strip()
+    assert "chat.yaml: `analyst`: questions of analysts are no longer made" in said
+    assert said.count("\n") == 0
+    assert not (tmp_path / "out").exists()
+
+
 def test_rows_are_chat_examples_about_records_and_pages(built: tuple[Path, Path]) -> None:
     rows = _rows(built[1] / "train.jsonl")
     assert len(rows) >= 20
@@ -49,7 +61,7 @@ def test_rows_are_chat_examples_about_records_and_pages(built: tuple[Path, Path]
         assert all(row.values())
         assert re.match(r"CVE-\d|CWE-\d|CAPEC-\d", row["source"])
     kinds = {row["kind"] for row in rows}
-    assert {"map-cna", "map-id-cna", "gain", "check", "fix", "severity"} <= kinds
+    assert {"map-cna", "map-id-cna"} <= kinds
     assert {"quiz-open", "quiz-closed"} & kinds
 
 
@@ -86,7 +98,12 @@ def test_the_benchmark_is_nowhere_and_check_proves_it(
         "source": "CVE-2020-1234",
         "kind": "map",
     }
-    answer = {"prompt": "Tell me.", "response": BENCHMARK_TEXT, "source": "CWE-1", "kind": "gain"}
+    answer = {
+        "prompt": "Tell me.",
+        "response": BENCHMARK_TEXT,
+        "source": "CWE-1",
+        "kind": "quiz-closed",
+    }
     for row in (leaking, answer):
         path = tmp_path / "leak.jsonl"
         path.write_text((out / "train.jsonl").read_text() + json.dumps(row) + "\n")
@@ -123,7 +140,7 @@ def test_a_teacher_that_loses_facts_changes_nothing_and_is_counted(
     recipe, out = built
     spec = _script(
         tmp_path / "script.jsonl",
-        {"regex": r"Answer:\n1\. ", "error": "busy"},
+        {"regex": "lacks a token", "error": "busy"},
         {"reply": "It is CWE-79, scored 9.9."},
     )
     taught = tmp_path / "taught"

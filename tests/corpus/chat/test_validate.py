@@ -13,8 +13,8 @@ from cybersecqwen.corpus.chat.validate import Verifier, stock_sentences
 PASSAGE = Passage("CWE-79#mitigation-2", "Cross-site Scripting", "mitigation", "Encode 3 things.")
 VECTOR = "CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H"
 GOOD = DraftExample(
-    kind="fix",
-    prompt=f"What now? {VECTOR} CVE Description: stored script in Lamp before 2.4.1",
+    kind="map",
+    prompt="What now? CVE Description: stored script in Lamp before 2.4.1",
     response='The text says "stored script"; encode 3 things [CWE-79#mitigation-2].\n\nCWE-79',
     record="CVE-2024-0001",
     passages=(PASSAGE,),
@@ -31,7 +31,7 @@ def _verifier(**limits: object) -> Verifier:
     ("response", "reason"),
     [
         (GOOD.response, None),
-        ("1. Update before 2.4.1.\n2. It scores 8.8, with PR:N 9.8.\n\nCWE-79", None),
+        ("Update before 2.4.1.\n\nCWE-79", None),
         ("Encode it.\n\nCWE-89", "answer"),
         ("As for CWE-80, no.\n\nCWE-79", "ungrounded id"),
         ("See T1059 [CWE-79].\n\nCWE-79", "ungrounded id"),
@@ -52,7 +52,7 @@ def test_a_weakness_that_may_not_be_mapped_to_is_no_answer() -> None:
     assert _verifier().rejection_reason(category) == "policy"
 
 
-def test_letters_and_vectors_are_read_from_the_last_line() -> None:
+def test_letters_are_read_from_the_last_line() -> None:
     letter = replace(GOOD, gold="B", reads="choice", options=4)
     for response, reason in {
         "B": None,
@@ -61,8 +61,6 @@ def test_letters_and_vectors_are_read_from_the_last_line() -> None:
         "Because.\n\nB": None,
     }.items():
         assert _verifier().rejection_reason(replace(letter, response=response)) == reason
-    vector = replace(GOOD, gold=VECTOR, reads="cvss", response=f"Over the network.\n\n{VECTOR}")
-    assert _verifier().rejection_reason(vector) is None
 
 
 def test_prompts_do_not_repeat_nor_do_sentences_beyond_their_share() -> None:

@@ -1,1 +1,1 @@
-"""Questions that an analyst asks about a vulnerability record, and answers made of facts."""
+"""Conversations for fine-tuning: records mapped to weaknesses, and what the catalogues say."""

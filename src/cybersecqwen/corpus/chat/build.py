@@ -15,16 +15,16 @@ from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.files import sha256_file, write_json, write_text
 from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.core.jsonl import write_rows
-from cybersecqwen.core.records import Advisory, CvssVector
 from cybersecqwen.core.rows import ChatRow, CorpusRow
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.corpus.catalogue_graph import CatalogueLibrary
 from cybersecqwen.corpus.chat import report as reporting
-from cybersecqwen.corpus.chat.draft import DraftExample, GenerationContext
+from cybersecqwen.corpus.chat.draft import DraftExample
 from cybersecqwen.corpus.chat.from_quiz import quiz_drafts
 from cybersecqwen.corpus.chat.generate import ExampleGenerator, main_label
 from cybersecqwen.corpus.chat.keyphrases import KeyphraseModel, telling_words, vocabulary
 from cybersecqwen.corpus.chat.knowledge_statements import knowledge_drafts
+from cybersecqwen.corpus.chat.mapping import MappingContext
 from cybersecqwen.corpus.chat.paraphrase import phrase
 from cybersecqwen.corpus.chat.recipe import ChatRecipe, Statements
 from cybersecqwen.corpus.chat.report import PAGE, REPORT, ChatReport
@@ -105,15 +105,12 @@ def build_chat(
     inputs = hash_inputs(data, named)
     with atomic_folder(out, MANIFEST) as part:
         journal = Journal(out.with_name(f".{out.name}.phrased.jsonl"))
-        vectors: dict[str, tuple[CvssVector, ...]] = {}
-        work, parts = prepare(
-            recipe, data, observe, lambda record: _note(record, vectors), engine=engine
-        )
+        work, parts = prepare(recipe, data, observe, engine=engine)
         observe("reading the catalogues and learning which words point to which weakness")
         library = CatalogueLibrary.read(data / path for path in knowledge)
         context = _context(recipe, library, parts)
         verifier = Verifier(recipe.limits, shipped_taxonomy(), _rows_wanted(recipe))
-        generator = ExampleGenerator(recipe, context, vectors, verifier, benchmarks)
+        generator = ExampleGenerator(recipe, context, verifier, benchmarks)
         made = _make(recipe, parts, library, generator, observe)
         if teacher:
             observe(f"asking {teacher.name} to phrase {len(made.train):,} answers")
@@ -133,20 +130,12 @@ def build_chat(
 
 
 def _rows_wanted(recipe: ChatRecipe) -> int:
-    rows = recipe.mapping.rows + recipe.analyst.rows + recipe.validation
+    rows = recipe.mapping.rows + recipe.validation
     rows += recipe.quiz.rows if recipe.quiz else 0
     return rows + (recipe.statements.rows if recipe.statements else 0)
 
 
-def _note(record: Advisory, vectors: dict[str, tuple[CvssVector, ...]]) -> None:
-    if record.cvss:
-        name = record.id.upper()
-        vectors[name] = vectors.get(name, ()) + record.cvss
-
-
-def _context(
-    recipe: ChatRecipe, library: CatalogueLibrary, parts: CorpusParts
-) -> GenerationContext:
+def _context(recipe: ChatRecipe, library: CatalogueLibrary, parts: CorpusParts) -> MappingContext:
     entries, held = library.entries, library.passages
     graph = WeaknessGraph(entries, held, shipped_taxonomy())
     explaining = (
@@ -163,7 +152,7 @@ def _context(
         if row.ids("nvd") and row.ids("cna")
     ]
     counts = Counter(main_label(row) for row in parts.train)
-    return GenerationContext(graph, evidence, ConfusionNeighbours(both, counts, graph))
+    return MappingContext(graph, evidence, ConfusionNeighbours(both, counts, graph))
 
 
 def _make(
@@ -175,11 +164,11 @@ def _make(
 ) -> _Made:
     observe("making validation questions")
     quiz_rows = recipe.quiz.rows if recipe.quiz else 0
-    share = recipe.validation / max(recipe.mapping.rows + recipe.analyst.rows + quiz_rows, 1)
-    analyst, mapped = round(share * recipe.analyst.rows), round(share * recipe.mapping.rows)
-    validation = generator.ask(_labelled(parts.validation), analyst, mapped)
+    share = recipe.validation / max(recipe.mapping.rows + quiz_rows, 1)
+    mapped = round(share * recipe.mapping.rows)
+    validation = generator.map_records(_labelled(parts.validation), mapped)
     observe("making training questions")
-    train = generator.ask(_labelled(parts.train), recipe.analyst.rows, recipe.mapping.rows)
+    train = generator.map_records(_labelled(parts.train), recipe.mapping.rows)
     if recipe.quiz:
         observe("making quiz questions")
         found = quiz_drafts(recipe, recipe.quiz, library)

@@ -6,14 +6,20 @@ import re
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from cybersecqwen.core.prompts import LETTERS, render_question
+from cybersecqwen.core.passages import page_of
+from cybersecqwen.core.prompts import (
+    CHOICE_LETTER,
+    CHOICE_LETTER_LINE,
+    LETTERS,
+    Template,
+    render_question,
+)
 from cybersecqwen.core.records import Entry, Passage, Question
 from cybersecqwen.core.rows import QuizRow
 from cybersecqwen.corpus.catalogue_graph import CatalogueGraph, CatalogueLibrary
-from cybersecqwen.corpus.chat.draft import DraftExample, cite, shuffled
+from cybersecqwen.corpus.chat.draft import DraftExample
 from cybersecqwen.corpus.chat.recipe import ChatRecipe, Quiz
 from cybersecqwen.corpus.chat.sampling import fraction
-from cybersecqwen.corpus.chat.templates.multiple_choice import STYLES, UNREASONED, answered
 from cybersecqwen.corpus.quiz.build import split
 from cybersecqwen.corpus.quiz.generate import ask
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
@@ -22,6 +28,16 @@ from cybersecqwen.corpus.quiz.rows import QuizTally
 _NEGATED = re.compile(r"\b(?:NOT|EXCEPT|not|except)\b")
 _OTHERS = 3
 """Passages that do not decide, shown beside the one that does."""
+
+_INLINE = Template(
+    "Choose the best of the {count} options.  **Question:** {text}  **Options:** {inline}  "
+    "The last line of your reply is the letter alone: {or_letters}."
+)
+_REASONED = Template(
+    "{text}\n\n{options}\n\nGive the reason in a sentence; the last line of your reply is the "
+    "letter alone."
+)
+_UNREASONED = (CHOICE_LETTER, CHOICE_LETTER_LINE, _INLINE)
 
 
 def quiz_drafts(
@@ -72,24 +88,34 @@ def _draft(
     if is_open:
         alike = [other for other in draw.sample(rows, min(60, len(rows))) if other.page != row.page]
         alike.sort(key=lambda other: other.kind != row.kind)
-        shown = shuffled([used, *(_passage(other, entries) for other in alike[:_OTHERS])], draw)
+        beside = [_passage(other, entries) for other in alike[:_OTHERS]]
+        shown = list({passage.id: passage for passage in (used, *beside)}.values())
+        draw.shuffle(shown)
     # Where the exception is asked for, the passage is no reason for the right option.
-    style = draw.choice(UNREASONED if _NEGATED.search(row.question) else STYLES)
+    style = draw.choice(_UNREASONED if _NEGATED.search(row.question) else (*_UNREASONED, _REASONED))
     letter = LETTERS[row.answer]
     question = Question(
         id=row.id, task="", prompt="", gold="", choices=row.choices, text=row.question
     )
-    reason = f"{row.right.rstrip('.')} {cite(used, 'open' if is_open else 'closed')}."
+    citation = used.id if is_open else page_of(used.id)
+    reason = f"{row.right.rstrip('.')} [{citation}]."
     return DraftExample(
         kind="quiz-open" if is_open else "quiz-closed",
         prompt=render_question(question, style, passages=shown)[0].content,
-        response=answered(letter, style, reason),
+        response=_answered(letter, style, reason),
         record="",
         passages=(used,),
         gold=letter,
         reads="choice",
         options=len(row.choices),
     )
+
+
+def _answered(letter: str, style: Template, reason: str) -> str:
+    """Return the reply that a style of question asks for."""
+    if style in (CHOICE_LETTER, _INLINE):
+        return letter
+    return f"Answer: {letter}" if style is CHOICE_LETTER_LINE else f"{reason}\n\n{letter}"
 
 
 def _passage(row: QuizRow, entries: Mapping[str, Entry]) -> Passage:

@@ -9,51 +9,34 @@ from pathlib import Path
 from random import Random
 from typing import Generic, TypeVar
 
-from cybersecqwen.core.records import CvssVector, Labeller
+from cybersecqwen.core.records import Labeller
 from cybersecqwen.core.rows import CorpusRow
 from cybersecqwen.core.text.clean import clean
-from cybersecqwen.corpus.chat.description_facts import read_facts
-from cybersecqwen.corpus.chat.draft import DraftExample, GenerationContext, LabelledRecord
+from cybersecqwen.corpus.chat.draft import DraftExample
 from cybersecqwen.corpus.chat.keyphrases import Finding
-from cybersecqwen.corpus.chat.recipe import AnalystKind, ChatRecipe, MappingAnswer
+from cybersecqwen.corpus.chat.mapping import (
+    LabelledRecord,
+    MappingContext,
+    map_id,
+    map_justified,
+    map_protocol,
+)
+from cybersecqwen.corpus.chat.recipe import ChatRecipe, MappingAnswer
 from cybersecqwen.corpus.chat.rows import texts_of
 from cybersecqwen.corpus.chat.sampling import distinct, ordered
-from cybersecqwen.corpus.chat.severity import severity_of
-from cybersecqwen.corpus.chat.templates import (
-    attack_patterns,
-    cvss,
-    cwe,
-    impact_and_fix,
-    multiple_choice,
-)
+from cybersecqwen.corpus.chat.stated_impacts import stated_impacts
 from cybersecqwen.corpus.chat.validate import Verifier
 from cybersecqwen.corpus.cleaning.decontaminate import BenchmarkFilter, Overlap
 
 KindT = TypeVar("KindT", bound=str)
 SourceT = TypeVar("SourceT")
 
-Maker = Callable[[LabelledRecord, GenerationContext, Random], DraftExample | None]
+Maker = Callable[[LabelledRecord, MappingContext, Random], DraftExample]
 
 MAPPING: Mapping[MappingAnswer, Maker] = {
-    "protocol": cwe.map_protocol,
-    "justified": cwe.map_justified,
-    "id": cwe.map_id,
-}
-ANALYST: Mapping[AnalystKind, Maker] = {
-    "weakness": cwe.which_weakness,
-    "difference": impact_and_fix.difference,
-    "gain": impact_and_fix.gains,
-    "check": impact_and_fix.checks,
-    "fix": impact_and_fix.fix,
-    "pattern": attack_patterns.pattern,
-    "technique": attack_patterns.technique,
-    "vector": cvss.vector,
-    "severity": cvss.severity_rating,
-    "metric": cvss.metric,
-    "choice-weakness": multiple_choice.choose_weakness,
-    "choice-advice": multiple_choice.choose_advice,
-    "choice-pattern": multiple_choice.choose_pattern,
-    "choice-metric": multiple_choice.choose_metric,
+    "protocol": map_protocol,
+    "justified": map_justified,
+    "id": map_id,
 }
 
 _ATTEMPTS = 3
@@ -95,7 +78,6 @@ class Quotas(Generic[KindT]):
         total = sum(weights.values())
         self._wanted = {kind: rows * weight / total for kind, weight in weights.items()}
         self._made: Counter[KindT] = Counter()
-        self.rows = rows
 
     def neediest(self) -> list[KindT]:
         """Return kinds by the share of their rows that is missing, the greatest first."""
@@ -108,12 +90,11 @@ class Quotas(Generic[KindT]):
 
 
 class ExampleGenerator:
-    """Makes questions of records.
+    """Makes questions of records, and checks all.
 
     Args:
         recipe: The corpus's recipe.
         context: Knowledge.
-        vectors: CVSS vectors by CVE id.
         verifier: Checks every row.
         benchmarks: Files that no row may overlap.
     """
@@ -121,14 +102,12 @@ class ExampleGenerator:
     def __init__(
         self,
         recipe: ChatRecipe,
-        context: GenerationContext,
-        vectors: Mapping[str, Sequence[CvssVector]],
+        context: MappingContext,
         verifier: Verifier,
         benchmarks: Sequence[Path],
     ) -> None:
         self._recipe = recipe
         self._context = context
-        self._vectors = vectors
         self._verifier = verifier
         self._filter = BenchmarkFilter(benchmarks, recipe.near_duplicate, answered=True)
         self.tally = GenerationTally()
@@ -138,23 +117,29 @@ class ExampleGenerator:
         """What the questions had in common with benchmarks, before it was taken out."""
         return self._filter.overlaps
 
-    def ask(self, rows: Sequence[CorpusRow], analyst: int, mapped: int) -> list[DraftExample]:
-        """Return up to so many questions about rows, each about another.
-
-        Questions that need a CVSS vector or particular words get the first choice of records;
-        what is left over is mapped.
-        """
-        recipe, seed = self._recipe, self._recipe.seed
+    def map_records(self, rows: Sequence[CorpusRow], wanted: int) -> list[DraftExample]:
+        """Return up to so many questions for a record's weakness, each about another record."""
+        recipe = self._recipe
         short = [r for r in rows if len(r.text) <= recipe.limits.description and main_label(r)]
-        pool = ordered(short, recipe.analyst.draw, main_label, f"{seed} analyst")
-        share = _scored_share(recipe.analyst.kinds)
-        spread = _spread(pool, self._vectors, round(_SPARE * analyst), share)
-        for_analyst = self._distinct(spread)
-        drafts = self._analyse(for_analyst, analyst)
-        used = {draft.record for draft in drafts}
-        rest = [row for row in short if row.id not in used]
-        pool = ordered(rest, recipe.mapping.draw, main_label, f"{seed} mapping")
-        return drafts + self._map(self._distinct(pool[: round(_SPARE * mapped)]), mapped)
+        pool = ordered(short, recipe.mapping.draw, main_label, f"{recipe.seed} mapping")
+        kinds = Quotas(wanted, recipe.mapping.answers)
+        whose = Quotas(wanted, recipe.mapping.labellers)
+
+        def make(row: CorpusRow) -> DraftExample | None:
+            for who in whose.neediest():
+                if not row.ids(who):
+                    continue
+                case = self._case(row, who)
+                for kind in kinds.neediest():
+                    if kind == "protocol" and who != "nvd":
+                        continue  # its words name no labeller: NVD's is meant
+                    if draft := self._draft(case, f"map-{kind}", MAPPING[kind]):
+                        whose.took(who)
+                        kinds.took(kind)
+                        return draft
+            return None
+
+        return self._accepted(self._distinct(pool[: round(_SPARE * wanted)]), make, wanted)
 
     def accept(self, drafts: Iterable[DraftExample], wanted: int) -> list[DraftExample]:
         """Return up to so many of the drafts, those that pass every check."""
@@ -173,39 +158,6 @@ class ExampleGenerator:
         self.tally.alike += len(rows) - len(kept)
         return kept
 
-    def _analyse(self, rows: Sequence[CorpusRow], wanted: int) -> list[DraftExample]:
-        quotas = Quotas(wanted, self._recipe.analyst.kinds)
-
-        def make(row: CorpusRow) -> DraftExample | None:
-            case = self._case(row, "nvd" if row.ids("nvd") else "cna")
-            for kind in quotas.neediest():
-                if draft := self._draft(case, kind, ANALYST[kind]):
-                    quotas.took(kind)
-                    return draft
-            return None
-
-        return self._accepted(rows, make, wanted)
-
-    def _map(self, rows: Sequence[CorpusRow], wanted: int) -> list[DraftExample]:
-        kinds = Quotas(wanted, self._recipe.mapping.answers)
-        whose = Quotas(wanted, self._recipe.mapping.labellers)
-
-        def make(row: CorpusRow) -> DraftExample | None:
-            for who in whose.neediest():
-                if not row.ids(who):
-                    continue
-                case = self._case(row, who)
-                for kind in kinds.neediest():
-                    if kind == "protocol" and who != "nvd":
-                        continue  # its words name no labeller: NVD's is meant
-                    if draft := self._draft(case, f"map-{kind}", MAPPING[kind]):
-                        whose.took(who)
-                        kinds.took(kind)
-                        return draft
-            return None
-
-        return self._accepted(rows, make, wanted)
-
     def _case(self, row: CorpusRow, who: Labeller) -> LabelledRecord:
         text, cwe = clean(row.text), row.ids(who)[0]
         return LabelledRecord(
@@ -213,8 +165,7 @@ class ExampleGenerator:
             text=text,
             cwe=cwe,
             labeller=who,
-            severity=severity_of(self._vectors.get(row.id, ())),
-            facts=read_facts(text),
+            impacts=stated_impacts(text),
             findings=self._findings(text, cwe),
         )
 
@@ -231,9 +182,6 @@ class ExampleGenerator:
             draft = make(
                 case, self._context, Random(f"{self._recipe.seed} {case.record} {kind} {attempt}")
             )
-            if draft is None:
-                self.tally.throw(kind, "nothing to say")
-                return None
             doubt = self._verifier.rejection_reason(draft)
             if doubt is None:
                 return draft
@@ -278,30 +226,3 @@ def main_label(row: CorpusRow) -> str:
     """Return the weakness that a row is about: NVD's before the CNA's, or an empty string."""
     labels = row.ids("nvd") or row.ids("cna")
     return labels[0] if labels else ""
-
-
-_SCORED: Mapping[str, float] = {
-    "vector": 1.0,
-    "severity": 1.0,
-    "metric": 1.4,
-    "choice-metric": 1.4,
-    "gain": 0.6,
-    "check": 0.6,
-}
-"""Kinds that need, or are better for, a CVSS vector, and records with one that a row costs."""
-
-
-def _scored_share(kinds: Mapping[AnalystKind, float]) -> float:
-    wanted = sum(weight * _SCORED.get(kind, 0.0) for kind, weight in kinds.items())
-    return min(1.0, wanted / sum(kinds.values()))
-
-
-def _spread(
-    pool: Sequence[CorpusRow], vectors: Mapping[str, Sequence[CvssVector]], size: int, share: float
-) -> list[CorpusRow]:
-    """Return the first rows of a pool so that a share of them has a CVSS vector, in its order."""
-    scored = [row for row in pool if row.id in vectors][: round(share * size)]
-    chosen = {row.id for row in scored}
-    plain = [row for row in pool if row.id not in chosen][: size - len(scored)]
-    chosen |= {row.id for row in plain}
-    return [row for row in pool if row.id in chosen]

@@ -37,7 +37,7 @@ _GAP = re.compile(r"[\s/-]*")
 """What may stand between two words of one phrase."""
 
 _LISTS = yaml.safe_load(
-    files("cybersecqwen.corpus.chat.templates").joinpath("words.yaml").read_text("utf-8")
+    files("cybersecqwen.corpus.chat").joinpath("keyphrases.yaml").read_text("utf-8")
 )
 _LINKS, _NEVER, _NOT_ALONE = (
     frozenset(_LISTS[name].split()) for name in ("links", "never", "not_alone")
@@ -125,10 +125,6 @@ class KeyphraseModel:
             if len(chosen) == most:
                 break
         return tuple(sorted(chosen, key=lambda finding: finding.start))
-
-    def telling(self, cwe: str) -> frozenset[str]:
-        """Return the stems of words that tell a weakness from others."""
-        return self._telling.get(cwe, frozenset())
 
     def points_to(self, text: str, cwe: str) -> float:
         """Return the weight of the strongest piece of a description for a weakness, else 0."""

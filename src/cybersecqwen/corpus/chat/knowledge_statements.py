@@ -257,5 +257,5 @@ def _catalogue(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _wordings() -> _Wordings:
-    file = files("cybersecqwen.corpus.chat.templates").joinpath("knowledge_statements.yaml")
+    file = files("cybersecqwen.corpus.chat").joinpath("knowledge_statements.yaml")
     return msgspec.convert(yaml.safe_load(file.read_text("utf-8")), _Wordings)

@@ -21,23 +21,6 @@ MappingAnswer = Literal["protocol", "justified", "id"]
 """How a description is mapped: in the published protocols' words, in ours with a reason, or by the
 id alone."""
 
-AnalystKind = Literal[
-    "weakness",
-    "difference",
-    "gain",
-    "check",
-    "fix",
-    "pattern",
-    "technique",
-    "vector",
-    "severity",
-    "metric",
-    "choice-weakness",
-    "choice-advice",
-    "choice-pattern",
-    "choice-metric",
-]
-
 
 class Knowledge(Recipe, frozen=True):
     """Where answers find what they cite.
@@ -82,20 +65,6 @@ class Mapping(Recipe, frozen=True):
     draw: Draw = Draw()
 
 
-class Analyst(Recipe, frozen=True):
-    """Questions about a record.
-
-    Attributes:
-        rows: Number of rows to train on.
-        kinds: Relative frequency of each kind.
-        draw: Which records are drawn, and how often.
-    """
-
-    rows: Count
-    kinds: dict[AnalystKind, Weight]
-    draw: Draw = Draw()
-
-
 class Quiz(Recipe, frozen=True):
     """Multiple-choice questions about the catalogues.
 
@@ -131,7 +100,7 @@ class Limits(Recipe, frozen=True):
 
     Attributes:
         description: Characters of a description, at most; longer ones are not drawn.
-        prompt: Tokens of a prompt, at most, as ``tokens.estimate`` counts.
+        prompt: Tokens of a prompt, at most, as ``token_estimate.estimate`` counts.
         response: Tokens of a response at most.
         stock: Share of all rows that may have one sentence of an answer in common, its quotations
             and numbers aside.
@@ -164,7 +133,6 @@ class ChatRecipe(RecordsRecipe, frozen=True, kw_only=True):
         kind: Tells it from other kinds of corpora.
         knowledge: What answers cite.
         mapping: Descriptions to be mapped.
-        analyst: Questions about records.
         quiz: Questions about the catalogues.
         statements: What the catalogues say, closed-book.
         validation: Rows to validate on, from records held out, in the mixture's proportions.
@@ -176,7 +144,6 @@ class ChatRecipe(RecordsRecipe, frozen=True, kw_only=True):
     kind: Literal["chat"]
     knowledge: Knowledge
     mapping: Mapping
-    analyst: Analyst
     quiz: Quiz | None = None
     statements: Statements | None = None
     validation: Count = 0
@@ -185,27 +152,36 @@ class ChatRecipe(RecordsRecipe, frozen=True, kw_only=True):
     seed: int = 42
 
 
+_ANALYST_REMOVED = (
+    "`analyst`: questions of analysts are no longer made, for models trained with them were no "
+    "better beyond chance (docs/experiments/lora.md); take the key out"
+)
+
+
 class _RecipeKind(msgspec.Struct):
     kind: str = "records"
+    analyst: object = None
 
 
 def load_corpus_recipe(path: Path) -> CorpusRecipe | ChatRecipe | QuizRecipe:
     """Read a recipe of any kind of corpus; its ``kind`` tells which, ``records`` if it has none.
 
     Raises:
-        InputError: The file cannot be read or has a wrong or unknown key.
+        InputError: The file cannot be read or has a wrong, unknown or removed key.
     """
-    kind = _kind(path)
-    if kind == "chat":
+    head = _head(path)
+    if head.kind == "chat":
+        if head.analyst is not None:
+            raise InputError(f"{path}: {_ANALYST_REMOVED}")
         return load_recipe(path, ChatRecipe)
-    if kind == "quiz":
+    if head.kind == "quiz":
         return load_recipe(path, QuizRecipe)
     return load_recipe(path, CorpusRecipe)
 
 
-def _kind(path: Path) -> str:
+def _head(path: Path) -> _RecipeKind:
     """Return what the file says it is; whatever is wrong with it, its own type will say better."""
     try:
-        return msgspec.convert(read_yaml(path), _RecipeKind).kind
+        return msgspec.convert(read_yaml(path), _RecipeKind)
     except (InputError, msgspec.ValidationError):
-        return "records"
+        return _RecipeKind()

@@ -35,8 +35,7 @@ class KindReport(msgspec.Struct, frozen=True):
     Attributes:
         train: Rows to train on.
         validation: Rows to validate on.
-        thrown: Questions thrown away, by reason; ``nothing to say`` where a record lacked what
-            the kind asks for.
+        thrown: Questions thrown away, by reason.
         prompt_tokens: Mean, estimated.
         response_tokens: Likewise.
         quoting: Share of rows whose answer quotes the record.
@@ -282,10 +281,8 @@ def _thrown(report: ChatReport) -> str:
         for kind, k in report.kinds.items()
         for reason, count in k.thrown.items()
     ]
-    return (
-        "## Thrown away\n\n`nothing to say`: the record lacks what the kind asks for. The other "
-        "reasons are those of the checks that every row passes.\n\n"
-        + markdown_table(["kind", "reason", "questions"], rows)
+    return "## Thrown away\n\nBy the checks that every row passes.\n\n" + markdown_table(
+        ["kind", "reason", "questions"], rows
     )
 
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 from typing import Literal
 
 from cybersecqwen.core.answer_parsing import AnswerParser, Pattern
-from cybersecqwen.core.cvss import VECTOR_REGEX, base_score, canonical_vector
-from cybersecqwen.core.cvss_metrics import METRIC_NAMES, VALUE_NAMES
 from cybersecqwen.core.taxonomy import Taxonomy
 from cybersecqwen.core.text.clean import clean, normalised
 from cybersecqwen.core.text.sentences import sentences
@@ -38,13 +35,10 @@ ID_REGEX = re.compile(
 _CITATION = re.compile(r"\[((?:CWE-|CAPEC-|T|M|G|S|C)\d[^\]\s]*)\]")
 _NUMBER = re.compile(r"\d+(?:\.\d+)*")
 _QUOTATION = re.compile(r'"([^"]+)"')
-_LIST_NUMBER = re.compile(r"(?m)^\d\. ")
 _READERS = {
     "cwe": AnswerParser("cwe", (Pattern(r"\b(CWE-\d+)\b", "unique", last_line=True),)),
     "choice": AnswerParser("choice", (Pattern(r"(?:Answer: )?([{letters}])$", last_line=True),)),
-    "cvss": AnswerParser("cvss", (Pattern(VECTOR_REGEX, "last", last_line=True),)),
 }
-_NAMED_FIRST = AnswerParser("cwe", (Pattern(r"\b(CWE-\d+)\b"),))
 _FEWEST_WORDS = 6
 
 
@@ -62,13 +56,13 @@ class Verifier:
         self._taxonomy = taxonomy
         self._most = max(3, round(limits.stock * rows))
         self._prompts: set[str] = set()
-        self.sentences: Counter[str] = Counter()
+        self._sentences: Counter[str] = Counter()
 
     def rejection_reason(self, draft: DraftExample) -> Reason | None:
         """Return why a row cannot be used, or None."""
         if normalised(draft.prompt) in self._prompts:
             return "repeated prompt"
-        if any(self.sentences[s] >= self._most for s in stock_sentences(draft.response)):
+        if any(self._sentences[s] >= self._most for s in stock_sentences(draft.response)):
             return "stock sentence"
         return self.intrinsic_rejection(draft)
 
@@ -79,7 +73,7 @@ class Verifier:
             or estimate(draft.response) > self._limits.response
         ):
             return "length"
-        if draft.gold and read_answer(draft) != draft.gold:
+        if draft.gold and _read_answer(draft) != draft.gold:
             return "answer"
         if draft.reads == "cwe" and not self._taxonomy.is_mappable(draft.gold):
             return "policy"
@@ -88,18 +82,16 @@ class Verifier:
     def accept(self, draft: DraftExample) -> None:
         """Remember a row that is used."""
         self._prompts.add(normalised(draft.prompt))
-        self.sentences.update(stock_sentences(draft.response))
+        self._sentences.update(stock_sentences(draft.response))
 
     def _ungrounded(self, draft: DraftExample) -> Reason | None:
         cited = {p.id for p in draft.passages} | {p.id.partition("#")[0] for p in draft.passages}
         if not set(_CITATION.findall(draft.response)) <= cited:
             return "citation"
-        given = evidence_of(draft)
+        given = _evidence_of(draft)
         if not set(ID_REGEX.findall(draft.response)) <= set(ID_REGEX.findall(given)):
             return "ungrounded id"
-        numbers = set(_NUMBER.findall(given)) | _scores(given)
-        said = _NUMBER.findall(_LIST_NUMBER.sub("", draft.response))
-        if not set(said) <= numbers:
+        if not set(_NUMBER.findall(draft.response)) <= set(_NUMBER.findall(given)):
             return "ungrounded number"
         shown = clean(given)
         quotations = _QUOTATION.findall(draft.response)
@@ -108,23 +100,17 @@ class Verifier:
         return None
 
 
-def evidence_of(draft: DraftExample) -> str:
+def _evidence_of(draft: DraftExample) -> str:
     """Return all that an answer may take ids, numbers and quotations from."""
     passages = (f"{p.id} {p.title}: {p.text}" for p in draft.passages)
     return "\n".join([draft.prompt, draft.gold, *passages])
 
 
-def read_answer(draft: DraftExample) -> str | None:
-    """Return what a row's answer is read as.
-
-    A weakness that is not alone on the last line is the first one named.
-    """
+def _read_answer(draft: DraftExample) -> str | None:
+    """Return what the last line of a row's answer is read as."""
     if draft.reads is None:
         return None
-    found = _READERS[draft.reads].read(draft.response, draft.options or 4)
-    if found is None and draft.reads == "cwe":
-        return _NAMED_FIRST.read(draft.response)
-    return found
+    return _READERS[draft.reads].read(draft.response, draft.options or 4)
 
 
 def stock_sentences(response: str) -> list[str]:
@@ -133,23 +119,3 @@ def stock_sentences(response: str) -> list[str]:
     pieces = (piece for line in text.splitlines() for piece in sentences(line))
     found = (normalised(_NUMBER.sub("0", piece)) for piece in pieces)
     return [sentence for sentence in found if sentence.count(" ") >= _FEWEST_WORDS - 1]
-
-
-def _scores(text: str) -> set[str]:
-    """Return the base scores of every vector in a text, and of those one metric away."""
-    scores = set()
-    for match in re.finditer(VECTOR_REGEX, text):
-        vector = canonical_vector(match[1])
-        if vector is None:
-            continue
-        values = dict(part.split(":") for part in vector.split("/")[1:])
-        for changed in _one_away(values):
-            scores.add(str(base_score(changed)))
-    return scores
-
-
-def _one_away(values: dict[str, str]) -> Iterable[str]:
-    for name in METRIC_NAMES:
-        for value in VALUE_NAMES[name]:
-            new = {**values, name: value}
-            yield "CVSS:3.1/" + "/".join(f"{metric}:{new[metric]}" for metric in METRIC_NAMES)

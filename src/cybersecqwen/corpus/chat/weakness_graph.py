@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from random import Random
@@ -14,9 +14,7 @@ import yaml
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Entry, Passage
 from cybersecqwen.core.taxonomy import Taxonomy
-from cybersecqwen.core.text.clean import words
 from cybersecqwen.core.text.sentences import sentences
-from cybersecqwen.core.text.terms import stem
 from cybersecqwen.corpus.catalogue_graph import CatalogueGraph
 
 _QUOTED_NAME = re.compile(r"\('([^']+)'\)|\(([A-Z]{3,})\)")
@@ -60,14 +58,13 @@ class WeaknessGraph(CatalogueGraph):
             raise InputError(
                 "the knowledge sources hold no CWE entry: answers have nothing to cite"
             )
-        shipped = files("cybersecqwen.corpus.chat.templates").joinpath("briefs.yaml")
+        shipped = files("cybersecqwen.corpus.chat").joinpath("weakness_briefs.yaml")
         self._briefs: dict[str, list[str]] = yaml.safe_load(shipped.read_text("utf-8"))
         self._children: dict[str, list[str]] = defaultdict(list)
         for weakness in taxonomy:
             for parent in weakness.parents:
                 self._children[parent].append(weakness.id)
         self.relatives = cache(self._relatives)
-        self.telling = cache(self._telling)
 
     def short_name(self, cwe: str) -> str:
         """Return the name that people use: what MITRE's gives in quotes, if it does."""
@@ -75,16 +72,12 @@ class WeaknessGraph(CatalogueGraph):
         match = _QUOTED_NAME.search(name)
         return (match[1] or name.split(" (")[0]) if match else name
 
-    def named(self, cwe: str) -> str:
-        """Return ``CWE-79 (Cross-site Scripting)``."""
-        return f"{cwe} ({self.short_name(cwe)})"
-
     def brief(self, cwe: str, rng: Random) -> str:
         """Return a clause that defines a weakness: ``the product writes past the end ...``."""
         if own := self._briefs.get(cwe):
             return f"the product {rng.choice(own)}"
         first = self.first(cwe)
-        return shortened(first.text) if first else ""
+        return _shortened(first.text) if first else ""
 
     def telling_text(self, cwe: str) -> str:
         """Return the text that tells a weakness: names, other names, definition, kin's names."""
@@ -111,9 +104,6 @@ class WeaknessGraph(CatalogueGraph):
             if pattern and (match := re.search(rf"\b{pattern}\b", text, flags)):
                 return match.span()
         return None
-
-    def _telling(self, cwe: str) -> frozenset[str]:
-        return frozenset(stem(word) for word in words(self.telling_text(cwe)))
 
     def _relatives(self, cwe: str) -> tuple[tuple[str, str], ...]:
         """Return pairs of a relative that may be taught and what it is to the weakness."""
@@ -168,7 +158,7 @@ class ConfusionNeighbours:
         return tuple((name, kin.get(name, "other")) for name in ranked)
 
 
-def shortened(text: str) -> str:
+def _shortened(text: str) -> str:
     """Return a definition's first sentence as a clause, without what does not define."""
     clause = sentences(text)[0].rstrip(".")
     clause = _HEDGED.sub(r"does not properly \1", clause)
@@ -179,9 +169,3 @@ def shortened(text: str) -> str:
             clause = clause.split(cut)[0]
     head, _, rest = clause.partition(" ")
     return f"{head.lower() if head.istitle() else head} {rest}"
-
-
-def quoted(pieces: Sequence[str]) -> str:
-    """Return pieces in quotation marks, joined as prose."""
-    marked = [f'"{piece}"' for piece in pieces]
-    return " and ".join(([", ".join(marked[:-1])] if len(marked) > 1 else []) + marked[-1:])

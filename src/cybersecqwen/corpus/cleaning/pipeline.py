@@ -32,9 +32,6 @@ RecordsRecipeT = TypeVar("RecordsRecipeT", bound=RecordsRecipe)
 Observer = Callable[[str], None]
 """Called with a sentence as each stage begins."""
 
-Watcher = Callable[[Advisory], None]
-"""Called with each record as it is read."""
-
 
 @dataclass(slots=True)
 class CleaningState:
@@ -65,7 +62,6 @@ def prepare(
     recipe: RecordsRecipe,
     data: Path,
     observe: Observer,
-    watch: Watcher = lambda record: None,
     *,
     engine: Engine | None = None,
 ) -> tuple[CleaningState, CorpusParts]:
@@ -75,14 +71,13 @@ def prepare(
         recipe: The corpus's recipe.
         data: Folder that the recipe's paths are relative to.
         observe: Told of each stage.
-        watch: Shown every record that is read.
         engine: Where texts are compared; None for this process.
 
     Raises:
         InputError: A source or benchmark cannot be read.
     """
     benchmarks = [data / path for path in recipe.benchmarks]
-    work = _gather(recipe, data, observe, watch)
+    work = _gather(recipe, data, observe)
     observe("applying the label policy")
     work.rows, work.labels = apply_policy(work.rows, recipe.labels, shipped_taxonomy())
     observe(f"comparing {len(work.rows):,} records with {len(benchmarks)} benchmarks")
@@ -133,13 +128,13 @@ def hash_inputs(data: Path, paths: Iterable[str]) -> dict[str, str]:
     return hashes
 
 
-def _gather(recipe: RecordsRecipe, data: Path, observe: Observer, watch: Watcher) -> CleaningState:
+def _gather(recipe: RecordsRecipe, data: Path, observe: Observer) -> CleaningState:
     merger = Merger()
     sources = []
     for source in recipe.sources:
         observe(f"reading {source.path}")
         records = read_advisories(data / source.path, source.format, labels_from=source.labels_from)
-        placed = _relative(records, data, watch)
+        placed = _relative(records, data)
         counts = merger.add(placed)
         sources.append(reporting.describe_source(source.path, counts))
     rows, removed = merger.finish()
@@ -147,7 +142,7 @@ def _gather(recipe: RecordsRecipe, data: Path, observe: Observer, watch: Watcher
 
 
 def _relative(
-    records: Iterator[Advisory | RecordProblem], data: Path, watch: Watcher
+    records: Iterator[Advisory | RecordProblem], data: Path
 ) -> Iterator[Advisory | RecordProblem]:
     """Name problems by their place in the data folder, the same wherever that folder is."""
     prefix = f"{data}/"
@@ -155,7 +150,6 @@ def _relative(
         if isinstance(record, RecordProblem):
             yield replace(record, where=record.where.removeprefix(prefix))
         else:
-            watch(record)
             yield record
 
 

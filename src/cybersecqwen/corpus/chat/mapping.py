@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
 
 from cybersecqwen.core.prompts import CWE_ID_BY, CWE_JUSTIFIED
 from cybersecqwen.core.records import Labeller, Passage
 from cybersecqwen.core.taxonomy import Taxonomy
 from cybersecqwen.core.text.clean import capital, words
-from cybersecqwen.corpus.chat.draft import (
-    LABELLER_NAMES,
-    DraftExample,
-    GenerationContext,
-    LabelledRecord,
-    ask,
-    cite,
-    describe,
-)
-from cybersecqwen.corpus.chat.weakness_graph import quoted
+from cybersecqwen.corpus.chat.draft import DraftExample
+from cybersecqwen.corpus.chat.keyphrases import Finding, KeyphraseModel
+from cybersecqwen.corpus.chat.weakness_graph import ConfusionNeighbours, WeaknessGraph
 
+_LABELLER_NAMES: dict[Labeller, str] = {"nvd": "NVD", "cna": "the CNA"}
 _ID_ALONE: dict[Labeller, tuple[str, ...]] = {
     "nvd": (
         "Which CWE would NVD assign to this vulnerability? Reply with the CWE ID alone.",
@@ -61,13 +57,6 @@ _JUSTIFIED: dict[Labeller, tuple[str, ...]] = {
         "then write the ID on a line of its own.",
     ),
 }
-_WHICH = (
-    "Which weakness is behind this vulnerability, and why that one?",
-    "What is the root cause here in CWE terms? Give your reasons.",
-    "A colleague asks why this is not the neighbouring CWE. Which one is it, and what decides?",
-    "Name the CWE and show me the words in the record that support it.",
-    "Explain the weakness in this record so that I can defend the mapping.",
-)
 _KIN_EXACT = (
     "{other} is its parent and says less.",
     "Its parent, {other}, would be less exact.",
@@ -83,24 +72,11 @@ _UNLISTED = (
     "NVD works with a shorter list, which leaves out the narrower {other}.",
 )
 _COMMON = frozenset(
-    (
-        "improper",
-        "incorrect",
-        "of",
-        "in",
-        "the",
-        "a",
-        "to",
-        "use",
-        "and",
-        "or",
-        "with",
-        "by",
-        "for",
-        "from",
-        "on",
-    )
+    ("a", "an", "and", "by", "for", "from", "in", "of", "on", "or", "the", "to", "with")
 )
+_NAMING = frozenset(("improper", "incorrect", "use"))
+"""Words that names of weaknesses begin with, which tell none from another."""
+
 _OTHER = (
     "In {other}, by contrast, {brief}.",
     "{other} is close, but there {brief}.",
@@ -109,53 +85,76 @@ _OTHER = (
 )
 
 
-def map_protocol(case: LabelledRecord, context: GenerationContext, rng: Random) -> DraftExample:
+@dataclass(frozen=True, slots=True)
+class MappingContext:
+    """What the reasons of all records are made from.
+
+    Attributes:
+        graph: Knowledge entries.
+        evidence: Phrases that point to weaknesses.
+        neighbours: Weaknesses that are taken for each other.
+    """
+
+    graph: WeaknessGraph
+    evidence: KeyphraseModel
+    neighbours: ConfusionNeighbours
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledRecord:
+    """A record and what is known of it.
+
+    Attributes:
+        record: CVE id.
+        text: Description, cleaned.
+        cwe: Main label.
+        labeller: Who gave it.
+        impacts: What the text says that an attacker gets, quoted.
+        findings: Which of its words point to the label.
+    """
+
+    record: str
+    text: str
+    cwe: str
+    labeller: Labeller
+    impacts: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def quotes(self) -> tuple[str, ...]:
+        """The words that point to the label."""
+        return tuple(finding.quote for finding in self.findings)
+
+
+def map_protocol(case: LabelledRecord, context: MappingContext, rng: Random) -> DraftExample:
     """Ask as the published protocols do (``core.prompts``); a reason, then the id."""
     prompt = CWE_JUSTIFIED.question.format(text=case.text)
     return _justified("map", prompt, case, context, rng)
 
 
-def map_justified(case: LabelledRecord, context: GenerationContext, rng: Random) -> DraftExample:
+def map_justified(case: LabelledRecord, context: MappingContext, rng: Random) -> DraftExample:
     """Ask for a labeller's weakness in words of our own; a reason, then the id."""
-    prompt = ask(rng.choice(_JUSTIFIED[case.labeller]), describe(case))
+    prompt = _asked(rng.choice(_JUSTIFIED[case.labeller]), case)
     return _justified(f"map-{case.labeller}", prompt, case, context, rng)
 
 
-def map_id(case: LabelledRecord, context: GenerationContext, rng: Random) -> DraftExample:
+def map_id(case: LabelledRecord, context: MappingContext, rng: Random) -> DraftExample:
     """Ask for the id alone."""
     if rng.random() < 0.3:
         prompt = CWE_ID_BY[case.labeller].question.format(text=case.text)
     else:
-        prompt = ask(rng.choice(_ID_ALONE[case.labeller]), describe(case))
+        prompt = _asked(rng.choice(_ID_ALONE[case.labeller]), case)
     kind = f"map-id-{case.labeller}"
     return DraftExample(
         kind, prompt, case.cwe, case.record, _pages(context, case.cwe), case.cwe, "cwe"
     )
 
 
-def which_weakness(
-    case: LabelledRecord, context: GenerationContext, rng: Random
-) -> DraftExample | None:
-    """Ask which weakness it is and why, with the entries cited."""
-    own = context.graph.first(case.cwe)
-    if own is None or not case.findings:
-        return None
-    parts = [f"{context.graph.named(case.cwe)} {cite(own, 'closed')}."]
-    parts += [_because(case, context, rng)]
-    used = [own]
-    other = nearest(case, context, rng)
-    theirs = context.graph.first(other[0]) if other else None
-    if other and theirs:
-        name = f"{context.graph.named(other[0])} {cite(theirs, 'closed')}"
-        parts.append(_contrast(other, name, context, rng))
-        used.append(theirs)
-    prompt = ask(rng.choice(_WHICH), describe(case))
-    return DraftExample("weakness", prompt, " ".join(parts), case.record, tuple(used))
+def _asked(question: str, case: LabelledRecord) -> str:
+    return f"{question}\n\nCVE Description: {case.text}"
 
 
-def nearest(
-    case: LabelledRecord, context: GenerationContext, rng: Random
-) -> tuple[str, str] | None:
+def _nearest(case: LabelledRecord, context: MappingContext, rng: Random) -> tuple[str, str] | None:
     """Return a weakness that is easily taken for the label, and its relation, or None.
 
     It is one of the three nearest of those that the text does not speak of. Where it does speak
@@ -167,7 +166,7 @@ def nearest(
     for name, relation in context.neighbours.near(case.cwe)[:8]:
         if context.graph.first(name) is None:
             continue
-        spoken = speaks_of(case, name, context)
+        spoken = _speaks_of(case, name, context)
         if relation == "child" and spoken:
             if case.labeller == "nvd" and _only_label_listed(case.cwe, name, context):
                 found.append((name, "unlisted"))
@@ -186,29 +185,29 @@ def _usage(cwe: str, taxonomy: Taxonomy) -> str:
     return entry.usage if entry else ""
 
 
-def speaks_of(case: LabelledRecord, name: str, context: GenerationContext) -> bool:
+def _speaks_of(case: LabelledRecord, name: str, context: MappingContext) -> bool:
     """Whether the text has words that tell a weakness from the label, or evidence for it."""
     if context.evidence.points_to(case.text, name) > 0:
         return True
     own = set(words(context.graph.taxonomy.name(case.cwe)))
-    telling = set(words(context.graph.taxonomy.name(name))) - own - _COMMON
+    telling = set(words(context.graph.taxonomy.name(name))) - own - _COMMON - _NAMING
     return bool(telling & set(words(case.text)))
 
 
-def _only_label_listed(cwe: str, other: str, context: GenerationContext) -> bool:
+def _only_label_listed(cwe: str, other: str, context: MappingContext) -> bool:
     mine, theirs = context.graph.taxonomy.get(cwe), context.graph.taxonomy.get(other)
     return bool(mine and mine.in_1003 and theirs and not theirs.in_1003)
 
 
 def _justified(
-    kind: str, prompt: str, case: LabelledRecord, context: GenerationContext, rng: Random
+    kind: str, prompt: str, case: LabelledRecord, context: MappingContext, rng: Random
 ) -> DraftExample:
     parts = [_because(case, context, rng)]
     used = [case.cwe]
-    other = nearest(case, context, rng) if case.findings and rng.random() < 0.45 else None
+    other = _nearest(case, context, rng) if case.findings and rng.random() < 0.45 else None
     if other:
         # By name alone: some readers take no answer that names two ids.
-        parts.append(_contrast(other, context.graph.short_name(other[0]), context, rng))
+        parts.append(_contrast(other, context, rng))
         used.append(other[0])
     response = f"{' '.join(parts)}\n\n{case.cwe}"
     return DraftExample(
@@ -216,16 +215,16 @@ def _justified(
     )
 
 
-def _pages(context: GenerationContext, *pages: str) -> tuple[Passage, ...]:
+def _pages(context: MappingContext, *pages: str) -> tuple[Passage, ...]:
     return tuple(p for page in pages if (p := context.graph.first(page)))
 
 
-def _because(case: LabelledRecord, context: GenerationContext, rng: Random) -> str:
+def _because(case: LabelledRecord, context: MappingContext, rng: Random) -> str:
     name = context.graph.short_name(case.cwe)
     brief = context.graph.brief(case.cwe, rng)
     if not case.findings:
         return _without_words(case, name, brief, rng)
-    said = quoted(case.quotes)
+    said = _quoted(case.quotes)
     many = len(case.quotes) > 1
     return rng.choice(
         (
@@ -243,9 +242,9 @@ def _because(case: LabelledRecord, context: GenerationContext, rng: Random) -> s
 
 
 def _without_words(case: LabelledRecord, name: str, brief: str, rng: Random) -> str:
-    who = capital(LABELLER_NAMES[case.labeller])
-    if case.facts.gains:
-        said = quoted(case.facts.gains[:1])
+    who = capital(_LABELLER_NAMES[case.labeller])
+    if case.impacts:
+        said = _quoted(case.impacts[:1])
         return rng.choice(
             (
                 f"The text gives the effect, {said}, rather than the flaw. {who} files it as "
@@ -264,9 +263,14 @@ def _without_words(case: LabelledRecord, name: str, brief: str, rng: Random) -> 
     )
 
 
-def _contrast(other: tuple[str, str], name: str, context: GenerationContext, rng: Random) -> str:
+def _contrast(other: tuple[str, str], context: MappingContext, rng: Random) -> str:
     which, relation = other
-    brief = context.graph.brief(which, rng)
+    name, brief = context.graph.short_name(which), context.graph.brief(which, rng)
     special = {"parent": _KIN_EXACT, "child": _KIN_NARROW, "unlisted": _UNLISTED}
-    forms = special.get(relation, _OTHER)
-    return rng.choice(forms).format(other=name, brief=brief)
+    return rng.choice(special.get(relation, _OTHER)).format(other=name, brief=brief)
+
+
+def _quoted(pieces: Sequence[str]) -> str:
+    """Return pieces in quotation marks, joined as prose."""
+    marked = [f'"{piece}"' for piece in pieces]
+    return " and ".join(([", ".join(marked[:-1])] if len(marked) > 1 else []) + marked[-1:])

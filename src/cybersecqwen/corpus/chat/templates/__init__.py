@@ -1,1 +1,0 @@
-"""Question and answer templates of the conversation corpus, one module a subject."""
