@@ -13,15 +13,11 @@ from cybersecqwen.core.interfaces import (
     CweClassifier,
     KnowledgeBaseLike,
 )
-from cybersecqwen.core.prompts import (
-    LETTERS,
-    grounded_conversation,
-    memory_conversation,
-)
+from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.question_intent import is_vulnerability_description
 from cybersecqwen.core.records import Advisory, Answer, ChoiceAnswer
 from cybersecqwen.core.text.clean import clean
-from cybersecqwen.llm.grounding import checked_answer
+from cybersecqwen.llm.grounding import checked_answer, grounded_conversation, memory_conversation
 from cybersecqwen.llm.multiple_choice import MultipleChoice, MultipleChoiceConfig
 
 FROM_MEMORY = "From the model's memory, not from the knowledge base, and not checked:"
