@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
@@ -33,106 +33,65 @@ if TYPE_CHECKING:
 
 RecipeT = TypeVar("RecipeT", bound=Recipe)
 
+SpecialistKind = Literal["specialist", "severity", "technique"]
+"""An embedded specialist: of weaknesses, of CVSS metrics, of ATT&CK techniques."""
+
+_SPECIALIST_RECIPES: dict[
+    SpecialistKind, type[SpecialistRecipe | SeverityRecipe | TechniqueRecipe]
+] = {"specialist": SpecialistRecipe, "severity": SeverityRecipe, "technique": TechniqueRecipe}
+
 
 def train_specialist(
-    recipe: Path | SpecialistRecipe,
+    recipe: Path | SpecialistRecipe | SeverityRecipe | TechniqueRecipe,
     corpus: Path,
     out: Path,
     *,
+    kind: SpecialistKind = "specialist",
     resume: bool = False,
     on_progress: OnProgress = ignore,
-) -> Results | None:
-    """Train an embedded classifier.
+) -> Results | dict[str, Any] | None:
+    """Train an embedded specialist.
 
     Args:
         recipe: A recipe, or its YAML file.
-        corpus: Folder of a built corpus.
+        corpus: Folder of a built corpus, for ``severity`` one whose rows have vectors; for
+            ``technique`` the folder that ``corpus techniques`` made.
         out: Folder for the model.
+        kind: ``specialist`` for the CWE classifier, ``severity`` for the scorer of CVSS metrics,
+            ``technique`` for the classifier of ATT&CK techniques.
         resume: Whether to go on with what a killed run left beside ``out``.
         on_progress: Told of each finished stage.
 
     Returns:
-        What the model reaches on the validation rows; None in all but the main process of a
+        What the model reaches on the validation rows: of the CWE classifier ``Results``, of the
+        others a mapping as in their ``training.json``; None in all but the main process of a
         distributed launch.
 
     Raises:
         InputError: A file cannot be used, or ``out`` is taken.
         MissingExtraError: The ``train`` extra is not installed.
     """
-    from cybersecqwen.training.specialist.run import train_specialist as train
+    from cybersecqwen.training.specialist import run
 
-    return train(
-        _loaded(recipe, SpecialistRecipe), corpus, out, resume=resume, report=_stages(on_progress)
-    )
+    loaded = _loaded(recipe, _SPECIALIST_RECIPES[kind])
 
+    def report(stage: str, minutes: float) -> None:
+        on_progress(JobProgress(f"{stage}: {minutes:.1f} minutes"))
 
-def train_severity(
-    recipe: Path | SeverityRecipe,
-    corpus: Path,
-    out: Path,
-    *,
-    resume: bool = False,
-    on_progress: OnProgress = ignore,
-) -> dict[str, Any]:
-    """Train an embedded scorer of CVSS metrics; see ``train_specialist``.
+    if isinstance(loaded, SeverityRecipe):
+        return run.train_severity(loaded, corpus, out, resume=resume, report=report)
+    if isinstance(loaded, TechniqueRecipe):
+        from cybersecqwen.specialists.technique import TechniqueClassifier
 
-    Args:
-        recipe: Likewise.
-        corpus: Folder of a built corpus whose rows have vectors.
-        out: Likewise.
-        resume: Likewise.
-        on_progress: Likewise.
-
-    Returns:
-        What the model reaches on the validation rows, by what was read and by scorer.
-
-    Raises:
-        InputError: A file cannot be used, or ``out`` is taken.
-        MissingExtraError: The ``train`` extra is not installed.
-    """
-    from cybersecqwen.training.specialist.run import train_severity as train
-
-    return train(
-        _loaded(recipe, SeverityRecipe), corpus, out, resume=resume, report=_stages(on_progress)
-    )
-
-
-def train_technique(
-    recipe: Path | TechniqueRecipe,
-    corpus: Path,
-    out: Path,
-    *,
-    resume: bool = False,
-    on_progress: OnProgress = ignore,
-) -> dict[str, Any]:
-    """Train an embedded classifier of ATT&CK techniques; see ``train_severity``.
-
-    Args:
-        recipe: Likewise.
-        corpus: Folder that ``corpus techniques`` made.
-        out: Likewise.
-        resume: Likewise.
-        on_progress: Likewise.
-
-    Raises:
-        InputError: A file cannot be used, or ``out`` is taken.
-        MissingExtraError: The ``train`` extra is not installed.
-    """
-    from cybersecqwen.specialists.technique import TechniqueClassifier
-    from cybersecqwen.training.specialist.run import train_technique as train
-
-    return train(
-        _loaded(recipe, TechniqueRecipe),
-        corpus,
-        out,
-        resume=resume,
-        report=_stages(on_progress),
-        open_reader=lambda folder: TechniqueClassifier.from_pretrained(folder).report_odds,
-    )
-
-
-def _stages(on_progress: OnProgress) -> Callable[[str, float], None]:
-    return lambda stage, minutes: on_progress(JobProgress(f"{stage}: {minutes:.1f} minutes"))
+        return run.train_technique(
+            loaded,
+            corpus,
+            out,
+            resume=resume,
+            report=report,
+            open_reader=lambda folder: TechniqueClassifier.from_pretrained(folder).report_odds,
+        )
+    return run.train_specialist(loaded, corpus, out, resume=resume, report=report)
 
 
 def _refuse_unusable(out: Path, corpus: Path) -> None:

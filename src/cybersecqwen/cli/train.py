@@ -155,8 +155,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Train and report."""
     return {
         "specialist": _specialist,
-        "severity": _other_specialist,
-        "technique": _other_specialist,
+        "severity": _specialist,
+        "technique": _specialist,
         "cve-technique": _cve_technique,
         "lora": _lora,
         "ranker": _ranker,
@@ -204,6 +204,7 @@ def _specialist(arguments: argparse.Namespace) -> int:
         arguments.recipe,
         arguments.corpus,
         arguments.out,
+        kind=arguments.kind,
         resume=arguments.resume,
         on_progress=lambda progress: warn(progress.stage),
     )
@@ -211,6 +212,8 @@ def _specialist(arguments: argparse.Namespace) -> int:
         return EXIT_DONE
     if arguments.json:
         print_json(results)
+    elif isinstance(results, dict):
+        print(f"{arguments.out}: what it reaches is in README.md there")
     else:
         for labeller, result in results.int8.items():
             print(
@@ -219,24 +222,6 @@ def _specialist(arguments: argparse.Namespace) -> int:
                 f"answers {result.coverage:.0%} at {result.threshold:.2f} or more"
             )
         print(f"{arguments.out}: {results.model_bytes / 1e6:.1f} MB")
-    return EXIT_DONE
-
-
-def _other_specialist(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.apps.training import train_severity, train_technique
-
-    train = train_severity if arguments.kind == "severity" else train_technique
-    results = train(
-        arguments.recipe,
-        arguments.corpus,
-        arguments.out,
-        resume=arguments.resume,
-        on_progress=lambda progress: warn(progress.stage),
-    )
-    if arguments.json:
-        print_json(results)
-    else:
-        print(f"{arguments.out}: what it reaches is in README.md there")
     return EXIT_DONE
 
 

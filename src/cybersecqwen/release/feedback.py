@@ -11,8 +11,7 @@ from typing import Any
 import msgspec
 from scipy.stats import binomtest
 
-from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.lenient_json import DECODE_ERRORS
+from cybersecqwen.core.jsonl import read_rows
 from cybersecqwen.core.taxonomy import Taxonomy, canonical_cwe
 
 _BANDS = ((0.0, 0.5), (0.5, 0.8), (0.8, 1.01))
@@ -108,19 +107,9 @@ def read_corrections(paths: Iterable[Path]) -> list[Correction]:
     Raises:
         InputError: A file cannot be read, or a line is no correction.
     """
-    decoder = msgspec.json.Decoder(_Line)
     kept: dict[tuple[str, str], Correction] = {}
     for path in paths:
-        try:
-            lines = path.read_bytes().splitlines()
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-        for number, line in enumerate(lines, 1):
-            try:
-                found = decoder.decode(line)
-            except DECODE_ERRORS as error:
-                what = "not a correction as the page exports them"
-                raise InputError(f"{path}:{number}: {what}: {error}") from error
+        for _, found in read_rows(path, _Line, "not a correction as the page exports them"):
             for labeller, ids in found.labels.items():
                 said = found.predicted.get(labeller, _Predicted())
                 correction = Correction(

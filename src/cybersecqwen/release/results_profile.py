@@ -13,6 +13,7 @@ import msgspec
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import write_json
+from cybersecqwen.core.jsonl import read_rows
 from cybersecqwen.core.lenient_json import DECODE_ERRORS
 
 FORMAT = "cybersecqwen-profile/1"
@@ -92,17 +93,8 @@ def read_results(path: Path) -> Iterator[ResultRow]:
     Raises:
         InputError: The file cannot be read, or a line is no such row.
     """
-    decoder = msgspec.json.Decoder(ResultRow)
-    try:
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                try:
-                    yield decoder.decode(line)
-                except DECODE_ERRORS as error:
-                    what = "not a row that map wrote as JSON lines"
-                    raise InputError(f"{path}:{number}: {what}: {error}") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    rows = read_rows(path, ResultRow, "not a row that map wrote as JSON lines")
+    return (row for _, row in rows)
 
 
 def week_of(row: ResultRow, otherwise: date | None) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cybersecqwen.core.ensemble import softmax_rows
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.model_folder import SpecialistConfig
 from cybersecqwen.core.records import Advisory, Band, Candidate, CwePrediction, Labeller
@@ -215,7 +216,7 @@ class CweMapper:
         pieces = self._encoder.encode(rendered)
         temperature = self.config.temperature[labeller]
         logits = pieces.join(self._network.submit(pieces.ids, head).result(), temperature)
-        return _softmax(logits / temperature)
+        return softmax_rows(logits / temperature)
 
     def predictions(
         self,
@@ -290,7 +291,7 @@ class CweMapper:
         self, logits: Logits, labeller: Labeller, top_k: int, threshold: float
     ) -> Iterator[CwePrediction]:
         """Turn logits, shape (B, C), into B predictions."""
-        probabilities = _softmax(logits / self.config.temperature[labeller])  # (B, C)
+        probabilities = softmax_rows(logits / self.config.temperature[labeller])  # (B, C)
         best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]  # (B, K)
         top = np.take_along_axis(probabilities, best, axis=1)  # (B, K)
         unsure = np.flatnonzero(top[:, 0] < threshold)
@@ -345,12 +346,3 @@ def _readable(text: str | Advisory, number: int, labeller: Labeller) -> str:
     if not rendered:
         raise InputError(f"text {number} has nothing to read")
     return rendered
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the softmax over the last axis of (B, C), in double precision."""
-    shifted = logits.astype(np.float64)
-    shifted -= shifted.max(axis=1, keepdims=True)
-    np.exp(shifted, out=shifted)
-    shifted /= shifted.sum(axis=1, keepdims=True)
-    return shifted

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from cybersecqwen.core.ensemble import softmax_rows
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.technique_reading import LEAST_SHARE, UNSEEN, ReportReading
 from cybersecqwen.core.technique_words import WORDS_FILE, TechniqueWords
@@ -152,7 +153,7 @@ class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
         logits = np.log(read.shares.mean(0) + LEAST_SHARE) + self.config.words * read.words[0]
         if self.config.rarity:
             logits -= self.config.rarity * np.log(np.array(self.config.examples) + UNSEEN)
-        found = _softmax(logits / self.config.final_temperature)  # (C,)
+        found = softmax_rows(logits / self.config.final_temperature)  # (C,)
         tells = read.shares.argmax(0)
         return [
             self._candidate(int(place), float(found[place]), read.parts[tells[place]])
@@ -214,7 +215,7 @@ class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
         # The report as a whole is about none of its techniques.
         first = 1 if len(read.parts) > 1 else 0
         logits = np.log(read.shares + LEAST_SHARE) + self.config.words * read.words
-        shares = _softmax(logits[first:])
+        shares = softmax_rows(logits[first:])
         return _TextReading(read.parts[first:], read.whole[first:], shares, read.words[first:])
 
     def _read(self, text: str, *, clauses: bool = False) -> _TextReading:
@@ -232,7 +233,7 @@ class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
         pieces = self._encoder.encode(rendered)
         logits = np.stack([answer[0] for answer in self._graph.run(pieces.ids)])
         joined = pieces.join(logits, self.config.temperature).astype(np.float64)
-        shares = _softmax(joined / self.config.temperature)
+        shares = softmax_rows(joined / self.config.temperature)
         words = self._words.likeness(rendered) if self._words else np.zeros_like(shares)
         return _TextReading(parts, np.array(flags), shares, words)
 
@@ -250,12 +251,6 @@ def _clauses(sentence: str) -> list[str]:
     """Return a sentence's clauses where it has several."""
     parts = [part for part in _CLAUSE.split(sentence) if len(part.split()) >= _LEAST_WORDS]
     return parts if len(parts) > 1 else []
-
-
-def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    shares = np.exp(logits - logits.max(-1, keepdims=True))
-    scaled: NDArray[np.float64] = shares / shares.sum(-1, keepdims=True)
-    return scaled
 
 
 def _log_odds(shares: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -72,7 +72,7 @@ def test_delay(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ('{"reply": 1}', "script.jsonl:2: Expected `str`"),
+        ('{"reply": 1}', "script.jsonl:2: .*Expected `str`"),
         ('{"replay": "A"}', "script.jsonl:2.*replay"),
         ('{"regex": "("}', "script.jsonl:2"),
         ("not json", "script.jsonl:2"),

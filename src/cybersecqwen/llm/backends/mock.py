@@ -13,7 +13,7 @@ import msgspec
 from cybersecqwen.core.chat import Generation, Message, Sampling
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.interfaces import Capability
-from cybersecqwen.core.lenient_json import DECODE_ERRORS
+from cybersecqwen.core.jsonl import read_rows
 from cybersecqwen.llm.backends.common import require_capability
 
 
@@ -137,18 +137,11 @@ class MockBackend:
 
 
 def _read_rules(path: Path) -> list[Rule]:
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the script: {error}") from error
     rules = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for number, rule in read_rows(path, Rule, "no rule of a script"):
         try:
-            rule = msgspec.json.decode(line, type=Rule)
             re.compile(rule.regex)
-        except (*DECODE_ERRORS, re.error) as error:
+        except re.error as error:
             raise InputError(f"{path}:{number}: {error}") from error
         rules.append(rule)
     if not rules:

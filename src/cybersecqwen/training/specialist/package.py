@@ -17,7 +17,6 @@ from cybersecqwen import __version__
 from cybersecqwen.core.code_state import code_state, hardware
 from cybersecqwen.core.model_folder import (
     FORMAT_VERSION,
-    RESULTS_FILE,
     TOKENIZER_FILE,
     SpecialistConfig,
 )
@@ -65,8 +64,8 @@ def pack(
     work: Path,
     out: Path,
     minutes: dict[str, float],
-) -> None:
-    """Write the model folder ``out`` from a fitted encoder and the stages' folder ``work``."""
+) -> Results:
+    """Write the model folder ``out`` and return what was measured on validation rows."""
     tokenizer = Tokenizer.from_file(str(work / "student" / TOKENIZER_FILE))
     float_path, int8_path = work / "float32.onnx", work / "int8.onnx"
     export_onnx(exported(model), float_path, int8_path)
@@ -106,12 +105,7 @@ def pack(
         card=write_card(config, recipe, measured),
         config=config,
     )
-
-
-def read_results(folder: Path) -> Results:
-    """Return what the run that made a model folder measured."""
-    saved = msgspec.json.decode((folder / RESULTS_FILE).read_bytes())
-    return msgspec.convert(saved["results"], Results)
+    return results
 
 
 class _WeaknessAnswer(nn.Module):

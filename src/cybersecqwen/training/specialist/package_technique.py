@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from cybersecqwen import __version__
 from cybersecqwen.core.calibration import expected_calibration_error, fit_temperature
+from cybersecqwen.core.ensemble import softmax_rows
 from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.files import atomic_write, sha256_file, write_json
 from cybersecqwen.core.model_folder import CONFIG_FILE, FORMAT_VERSION, GRAPH_FILE, TOKENIZER_FILE
@@ -115,11 +116,11 @@ def finish_technique(
     logits = predict_onnx(out / GRAPH_FILE, texts)
     right = corpus.numbers(corpus.validation)
     temperature = fit_temperature(logits, right)
-    summed = np.log(_softmax(logits / temperature) + LEAST_SHARE)
+    summed = np.log(softmax_rows(logits / temperature) + LEAST_SHARE)
     summed += recipe.words * TechniqueWords(content, len(examples)).likeness(validation)
     summed -= recipe.rarity * np.log(examples + UNSEEN)
     final = fit_temperature(summed.astype(np.float32), right)
-    results = measure_techniques(_softmax(summed / final), corpus)
+    results = measure_techniques(softmax_rows(summed / final), corpus)
     facts = {"base": recipe.base, "cybersecqwen": __version__, **provenance}
     files = (GRAPH_FILE, TOKENIZER_FILE, WORDS_FILE)
     config: dict[str, Any] = {
@@ -186,12 +187,6 @@ def measure_techniques(shares: NDArray[np.float64], corpus: TechniqueCorpus) -> 
     results["threshold"] = round(float(confidence[order[good[-1]]]), 4)
     results["answers"] = float((confidence >= results["threshold"]).mean())
     return results
-
-
-def _softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    shares = np.exp(logits.astype(np.float64) - logits.max(1, keepdims=True))
-    scaled: NDArray[np.float64] = shares / shares.sum(1, keepdims=True)
-    return scaled
 
 
 def _reports_line(results: dict[str, Any]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.jsonl import read_rows
 from cybersecqwen.core.model_files import NO_CODE, check_stated_files
 
 _TOKENS = 512  # of one piece of text
@@ -35,21 +36,15 @@ def read_texts(path: Path) -> list[str]:
     Raises:
         InputError: It is missing or empty, or a line has no text.
     """
-    try:
-        whole = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot read the text: {error}") from error
-    if path.suffix != ".jsonl":
-        texts = [part for part in whole.split("\n\n") if part.strip()]
+    if path.suffix == ".jsonl":
+        rows = read_rows(path, _TextLine, "no training row")
+        texts = [row.text or f"{row.prompt}\n{row.response}" for _, row in rows]
     else:
-        decode = msgspec.json.Decoder(_TextLine).decode
-        texts = []
-        for number, line in enumerate(whole.splitlines(), 1):
-            try:
-                row = decode(line)
-            except msgspec.MsgspecError as error:
-                raise InputError(f"{path}:{number}: no training row: {error}") from error
-            texts.append(row.text or f"{row.prompt}\n{row.response}")
+        try:
+            whole = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot read the text: {error}") from error
+        texts = [part for part in whole.split("\n\n") if part.strip()]
     if not any(text.strip() for text in texts):
         raise InputError(f"{path}: no text")
     return texts
