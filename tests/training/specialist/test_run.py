@@ -12,6 +12,7 @@ pytestmark = pytest.mark.torch
 from cybersecqwen.core.config import load_recipe  # noqa: E402
 from cybersecqwen.core.errors import InputError  # noqa: E402
 from cybersecqwen.core.files import sha256_file  # noqa: E402
+from cybersecqwen.training.lora.tiny_base import write_tiny_base  # noqa: E402
 from cybersecqwen.training.recipes.specialist import SpecialistRecipe  # noqa: E402
 from cybersecqwen.training.specialist.run import train_specialist  # noqa: E402
 from killing import killed_when  # noqa: E402
@@ -27,15 +28,19 @@ pretrain: {{fit: {{epochs: 1, batch_size: 32, learning_rate: 1e-3}}}}
 supervision: {{soft: 0.5}}
 refit: {{labellers: [cna], rows: 100, epochs: 2}}
 teachers:
-  - base: {base}
+  - base: {teacher}
     fit: {{epochs: 4, batch_size: 16, learning_rate: 5e-3}}
 """
 
 
+# The teacher is a causal language model: an encoder in its place runs the same lines.
 @pytest.fixture(scope="module")
 def recipe_file(base_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
-    path.write_text(RECIPE.format(base=base_folder))
+    folder = tmp_path_factory.mktemp("recipe")
+    teacher = folder / "language-model"
+    write_tiny_base(teacher, ["a script in a page, a query of a table, a write to a heap buffer"])
+    path = folder / "tiny.yaml"
+    path.write_text(RECIPE.format(base=base_folder, teacher=teacher))
     return path
 
 

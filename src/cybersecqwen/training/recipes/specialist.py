@@ -80,10 +80,11 @@ class Views(Recipe, frozen=True):
 
 
 class SpecialistTeacher(Recipe, frozen=True):
-    """A larger encoder whose probabilities the specialist learns (Hinton et al., 2015).
+    """A larger model whose probabilities the specialist learns (Hinton et al., 2015).
 
     Attributes:
-        base: Hugging Face id, or a folder.
+        base: Hugging Face id, or a folder, of an encoder or, for weaknesses, of a causal language
+            model, which is read at each text's last token.
         fit: Schedule.
         seed: Its own, so that several teachers differ.
         supervision: Its labels' weights.

@@ -8,6 +8,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
+from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.files import write_text
 from cybersecqwen.training.recipes.specialist import Pretrain
 from cybersecqwen.training.specialist.encoder import (
@@ -48,9 +49,14 @@ def adapted_base(
         min_piece_count: TokenisedTexts that a word piece needs to stay.
 
     Raises:
-        ModelError: The base is not there, or not of the kind that can be cut so.
+        ModelError: The base is not there, or not of the kind that can be cut or pretrained so.
     """
     base = load_base(name)
+    if base.causal and options is not None:
+        raise ModelError(
+            f"{name}: a causal language model cannot be pretrained on hidden words: leave out "
+            "'pretrain'"
+        )
     tokenizer, kept = prune(base.tokenizer.backend_tokenizer, texts, min_piece_count, added)
     write_text(folder / "tokenizer.json", tokenizer.to_str())
     change_embeddings(base.encoder, kept)

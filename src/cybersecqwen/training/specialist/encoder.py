@@ -8,13 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tokenizers import processors
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_MASKED_LM_MAPPING,
+    AutoModel,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedTokenizerFast,
+)
 
 from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.model_files import NO_CODE, check_stated_files
 from cybersecqwen.training.recipes.specialist import Supervision
+from cybersecqwen.training.specialist.reading_encoder import States
 from cybersecqwen.training.specialist.rows import NO_LABEL
 
 
@@ -109,20 +118,47 @@ class CweEncoder(nn.Module):
         return {"loss": mixed.mean(), "logits": logits}
 
 
+class LastTokenEncoder(nn.Module):
+    """A causal language model read at each text's last token, the one that has seen them all.
+
+    Args:
+        decoder: Any Hugging Face decoder that returns ``last_hidden_state`` (B, T, D).
+    """
+
+    def __init__(self, decoder: nn.Module) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> States:
+        """Return the last token's state, (B, 1, D), of (B, T) ids padded on the right."""
+        states = self.decoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        last = attention_mask.sum(1) - 1  # (B,)
+        return States(states[torch.arange(len(last), device=last.device), last].unsqueeze(1))
+
+
 @dataclass(frozen=True)
 class PretrainedEncoder:
-    """A pretrained encoder, the width of its states, and its tokenizer."""
+    """A pretrained encoder.
+
+    Attributes:
+        encoder: The network.
+        hidden: Width of its states.
+        tokenizer: Its tokenizer; a causal model's puts its end-of-text word around each text.
+        causal: Whether it is a language model whose tokens see only those before them.
+    """
 
     encoder: nn.Module
     hidden: int
     tokenizer: PreTrainedTokenizerFast
+    causal: bool = False
 
 
 def load_base(base: str) -> PretrainedEncoder:
-    """Load a pretrained encoder from the hub or from a folder.
+    """Load a pretrained encoder, or a causal language model, from the hub or from a folder.
 
     Raises:
-        ModelError: It is not there, is no encoder, or a file is not the one that its folder states.
+        ModelError: It is not there, is of neither kind, or a file is not the one that its folder
+            states.
     """
     check_stated_files(base)
     try:
@@ -134,7 +170,35 @@ def load_base(base: str) -> PretrainedEncoder:
         ) from error
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None  # unused here, and training on several devices refuses idle weights
-    return PretrainedEncoder(encoder, int(encoder.config.hidden_size), tokenizer)
+    causal = _causal(encoder.config)
+    if causal:
+        encoder.config.use_cache = False
+        _put_around(tokenizer, base)
+    return PretrainedEncoder(encoder, int(encoder.config.hidden_size), tokenizer, causal)
+
+
+def _causal(config: PretrainedConfig) -> bool:
+    """Whether a model's kind has a causal head and no masked one: BERT's relatives have both."""
+    kind = type(config)
+    return kind in MODEL_FOR_CAUSAL_LM_MAPPING and kind not in MODEL_FOR_MASKED_LM_MAPPING
+
+
+def _put_around(tokenizer: PreTrainedTokenizerFast, base: str) -> None:
+    """Have a tokenizer put its end-of-text word before and after each text, in place.
+
+    The word before is what later tokens may attend to for nothing, the one after is where the
+    whole text is read.
+
+    Raises:
+        ModelError: It has no such word.
+    """
+    end = tokenizer.pad_token or tokenizer.eos_token
+    if end is None:
+        raise ModelError(f"{base}: its tokenizer has no word for padding or for a text's end")
+    number = tokenizer.convert_tokens_to_ids(end)
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single=[end, "$A", end], special_tokens=[(end, number)]
+    )
 
 
 def keep_layers(encoder: nn.Module, layers: Sequence[int]) -> None:

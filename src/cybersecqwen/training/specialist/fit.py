@@ -18,7 +18,7 @@ from cybersecqwen.core.text.record import render_record
 from cybersecqwen.training.hf_trainer import processes
 from cybersecqwen.training.recipes.specialist import SpecialistRecipe, SpecialistTeacher
 from cybersecqwen.training.specialist.base_encoder import adapted_base
-from cybersecqwen.training.specialist.encoder import CweEncoder
+from cybersecqwen.training.specialist.encoder import CweEncoder, LastTokenEncoder
 from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
 from cybersecqwen.training.specialist.rows import age_weights, choose_labels, label_numbers
 from cybersecqwen.training.specialist.supervision import SoftLabels, average, to_device
@@ -169,6 +169,8 @@ def _learn(
     # Again, since a resumed run has not drawn what pretraining drew.
     set_seed(plan.seed)
     encoder = ReadingEncoder(base.encoder, reading) if reading else base.encoder
+    if base.causal and not reading:
+        encoder = LastTokenEncoder(base.encoder)
     options = plan.supervision
     model = CweEncoder(encoder, base.hidden, len(recipe.labellers), len(corpus.labels), options)
     labels = label_numbers(rows, corpus.labels, recipe.labellers)
