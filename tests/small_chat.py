@@ -161,8 +161,9 @@ sources: [{path: cve.jsonl, format: cve5}]
 benchmarks: [bench.tsv]
 knowledge: {cwe: cwe.json.gz, stix: [capec.json]}
 split: {validation_since: 2024-01-01, validation_every: 4, guard: mark}
-mapping: {rows: 24, answers: {justified: 1, id: 1}, labellers: {cna: 1}}
+mapping: {rows: 24, answers: {justified: 1, id: 1, reason: 1}, id_first: true, labellers: {cna: 1}}
 quiz: {rows: 4}
+statements: {rows: 3}
 limits: {stock: 0.5, alike: {containment: 1, cosine: 0.99}}
 validation: 6
 """

@@ -69,7 +69,7 @@ def test_it_abstains_only_when_told_and_says_why_when_asked(
     ids = shortlist(specialist, "sql", 3)
     backend = scripted(
         tmp_path,
-        {"match": "what in the text points", "reply": " It joins input to a query. "},
+        {"match": "what in this text points", "reply": " It joins input to a query. "},
         {"scores": scores(ids, ids[0])},
     )
     mapper = LlmReranker(backend, specialist, shortlist=3, weight=0, explain=True)

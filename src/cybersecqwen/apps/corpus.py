@@ -13,9 +13,11 @@ from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
 from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.jsonl import read_rows
+from cybersecqwen.core.rows import REPLAY_FILE
 from cybersecqwen.corpus.catalogue_graph import CatalogueLibrary
 from cybersecqwen.corpus.chat.build import build_chat
 from cybersecqwen.corpus.chat.recipe import ChatRecipe, load_corpus_recipe
+from cybersecqwen.corpus.chat.replay import write_replay
 from cybersecqwen.corpus.chat.report import ChatReport
 from cybersecqwen.corpus.cleaning.check import CheckReport, check_corpus
 from cybersecqwen.corpus.quiz.build import build_quiz
@@ -129,6 +131,26 @@ def build_technique_corpus(data: Path, out: Path, teacher: str | None = None) ->
         out,
         open_backend(teacher) if teacher else None,
     )
+
+
+def replay_base(corpus: Path, base: str, *, prompts: int = 1000) -> int:
+    """Put a base's own answers to neutral prompts beside a corpus; return how many there are.
+
+    Training repeats them as its recipe says (``replay``), so that the model stays near its base.
+
+    Args:
+        corpus: Folder of a finished corpus; gets the file ``replay.jsonl``.
+        base: SPEC of the model that will be fine-tuned.
+        prompts: How many prompts to put to it.
+
+    Raises:
+        InputError: There is no such folder, or the base cannot be used.
+        MissingExtraError: The base needs an optional package that is not installed.
+        ModelError: The base cannot write.
+    """
+    if not corpus.is_dir():
+        raise InputError(f"{corpus}: no folder of a corpus")
+    return write_replay(open_backend(base), corpus / REPLAY_FILE, prompts=prompts)
 
 
 def check(

@@ -40,6 +40,8 @@ class ExportResult(msgspec.Struct, frozen=True, omit_defaults=True):
         tensors: Of a GGUF file: how many tensors have each type.
         importance: Of a GGUF file: text that the importance matrix was measured on, and the
             beginning of its SHA-256.
+        scale: Of an adapter brought nearer its base: how many times its product counts.
+        kept: Of an adapter cut to a lower rank: share of its products' squared norm.
     """
 
     output: str
@@ -49,6 +51,8 @@ class ExportResult(msgspec.Struct, frozen=True, omit_defaults=True):
     type: str = ""
     tensors: dict[str, int] = {}
     importance: str = ""
+    scale: float = 1.0
+    kept: float = 1.0
 
 
 def export_merged(
@@ -83,16 +87,41 @@ def export_adapter(
     *,
     numbers: Literal["f32", "bf16"] = "f32",
     base: str | None = None,
+    scale: float = 1.0,
+    rank: int | None = None,
     on_progress: OnProgress = ignore,
 ) -> ExportResult:
-    """Write the adapter alone, in another number format; arguments and errors as above."""
+    """Write the adapter alone: in another number format, nearer its base, or cut to a lower rank.
+
+    Args:
+        adapter: Folder of ``train lora``.
+        out: Folder to make.
+        numbers: Type of its numbers.
+        base: Where the base is; None for where the adapter says.
+        scale: Its product counts so many times as much: under 1, weights are averaged with the
+            base's.
+        rank: Columns to cut it to; None for as many as it has.
+        on_progress: Told of each stage.
+
+    Raises:
+        InputError: A folder cannot be used, ``out`` is taken, or the rank or scale will not do.
+        MissingExtraError: The ``train`` extra is not installed.
+        ModelError: The export answers unlike its source, more than such a change explains.
+    """
     from cybersecqwen.training.export import merge
 
     _require_free(out)
+    if not 0 < scale <= 2:
+        raise InputError(f"scale: above 0 and 2 at most, not {scale:g}")
     moved = {"base": base} if base else {}
+    changed = scale != 1.0 or rank is not None
     with _hidden(out) as part:
-        merge.export_adapter(adapter, part, numbers, base)
-        return _compared(f"hf:{adapter}", "hf", part, out, _ROUNDING, on_progress, moved)
+        kept = merge.export_adapter(adapter, part, numbers, base, scale=scale, rank=rank)
+        limit = _QUANTISED if changed else _ROUNDING
+        facts = {"scale": scale, "kept": kept} if changed else {}
+        return _compared(
+            *(f"hf:{adapter}", "hf", part, out, limit, on_progress, moved), facts=facts
+        )
 
 
 def export_gguf_adapter(

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from cybersecqwen.apps import reproduce_card, reproduce_sample
-from cybersecqwen.apps.corpus import build_corpus, require_clean
+from cybersecqwen.apps.corpus import build_corpus, replay_base, require_clean
 from cybersecqwen.apps.evaluation import measure_model_divergence, run_evaluation, write_report
-from cybersecqwen.apps.export import GgufType, export_gguf, export_merged
+from cybersecqwen.apps.export import GgufType, export_adapter, export_gguf, export_merged
 from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
 from cybersecqwen.apps.training import train_lora
 from cybersecqwen.core.config import load_recipe
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file, write_json, write_text
+from cybersecqwen.core.rows import REPLAY_FILE
 from cybersecqwen.corpus.chat.recipe import ChatRecipe, load_corpus_recipe
 from cybersecqwen.evaluation.divergence import Divergence
 from cybersecqwen.evaluation.plan import RunOptions
@@ -97,12 +98,19 @@ def reproduce(options: ReproduceOptions, *, on_progress: OnProgress = ignore) ->
     _stage(plan.at("corpus"), "corpus", on_progress, lambda: _corpus(plan, on_progress))
     _stage(plan.at(_CHECKED), "check", on_progress, lambda: _check(plan))
     plan = _with_base(plan)
+    if plan.lora.replay:
+        replay = plan.at("corpus") / REPLAY_FILE
+        _stage(replay, "replay", on_progress, lambda: _replay(plan))
     _stage(plan.at(_ESTIMATE), "estimate", on_progress, lambda: _estimate(plan))
     found = _read(plan.at(_ESTIMATE), dict[str, Any])
     on_progress(JobProgress(f"estimate: {found['said']}"))
     _stage(plan.at("adapter"), "train", on_progress, lambda: _train(plan, on_progress))
-    merged, base = plan.at("merged"), plan.lora.base
-    _stage(merged, "merge", on_progress, lambda: export_merged(plan.at("adapter"), merged))
+    adapter, merged, base = plan.at("adapter"), plan.at("merged"), plan.lora.base
+    if plan.lora.scale != 1:
+        whole, adapter = adapter, plan.at("scaled")
+        scale = plan.lora.scale
+        _stage(adapter, "scale", on_progress, lambda: export_adapter(whole, adapter, scale=scale))
+    _stage(merged, "merge", on_progress, lambda: export_merged(adapter, merged))
     kind: GgufType = "q8_0" if options.dry_run else "q4_k_m"
     gguf = plan.at(f"model-{kind}.gguf")
     _stage(gguf, "gguf", on_progress, lambda: export_gguf(merged, gguf, quantisation=kind))
@@ -194,6 +202,12 @@ def _with_base(plan: _Plan) -> _Plan:
         write_tiny_base(folder, reproduce_sample.texts_of(plan.at("corpus")))
     lora = msgspec.structs.replace(plan.lora, base=str(folder))
     return _Plan(plan.corpus, lora, plan.options, plan.data)
+
+
+def _replay(plan: _Plan) -> None:
+    """Let the base answer neutral prompts, in a dry run a few."""
+    few = {"prompts": 8} if plan.options.dry_run else {}
+    replay_base(plan.at("corpus"), f"hf:{plan.lora.base}", **few)
 
 
 def _estimate(plan: _Plan) -> None:

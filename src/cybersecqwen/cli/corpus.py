@@ -64,6 +64,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="language model that writes scenarios to learn from and, of the held-out pages, "
         "reports to fit the reading of reports on (hf:, gguf:, openai: or mock:)",
     )
+    replay = commands.add_parser(
+        "replay", help="a base's own answers to neutral prompts, beside a corpus"
+    )
+    replay.add_argument("corpus", type=Path, metavar="DIR", help="a corpus that build made")
+    replay.add_argument(
+        "--base", required=True, metavar="SPEC", help="model to be fine-tuned (hf:ID or hf:DIR)"
+    )
+    replay.add_argument(
+        "--prompts", type=int, default=1000, metavar="N", help="to put to it (1000)"
+    )
     report = commands.add_parser("report", help="print a finished corpus's report")
     report.add_argument("corpus", type=Path, metavar="DIR", help="a corpus that build made")
     report.add_argument("--json", action="store_true", help="print it as JSON")
@@ -101,10 +111,19 @@ def run(arguments: argparse.Namespace) -> int:
         "build": _build,
         "quiz": _quiz,
         "techniques": _techniques,
+        "replay": _replay,
         "report": _report,
         "check": _check,
     }
     return commands[arguments.command](arguments)
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from cybersecqwen.apps.corpus import replay_base
+
+    rows = replay_base(arguments.corpus, arguments.base, prompts=arguments.prompts)
+    print(f"{arguments.corpus / 'replay.jsonl'}: {rows:,} answers of {arguments.base}")
+    return EXIT_DONE
 
 
 def _techniques(arguments: argparse.Namespace) -> int:

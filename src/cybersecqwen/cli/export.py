@@ -30,6 +30,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     adapter.add_argument(
         "--type", choices=("f32", "bf16"), default="f32", help="of its numbers (f32)"
     )
+    adapter.add_argument(
+        "--scale",
+        type=float,
+        default=1.0,
+        metavar="FACTOR",
+        help="average with the base's weights: its product counts so many times as much (1)",
+    )
+    adapter.add_argument(
+        "--rank", type=int, metavar="N", help="cut it to its N largest singular values (as it is)"
+    )
     gguf = actions.add_parser("gguf", help="a model folder as one file for llama.cpp")
     gguf.add_argument("model", type=Path, metavar="DIR", help="folder of `export merge`")
     gguf.add_argument("--out", type=Path, required=True, metavar="FILE", help="to write")
@@ -107,6 +117,8 @@ def _adapter(arguments: argparse.Namespace) -> ExportResult:
         arguments.out,
         numbers=arguments.type,
         base=arguments.base,
+        scale=arguments.scale,
+        rank=arguments.rank,
         on_progress=show_progress(),
     )
 

@@ -78,6 +78,16 @@ CWE_ID_BY: Mapping[Labeller, Template] = {"nvd": CWE_ID, "cna": CWE_ID_CNA}
 """For an id by either labeller's convention. What all records share stands first, so that a model
 that keeps what it has read reads it once."""
 
+_CWE_REASON = (
+    "Say in one or two sentences what in this text points to {cwe}. Quote it, and use only what "
+    "it says.\n\nCVE Description: {text}"
+)
+
+
+def cwe_reason_prompt(text: str, cwe: str) -> str:
+    """Return what asks why a description was mapped to a weakness; our own models learn it."""
+    return _CWE_REASON.format(cwe=cwe, text=text)
+
 
 def option_lines(choices: Sequence[str]) -> str:
     """Return the choices one a line, each behind its letter."""

@@ -14,7 +14,12 @@ from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.ensemble import checked_weight, log_opinion, softmax
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.interfaces import Backend, CweClassifier
-from cybersecqwen.core.prompts import CWE_ID_BY, escape_special_tokens, render_question
+from cybersecqwen.core.prompts import (
+    CWE_ID_BY,
+    cwe_reason_prompt,
+    escape_special_tokens,
+    render_question,
+)
 from cybersecqwen.core.records import Candidate, CwePrediction, Labeller, Question
 from cybersecqwen.core.text.clean import clean
 from cybersecqwen.llm import open_backend
@@ -30,9 +35,6 @@ SHORTLIST_WEIGHT = 0.25
 _WITHIN = math.log(100)
 """Nats: what falls behind the best by more has less than a hundredth of its share."""
 
-_REASON = (
-    "Say in one or two sentences what in the text points to {cwe}. Use only what the text says."
-)
 _REASON_TOKENS = 96
 
 
@@ -191,7 +193,7 @@ class LlmReranker:
         for text, shortlisted in zip(shown, listed, strict=True):
             asked = self.conversation(text, labeller)
             found = self._choose(asked, shortlisted.candidates, top_k, threshold or 0.0)
-            yield replace(found, reason=self._reason(asked, found.cwe)) if self._explain else found
+            yield replace(found, reason=self._reason(text, found.cwe)) if self._explain else found
 
     def conversation(self, text: str, labeller: Labeller = "nvd") -> tuple[Message, ...]:
         """Return the conversation that asks for the weakness of one text."""
@@ -219,8 +221,9 @@ class LlmReranker:
             band="unsure" if unsure else "likely",
         )
 
-    def _reason(self, asked: tuple[Message, ...], cwe: str) -> str:
-        turns = (*asked, Message("assistant", cwe), Message("user", _REASON.format(cwe=cwe)))
+    def _reason(self, text: str, cwe: str) -> str:
+        # Asked by itself: after its own answer, a model that learnt ids alone repeats the id.
+        turns = escape_special_tokens([Message("user", cwe_reason_prompt(clean(text), cwe))])
         (said,) = self._backend.generate([turns], Sampling(max_tokens=_REASON_TOKENS))
         if said.finish == "error":
             raise ModelError(f"{self._backend.name}: {said.error}")

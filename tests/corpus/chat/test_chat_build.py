@@ -63,16 +63,31 @@ def test_rows_are_chat_examples_about_records_and_pages(built: tuple[Path, Path]
     kinds = {row["kind"] for row in rows}
     assert {"map-cna", "map-id-cna"} <= kinds
     assert {"quiz-open", "quiz-closed"} & kinds
+    assert len([kind for kind in kinds if kind.startswith("knowledge-")]) >= 1
 
 
 def test_an_answer_alone_is_the_label_and_a_reason_ends_with_it(built: tuple[Path, Path]) -> None:
     labels = {"CVE-2024-1": ("CWE-79", "CWE-89", "CWE-22", "CWE-352")}["CVE-2024-1"]
     for row in _rows(built[1] / "train.jsonl"):
-        if row["kind"].startswith("map-"):
+        if row["kind"].startswith("map-") and row["kind"] != "map-reason":
             record = row["source"].split()[0]
             gold = labels[int(record[-1])]
-            assert row["response"].splitlines()[-1] == gold
+            assert row["response"].splitlines()[-1] == row["response"].splitlines()[0] == gold
             assert "(CNA)" in row["prompt"] or "CNA" in row["prompt"] or "vendor" in row["prompt"]
+
+
+def test_a_reason_alone_quotes_the_text_and_does_not_repeat_the_id(
+    built: tuple[Path, Path],
+) -> None:
+    reasons = [r for r in _rows(built[1] / "train.jsonl") if r["kind"] == "map-reason"]
+    assert len(reasons) >= 4
+    for row in reasons:
+        asked, _, text = row["prompt"].partition("CVE Description: ")
+        assert re.search(r"points to CWE-\d+", asked)
+        assert "CWE-" not in row["response"]
+        quoted = re.findall(r'"([^"]+)"', row["response"])
+        assert quoted
+        assert all(words.lower() in text.lower() for words in quoted)
 
 
 def test_validation_records_are_not_trained_on(built: tuple[Path, Path]) -> None:

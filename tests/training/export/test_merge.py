@@ -17,6 +17,7 @@ from cybersecqwen.core.model_files import write_sums  # noqa: E402
 from cybersecqwen.training.export.merge import adapter_base, export_adapter, merge  # noqa: E402
 from cybersecqwen.training.lora.model import find_base  # noqa: E402
 from cybersecqwen.training.specialist.encoder import load_base  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
 from tiny_chat import write_base  # noqa: E402
 
 
@@ -80,6 +81,55 @@ def test_half_as_large_the_adapter_is_nearly_the_same(
     assert (tmp_path / "half" / name).stat().st_size < 0.6 * (adapter / name).stat().st_size
     close = logits(adapted(base, tmp_path / "half"))
     assert torch.allclose(close, logits(adapted(base, adapter)), atol=0.3)
+
+
+def test_scaled_the_weights_lie_between_the_bases_and_the_adapted(
+    base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    export_adapter(adapter, tmp_path / "nearer", "f32", scale=0.25)
+    merge(tmp_path / "nearer", tmp_path / "merged")
+    plain, whole, between = (
+        transformers.AutoModelForCausalLM.from_pretrained(folder).get_parameter(
+            "model.layers.0.mlp.down_proj.weight"
+        )
+        for folder in (base, _merged(adapter, tmp_path / "whole"), tmp_path / "merged")
+    )
+    assert torch.allclose(between, 0.75 * plain + 0.25 * whole, atol=1e-5)
+
+
+def _merged(adapter: Path, out: Path) -> Path:
+    merge(adapter, out)
+    return out
+
+
+def test_cut_to_all_its_columns_it_computes_the_same(
+    base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    assert export_adapter(adapter, tmp_path / "same", "f32", rank=4) == pytest.approx(1.0)
+    assert torch.allclose(
+        logits(adapted(base, tmp_path / "same")), logits(adapted(base, adapter)), atol=1e-3
+    )
+
+
+def test_cut_to_fewer_columns_it_is_the_nearest_of_that_rank(
+    base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    kept = export_adapter(adapter, tmp_path / "less", "f32", rank=2)
+    name = "base_model.model.model.layers.0.mlp.down_proj.lora_{}.weight"
+    whole, cut = (load_file(f / "adapter_model.safetensors") for f in (adapter, tmp_path / "less"))
+    product = whole[name.format("B")] @ whole[name.format("A")] * 2  # alpha 8, rank 4
+    nearest = cut[name.format("B")] @ cut[name.format("A")]
+    values = torch.linalg.svdvals(product)
+    assert torch.linalg.matrix_rank(nearest) == 2
+    assert float((product - nearest).norm()) == pytest.approx(float(values[2:].norm()), rel=1e-3)
+    assert 0.3 < kept < 1
+    assert adapted(base, tmp_path / "less").peft_config["default"].r == 2
+
+
+def test_ranks_that_cannot_be_are_refused(adapter: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="rank 4 cannot be cut to rank 5"):
+        export_adapter(adapter, tmp_path / "more", "f32", rank=5)
+    assert not (tmp_path / "more").exists()
 
 
 def test_taken_folders_and_missing_adapters_are_refused(

@@ -45,6 +45,19 @@ def test_a_missing_corpus_is_named(tmp_path: Path) -> None:
         read_chat_corpus(tmp_path / "nothing.jsonl")
 
 
+def test_the_bases_own_answers_come_as_often_as_the_recipe_says(tmp_path: Path) -> None:
+    write_rows(tmp_path / "train.jsonl", chat_rows(4, 1))
+    with pytest.raises(InputError, match="`corpus replay`"):
+        read_chat_corpus(tmp_path, replay=3)
+    write_rows(tmp_path / "replay.jsonl", [{"prompt": "What is 2 + 2?", "response": "4"}])
+    assert len(read_chat_corpus(tmp_path).train) == 4
+    found = read_chat_corpus(tmp_path, replay=3)
+    assert [row.response for row in found.train[4:]] == ["4", "4", "4"]
+    assert set(found.hashes) == {"train.jsonl", "replay.jsonl"}
+    alone = read_chat_corpus(tmp_path / "train.jsonl", replay=2)
+    assert len(alone.train) == 6
+
+
 def test_the_answer_begins_where_inference_begins_to_write(chat_base: Path) -> None:
     tokenizer = find_base(str(chat_base)).tokenizer
     row = ChatRow(**chat_rows(1, 5)[0])

@@ -75,6 +75,22 @@ def test_learnt_is_what_the_labels_say() -> None:
                 assert int((labels[:, 1:] != -100).sum()) == sum(row.learnt for row in rows)
 
 
+def test_tokens_of_final_answers_count_as_often_as_said() -> None:
+    marked = [
+        Encoded(example.ids, example.answer, np.array([len(example) - 2], np.int32))
+        for example in examples()
+    ]
+    for packing in ("none", "blocks", "wrapped"):
+        rows = make_rows(marked, recipe(packing)).rows
+        for flat in (False, True):
+            laid = rows if flat else [example for row in rows for example in unpack(row)]
+            made = collate(laid, flat=flat, final_weight=3.0)
+            counted = (made["weights"] * (made["labels"] != -100))[:, 1:]
+            assert float(counted.sum()) == sum(row.weight(3.0) for row in rows)
+        assert sum(row.weight(1.0) for row in rows) == sum(row.learnt for row in rows)
+        assert sum(row.weight(3.0) for row in rows) > sum(row.learnt for row in rows)
+
+
 def test_widths_come_to_a_multiple_by_padding_that_is_not_learnt() -> None:
     rows = make_rows(examples(), recipe("none")).rows[:3]  # 9, 20 and 5 tokens
     narrow, wide = collate(rows, flat=False), collate(rows, flat=False, width_multiple=16)

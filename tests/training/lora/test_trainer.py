@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -17,6 +18,7 @@ from cybersecqwen.core.config import load_recipe  # noqa: E402
 from cybersecqwen.core.errors import ModelError  # noqa: E402
 from cybersecqwen.training.lora.memory_plan import MemoryStrategy  # noqa: E402
 from cybersecqwen.training.lora.model import adapter_config, fuse_adapters  # noqa: E402
+from cybersecqwen.training.lora.packing import collate  # noqa: E402
 from cybersecqwen.training.lora.run import LoraJob, prepare  # noqa: E402
 from cybersecqwen.training.lora.trainer import LoraTrainer, Progress  # noqa: E402
 from cybersecqwen.training.recipes.lora import LoraRecipe  # noqa: E402
@@ -119,21 +121,47 @@ def test_compiled_layers_learn_the_same(
     assert len(set(traced)) == 1
 
 
-def test_the_first_loss_is_the_mean_over_answer_tokens(job: LoraJob, plain: LoraTrainer) -> None:
+@pytest.fixture(scope="module")
+def weighted(job: LoraJob, tmp_path_factory: pytest.TempPathFactory) -> LoraTrainer:
+    folder = tmp_path_factory.mktemp("weighted")
+    return fit(job, folder, MemoryStrategy(100_000), final_weight=5.0)
+
+
+@pytest.mark.parametrize("final_weight", [1.0, 5.0])
+def test_the_first_loss_is_the_weighted_mean_over_answer_tokens(
+    job: LoraJob, plain: LoraTrainer, weighted: LoraTrainer, final_weight: float
+) -> None:
     model = transformers.AutoModelForCausalLM.from_pretrained(job.recipe.base, dtype=torch.float32)
     from cybersecqwen.training.lora.packing import EpochBatches
 
-    total, count = 0.0, 0
+    total, count = 0.0, 0.0
     first = next(iter(EpochBatches(len(job.train.rows), 8, job.recipe.seed, lambda: 0)))
     for place in first:
         row = job.train.rows[place]
         ids = torch.from_numpy(row.ids).long()
-        learnt = torch.from_numpy(row.labels[1:] != -100)
+        assert row.final is not None
+        weights = np.where(row.final, final_weight, 1.0) * (row.labels != -100)
         with torch.no_grad():
             words = model(ids[None]).logits[0, :-1].log_softmax(-1)
-        total -= float(words.gather(1, ids[1:, None])[learnt].sum())
-        count += int(learnt.sum())
-    assert losses(plain)[0] == pytest.approx(total / count, abs=1e-3)
+        said = words.gather(1, ids[1:, None])[:, 0].numpy()
+        total -= float((said * weights[1:]).sum())
+        count += float(weights[1:].sum())
+    trainer = plain if final_weight == 1 else weighted
+    assert losses(trainer)[0] == pytest.approx(total / count, abs=1e-3)
+
+
+def test_weights_are_the_same_however_logits_are_computed(weighted: LoraTrainer) -> None:
+    part = collate(weighted._rows[:6], flat=False, final_weight=5.0)
+    assert part["weights"].max() == 5
+    weighted.model.eval()
+    with torch.no_grad():
+        tiled = float(weighted._summed_loss(weighted.model, dict(part)))
+        recipe, weighted._recipe = weighted._recipe, msgspec.structs.replace(
+            weighted._recipe, logits="whole"
+        )
+        whole = float(weighted._summed_loss(weighted.model, dict(part)))
+        weighted._recipe = recipe
+    assert whole == pytest.approx(tiled, rel=1e-4)
 
 
 def test_validation_is_measured_and_time_and_tokens_add_up(

@@ -17,9 +17,11 @@ from cybersecqwen.corpus.chat.keyphrases import Finding
 from cybersecqwen.corpus.chat.mapping import (
     LabelledRecord,
     MappingContext,
+    id_first,
     map_id,
     map_justified,
     map_protocol,
+    map_reason,
 )
 from cybersecqwen.corpus.chat.recipe import ChatRecipe, MappingAnswer
 from cybersecqwen.corpus.chat.rows import texts_of
@@ -37,7 +39,9 @@ MAPPING: Mapping[MappingAnswer, Maker] = {
     "protocol": map_protocol,
     "justified": map_justified,
     "id": map_id,
+    "reason": map_reason,
 }
+_JUSTIFIED = frozenset({"protocol", "justified"})
 
 _ATTEMPTS = 3
 _AT_ONCE = 512
@@ -133,13 +137,21 @@ class ExampleGenerator:
                 for kind in kinds.neediest():
                     if kind == "protocol" and who != "nvd":
                         continue  # its words name no labeller: NVD's is meant
-                    if draft := self._draft(case, f"map-{kind}", MAPPING[kind]):
+                    if kind == "reason" and not case.findings:
+                        continue  # a reason that quotes nothing
+                    if draft := self._draft(case, f"map-{kind}", self._maker(kind)):
                         whose.took(who)
                         kinds.took(kind)
                         return draft
             return None
 
         return self._accepted(self._distinct(pool[: round(_SPARE * wanted)]), make, wanted)
+
+    def _maker(self, kind: MappingAnswer) -> Maker:
+        maker = MAPPING[kind]
+        if kind not in _JUSTIFIED or not self._recipe.mapping.id_first:
+            return maker
+        return lambda case, context, rng: id_first(maker(case, context, rng))
 
     def accept(self, drafts: Iterable[DraftExample], wanted: int) -> list[DraftExample]:
         """Return up to so many of the drafts, those that pass every check."""

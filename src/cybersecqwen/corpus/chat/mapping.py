@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
-from cybersecqwen.core.prompts import CWE_ID_BY, CWE_JUSTIFIED
+from cybersecqwen.core.prompts import CWE_ID_BY, CWE_JUSTIFIED, cwe_reason_prompt
 from cybersecqwen.core.records import Labeller, Passage
 from cybersecqwen.core.taxonomy import Taxonomy
 from cybersecqwen.core.text.clean import capital, words
@@ -148,6 +148,19 @@ def map_id(case: LabelledRecord, context: MappingContext, rng: Random) -> DraftE
     return DraftExample(
         kind, prompt, case.cwe, case.record, _pages(context, case.cwe), case.cwe, "cwe"
     )
+
+
+def map_reason(case: LabelledRecord, context: MappingContext, rng: Random) -> DraftExample:
+    """Ask what in the text points to a weakness that is given; the reason alone."""
+    prompt = cwe_reason_prompt(case.text, case.cwe)
+    justified = _justified("map-reason", prompt, case, context, rng)
+    reason = justified.response.rpartition("\n\n")[0]
+    return replace(justified, response=reason, gold="", reads=None)
+
+
+def id_first(draft: DraftExample) -> DraftExample:
+    """Return a justified answer with its id in front as well."""
+    return replace(draft, response=f"{draft.gold}\n\n{draft.response}")
 
 
 def _asked(question: str, case: LabelledRecord) -> str:

@@ -17,9 +17,9 @@ from cybersecqwen.corpus.records.recipe import CorpusRecipe, NearDuplicate, Reco
 Count = Annotated[int, Meta(ge=0)]
 Weight = Annotated[float, Meta(gt=0)]
 
-MappingAnswer = Literal["protocol", "justified", "id"]
-"""How a description is mapped: in the published protocols' words, in ours with a reason, or by the
-id alone."""
+MappingAnswer = Literal["protocol", "justified", "id", "reason"]
+"""How a description is mapped: in the published protocols' words, in ours with a reason, by the id
+alone; or the reason alone, the id being given."""
 
 
 class Knowledge(Recipe, frozen=True):
@@ -56,12 +56,15 @@ class Mapping(Recipe, frozen=True):
         rows: Number of rows to train on.
         answers: How often each way to ask, in proportion.
         labellers: How often each labeller's convention, in proportion.
+        id_first: Whether answers with a reason begin with the id, and end with it as well. A model
+            that reads a reason it has just made up is led by it.
         draw: Which records are drawn, and how often.
     """
 
     rows: Count
     answers: dict[MappingAnswer, Weight]
     labellers: dict[Labeller, Weight]
+    id_first: bool = False
     draw: Draw = Draw()
 
 

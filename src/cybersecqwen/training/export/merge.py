@@ -18,6 +18,7 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write, sha256_file, write_json
 from cybersecqwen.core.lenient_json import DECODE_ERRORS
 from cybersecqwen.core.model_files import NO_CODE, check_stated_files, write_sums
+from cybersecqwen.training.export.low_rank import cut_to_rank, scaled
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -85,8 +86,14 @@ def merge(adapter: Path, out: Path, base: str | None = None) -> None:
 
 
 def export_adapter(
-    adapter: Path, out: Path, kind: Literal["f32", "bf16"], base: str | None = None
-) -> None:
+    adapter: Path,
+    out: Path,
+    kind: Literal["f32", "bf16"],
+    base: str | None = None,
+    *,
+    scale: float = 1.0,
+    rank: int | None = None,
+) -> float:
     """Write the adapter alone, without checkpoints or tokenizer.
 
     Args:
@@ -94,9 +101,14 @@ def export_adapter(
         out: Folder to appear.
         kind: Type of its numbers; ``bf16`` is half as large, and what a GPU computes with.
         base: What the copy should name as its base; None for what the adapter says.
+        scale: Its product counts so many times as much; under 1 averages with the base's weights.
+        rank: Columns to cut it to; None for as many as it has.
+
+    Returns:
+        Share of the products' squared norm that cutting kept.
 
     Raises:
-        InputError: ``out`` is taken, or there is no adapter.
+        InputError: ``out`` is taken, there is no adapter, or it cannot be scaled or cut so.
         ModelError: A file is not the one that its folder states.
     """
     check_stated_files(adapter)
@@ -106,15 +118,21 @@ def export_adapter(
         weights = load_file(adapter / ADAPTER_WEIGHTS)
     except OSError as error:
         raise InputError(f"{adapter}: no adapter's weights: {error}") from error
+    settings = msgspec.json.decode((adapter / ADAPTER_CONFIG).read_bytes())
+    kept = 1.0
+    if scale != 1.0:
+        settings = scaled(settings, scale)
+    if rank is not None:
+        weights, settings, kept = cut_to_rank(weights, settings, rank)
     with atomic_folder(out) as part:
         save_file({k: v.to(dtype) for k, v in weights.items()}, part / ADAPTER_WEIGHTS)
-        settings = msgspec.json.decode((adapter / ADAPTER_CONFIG).read_bytes())
         write_json(part / ADAPTER_CONFIG, settings | {"base_model_name_or_path": named})
         for name in _BESIDE:
             if (adapter / name).is_file():
                 with atomic_write(part / name) as stream:
                     stream.write((adapter / name).read_bytes())
         write_sums(part)
+    return kept
 
 
 def _tokenizer(adapter: Path, base: str) -> Any:

@@ -14,7 +14,7 @@ from cybersecqwen.core.chat import Message
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.files import sha256_file
 from cybersecqwen.core.prompts import escape_special_tokens
-from cybersecqwen.core.rows import ChatRow, read_chat_rows
+from cybersecqwen.core.rows import REPLAY_FILE, ChatRow, read_chat_rows
 
 TRAIN_FILE = "train.jsonl"
 VALIDATION_FILE = "validation.jsonl"
@@ -57,10 +57,15 @@ class Encoded:
         return len(self.ids)
 
 
-def read_chat_corpus(path: Path) -> ChatCorpus:
+def read_chat_corpus(path: Path, replay: int = 0) -> ChatCorpus:
     """Read a JSONL file of ``ChatRow``, or a folder with ``train.jsonl`` of them.
 
     A folder's ``validation.jsonl`` is read too, if there is one.
+
+    Args:
+        path: The file or folder.
+        replay: How often to repeat each of the base's own answers, which the folder (the file's,
+            else) holds as ``replay.jsonl``.
 
     Raises:
         InputError: A file is missing or empty, or a line is no such row; the message names it.
@@ -71,6 +76,15 @@ def read_chat_corpus(path: Path) -> ChatCorpus:
         raise InputError(f"{files[0]}: no rows to train on")
     found = [file for file in files if file.is_file()]
     validation = [row for _, row in read_chat_rows(files[1])] if len(found) > 1 else []
+    if replay:
+        kept = (path if path.is_dir() else path.parent) / REPLAY_FILE
+        if not kept.is_file():
+            raise InputError(
+                f"{kept}: not there, and the recipe repeats the base's own answers: write them "
+                "with `corpus replay`, or set `replay: 0` in the recipe"
+            )
+        train += [row for _, row in read_chat_rows(kept)] * replay
+        found.append(kept)
     return ChatCorpus(train, validation, {file.name: sha256_file(file) for file in found})
 
 

@@ -45,6 +45,14 @@ class TokenRow:
         firsts = self.labels[list(self.starts)] != NO_LABEL
         return int((self.labels != NO_LABEL).sum() - firsts.sum())
 
+    def weight(self, final_weight: float) -> float:
+        """Return how many tokens the learnt ones count as, those of final answers more or less."""
+        if self.final is None or final_weight == 1:
+            return float(self.learnt)
+        counted = self.labels != NO_LABEL
+        counted[list(self.starts)] = False
+        return self.learnt + (final_weight - 1) * int((counted & self.final).sum())
+
 
 @dataclass(frozen=True)
 class TokenRows:
@@ -76,10 +84,12 @@ def _row(example: Encoded, recipe: LoraRecipe) -> TokenRow:
 
 def _joined(rows: Sequence[TokenRow]) -> TokenRow:
     starts = np.cumsum([0, *(len(row) for row in rows)])
+    finals = [np.zeros(len(row), np.bool_) if row.final is None else row.final for row in rows]
     return TokenRow(
         np.concatenate([row.ids for row in rows]),
         np.concatenate([row.labels for row in rows]),
         tuple(starts[:-1].tolist()),
+        np.concatenate(finals),
     )
 
 
@@ -90,7 +100,9 @@ def _wrapped(examples: Sequence[Encoded], recipe: LoraRecipe) -> list[TokenRow]:
     whole = _joined(rows)
     width = recipe.max_tokens
     cuts = range(0, len(whole), width)
-    return [TokenRow(whole.ids[a : a + width], whole.labels[a : a + width]) for a in cuts]
+    parts = [slice(a, a + width) for a in cuts]
+    finals = whole.final if whole.final is not None else np.zeros(len(whole), np.bool_)
+    return [TokenRow(whole.ids[p], whole.labels[p], final=finals[p]) for p in parts]
 
 
 def _filled(rows: Sequence[TokenRow], capacity: int) -> list[list[TokenRow]]:
@@ -188,10 +200,19 @@ def unpack(row: TokenRow) -> list[TokenRow]:
     if len(row.starts) == 1:
         return [row]
     spans = zip(row.starts, [*row.starts[1:], len(row)], strict=True)
-    return [TokenRow(row.ids[start:end], row.labels[start:end]) for start, end in spans]
+    return [
+        TokenRow(
+            row.ids[start:end],
+            row.labels[start:end],
+            final=None if row.final is None else row.final[start:end],
+        )
+        for start, end in spans
+    ]
 
 
-def collate(rows: Sequence[TokenRow], *, flat: bool, width_multiple: int = 1) -> dict[str, Any]:
+def collate(
+    rows: Sequence[TokenRow], *, flat: bool, width_multiple: int = 1, final_weight: float = 1
+) -> dict[str, Any]:
     """Return a micro-batch as the model's arguments.
 
     Padding is on the right and needs no mask: under causal attention no token sees what comes
@@ -202,10 +223,12 @@ def collate(rows: Sequence[TokenRow], *, flat: bool, width_multiple: int = 1) ->
         rows: B of them, the longest with T tokens; of one example each, unless flat.
         flat: Lay all rows out as one, without padding, for FlashAttention-2.
         width_multiple: T is brought to a multiple of it by padding, unless flat.
+        final_weight: How many tokens one of a short final answer counts as.
 
     Returns:
         ``input_ids`` and ``labels`` of shape (B, T), or (1, sum of T) when flat, int64; when
-        flat, ``position_ids`` likewise.
+        flat, ``position_ids`` likewise; where final answers count otherwise than other tokens,
+        ``weights`` likewise, float32.
     """
     if flat:
         rows = [_laid_out(rows)]
@@ -219,6 +242,12 @@ def collate(rows: Sequence[TokenRow], *, flat: bool, width_multiple: int = 1) ->
         labels[place, : len(row)] = row.labels
         labels[place, list(row.starts)] = NO_LABEL  # nothing before it belongs to it
     made = {"input_ids": torch.from_numpy(ids), "labels": torch.from_numpy(labels)}
+    if final_weight != 1:
+        weights = np.ones((len(rows), width), dtype=np.float32)
+        for place, row in enumerate(rows):
+            if row.final is not None:
+                weights[place, : len(row)][row.final] = final_weight
+        made["weights"] = torch.from_numpy(weights)
     if flat:
         starts = np.array(rows[0].starts)
         lengths = np.diff([*starts, width])
@@ -233,4 +262,4 @@ def _laid_out(rows: Sequence[TokenRow]) -> TokenRow:
     for row in rows:
         starts.extend(before + start for start in row.starts)
         before += len(row)
-    return TokenRow(joined.ids, joined.labels, tuple(starts))
+    return TokenRow(joined.ids, joined.labels, tuple(starts), joined.final)

@@ -211,13 +211,16 @@ class LoraTrainer(SFTTrainer):
         most = max(map(len, shares))
         idle = _unlearnt(rows[-1])
         parts += [[idle]] * (most - len(parts))
-        multiple = 1
+        multiple, weight = 1, self._recipe.final_weight
         if self.compiled and not self._flat and self._recipe.packing != "wrapped":
             multiple = _COMPILED_WIDTHS
             parts = [part if len(part) > 1 else [*part, _unlearnt(part[0])] for part in parts]
         return {
-            "parts": [collate(part, flat=self._flat, width_multiple=multiple) for part in parts],
-            "learnt": sum(row.learnt for row in rows),
+            "parts": [
+                collate(part, flat=self._flat, width_multiple=multiple, final_weight=weight)
+                for part in parts
+            ],
+            "learnt": sum(row.weight(weight) for row in rows),
             "tokens": sum(map(len, rows)),
         }
 
@@ -244,16 +247,24 @@ class LoraTrainer(SFTTrainer):
         return total
 
     def _summed_loss(self, model: Any, batch: dict[str, Any]) -> Tensor:
-        """Return the negative log-likelihood of a micro-batch's learnt tokens, nats, summed."""
+        """Return the negative log-likelihood of a micro-batch's learnt tokens, nats, summed.
+
+        Each counts as its weight says.
+        """
+        weights = batch.pop("weights", None)
         if self._recipe.logits == "tiled":
-            loss: Tensor = model(**batch, fused_lm_head=True, num_items_in_batch=1).loss
-            return loss
+            out = model(**batch, fused_lm_head=True, num_items_in_batch=1)
+            if weights is None:
+                loss: Tensor = out.loss
+                return loss
+            return -(out.log_probs * weights[:, 1:]).sum()  # 0 where nothing is learnt
         labels = batch.pop("labels")
         # With a cache, positions that begin again would not be read as another example's.
         logits = model(**batch, use_cache=False).logits[:, :-1].float()  # (B, T - 1, V)
-        return functional.cross_entropy(
-            logits.flatten(0, 1), labels[:, 1:].flatten(), ignore_index=NO_LABEL, reduction="sum"
+        each = functional.cross_entropy(
+            logits.flatten(0, 1), labels[:, 1:].flatten(), ignore_index=NO_LABEL, reduction="none"
         )
+        return (each if weights is None else each * weights[:, 1:].flatten()).sum()
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Measure the validation rows: loss, and shares of tokens and of final answers right."""

@@ -80,6 +80,13 @@ class LoraRecipe(Recipe, frozen=True):
             joins all examples and cuts every ``max_tokens``, so that examples see those before
             them.
         loss: ``answer`` learns the answer's tokens (its end token too), ``all`` every token.
+        final_weight: How many tokens each token of a short final answer (an id, a letter) counts
+            as in the loss. Answers of a word would else be drowned by those of a sentence.
+        replay: How often an epoch repeats each of the base's own answers to neutral prompts
+            (``corpus replay``), by which the model stays near it; 0 for never.
+        scale: How many times the adapter's product is to count once it is trained: under 1,
+            weights are averaged with the base's. ``reproduce`` does so, ``export adapter --scale``
+            by hand.
         logits: ``tiled`` computes logits where something is learnt, a tile at a time; ``whole``
             holds those of every token over the whole vocabulary at once, as the reference does.
         checkpoint_every: Optimizer steps between checkpoints, from which a killed run goes on.
@@ -95,6 +102,9 @@ class LoraRecipe(Recipe, frozen=True):
     max_tokens: Annotated[int, Meta(ge=8)] = 4096
     packing: Packing = "none"
     loss: Literal["answer", "all"] = "answer"
+    final_weight: Annotated[float, Meta(gt=0)] = 1.0
+    replay: Annotated[int, Meta(ge=0)] = 0
+    scale: Annotated[float, Meta(gt=0, le=1)] = 1.0
     logits: Literal["tiled", "whole"] = "tiled"
     checkpoint_every: Count = 50
     validate_every: Annotated[int, Meta(ge=0)] = 0
