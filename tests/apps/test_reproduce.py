@@ -59,6 +59,12 @@ def test_a_dry_run_goes_through_every_stage_and_is_gone_on_with(
     assert "A dry run" in card
     names = {path.name for path in out.iterdir()}
     assert {"corpus", "check.json", "estimate.json", "adapter", "merged", "report"} <= names
+    assert (out / "corpus" / "replay.jsonl").is_file()
+    settings = [
+        json.loads((out / name / "adapter_config.json").read_text())
+        for name in ("adapter", "scaled")
+    ]
+    assert settings[1]["lora_alpha"] == pytest.approx(0.8 * settings[0]["lora_alpha"])
     assert (out / "model-q8_0.gguf").stat().st_size > 1e5
     assert len(list((out / "logs").glob("*.jsonl"))) == 6
     # A stage whose result is gone is done again, and no other.
@@ -104,7 +110,7 @@ def test_an_adapter_is_put_on_the_base_that_is_named(ground: Path) -> None:
     if not (out / "adapter").is_dir():
         pytest.skip("needs the dry run's adapter")
     asked = [Message("user", "Which weakness is it?")]
-    put_on = open_backend(f"hf:{out / 'tiny-base'}", adapter=str(out / "adapter"))
+    put_on = open_backend(f"hf:{out / 'tiny-base'}", adapter=str(out / "scaled"))
     scores = [
         backend.score(asked, ["CWE-79", "a script"])
         for backend in (put_on, open_backend(f"hf:{out / 'merged'}"))
