@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import pytest
+
 from cybersecqwen.core.chat import Generation, Message, Sampling
 from cybersecqwen.core.rows import read_chat_rows
 from cybersecqwen.corpus.chat.replay import write_replay
@@ -43,10 +45,8 @@ def test_whole_answers_become_rows(tmp_path: Path) -> None:
 
 def test_a_killed_call_goes_on_where_it_was(tmp_path: Path) -> None:
     out = tmp_path / "replay.jsonl"
-    try:
+    with pytest.raises(KeyboardInterrupt):
         write_replay(EchoBackend(dies_after=20), out, prompts=60)
-    except KeyboardInterrupt:
-        pass
     assert not out.exists()
     again = EchoBackend()
     write_replay(again, out, prompts=60)

@@ -12,12 +12,13 @@ peft = pytest.importorskip("peft")
 transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.torch
 
+from safetensors.torch import load_file  # noqa: E402
+
 from cybersecqwen.core.errors import InputError, ModelError  # noqa: E402
 from cybersecqwen.core.model_files import write_sums  # noqa: E402
 from cybersecqwen.training.export.merge import adapter_base, export_adapter, merge  # noqa: E402
 from cybersecqwen.training.lora.model import find_base  # noqa: E402
 from cybersecqwen.training.specialist.encoder import load_base  # noqa: E402
-from safetensors.torch import load_file  # noqa: E402
 from tiny_chat import write_base  # noqa: E402
 
 

@@ -156,8 +156,9 @@ def test_weights_are_the_same_however_logits_are_computed(weighted: LoraTrainer)
     weighted.model.eval()
     with torch.no_grad():
         tiled = float(weighted._summed_loss(weighted.model, dict(part)))
-        recipe, weighted._recipe = weighted._recipe, msgspec.structs.replace(
-            weighted._recipe, logits="whole"
+        recipe, weighted._recipe = (
+            weighted._recipe,
+            msgspec.structs.replace(weighted._recipe, logits="whole"),
         )
         whole = float(weighted._summed_loss(weighted.model, dict(part)))
         weighted._recipe = recipe
