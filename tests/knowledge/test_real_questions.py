@@ -255,3 +255,24 @@ def test_what_leans_on_an_earlier_question(
     assert answer.found
     assert page in cited(answer)
     assert says in answer.text
+
+
+@pytest.mark.parametrize(
+    ("question", "pages", "says"),
+    [
+        ("which mobile malware reads sms", {"T1636.004"}, "9 pieces of software"),
+        ("which android malware records calls", {"T1429"}, "procedures of"),
+        ("malware that disables antivirus", {"T1562.001"}, "pieces of software"),
+        ("is Mimikatz malware or a tool", {"S0002"}, "is a tool in ATT&CK"),
+        ("is emotet malware", {"S0367"}, "^Yes: Emotet"),
+        ("is psexec malware", {"S0029"}, "^No: PsExec .* is a tool"),
+        ("steal cookies", {"T1539"}, "session cookies"),
+    ],
+)
+def test_what_does_something_and_what_software_is(
+    real_knowledge: KnowledgeBase, question: str, pages: set[str], says: str
+) -> None:
+    answer = real_knowledge.answer(question)
+    assert answer.found
+    assert pages <= cited(answer)
+    assert re.search(says, answer.text)

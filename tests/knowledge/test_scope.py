@@ -53,8 +53,18 @@ ELSEWHERE = [
     "kibana query for brute force",
     "the mail server is down",
     "fix for CVE-2022-41040",
+    "what is the best password manager",
+    "best university for cyber security",
+    "write a phishing policy",
+    "where does Windows store the event logs on disk",
+    "how to create an azure subscription",
+    "what is a hypervisor",
+    "weakness called banana deserialization",
 ]
 HELD = [
+    ("where in development is CWE-798 introduced", "CWE-798"),
+    ("create account technique", "T1136"),
+    ("is CWE-200 fine for a CVE", "CWE-200"),
     ("what is CWE-502 in plain words", "CWE-502"),
     ("am I allowed to map to CWE-200", "CWE-200"),
     ("what logs do I need to see T1059.001", "T1059.001"),

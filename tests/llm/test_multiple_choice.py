@@ -141,3 +141,26 @@ def test_what_a_model_says_without_the_book_counts_too(tmp_path: Path) -> None:
         asked = [chooser.look_up("Which?", options) for options in (["red", "blue"], ["x", "y"])]
         best[weight] = [choice.best for choice in chooser.decide(asked)]
     assert best == {0.0: [1, 0], 1.2: [0, 1]}, "red is the second letter in sorted order"
+
+
+def test_letters_inside_options_are_those_that_the_model_reads(tmp_path: Path) -> None:
+    read: list[str] = []
+
+    class Reading(MockBackend):
+        def score_groups(
+            self, groups: Iterable[tuple[Sequence[Sequence[Message]], Sequence[str]]]
+        ) -> Iterator[list[tuple[float, ...]]]:
+            for conversations, letters in groups:
+                read.extend(c[-1].content for c in conversations)
+                yield [self.score(c, letters) for c in conversations]
+
+    script = tmp_path / "script.jsonl"
+    script.write_text('{"scores": {"A": -1, "B": -1, "C": -1, "D": -0.1}}', "utf-8")
+    options = ("zinc", "iron", "gold", "Both A and B")
+    (shares,) = letter_shares(Reading(str(script)), [Choice("Which?", options)], None)
+    assert len(read) == 3, "the plain options are rotated, what speaks of them stays behind"
+    for text in read:
+        lettered = dict(line.split(". ", 1) for line in text.splitlines() if line[1:3] == ". ")
+        said = lettered["D"].removeprefix("Both ").split(" and ")
+        assert {lettered[letter] for letter in said} == {"zinc", "iron"}
+    assert shares[3] == max(shares)

@@ -185,7 +185,8 @@ def train_ranker(
         recipe: A recipe, or its YAML file.
         quiz: Folder that ``corpus quiz`` made.
         knowledge: Folder of a knowledge base.
-        out: File for the ranker (``.npz``).
+        out: File for the ranker (``.npz``); the probability that an option is true, whatever the
+            others are, is written beside it (``.truth.json``).
         outside: YAML file of questions that the pages do not answer; where it is given, the
             decision whether they do is fitted too, and written beside the ranker
             (``.held.json``).
@@ -214,6 +215,10 @@ def train_ranker(
         for name, rows in parts.items()
     }
     results = run.train_ranker(inputs["train"], inputs["validation"], INPUTS, loaded, out)
+    truth = run.train_truth(
+        whole, held, lambda q, c: featurizer.measure(q, c).inputs, INPUTS, loaded, out
+    )
+    results = msgspec.structs.replace(results, truth=truth)
     if not others:
         return results
     unanswered = [featurizer.measure(q.question, q.choices).inputs for q in others]

@@ -185,6 +185,9 @@ def _ranker(arguments: argparse.Namespace) -> int:
                 f"{name:24} {score.questions:9,} {score.accuracy:6.3f}  {score.first_input:9.3f}  "
                 f"{score.ece:.3f}"
             )
+        if results.truth:
+            truth = results.truth
+            print(f"options that speak of others: {truth.accuracy:.3f} of {truth.questions:,}")
         if results.held:
             held = results.held
             print(

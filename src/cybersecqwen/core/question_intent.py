@@ -20,7 +20,9 @@ _CVE = re.compile(r"\bCVE-\d{4}-\d{4,}\b", re.IGNORECASE)
 _ASKS_WEAKNESS = re.compile(r"\b(?:which|what) (?:\w+ ){0,3}(?:CWE|weakness)\b", re.IGNORECASE)
 _ASKS = re.compile(
     r"\?\s*$|^\W*(?:what|which|who|whom|whose|how|when|where|why|is|are|do|does|did|can|could|should|"
-    r"has|have|had|was|were|would|will|name|list|tell|explain|describe|define|give|show)\b",
+    r"has|have|had|was|were|would|will|name|list|tell|explain|describe|define|give|show)\b|"
+    r"^\W*(?:members|techniques?|groups?|mitigations?|examples?|differences?|meaning|definition|"
+    r"detections?|aliases|parents?|children|consequences|weaknesses) (?:of|for|between|in|used)\b",
     re.IGNORECASE,
 )
 _LEAST_WORDS = 8  # "What is CVE-2021-44228?" describes nothing

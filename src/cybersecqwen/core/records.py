@@ -181,6 +181,8 @@ class Entry:
         links: Pairs of a relation and the id it leads to, such as ``("child of", "CWE-74")``.
         withdrawn: Whether its source has deprecated or revoked it.
         replaced_by: What its source says to use instead.
+        subkind: What its source says more exactly: ``malware`` or ``tool`` of a software entry;
+            else empty.
     """
 
     id: str
@@ -191,6 +193,7 @@ class Entry:
     links: tuple[tuple[str, str], ...] = ()
     withdrawn: bool = False
     replaced_by: tuple[str, ...] = ()
+    subkind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,7 +250,7 @@ _PLATFORM_TERMS = frozenset(
 _BY_NAME_ALONE = frozenset({Intent.MEMBERS, Intent.TECHNIQUES, Intent.MITIGATED})
 
 
-_DEFINED_INSTEAD = frozenset({Intent.MEMBERS, Intent.TARGET})
+_DEFINED_INSTEAD = frozenset({Intent.MEMBERS, Intent.TARGET, Intent.ABSTRACTION})
 """What a page's description says where it has no list of it."""
 
 
@@ -327,6 +327,8 @@ def _by_words(index: PassageIndex, query: Query, live: Sequence[str]) -> Draft |
         return _quoting(query, passages, [first])
     asks = _QUESTION.search(query.skeleton) or asks_to_set_up(query.corrected)
     if live and query.intent is Intent.SEARCH and not asks:
+        if _CALLED.search(query.skeleton) and not speaks_of(index, live[0], query.rest):
+            return None  # of another name than the one that is known
         return entry.define(index, query, live[0])  # a name and some words about it
     return _named_in_passing(index, query)
 
@@ -341,6 +343,7 @@ _QUESTION = re.compile(
     r"\bof (?:the )?.*@",
     re.IGNORECASE,
 )
+_CALLED = re.compile(r"\b(?:called|named|dubbed|known as)\b", re.IGNORECASE)
 _DEFINE = re.compile(r"^\W*(?:define|explain|(?:the )?meaning)\b", re.IGNORECASE)
 _HOW = re.compile(r"\b(?:which|how|why|when|where)\b", re.IGNORECASE)
 _CASES = frozenset({"example", "procedure"})

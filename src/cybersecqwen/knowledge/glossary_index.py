@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cybersecqwen.core.records import Passage
-from cybersecqwen.core.text.sentences import sentences
+from cybersecqwen.core.text.sentences import clauses
 from cybersecqwen.core.text.terms import terms
 from cybersecqwen.knowledge.concepts import field_concepts
 from cybersecqwen.knowledge.lexical import TermIndex
@@ -24,7 +24,7 @@ class GlossaryIndex:
         starts = []
         for concept in field_concepts():
             starts.append(len(rows))
-            for sentence in sentences(concept.text):
+            for sentence in clauses(concept.text):
                 rows.append(terms(" ".join([concept.title, *concept.names, sentence])))
                 whole = concept.passage
                 self._passages.append(Passage(whole.id, whole.title, whole.kind, sentence))

@@ -81,6 +81,7 @@ class PageTable(msgspec.Struct, frozen=True):
         sources: The number of the first source that holds each.
         withdrawn: Numbers of those that their source has withdrawn.
         replaced_by: What their sources say to use instead, by id.
+        subkinds: What their sources say more exactly, by id: ``malware`` or ``tool``.
     """
 
     ids: tuple[str, ...]
@@ -89,6 +90,7 @@ class PageTable(msgspec.Struct, frozen=True):
     sources: tuple[int, ...]
     withdrawn: tuple[int, ...]
     replaced_by: dict[str, tuple[str, ...]]
+    subkinds: dict[str, str] = {}
 
 
 def build(catalogues: Sequence[Catalogue], out: Path) -> IndexManifest:
@@ -204,6 +206,7 @@ def _page_table(
         sources=tuple(first[name] for name in entries),
         withdrawn=tuple(number[entry.id] for entry in entries.values() if entry.withdrawn),
         replaced_by={e.id: e.replaced_by for e in entries.values() if e.withdrawn},
+        subkinds={e.id: e.subkind for e in entries.values() if e.subkind},
     )
 
 

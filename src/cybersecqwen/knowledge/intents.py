@@ -138,6 +138,10 @@ ASPECTS: tuple[Aspect, ...] = (
         Intent.ABSTRACTION,
         r"\babstraction\b|\ban? (?:class|base|variant|pillar|compound|composite|chain)"
         r"(?: or| weakness| level| cwe|\W*$)|\b(?:what|which) level\b|"
+        r"\b(?:malware|tool)(?:,? or (?:just )?(?:an? )?(?:\w+ )?(?:malware|tool|software|"
+        r"program))|"
+        r"^\W*(?:is|was) @_software (?:really |actually |considered )?(?:an? |as )?(?:legit\w* )?"
+        r"(?:malware|malicious|virus|tool|program|software)\W*$|"
         r"\b(?:pillar|class|base|variant)(?:,| or)",
     ),
     _aspect(Intent.PREREQUISITE, r"\bprerequisit|\bprecondition|\bwhat (?:is|must be) (?:needed|"
@@ -163,8 +167,8 @@ ASPECTS: tuple[Aspect, ...] = (
         r"cwe\b(?!-)|mitre)))|"
         r"\bfor (?:\w+ ){0,2}mapping\b|\bmapping\b|\ballowed\b|\bpermit|\bprohibit|\bdiscourage|"
         r"\bok(?:ay)?\b|\ball? ?right\b|\bin place of\b|\bbetter (?:cwe|choice|id|fit|mapping)\b|"
-        r"\bfine to\b|\b(?:good|right|valid|suitable|appropriate|acceptable|bad) (?:choice|"
-        r"mapping|label|cwe|pick)\b|"
+        r"\bfine (?:to|for|as)\b|\b(?:good|right|valid|suitable|appropriate|acceptable|bad) "
+        r"(?:choice|mapping|label|cwe|pick)\b|"
         r"\b(?:can|may|should|could|do) (?:i|we|you|one|a cna|cnas?|psirts?|an? \w+) "
         r"(?:use|assign|pick|choose|map|label|select|put)\b|\balternatives?\b|\binstead\b|"
         r"\busage\b|"
@@ -312,7 +316,19 @@ def passage_kinds(question: str) -> list[str]:
 
 # Multiple choice: aspects are inputs of the ranker there, and several may be asked at once.
 
-ASKS_EXCEPTION = re.compile(r"\b(?:NOT|EXCEPT)\b|\bis(?: not|n't) (?:a|an|one)\b")
+_OF_THESE = r"of (?:these|those|them|the (?:following|above|listed))(?: \w+){0,2}?"
+_FALSE = r"(?:false|incorrect|wrong|untrue|inaccurate)"
+ASKS_EXCEPTION = re.compile(
+    r"\b(?:NOT|EXCEPT|LEAST)\b|\bis(?: not|n't) (?:a|an|one)\b|"
+    r"(?i:\bexcept(?: for)?\W*$|\bexcept one\b|"
+    rf"\bwhich(?: one)? {_OF_THESE} (?:(?:is|are|was|were|does|do|did|can|could|would|should|has|"
+    r"have)(?: not|n't)|cannot|can't|won't)\b|"
+    r"\bwhich(?: [\w-]+){1,3} (?:does|do|is|are|can|did) (?:[\w.()/-]+ ){1,4}not "
+    r"(?:belong|appl|includ|affect|us|target|mitigat|support|run|list|cover|relat|have|contain|"
+    r"involv|requir|help|count|detect|protect|fall)\w*(?: \w+)?\W*$|"
+    rf"\b(?:{_OF_THESE}(?: [\w.-]+){{0,5}}|statements?|answers?|options?) (?:is|are) {_FALSE}\b|"
+    rf"\bwhich {_FALSE} \w+\b)"
+)
 
 # What a question asks for, by its words; and the kinds of passage and the headings of relations
 # that answer it.

@@ -17,11 +17,14 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.option_ranker import OptionRanker
+from cybersecqwen.core.option_references import OptionReferences, option_references
+from cybersecqwen.core.option_truth import OptionTruth
 from cybersecqwen.core.records import ChoiceAnswer, Passage
 from cybersecqwen.core.text.terms import terms
 from cybersecqwen.knowledge.concepts import names_field_concept
@@ -35,6 +38,8 @@ _TEMPERATURE = 0.15
 
 RANKER = "ranker.npz"
 """The shipped ranker's file, beside this one."""
+
+_TRUTH = "ranker.truth.json"
 
 _GLOSSARY_WEIGHT = 1.0
 """Exponent of what the glossary says, where the pages hardly answer."""
@@ -87,8 +92,12 @@ def choose(
     """
     if len(choices) < 2:
         raise InputError("a multiple-choice question needs at least two options")
+    ranker = ranker or shipped_ranker()
+    references = option_references(choices)
+    if references is not None:
+        return _among_claims(featurizer, question, choices, references, ranker)
     features = featurizer.measure(question, choices)
-    shares = (ranker or shipped_ranker()).probabilities(features.inputs)
+    shares = ranker.probabilities(features.inputs)
     found = ChoiceAnswer(
         best=int(shares.argmax()),
         probabilities=tuple(shares.tolist()),
@@ -101,6 +110,37 @@ def choose(
     if not glossary or found.held >= LEAST_HELD:
         return found
     return _with_glossary(found, question, choices)
+
+
+def _among_claims(
+    featurizer: OptionFeaturizer,
+    question: str,
+    choices: Sequence[str],
+    references: OptionReferences,
+    ranker: OptionRanker,
+) -> ChoiceAnswer:
+    """Choose where some options say which of the others are true.
+
+    Those others are read as if they stood alone; what decides for an option is the passage that
+    best supports one of those that it says are true.
+    """
+    features = featurizer.measure(question, [choices[place] for place in references.plain])
+    true = shipped_truth().shares(features.inputs, ranker.logits(features.inputs), INPUTS)
+    best_alone = ranker.probabilities(features.inputs)
+    shares = references.probabilities(true.tolist(), best_alone.tolist())
+    row_of = {place: row for row, place in enumerate(references.plain)}
+    passages: list[Passage | None] = []
+    for claimed in references.sets:
+        rows = [row_of[place] for place in claimed if features.support[row_of[place]] > 0]
+        best = max(rows, key=lambda row: features.support[row], default=None)
+        found = None if best is None else featurizer.index.passage(int(features.places[best]))
+        passages.append(found)
+    return ChoiceAnswer(
+        best=int(shares.argmax()),
+        probabilities=tuple(shares.tolist()),
+        passages=tuple(passages),
+        held=held_share(features),
+    )
 
 
 def _with_glossary(found: ChoiceAnswer, question: str, choices: Sequence[str]) -> ChoiceAnswer:
@@ -130,6 +170,20 @@ def shipped_ranker() -> OptionRanker:
     except OSError as error:
         raise ModelError(f"the shipped ranker cannot be read, reinstall: {error}") from error
     return OptionRanker.read(content, INPUTS, RANKER)
+
+
+@lru_cache(maxsize=1)
+def shipped_truth() -> OptionTruth:
+    """Return the probability of an option's truth that ships with the package.
+
+    Raises:
+        ModelError: The installation is damaged.
+    """
+    try:
+        content = files("cybersecqwen.knowledge").joinpath(_TRUTH).read_bytes()
+        return msgspec.json.decode(content, type=OptionTruth)
+    except (OSError, msgspec.DecodeError) as error:
+        raise ModelError(f"the shipped {_TRUTH} cannot be read, reinstall: {error}") from error
 
 
 def answer_by_retrieval(index: Evidence, question: str, choices: Sequence[str]) -> ChoiceAnswer:

@@ -15,6 +15,13 @@ _SETTINGS = r"(?:quer(?:y|ies)|rules?|artifacts?|searche?s?|configs?|configurati
 _CODE = (
     r"(?:commands?|scripts?|one-?liners?|snippets?|regex(?:es)?|regexp|macro|cmdlets?|payloads?)"
 )
+_GOODS = (
+    r"(?:siem|edr|xdr|books?|courses?|certifications?|certs?|vendors?|products?|antivirus|anti-?virus|"
+    r"av|firewalls?|scanners?|univers\w+|schools?|colleges?|degrees?|bootcamps?|trainings?|laptops?|"
+    r"phones?|podcasts?|blogs?|newsletters?|conferences?|youtube\w*|channels?|websites?|tools?|"
+    r"vpns?|password managers?|managers?|distros?|languages? to learn|careers?|jobs?|"
+    r"compan(?:y|ies)|mssps?|providers?|solutions?|services?|platforms?)"
+)
 # Things that somebody wants to have, not to know about.
 _WANTED = re.compile(
     r"\b(?:(?:e-?mail )?template|cheat ?sheet|checklist|playbook|download(?: link)?|installer|"
@@ -69,6 +76,22 @@ _REPAIRS = re.compile(
     r"(?:are|is|were|was|fix(?:es)?|patch(?:es)?|contains?)\b",
     re.IGNORECASE,
 )
+# What somebody lets a tool write, who takes it for a clerk.
+_ORDERS = re.compile(
+    r"^\W*(?:please |pls |can you |could you |i need you to |help me (?:to )?)?(?:write|"
+    r"draft|compose|prepare|generate|create|make|build|design|produce|craft|develop)(?: up| out)? "
+    r"(?!(?:\w+ )?(?:lists?|overview|summary|comparison)\b)(?:(?:me|us) )?"
+    r"(?:an?|the|some|our|my|this)\b",
+    re.IGNORECASE,
+)
+# Where something lies on a machine or on the web.
+_PLACES = re.compile(
+    r"^\W*where (?:is|are|does|do|did|was|were|can|could|should|will)\b"
+    r"(?!.*\b(?:attack\w*|adversar\w*|malware|hackers?|cwe|capec|weakness|technique|introduced)\b)"
+    r".*\b(?:stor(?:e[sd]?|ing)|kept|keep|located?|saved?|find|found|download\w*|buy|logs?|files?|"
+    r"folder|disk|set|changed?|see|live[sd]?|born|buried|based|headquartered)\b",
+    re.IGNORECASE,
+)
 _INDICATORS = re.compile(
     r"\b(?:indicators? of compromise|ip address(?:es)?|(?:c2 )?ips|urls?|mutex(?:es)?|user agents?|"
     r"domain names?|domains|hash(?:es)?|wallets?|"
@@ -93,10 +116,11 @@ _WORLDLY = re.compile(
     r"\bnames? (?:of )?(?:the )?(?:people|persons|members|developers|officers|leaders?) "
     r"(?:behind|of|in)\b|"
     r"\bwho (?:arrested|indicted|sued|hired|pays|wrote|reported)\b|\b(?:was|were) anyone\b|"
-    r"\bis the (?:best|cheapest)\W*$|\b(?:conference|webinar|podcast|talk)s? (?:talks? )?"
+    r"\bis the (?:best|cheapest)\W*$|\b(?:who|which) (?:\w+ )?makes? the (?:best|most)\b|"
+    r"\b(?:conference|webinar|podcast|talk)s? (?:talks? )?"
     r"(?:about|on)\b|\bbetter than\b|\bworth (?:it|the money|buying)\b|"
-    r"\b(?:best|cheapest|better|recommended|favou?rite) (?:siem|edr|xdr|book|course|"
-    r"certifications?|vendors?|products?|antivirus|firewall|scanner)\b",
+    rf"\b(?:best|cheapest|better|recommended|favou?rite|good) (?:\w+ )?{_GOODS}\b"
+    r"(?! (?:for|of|to|in) (?:@|cwe|cve|capec|t\d))",
     re.IGNORECASE,
 )
 # What changes by the day, which a catalogue cannot know.
@@ -126,6 +150,14 @@ _PARTS_OF_PRODUCTS = re.compile(
     r"api keys?|exclusions?)\W*$",
     re.IGNORECASE,
 )
+_ADMINISTERS = re.compile(
+    r"\bhow (?:to|(?:do|can|should|could) (?:i|we|you|one)) (?:create|open|register|order|cancel|"
+    r"export|import|rename|migrate|subscribe|sign up|unsubscribe|unlock|recover|undo|convert|print|"
+    r"share|schedule|lower|increase|speed up|silence|mute|add|enroll?|sort|merge|commit|reverse)\b"
+    r"(?!.*\b(?:mitigat|technique|cwe|capec|malicious|attack))|"
+    r"^\W*(?:please )?(?:create|add|enroll?|register|sort|undo|export|import|convert|rename)\b",
+    re.IGNORECASE,
+)
 _COUNTS = re.compile(r"\bhow many\b|\bnumber of\b", re.IGNORECASE)
 _SETS_UP = re.compile(
     r"^\W*(?:please )?(?:how (?:do|can|to|should)(?: (?:i|we|you|one))? ?)?"
@@ -144,7 +176,7 @@ _SCORES = re.compile(
 _EVENT_IDS = re.compile(r"\bevent ?ids?\b", re.IGNORECASE)
 
 
-_KINDS = (_WANTED, _COMMANDS, _OWN, _WORLDLY, _NEWS, _PARTS_OF_PRODUCTS)
+_KINDS = (_WANTED, _COMMANDS, _OWN, _WORLDLY, _NEWS, _PARTS_OF_PRODUCTS, _PLACES)
 _CHANGES = re.compile(
     r"\b(?:to|how do i|how do we|how can i|how can we) (?:enable|disable|turn (?:on|off)|activate|"
     r"deactivate|switch (?:on|off)|set|rotate|reset|renew|block|encrypt|choose|configure)\b",
@@ -162,7 +194,7 @@ def asks_elsewhere(query: Query) -> bool:
     if not any(mention.is_id for mention in query.mentions):
         kinds.append(_HANDS_OVER)
     if not query.mentions:
-        kinds.append(_CATALOGUES)
+        kinds += [_CATALOGUES, _ADMINISTERS]
     if not query.mentions and not query.wanted:
         kinds.append(_COUNTS)
     # "Patching" is a mitigation's name; who asks for a product's patch means none.
@@ -170,6 +202,8 @@ def asks_elsewhere(query: Query) -> bool:
         kinds.append(_REPAIRS)
     # A name may have swallowed words of the question: IP addresses are a technique's too.
     texts = (query.skeleton, query.corrected)
+    if _ORDERS.search(query.skeleton):
+        return True
     if any(kind.search(text) for kind in kinds for text in texts):
         return True
     named = any(mention.kind in _ACTORS for mention in query.mentions)

@@ -129,6 +129,10 @@ class PassageIndex:
         number = self._page_numbers.get(name)
         return "" if number is None else self._page_table.kinds[number]
 
+    def subkind(self, name: str) -> str:
+        """Return what a page's source says more exactly of its kind, as in ``Entry.subkind``."""
+        return self._page_table.subkinds.get(name, "")
+
     def source(self, name: str) -> str:
         """Return the name of the first source of a page that exists, such as ``cwe``."""
         return self.manifest.sources[self._page_table.sources[self._page_numbers[name]]].name

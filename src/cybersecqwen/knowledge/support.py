@@ -28,6 +28,7 @@ FEW = 3
 FEW_ALONE = 6
 """The same of a question that names none."""
 
+_MOST = 0.5
 _ALL_OF_IT = 0.9  # of what somebody asks who wants to set a product up
 _UNKNOWN_NAME = re.compile(r"(?<=\w )(?:[A-Z]\w{2,}|\w*\d\w*)")
 _EXPLAINS = re.compile(r"^\W*(?:please )?(?:explain|define)\b", re.IGNORECASE)
@@ -91,6 +92,8 @@ def stands(index: PassageIndex, query: Query, passages: Sequence[Passage]) -> bo
         titled = set(terms(best.title.rpartition(": ")[2]))
         least = len(titled) if _HOW.search(query.skeleton) else len(titled) / 2
         held = titled if len(titled & set(query.rest)) >= least else set()
+        if len(query.rest) == 1 and titled > held & set(query.rest):
+            held = held if _heads_most(index, query.rest[0], page_of(best.id)) else set()
     if not query.mentions and not _speaks_of_deed(query, held):
         return False
     weights = index.rarity(query.rest)
@@ -99,6 +102,21 @@ def stands(index: PassageIndex, query: Query, passages: Sequence[Passage]) -> bo
         return bool(share >= _ALL_OF_IT)
     few = FEW if query.mentions else FEW_ALONE
     return bool(share >= (LEAST_OF_FEW if len(query.rest) <= few else LEAST_SUPPORT))
+
+
+def _heads_most(index: PassageIndex, term: str, page: str) -> bool:
+    """Whether most passages that hold a term are a page's own or concern it.
+
+    A word of a title alone names the page where it is hardly used elsewhere: ``hollowing``, not
+    ``hypervisor``.
+    """
+    number = index.vocabulary.number(term)
+    if number is None:
+        return False
+    places = index.passages_holding(number)
+    own = index.page_of_passage[index.places(page)[0]]
+    share = (index.page_of_passage[places] == own) | (index.about[places] == own)
+    return bool(share.mean() >= _MOST)
 
 
 def _speaks_of_deed(query: Query, held: set[str]) -> bool:

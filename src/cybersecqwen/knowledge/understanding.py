@@ -51,6 +51,11 @@ _WHO_USES = re.compile(
 _DONE_BY = re.compile(
     r"\b(?:techniques?|ttps?|tactics?)\b.{0,20}\b(?:by|of) @_software", re.IGNORECASE
 )
+_WHAT_DOES_SO = re.compile(
+    r"\b(?:malwares?|tools?|softwares?|groups?|actors?|campaigns?|trojans?)"
+    r"(?: (?:that|which|who|to|can|could|may|for|often|usually))* @_technique",
+    re.IGNORECASE,
+)
 _USED_BY = re.compile(r"\bused by\b|\busers? of @|@\w+ users\b", re.IGNORECASE)
 _SOFTWARE_DOES = re.compile(r"\bwhat does @_software (?:do|use)", re.IGNORECASE)
 _ATTACKING = re.compile(r"\bexploit|\battack(?:ers?|ed)?\b.{0,30}@_weakness", re.IGNORECASE)
@@ -295,6 +300,8 @@ def _who_uses_it(r: _Reading) -> Intent | None:
     if r.kind == "software" and r.says(_DONE_BY):
         return Intent.USES
     if r.says(_USED_BY) or (r.kind == "technique" and {"group", "campaign"} & r.others):
+        return Intent.USERS
+    if _USERS & r.others and r.kind == "technique" and r.says(_WHAT_DOES_SO):
         return Intent.USERS
     if not _USERS & r.others or not r.says(intents.USE):
         return None

@@ -17,6 +17,7 @@ from cybersecqwen.core.config import Recipe
 from cybersecqwen.core.ensemble import checked_weight, mixed, softmax
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.interfaces import Backend, GroupScorer, KnowledgeBaseLike
+from cybersecqwen.core.option_references import option_references, relettered
 from cybersecqwen.core.prompts import CHOICE_LETTER, LETTERS, escape_special_tokens, render_question
 from cybersecqwen.core.records import ChoiceAnswer, Passage, Question
 from cybersecqwen.llm.backends.common import require_capability
@@ -275,10 +276,18 @@ def mixed_with(weight: float) -> str:
 
 
 def _orders(options: Sequence[str], rotations: int | None) -> list[list[int]]:
-    """Return the rotations of an order that does not depend on how the options came."""
-    count = len(options)
-    places = sorted(range(count), key=lambda place: options[place])
-    return [places[turn:] + places[:turn] for turn in range(min(rotations or count, count))]
+    """Return the rotations of an order that does not depend on how the options came.
+
+    Options that speak of others ("all of the above") stay behind those.
+    """
+    references = option_references(options)
+    last = list(references.referring) if references else []
+    places = sorted(set(range(len(options))) - set(last), key=lambda place: options[place])
+    count = len(places)
+    return [
+        places[turn:] + places[:turn] + last
+        for turn in range(min(rotations or len(options), count))
+    ]
 
 
 def _put(choice: Choice, order: Sequence[int]) -> list[Message]:
@@ -287,7 +296,7 @@ def _put(choice: Choice, order: Sequence[int]) -> list[Message]:
         task="",
         prompt=choice.question,
         gold="",
-        choices=tuple(choice.options[place] for place in order),
+        choices=tuple(relettered(choice.options, order)),
     )
     return escape_special_tokens(render_question(item, CHOICE_LETTER, passages=choice.passages))
 

@@ -53,4 +53,6 @@ def stem(term: str) -> str:
             if term[-1] == term[-2] and term[-1] not in "lsz":
                 term = term[:-1]  # running, run
             break
+    if len(term) > 4 and term.endswith("ie"):
+        return term[:-2] + "y"  # cookie, as cookies
     return term[:-1] if len(term) > 4 and term.endswith("e") else term

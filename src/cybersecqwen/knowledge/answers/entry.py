@@ -40,6 +40,10 @@ _OBSERVED = re.compile(r"CVE-\d{4}-\d+: ")
 _ASKS_CVES = re.compile(r"\bcves?\b|\breal[- ]world\b|\bin the wild\b|\bobserved\b", re.IGNORECASE)
 _YES_OR_NO = re.compile(r"^\W*(?:is|are|does|do|can|could|will)\b", re.IGNORECASE)
 _ONLY = re.compile(r"\bonly\b", re.IGNORECASE)
+_SUBKINDS = {
+    "malware": re.compile(r"\bmalware\b|\bmalicious\b|\bvirus\b", re.IGNORECASE),
+    "tool": re.compile(r"\btools?\b|\blegit\w*|\bprograms?\b", re.IGNORECASE),
+}
 _EXISTENCE = re.compile(
     r"\b(?:is|are) there\b|\bdoes .{1,60} have\b|\bany\b|\bhas @\w+", re.IGNORECASE
 )
@@ -78,11 +82,31 @@ def _what_it_is(index: PassageIndex, page: str) -> str:
     parents = index.linked(page, "sub-technique of")
     if parents:
         return f"a sub-technique of {' and '.join(labels(index, parents))}"
+    if subkind := index.subkind(page):
+        return _said_subkind(subkind)
     abstraction = facts(index, page, "Abstraction")
     if abstraction:
         level = abstraction[0].text.partition(": ")[2].rstrip(".").lower()
         return f"{_article(level)} {level} {kind}"
     return f"{_article(kind)} {kind}"
+
+
+def _said_subkind(subkind: str) -> str:
+    return subkind if subkind == "malware" else f"{_article(subkind)} {subkind}"
+
+
+def _which_subkind(index: PassageIndex, query: Query, page: str) -> Draft:
+    """Say whether software is malware or a tool, as ATT&CK tells them apart."""
+    subkind = index.subkind(page)
+    asked = [kind for kind, pattern in _SUBKINDS.items() if pattern.search(query.skeleton)]
+    verdict = ""
+    if _YES_OR_NO.search(query.skeleton) and len(asked) == 1:
+        verdict = "Yes: " if asked == [subkind] else "No: "
+    draft = Draft(subjects=[page])
+    first = head(index, page)
+    draft.say(f"{verdict}{label(index, page)} is {_said_subkind(subkind)} in ATT&CK.", first)
+    draft.quote(first)
+    return draft
 
 
 def _article(word: str) -> str:
@@ -113,6 +137,8 @@ def _add_place(draft: Draft, index: PassageIndex, page: str) -> None:
 
 def part(index: PassageIndex, query: Query, page: str) -> Draft | None:
     """Quote the part of a page that is asked for; None where it has none."""
+    if query.intent is Intent.ABSTRACTION and index.subkind(page):
+        return _which_subkind(index, query, page)
     draft = Draft(subjects=[page])
     found = facts(index, page, *_FACTS.get(query.intent, ()))
     passages = _ranked(index, query, page, PASSAGE_KINDS.get(query.intent, ()))

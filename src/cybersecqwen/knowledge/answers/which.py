@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cybersecqwen.core.records import AnswerLine, CwePrediction
+from cybersecqwen.core.records import AnswerLine, CwePrediction, Passage
 from cybersecqwen.core.text.terms import stem, terms
 from cybersecqwen.knowledge.answers.draft import (
     Draft,
@@ -20,12 +20,14 @@ from cybersecqwen.knowledge.answers.draft import (
     short_label,
 )
 from cybersecqwen.knowledge.answers.mapping import usage
-from cybersecqwen.knowledge.query import Mention, Query
+from cybersecqwen.knowledge.intents import without_kinds
+from cybersecqwen.knowledge.query import MARK, Mention, Query
 from cybersecqwen.knowledge.search import PassageIndex
 
 _KINDS = ("weakness", "technique", "attack pattern")
 _OTHERS = 3
 _DESCRIBED = 4
+_PROCEDURES = 6
 _WORTH_NAMING = 0.1  # probability of a weakness beside the likeliest
 
 
@@ -152,10 +154,66 @@ def actors(index: PassageIndex, query: Query) -> Draft | None:
     if not kinds or not query.rest or any(t not in index.vocabulary for t in query.rest):
         return None
     wanted = set(query.rest)
-    pages = [
-        page for page in index.pages_of_kind(*kinds) if wanted <= set(terms(_own_text(index, page)))
-    ]
-    return _described(index, query, kinds[0], pages) if pages else None
+    among = [page for page in index.pages_of_kind(*kinds) if _on_platform(index, query, page)]
+    deed = _deed(query)
+    if not set(deed) <= wanted and (acting := _acting(index, deed, kinds[0], among)):
+        return acting
+    pages = [page for page in among if wanted <= set(terms(_own_text(index, page)))]
+    if pages:
+        return _described(index, query, kinds[0], pages)
+    return _acting(index, query.rest, kinds[0], among)
+
+
+_ASKING = frozenset(
+    terms(
+        """which what who name list show tell find any some all known mobile android iphone ios
+        phone phones smartphone use uses used using able there have has does did has been me"""
+    )
+)
+
+
+def _deed(query: Query) -> list[str]:
+    """Return the terms that say what actors do, words too that frame other questions."""
+    bare = without_kinds(MARK.sub(" ", query.skeleton))
+    return [term for term in dict.fromkeys(terms(bare)) if term not in _ASKING]
+
+
+_MOBILE = re.compile(r"\b(?:mobile|android|ios|iphones?|phones?|smartphones?)\b", re.IGNORECASE)
+
+
+def _on_platform(index: PassageIndex, query: Query, page: str) -> bool:
+    """Whether a page is of ATT&CK for mobile devices, where the question asks for those."""
+    return _MOBILE.search(query.corrected) is None or index.source(page) == "mobile-attack"
+
+
+def _acting(
+    index: PassageIndex, deed: Sequence[str], kind: str, among: Sequence[str]
+) -> Draft | None:
+    """Name the entries of which a single procedure holds all terms of what is done."""
+    numbers = [n for term in deed if (n := index.vocabulary.number(term)) is not None]
+    if not deed or len(numbers) < len(deed):
+        return None
+    places = index.passages_holding(numbers[0])
+    for number in numbers[1:]:
+        places = np.intersect1d(places, index.passages_holding(number))
+    found: dict[str, Passage] = {}
+    kept = set(among)
+    for place in places[index.of_kinds(("procedure",))[places]].tolist():
+        page = index.page_ids[index.page_of_passage[place]]
+        other = index.about[place]
+        about = index.page_ids[other] if other >= 0 else ""
+        name = page if page in kept else about
+        if name in kept:
+            found.setdefault(name, index.passage(place))
+    if not found:
+        return None
+    pages = list(found)
+    draft = Draft(subjects=pages)
+    said = f"The procedures of {counted(len(pages), kind)} speak of that"
+    draft.say(f"{said}: {listing(labels(index, pages), 6)}.", *list(found.values())[:_DESCRIBED])
+    draft.add("Procedures", [quoted(p, 2) for p in list(found.values())[:_PROCEDURES]], len(pages))
+    draft.add_list("All of them", labels(index, pages), list(found.values())[:_DESCRIBED])
+    return draft
 
 
 def _own_text(index: PassageIndex, page: str) -> str:

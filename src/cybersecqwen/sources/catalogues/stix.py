@@ -242,6 +242,7 @@ def _attack_entry(found: _Object, content: _Content) -> Entry | None:
         links=tuple(dict.fromkeys(_attack_links(found, content))),
         withdrawn=_withdrawn(found),
         replaced_by=_replacements(found, content),
+        subkind=found.type if kind == "software" else "",
     )
 
 

@@ -64,26 +64,32 @@ def fit_held(
     right = np.zeros(len(rows), bool)
     for number in range(_FOLDS):
         tried = fold == number
-        weights = _weights(rows[~tried], held[~tried])
+        weights = logistic_weights(rows[~tried], held[~tried])
         right[tried] = (rows[tried] @ weights[:-1] + weights[-1] >= 0) == held[tried]
-    weights = _weights(rows, held).round(3)
+    weights = logistic_weights(rows, held).round(3)
     highest = dict(zip(HIGHEST, weights.tolist(), strict=False))
     mean = dict(zip(MEAN, weights[len(HIGHEST) : -1].tolist(), strict=True))
     decision = HeldDecision(highest, mean, float(weights[-1]))
     return decision, HeldScore(float(right[held].mean()), float(right[~held].mean()))
 
 
-def _weights(rows: Floats, held: NDArray[np.bool_]) -> Floats:
-    """Return the weight of each column of ``rows`` (Q, F), and the bias last (F + 1,)."""
+def logistic_weights(rows: Floats, held: NDArray[np.bool_], penalty: float = _PENALTY) -> Floats:
+    """Return the weight of each column of ``rows`` (Q, F), and the bias last (F + 1,).
+
+    Args:
+        rows: Measurements.
+        held: (Q,) the class of each; both weigh alike, however many there are of each.
+        penalty: L2 penalty of the weights of standardised columns.
+    """
     centre, scale = rows.mean(axis=0), rows.std(axis=0) + _LEAST_SCALE
     seen = np.column_stack([(rows - centre) / scale, np.ones(len(rows))])
     counts = np.where(held, 0.5 / held.sum(), 0.5 / (~held).sum())
-    penalty = _PENALTY * np.append(np.ones(rows.shape[1]), 0.0)
+    shrunk = penalty * np.append(np.ones(rows.shape[1]), 0.0)
     weights = np.zeros(seen.shape[1])
     for _ in range(_STEPS):
         share = 1 / (1 + np.exp(-np.clip(seen @ weights, -30, 30)))
-        slope = seen.T @ (counts * (share - held)) + penalty * weights
-        bend = (seen * (counts * share * (1 - share))[:, None]).T @ seen + np.diag(penalty + 1e-9)
+        slope = seen.T @ (counts * (share - held)) + shrunk * weights
+        bend = (seen * (counts * share * (1 - share))[:, None]).T @ seen + np.diag(shrunk + 1e-9)
         step = np.linalg.solve(bend, slope)
         weights -= step
         if np.abs(step).max() < 1e-8:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from cybersecqwen.core.config import read_yaml
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import write_json
+from cybersecqwen.core.option_ranker import OptionRanker
 from cybersecqwen.core.rows import QuizRow, read_quiz_rows
 from cybersecqwen.training.ranker.fit import (
     Floats,
@@ -22,10 +23,22 @@ from cybersecqwen.training.ranker.fit import (
     score_ranker,
 )
 from cybersecqwen.training.ranker.held import HeldScore, fit_held
+from cybersecqwen.training.ranker.truth import (
+    MeasuredTruth,
+    TruthQuestion,
+    TruthScore,
+    fit_truth,
+    score_truth,
+    truth_questions,
+    truth_rows,
+)
 from cybersecqwen.training.recipes.ranker import RankerRecipe
 
 _SENTENCE_WORDS = 6
 """From how many words on an option is a sentence, which can be told in other words."""
+
+_TRUTH_ROWS = 1600
+"""Rows of a quiz that the probability of truth is fitted to, and as many to try it on, at most."""
 
 
 class RankerResults(msgspec.Struct, frozen=True):
@@ -36,11 +49,13 @@ class RankerResults(msgspec.Struct, frozen=True):
         scores: All validation questions; those of the wording held out; by how far they were
             thinned; by kind.
         held: How well questions that the pages answer are told from others, where that was fitted.
+        truth: How well questions with options that speak of others are answered.
     """
 
     temperature: float
     scores: dict[str, Score]
     held: HeldScore | None = None
+    truth: TruthScore | None = None
 
 
 class OutsideQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -148,3 +163,44 @@ def train_held(
     decision, score = fit_held(inside, outside, names)
     write_json(ranker.with_suffix(".held.json"), decision)
     return score
+
+
+def train_truth(
+    train: Sequence[QuizRow],
+    validation: Sequence[QuizRow],
+    measure: Callable[[str, Sequence[str]], Floats],
+    names: tuple[str, ...],
+    recipe: RankerRecipe,
+    ranker: Path,
+) -> TruthScore:
+    """Fit the probability that an option is true, and write it beside the ranker.
+
+    Args:
+        train: Rows to fit it to.
+        validation: Rows to try it on, of pages that are not in training.
+        measure: Returns the measurements (options, F) of a question's options.
+        names: What each of the F is.
+        recipe: Whose seed and share of lost words hold.
+        ranker: The ranker's file; the probability's has ``.truth.json`` for its ending.
+
+    Raises:
+        InputError: There are no true or no false options.
+        ModelError: The ranker cannot be read.
+    """
+    network = OptionRanker.read(ranker.read_bytes(), names, ranker.name)
+    words = [word for row in train for word in row.question.split()]
+    parts: list[list[tuple[TruthQuestion, MeasuredTruth]]] = []
+    for rows in (train, validation):
+        told = []
+        for row in truth_rows(rows, _TRUTH_ROWS):
+            question, choices = blur(row, words, recipe)
+            told.append(msgspec.structs.replace(row, question=question, choices=choices))
+        measured = []
+        for asked in truth_questions(told, recipe.seed):
+            inputs = measure(asked.question, asked.choices)
+            found = MeasuredTruth(inputs, network.logits(inputs), asked.true)
+            measured.append((asked, found))
+        parts.append(measured)
+    truth = fit_truth([measured for _, measured in parts[0]], names)
+    write_json(ranker.with_suffix(".truth.json"), truth)
+    return score_truth(truth, parts[1], names, recipe.seed)
