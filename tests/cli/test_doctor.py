@@ -45,7 +45,7 @@ def test_model_that_is_gone(
 
 
 def test_extras_and_missing_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor.metadata, "requires", lambda _: REQUIRED)
+    monkeypatch.setattr(metadata, "requires", lambda _: REQUIRED)
     found = doctor.diagnose()
     assert not found.works
     assert "certainly-not-there is missing" in found.problems[0]

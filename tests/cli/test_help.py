@@ -54,3 +54,15 @@ def test_without_a_verb_the_help_is_shown(capsys: pytest.CaptureFixture[str]) ->
     assert stop.value.code == 0
     shown = capsys.readouterr().out
     assert all(f"    {verb}" in shown for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_option_of_several_values_given_twice_keeps_them_all(verb: str) -> None:
+    for parser in _parsers(build_parser(verb)):
+        for action in parser._actions:
+            if action.option_strings and action.nargs in ("+", "*"):
+                assert isinstance(action, argparse._ExtendAction), action.option_strings
+
+
+def test_the_overview_is_the_help_of_all() -> None:
+    assert build_parser(overview=True).format_help() == build_parser().format_help()

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from cybersecqwen.knowledge.base import KnowledgeBase
-from cybersecqwen.knowledge.index import NOTICE, build, read_manifest
+from cybersecqwen.knowledge.index import NOTICE, build
+from cybersecqwen.knowledge.index_manifest import read_manifest
 from cybersecqwen.knowledge.location import default_folder, shipped_folder
 from cybersecqwen.knowledge.notices import notice_of
 from cybersecqwen.sources.catalogues.cwe_text import read_cwe_text

@@ -10,7 +10,8 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.passages import page_of
 from cybersecqwen.core.records import Catalogue
 from cybersecqwen.knowledge.base import KnowledgeBase
-from cybersecqwen.knowledge.index import FORMAT, MANIFEST, build, read_manifest
+from cybersecqwen.knowledge.index import build
+from cybersecqwen.knowledge.index_manifest import FORMAT, MANIFEST, read_manifest
 from cybersecqwen.knowledge.search import best
 
 

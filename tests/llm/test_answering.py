@@ -12,6 +12,7 @@ from cybersecqwen.core.chat import Message
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.interfaces import NO_HELPERS, AnswerHelpers
 from cybersecqwen.core.records import Answer, Candidate, ChoiceAnswer, CwePrediction, Passage
+from cybersecqwen.core.text.clean import clean
 from cybersecqwen.llm.answering import FROM_MEMORY, Answerer
 from cybersecqwen.llm.backends.mock import MockBackend
 from cybersecqwen.llm.grounding import NOT_HELD
@@ -42,13 +43,20 @@ class FakeBook:
     ) -> Answer:
         self.history = list(history)
         if not self.found:
-            return Answer("Not in the knowledge base.", found=False)
+            return Answer("Not in the knowledge base.", found=False, question=clean(question))
         prediction = None
         if helpers.predict and helpers.describes(question):
             prediction = helpers.predict(question)
         passage = WEAK if prediction else LOCK
         text = f"{passage.text} [{passage.id}]"
-        return Answer(text, (passage.id,), (passage,), prediction=prediction, subjects=("T9",))
+        return Answer(
+            text,
+            (passage.id,),
+            (passage,),
+            prediction=prediction,
+            subjects=("T9",),
+            question=clean(question),
+        )
 
     def choose(
         self, question: str, choices: Sequence[str], *, glossary: bool = True
@@ -75,7 +83,7 @@ def mock(folder: Path, *rules: dict[str, Any]) -> MockBackend:
 def test_without_a_model_the_passages_speak() -> None:
     answer = Answerer(FakeBook()).ask("How is it stopped?")
     assert answer.text == f"{LOCK.text} [{LOCK.id}]"
-    assert list(Answerer(FakeBook()).stream("How?")) == [answer.text, answer]
+    assert list(Answerer(FakeBook()).stream("How is it stopped?")) == [answer.text, answer]
 
 
 def test_what_a_model_writes_is_streamed_then_checked(tmp_path: Path) -> None:
@@ -89,6 +97,7 @@ def test_what_a_model_writes_is_streamed_then_checked(tmp_path: Path) -> None:
         (LOCK,),
         unsupported=("It costs 40 euros.",),
         subjects=("T9",),
+        question="How is it stopped?",
     )
 
 

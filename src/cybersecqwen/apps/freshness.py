@@ -36,7 +36,7 @@ def _model(newer: str) -> PartAge:
 
 def knowledge_parts(folder: Path | None = None) -> list[PartAge]:
     """Return the age of each source of a knowledge base; None: the one that is used by default."""
-    from cybersecqwen.knowledge.index import read_manifest
+    from cybersecqwen.knowledge.index_manifest import read_manifest
     from cybersecqwen.knowledge.location import default_folder
 
     remedy = "data fetch, then kb build; or install a newer bundle"
@@ -62,12 +62,12 @@ def _warning_on(day: date, limit: int | None, folder: Path | None) -> str:
 
 
 def _store() -> PartAge:
-    from cybersecqwen.sources.advisory_store import AdvisoryStore
-
     remedy = "data fetch nvd, or data import FILE"
     path = advisory_store_file()
     if not path.is_file():
         return missing("store of records", f"look-ups by id find nothing; {remedy}")
+    from cybersecqwen.sources.advisory_store import AdvisoryStore  # and every reader with it
+
     try:
         facts = AdvisoryStore(path).info()
     except CyberSecQwenError as error:

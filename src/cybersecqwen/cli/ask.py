@@ -17,7 +17,6 @@ from cybersecqwen.cli.common import (
     warn,
 )
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.text.clean import clean
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--choices",
         metavar="TEXT",
         nargs="+",
+        action="extend",
         help="options of a multiple choice, 2 to 10",
     )
     parser.add_argument("--kb", type=Path, metavar="DIR", help="knowledge base (your own)")
@@ -80,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _job(arguments: argparse.Namespace) -> AskJob:
     """Return the question that was asked."""
     from cybersecqwen.apps.ask import AskJob
+    from cybersecqwen.core.prompts import LETTERS
 
     if not clean(arguments.question):
         raise InputError("the question is empty")
@@ -101,6 +102,7 @@ def _show_piece(piece: str) -> None:
 
 
 def _print_reply(reply: AskReply, choices: Sequence[str]) -> None:
+    from cybersecqwen.core.prompts import LETTERS
     from cybersecqwen.core.records import Answer
 
     if isinstance(reply.answer, Answer):

@@ -85,7 +85,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _configure_check(check: argparse.ArgumentParser) -> None:
     check.add_argument("path", type=Path, metavar="DIR|FILE", help="corpus folder or JSONL file")
     check.add_argument(
-        "--against", type=Path, nargs="+", required=True, metavar="FILE", help="benchmark files"
+        "--against",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="FILE",
+        help="benchmark files",
     )
     check.add_argument("--ngram", type=int, default=8, metavar="N", help="words in a piece (8)")
     check.add_argument(

@@ -18,7 +18,6 @@ from cybersecqwen.cli.common import (
     warn,
 )
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.records import RecordProblem
 from cybersecqwen.core.text.clean import clean
 
 if TYPE_CHECKING:
@@ -55,7 +54,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="DIR", type=Path, help="folder to fill (your own, where kb build looks)"
     )
     fetch.add_argument(
-        "--years", metavar="YEAR", nargs="+", default=[], help="NVD's: 2024, or 2020-2024 (all)"
+        "--years",
+        metavar="YEAR",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="NVD's: 2024, or 2020-2024 (all)",
     )
     fetch.add_argument("--base-url", metavar="URL", default="", help="a mirror to fetch from")
     fetch.add_argument("--json", action="store_true", help="print one JSON object")
@@ -168,6 +172,7 @@ def _is_advisories(path: Path) -> bool:
 
 def _fetch(arguments: argparse.Namespace) -> int:
     from cybersecqwen.core.paths import feeds_folder
+    from cybersecqwen.core.records import RecordProblem
     from cybersecqwen.sources.fetch import Fetched, fetch_feed, nvd_years
 
     feeds = FEEDS if "all" in arguments.feeds else tuple(dict.fromkeys(arguments.feeds))

@@ -6,15 +6,17 @@ import argparse
 import os
 import platform
 import sys
-from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, printable
 from cybersecqwen.core import telemetry
-from cybersecqwen.core.freshness import PartAge
 from cybersecqwen.core.resources import total_memory, usable_cores
+
+if TYPE_CHECKING:
+    from cybersecqwen.core.freshness import PartAge
 
 HELP = "check this installation: packages, model, processor, memory, GPU"
 EXAMPLES = ("doctor",)
@@ -155,6 +157,8 @@ def diagnose() -> Diagnosis:
 
 
 def _installed(name: str) -> str | None:
+    from importlib import metadata
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -164,6 +168,7 @@ def _installed(name: str) -> str | None:
 def _requirements() -> tuple[dict[str, str | None], dict[str, Extra]]:
     """Return the base dependencies' versions and the extras, as the package's metadata has them."""
     import re
+    from importlib import metadata
 
     from cybersecqwen.core.install_command import install_command
 

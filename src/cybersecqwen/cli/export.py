@@ -62,6 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--against",
         type=Path,
         nargs="+",
+        action="extend",
         default=[],
         metavar="FILE",
         help="benchmark files; an --imatrix-text that overlaps one is refused",

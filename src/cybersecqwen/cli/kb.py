@@ -17,7 +17,7 @@ from cybersecqwen.cli.common import (
 if TYPE_CHECKING:
     from cybersecqwen.core.records import Catalogue
     from cybersecqwen.knowledge.base import KnowledgeBase
-    from cybersecqwen.knowledge.index import IndexManifest
+    from cybersecqwen.knowledge.index_manifest import IndexManifest
 
 HELP = "build, search and describe an offline knowledge base of CWE, CAPEC and ATT&CK"
 EXAMPLES = (
@@ -37,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         nargs="+",
+        action="extend",
         default=[],
         help="ATT&CK STIX bundles: enterprise, mobile, ICS",
     )
@@ -177,7 +178,7 @@ def _search(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    from cybersecqwen.knowledge.index import read_manifest
+    from cybersecqwen.knowledge.index_manifest import read_manifest
     from cybersecqwen.knowledge.location import existing_folder, shipped_folder
 
     folder = existing_folder(arguments.kb)

@@ -33,8 +33,13 @@ VERBS = (
 )
 
 
-def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
-    """Return the whole command line's parser, or as much of it as one verb needs."""
+def build_parser(verb: str | None = None, *, overview: bool = False) -> argparse.ArgumentParser:
+    """Return the whole command line's parser, or as much of it as one verb needs.
+
+    Args:
+        verb: The verb; None, or what is none, for all of them.
+        overview: Leave out the verbs' arguments: enough to list what there is.
+    """
     parser = argparse.ArgumentParser(prog="cybersecqwen", description=PURPOSE)
     parser.add_argument("--version", action="version", version=f"cybersecqwen {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
@@ -47,7 +52,8 @@ def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
             epilog=_examples(module),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        module.configure(subparser)
+        if not overview:
+            module.configure(subparser)
         subparser.set_defaults(run=module.run, parser=subparser)
     return parser
 
@@ -100,7 +106,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Only the verb that is called is imported: an answer should not wait for the others.
     if words[:1] in ([], ["help"]):
         words = [*words[1:2], "--help"]
-    arguments, unknown = build_parser(words[0] if words else None).parse_known_args(words)
+    parser = build_parser(words[0], overview=words[0] not in VERBS)
+    arguments, unknown = parser.parse_known_args(words)
     if unknown:
         arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:

@@ -33,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--corrections",
         type=Path,
         nargs="+",
+        action="extend",
         default=[],
         metavar="FILE",
         help="corrections that the page exported",

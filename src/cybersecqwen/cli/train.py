@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from pathlib import Path
 
@@ -67,6 +66,7 @@ def _configure_mapped(parser: argparse.ArgumentParser) -> None:
         "--records",
         type=Path,
         nargs="+",
+        action="extend",
         required=True,
         metavar="FILE",
         help="records of any format that map reads, for the CVEs' descriptions",
@@ -91,6 +91,7 @@ def _configure_lora(parser: argparse.ArgumentParser) -> None:
         "--against",
         type=Path,
         nargs="+",
+        action="extend",
         default=[],
         metavar="FILE",
         help="benchmark files; a corpus that overlaps one is refused",
@@ -201,6 +202,8 @@ def _specialist(arguments: argparse.Namespace) -> int:
     from cybersecqwen.apps.training import train_specialist
 
     if sys.stderr.isatty():
+        import logging
+
         logging.basicConfig(format="%(message)s", stream=sys.stderr)
         logging.getLogger("cybersecqwen").setLevel(logging.INFO)
     results = train_specialist(

@@ -345,6 +345,7 @@ class Answer:
         subjects: Ids of the pages that it is about, for a follow-up to refer to.
         intent: What the question was understood to ask for.
         from_memory: Whether a language model wrote it from memory, no passage supporting it.
+        question: The question as it was read, cleaned and on one line.
     """
 
     text: str
@@ -360,6 +361,7 @@ class Answer:
     subjects: tuple[str, ...] = ()
     intent: str = ""
     from_memory: bool = False
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)

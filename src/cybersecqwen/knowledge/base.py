@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from cybersecqwen.core.interfaces import NO_HELPERS, AnswerHelpers
 from cybersecqwen.core.records import Answer, ChoiceAnswer
+from cybersecqwen.core.text.clean import clean
 from cybersecqwen.knowledge import conversation, multiple_choice
 from cybersecqwen.knowledge.extractive import answer
 from cybersecqwen.knowledge.intents import Intent
@@ -47,7 +49,8 @@ class KnowledgeBase(PassageIndex):
                 names nothing itself is about what they were about.
             helpers: What answers beside the pages: a classifier, a store of records.
         """
-        return answer(self, self.understand(question, history, helpers), helpers)
+        found = answer(self, self.understand(question, history, helpers), helpers)
+        return replace(found, question=clean(question))
 
     def understand(
         self, question: str, history: Sequence[str] = (), helpers: AnswerHelpers = NO_HELPERS

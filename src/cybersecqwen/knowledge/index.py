@@ -12,24 +12,20 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from cybersecqwen.core.atomic_folder import atomic_folder, recover
+from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import write_json, write_text
-from cybersecqwen.core.lenient_json import DECODE_ERRORS
 from cybersecqwen.core.passages import merge_entries, page_of, passages_of
 from cybersecqwen.core.records import Catalogue, Entry, Passage
 from cybersecqwen.core.text.terms import terms
 from cybersecqwen.knowledge import passage_store
+from cybersecqwen.knowledge.index_manifest import FORMAT, MANIFEST, IndexManifest, SourceInfo
 from cybersecqwen.knowledge.lexical import TermIndex, Vocabulary
 from cybersecqwen.knowledge.names import NAMES, NameTable
 from cybersecqwen.knowledge.notices import notice_of
 from cybersecqwen.knowledge.pairs import PairIndex
 from cybersecqwen.knowledge.spelling import WORDS, word_counts
 
-FORMAT = 3
-"""Raised whenever the files' layout or the way texts become terms changes."""
-
-MANIFEST = "manifest.json"
 NOTICE = "NOTICE"
 PAGES = "pages.json"
 ARRAYS = ("pages", "about", "kinds", "links", "vocabulary")
@@ -38,37 +34,6 @@ HEAD_TERMS = "head_terms"
 
 HEAD_KINDS = frozenset({"description", "term", "alias"})
 """Passages that say what their page is about."""
-
-
-class SourceInfo(msgspec.Struct, frozen=True):
-    """What one source contributed: its own version and date, its file's hash, its entries."""
-
-    name: str
-    version: str
-    date: str
-    sha256: str
-    entries: int
-    problems: int
-
-
-class IndexManifest(msgspec.Struct, frozen=True):
-    """What an index holds.
-
-    Attributes:
-        format: Version of its files' layout.
-        sources: The catalogues it was made from.
-        entries: Number of entries, withdrawn ones too.
-        passages: Number of passages.
-        kinds: Number of passages of each kind; their order numbers the kinds.
-        relations: Names of the relations between entries; their order numbers the relations.
-    """
-
-    format: int
-    sources: tuple[SourceInfo, ...]
-    entries: int
-    passages: int
-    kinds: dict[str, int]
-    relations: tuple[str, ...]
 
 
 class PageTable(msgspec.Struct, frozen=True):
@@ -108,28 +73,6 @@ def build(catalogues: Sequence[Catalogue], out: Path) -> IndexManifest:
         if not passages:
             raise InputError("nothing to index: the sources hold no entries")
         return _write(made, catalogues, entries, passages)
-
-
-def read_manifest(folder: Path) -> IndexManifest:
-    """Read what an index holds.
-
-    Raises:
-        InputError: The folder is no knowledge index, or one of another format.
-    """
-    recover(folder)
-    path = folder / MANIFEST
-    try:
-        content = path.read_bytes()
-        found = msgspec.json.decode(content, type=_Format).format
-        if found != FORMAT:
-            raise InputError(f"{folder}: index format {found}, not {FORMAT}: run kb build")
-        return msgspec.json.decode(content, type=IndexManifest)
-    except (OSError, *DECODE_ERRORS) as error:
-        raise InputError(f"{folder}: no knowledge index (kb build makes one): {error}") from error
-
-
-class _Format(msgspec.Struct):
-    format: int
 
 
 def _write(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.paths import knowledge_folder
-from cybersecqwen.knowledge.index import MANIFEST, read_manifest
+from cybersecqwen.knowledge.index_manifest import MANIFEST, read_manifest
 
 
 def shipped_folder() -> Path:

@@ -15,15 +15,8 @@ from cybersecqwen.core.passages import page_of
 from cybersecqwen.core.records import Passage
 from cybersecqwen.core.text.terms import terms
 from cybersecqwen.knowledge.concepts import glossary_passage
-from cybersecqwen.knowledge.index import (
-    ARRAYS,
-    HEAD_TERMS,
-    PAGES,
-    PASSAGE_TERMS,
-    IndexManifest,
-    PageTable,
-    read_manifest,
-)
+from cybersecqwen.knowledge.index import ARRAYS, HEAD_TERMS, PAGES, PASSAGE_TERMS, PageTable
+from cybersecqwen.knowledge.index_manifest import IndexManifest, read_manifest
 from cybersecqwen.knowledge.intents import Intent, passage_kinds
 from cybersecqwen.knowledge.lexical import TermIndex, Vocabulary
 from cybersecqwen.knowledge.names import NAMES, NameFinder, NameTable, field_spellings

@@ -88,26 +88,25 @@ class Answerer:
             InputError: The question is empty.
             ModelError: The language model gives up.
         """
-        question = clean(question)
-        if not question:
-            raise InputError("the question is empty")
         asked = [turn.content for turn in history if turn.role == "user"]
         plain = self._book.answer(question, history=asked, helpers=self._helpers)
+        if not plain.question:
+            raise InputError("the question is empty")
         if self._backend is None:
             yield plain.text
             yield plain
             return
         if plain.found:
             # A follow-up says little by itself; what it is about stands in the answer's subjects.
-            query = " ".join([question, *plain.subjects])
+            query = " ".join([plain.question, *plain.subjects])
             found = [passage for passage, _ in self._book.search(query, _SHOWN)]
             # What answers without a model is evidence that plain search may rank lower.
             shown = list(dict.fromkeys([*plain.passages, *found]))[:_SHOWN]
-            conversation = grounded_conversation(question, shown, _recent(history))
+            conversation = grounded_conversation(plain.question, shown, _recent(history))
         else:
             yield f"{FROM_MEMORY}\n"
             shown = []
-            conversation = memory_conversation(question, _recent(history))
+            conversation = memory_conversation(plain.question, _recent(history))
         text = ""
         for piece in self._backend.stream(conversation, self._sampling):
             if isinstance(piece, str):

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from cybersecqwen import __version__
 from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.engine import Engine
-from cybersecqwen.core.files import sha256_file, write_json, write_text
+from cybersecqwen.core.files import write_json, write_text
 from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.core.jsonl import write_rows
 from cybersecqwen.core.rows import ChatRow, CorpusRow
@@ -35,30 +34,11 @@ from cybersecqwen.corpus.cleaning.check import check_corpus
 from cybersecqwen.corpus.cleaning.pipeline import Observer, hash_inputs, prepare, with_files
 from cybersecqwen.corpus.cleaning.split import CorpusParts
 from cybersecqwen.corpus.journal import Journal
-from cybersecqwen.corpus.records.build import MANIFEST, REMOVED
+from cybersecqwen.corpus.manifest import MANIFEST, write_manifest
+from cybersecqwen.corpus.records.build import REMOVED
 
 _LEARNT_FROM = 60_000
 _EXPLAINING = frozenset({"description", "term", "consequence", "mitigation", "prerequisite"})
-
-
-class ChatManifest(msgspec.Struct, frozen=True):
-    """What a corpus was made of and what came out.
-
-    Attributes:
-        package: Version of cybersecqwen.
-        taxonomy: Version of the CWE catalogue.
-        recipe: The recipe, defaults filled in.
-        teacher: Name of the model that phrased answers, or an empty string.
-        inputs: SHA-256 of every file read, by its path in the data folder.
-        outputs: SHA-256 of every other file of the corpus.
-    """
-
-    package: str
-    taxonomy: str
-    recipe: ChatRecipe
-    teacher: str
-    inputs: dict[str, str]
-    outputs: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +104,7 @@ def build_chat(
         report = msgspec.structs.replace(report, phrasing=dict(made.phrasing))
         write_json(part / REPORT, report)
         write_text(part / PAGE, reporting.render_markdown(report))
-        _write_manifest(part, recipe, teacher, inputs)
+        write_manifest(part, recipe, inputs, teacher=teacher.name if teacher else "")
     journal.remove()
     return report
 
@@ -213,12 +193,3 @@ def example(draft: DraftExample) -> ChatRow:
     names = [draft.record, *(passage.id for passage in draft.passages)]
     source = " ".join(dict.fromkeys(name for name in names if name))
     return ChatRow(draft.prompt, draft.response, source, draft.kind)
-
-
-def _write_manifest(
-    part: Path, recipe: ChatRecipe, teacher: Backend | None, inputs: dict[str, str]
-) -> None:
-    outputs = {file.name: sha256_file(file) for file in sorted(part.iterdir())}
-    version, name = shipped_taxonomy().version, teacher.name if teacher else ""
-    manifest = ChatManifest(__version__, version, recipe, name, inputs, outputs)
-    write_json(part / MANIFEST, manifest)

@@ -6,42 +6,23 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import msgspec
-
-from cybersecqwen import __version__
 from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.files import sha256_file, write_json, write_text
 from cybersecqwen.core.jsonl import write_rows
 from cybersecqwen.core.rows import QuizRow
 from cybersecqwen.corpus.catalogue_graph import CatalogueGraph, CatalogueLibrary
 from cybersecqwen.corpus.cleaning.decontaminate import BenchmarkFilter, Overlap
+from cybersecqwen.corpus.manifest import MANIFEST, write_manifest
 from cybersecqwen.corpus.quiz.generate import ask
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 from cybersecqwen.corpus.quiz.report import QuizReport, describe, render
 from cybersecqwen.corpus.quiz.rows import Discard, QuizTally
 from cybersecqwen.corpus.records.rows import Match
 
-MANIFEST = "manifest.json"
 PARTS = ("train", "validation")
 
 Observer = Callable[[str], None]
 """Called with a sentence as each stage begins."""
-
-
-class QuizManifest(msgspec.Struct, frozen=True):
-    """What a quiz was made of and what came out.
-
-    Attributes:
-        package: Version of cybersecqwen.
-        recipe: The recipe, defaults filled in.
-        inputs: SHA-256 of every file read, by its path in the data folder.
-        outputs: SHA-256 of every other file of the quiz.
-    """
-
-    package: str
-    recipe: QuizRecipe
-    inputs: dict[str, str]
-    outputs: dict[str, str]
 
 
 def build_quiz(
@@ -81,8 +62,7 @@ def build_quiz(
         report = describe(recipe.name, parts, tally, before, after)
         write_json(part / "report.json", report)
         write_text(part / "report.md", render(report))
-        outputs = {file.name: sha256_file(file) for file in sorted(part.iterdir())}
-        write_json(part / MANIFEST, QuizManifest(__version__, recipe, inputs, outputs))
+        write_manifest(part, recipe, inputs)
     return report
 
 

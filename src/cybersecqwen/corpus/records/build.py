@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import msgspec
-
-from cybersecqwen import __version__
 from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.engine import Engine
-from cybersecqwen.core.files import sha256_file, write_json, write_text
+from cybersecqwen.core.files import write_json, write_text
 from cybersecqwen.core.jsonl import write_rows
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.corpus.cleaning.check import check_corpus
@@ -23,31 +20,13 @@ from cybersecqwen.corpus.cleaning.pipeline import (
     with_files,
 )
 from cybersecqwen.corpus.cleaning.split import CorpusParts
+from cybersecqwen.corpus.manifest import MANIFEST, write_manifest
 from cybersecqwen.corpus.records import report as reporting
 from cybersecqwen.corpus.records.recipe import CorpusRecipe
 from cybersecqwen.corpus.records.report import CorpusReport, CrossingReport
 from cybersecqwen.corpus.records.rows import PARTS
 
-MANIFEST = "manifest.json"
 REMOVED = "removed.jsonl"
-
-
-class CorpusManifest(msgspec.Struct, frozen=True):
-    """What a corpus was made of and what came out.
-
-    Attributes:
-        package: Version of cybersecqwen.
-        taxonomy: Version of the CWE catalogue.
-        recipe: The recipe, defaults filled in.
-        inputs: SHA-256 of every file read, by its path in the data folder.
-        outputs: SHA-256 of every other file of the corpus.
-    """
-
-    package: str
-    taxonomy: str
-    recipe: CorpusRecipe
-    inputs: dict[str, str]
-    outputs: dict[str, str]
 
 
 def build_records(
@@ -88,7 +67,7 @@ def build_records(
         page = reporting.render_markdown(report, recipe)
         write_json(part / reporting.REPORT, report)
         write_text(part / reporting.PAGE, page)
-        _write_manifest(part, recipe, inputs)
+        write_manifest(part, recipe, inputs)
     return report
 
 
@@ -116,9 +95,3 @@ def _report(
         overlap_after=after,
         parts={name: reporting.describe_part(getattr(parts, name)) for name in PARTS},
     )
-
-
-def _write_manifest(part: Path, recipe: CorpusRecipe, inputs: dict[str, str]) -> None:
-    outputs = {file.name: sha256_file(file) for file in sorted(part.iterdir())}
-    version = shipped_taxonomy().version
-    write_json(part / MANIFEST, CorpusManifest(__version__, version, recipe, inputs, outputs))
