@@ -227,6 +227,11 @@ def _specialist(arguments: argparse.Namespace) -> int:
                 f"top-5 {result.top5:.3f}, ECE {result.ece:.3f}, "
                 f"answers {result.coverage:.0%} at {result.threshold:.2f} or more"
             )
+            if result.threshold == 1:
+                print(
+                    f"{labeller}: every answer is called unsure: fewer than 100 rows to calibrate "
+                    "by, or the target accuracy is out of reach"
+                )
         print(f"{arguments.out}: {results.model_bytes / 1e6:.1f} MB")
     return EXIT_DONE
 

@@ -52,4 +52,11 @@ def test_an_id_that_was_never_learnt_is_a_miss() -> None:
 def test_too_few_rows_fit_nothing() -> None:
     logits, labels = overconfident(50)
     found = calibrate(logits, labels, logits[:, 0] > 0, target_accuracy=0.8)
-    assert (found.temperature, found.threshold) == (1.0, 1.0)
+    assert (found.temperature, found.threshold, found.precision) == (1.0, 1.0, ())
+    assert found.accuracy == pytest.approx((logits.argmax(-1) == labels).mean())
+
+
+def test_no_rows_at_all_are_measured_as_none() -> None:
+    nothing = np.zeros(0, np.bool_)
+    found = calibrate(np.zeros((0, 6), np.float32), np.zeros(0, np.int64), nothing, 0.8)
+    assert (found.rows, found.accuracy, found.top5, found.coverage) == (0, 0.0, 0.0, 0.0)

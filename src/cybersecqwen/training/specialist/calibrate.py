@@ -12,13 +12,14 @@ from cybersecqwen.core.calibration import (
     expected_calibration_error,
     fit_temperature,
 )
+from cybersecqwen.core.ensemble import softmax_rows
 from cybersecqwen.training.specialist.rows import NO_LABEL
 
 PRECISIONS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99)
 """Precisions for which a threshold is looked for."""
 
 FEWEST_ROWS = 100
-"""Fewer validation rows than this fit nothing; such a labeller keeps temperature 1."""
+"""Fewer validation rows with a known label fit nothing: temperature and threshold stay 1."""
 
 
 @dataclass(frozen=True)
@@ -66,48 +67,38 @@ def calibrate(
         familiar: (N,), whether a training row is near.
         target_accuracy: What the answered rows must reach.
     """
-    known = labels != NO_LABEL
-    total = len(labels)
-    if known.sum() < FEWEST_ROWS:
-        return LabellerResult(
-            rows=total,
-            accuracy=0.0,
-            unfamiliar_rows=int((~familiar).sum()),
-            unfamiliar_accuracy=0.0,
-            top5=0.0,
-            ece=0.0,
-            accuracy_at_70=0.0,
-            temperature=1.0,
-            threshold=1.0,
-            coverage=0.0,
-        )
-    temperature = fit_temperature(logits[known], labels[known])
-    scaled = logits.astype(np.float64) / temperature
-    scaled -= scaled.max(-1, keepdims=True)
-    probabilities = np.exp(scaled)
-    probabilities /= probabilities.sum(-1, keepdims=True)
+    total, known = len(labels), labels != NO_LABEL
+    fitted = known.sum() >= FEWEST_ROWS
+    temperature = fit_temperature(logits[known], labels[known]) if fitted else 1.0
+    probabilities = softmax_rows(logits.astype(np.float64) / temperature)
     confidence = probabilities.max(-1)
     right = probabilities.argmax(-1) == labels
     likeliest = np.argsort(-probabilities, axis=-1)[:, :5]
     top5 = (likeliest == labels[:, None]).any(-1)
-    threshold = _threshold(confidence, right, target_accuracy)
+
+    def threshold_of(accuracy: float) -> float:
+        return _threshold(confidence, right, accuracy) if fitted else 1.0
+
+    threshold = threshold_of(target_accuracy)
     return LabellerResult(
         rows=total,
-        accuracy=float(right.mean()),
+        accuracy=_share(right),
         unfamiliar_rows=int((~familiar).sum()),
-        unfamiliar_accuracy=float(right[~familiar].mean()) if (~familiar).any() else 0.0,
-        top5=float(top5.mean()),
-        ece=expected_calibration_error(confidence, right),
-        accuracy_at_70=accuracy_at_coverage(confidence, right, 0.7),
+        unfamiliar_accuracy=_share(right[~familiar]),
+        top5=_share(top5),
+        ece=expected_calibration_error(confidence, right) if total else 0.0,
+        accuracy_at_70=accuracy_at_coverage(confidence, right, 0.7) if total else 0.0,
         temperature=temperature,
         threshold=threshold,
-        coverage=float((confidence >= threshold).mean()),
+        coverage=_share(confidence >= threshold),
         precision=tuple(
-            (wanted, limit)
-            for wanted in PRECISIONS
-            if (limit := _threshold(confidence, right, wanted)) < 1
+            (wanted, limit) for wanted in PRECISIONS if (limit := threshold_of(wanted)) < 1
         ),
     )
+
+
+def _share(true: NDArray[np.bool_]) -> float:
+    return float(true.mean()) if len(true) else 0.0
 
 
 def _threshold(

@@ -78,7 +78,7 @@ def _record_rows(results: dict[str, Any]) -> str:
         for (name, record), text in zip(
             results["record"].items(), results["record_text"].values(), strict=True
         )
-        if record["accuracy"]
+        if record["rows"]
     )
 
 
