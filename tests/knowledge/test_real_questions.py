@@ -276,3 +276,18 @@ def test_what_does_something_and_what_software_is(
     assert answer.found
     assert pages <= cited(answer)
     assert re.search(says, answer.text)
+
+
+def test_a_concept_is_told_beyond_its_definition(real_knowledge: KnowledgeBase) -> None:
+    answer = real_knowledge.answer("what is the diamond model")
+    more = next(section for section in answer.sections if section.heading == "More")
+    assert len(more.lines) == 8 < more.total
+    assert cited(answer) == {"GLOSSARY"}
+
+
+def test_what_the_glossary_says_beyond_a_definition_answers_multiple_choice(
+    real_knowledge: KnowledgeBase,
+) -> None:
+    choices = ["Adversary and victim", "Capability and infrastructure", "Phase and result"]
+    asked = "Which features does the technology axis of the Diamond Model join?"
+    assert real_knowledge.choose(asked, choices).best == 1

@@ -56,6 +56,7 @@ class Concept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         names: How people call it, in small letters, singular.
         text: What it means.
         source: Address of its publisher's definition.
+        more: What else is worth knowing of it; empty where its definition says it all.
         count: Source and kind of the entries of which a knowledge base has many; empty for none.
         members: Kind of the entries that an answer lists; empty for none.
     """
@@ -65,13 +66,15 @@ class Concept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     names: tuple[str, ...]
     text: str
     source: str
+    more: str = ""
     count: tuple[str, ...] = ()
     members: str = ""
 
     @property
     def passage(self) -> Passage:
         """The definition as a passage."""
-        text = f"{self.text} Defined by its publisher at {self.source}"
+        text = " ".join(filter(None, (self.text, self.more)))
+        text = f"{text} Defined by its publisher at {self.source}"
         return Passage(f"{GLOSSARY}#{self.id}", self.title, "glossary", text)
 
 

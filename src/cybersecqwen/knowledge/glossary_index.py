@@ -24,7 +24,7 @@ class GlossaryIndex:
         starts = []
         for concept in field_concepts():
             starts.append(len(rows))
-            for sentence in clauses(concept.text):
+            for sentence in clauses(f"{concept.text} {concept.more}".strip()):
                 rows.append(terms(" ".join([concept.title, *concept.names, sentence])))
                 whole = concept.passage
                 self._passages.append(Passage(whole.id, whole.title, whole.kind, sentence))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cybersecqwen.core.records import AnswerLine
+from cybersecqwen.core.text.sentences import sentences
 from cybersecqwen.knowledge.answers.draft import Draft, head, labels
 from cybersecqwen.knowledge.concepts import Concept
 from cybersecqwen.knowledge.search import PassageIndex
 
+_TOLD = 8  # sentences beyond the definition
 _SAID = {
     "technique": "techniques and sub-techniques",
     "software": "pieces of software",
@@ -22,6 +24,11 @@ def define_concepts(index: PassageIndex, asked: Sequence[Concept]) -> Draft:
     draft = Draft()
     for concept in asked:
         draft.direct.append(AnswerLine(concept.text, (concept.passage.id,)))
+    for concept in asked:
+        if concept.more:
+            heading = "More" if len(asked) == 1 else f"More on {concept.title}"
+            lines = [AnswerLine(said, (concept.passage.id,)) for said in sentences(concept.more)]
+            draft.add(heading, lines[:_TOLD], len(lines))
     for concept in asked:
         _add_count(draft, index, concept)
     if len(asked) == 1:
