@@ -267,6 +267,11 @@ def test_what_leans_on_an_earlier_question(
         ("is emotet malware", {"S0367"}, "^Yes: Emotet"),
         ("is psexec malware", {"S0029"}, "^No: PsExec .* is a tool"),
         ("steal cookies", {"T1539"}, "session cookies"),
+        ("prevent usb malware", {"T1091"}, "USB"),
+        ("what tactic is exfil", {"TA0010"}, "Exfiltration"),
+        ("att&ck technique for sql injection", {"CWE-89"}, "leads to no ATT&CK technique"),
+        ("detect powershell encoded commands", {"T1059.001"}, "detection"),
+        ('hey so what exactly is a "confused deputy"', {"CWE-441"}, "Unintended Proxy"),
     ],
 )
 def test_what_does_something_and_what_software_is(

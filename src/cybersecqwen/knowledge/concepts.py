@@ -28,6 +28,7 @@ _ASKS = re.compile(
     r"(?:who (?:maintains?|runs?|owns?|publishes|issues|makes|develops?|is behind)|"
     r"(?:what|whats|what's|wat|who)(?: exactly)?(?: is| are| was|'s| does| do)?(?: meant by)?|"
     r"define|explain|describe|tell me (?:about|what)|(?:the )?(?:meaning|definition) of|"
+    r"(?:the )?(?:abb?reviations?|acronyms?)(?: of| for)?|"
     r"can you (?:explain|define)|how (?:is|do you define))\b(?: me| is)?"
 )
 _TAIL = re.compile(

@@ -207,7 +207,11 @@ def _composed(index: PassageIndex, query: Query) -> tuple[Draft | None, bool]:
     """Compose the answer that the intent asks for; and whether there is no use in searching."""
     subjects = query.subjects
     if query.intent is Intent.WHICH:
-        return which.named_entry(index, query), False
+        named = which.named_entry(index, query)
+        chained = [p for p in subjects if index.kind(p) in _CHAINED and not index.is_withdrawn(p)]
+        if named is None and chained and not query.rest:
+            return chain.chain(index, query, chained[0]), False
+        return named, False
     if not subjects:
         listed = query.intent is Intent.TACTIC
         return (relations.all_tactics(index, query) if listed else None), False
@@ -250,6 +254,7 @@ _PLATFORM_TERMS = frozenset(
 _BY_NAME_ALONE = frozenset({Intent.MEMBERS, Intent.TECHNIQUES, Intent.MITIGATED})
 
 
+_CHAINED = frozenset({"weakness", "attack pattern", "technique"})
 _DEFINED_INSTEAD = frozenset({Intent.MEMBERS, Intent.TARGET, Intent.ABSTRACTION})
 """What a page's description says where it has no list of it."""
 
@@ -317,7 +322,8 @@ def _by_search(index: PassageIndex, query: Query) -> Draft | None:
 
 def _by_words(index: PassageIndex, query: Query, live: Sequence[str]) -> Draft | None:
     """Answer a question from anywhere: actors by their pages, passages, a name, a word."""
-    if not query.mentions and (draft := which.actors(index, query)) is not None:
+    protecting = query.intent in {Intent.MITIGATION, Intent.DETECTION}
+    if not query.mentions and not protecting and (draft := which.actors(index, query)):
         return draft
     passages = _best(index, query)
     if stands(index, query, passages):

@@ -34,7 +34,9 @@ _WANTED = re.compile(
 )
 _HANDS_OVER = re.compile(
     rf"\b(?:{_CODE}|quer(?:y|ies)|kql|spl|eql) (?:for|to|that|which)\b|"
-    rf"^\W*(?:[\w-]+ ){{1,5}}{_CODE}\W*$|"
+    r"^\W*(?!(?:detect|hunt|prevent|mitigat|stop|block|monitor|find|spot|watch|identify|protect|"
+    r"what|which|who|how|is|are|do|does|can)\w*\b)"
+    rf"(?:[\w-]+ ){{1,5}}{_CODE}\W*$|"
     r"\b(?:python|bash|perl|go|java|powershell|c\+\+|rust) (?:code|program|function|library|"
     r"module) (?:for|to|that)\b|"
     r"^\W*(?:please )?(?:(?:where|how) (?:can|do|could) (?:i|we) |how to |i want to )?"

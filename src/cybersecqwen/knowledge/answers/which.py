@@ -156,7 +156,8 @@ def actors(index: PassageIndex, query: Query) -> Draft | None:
     wanted = set(query.rest)
     among = [page for page in index.pages_of_kind(*kinds) if _on_platform(index, query, page)]
     deed = _deed(query)
-    if not set(deed) <= wanted and (acting := _acting(index, deed, kinds[0], among)):
+    platforms_alone = wanted <= _ASKING and not set(deed) <= wanted
+    if platforms_alone and (acting := _acting(index, deed, kinds[0], among)):
         return acting
     pages = [page for page in among if wanted <= set(terms(_own_text(index, page)))]
     if pages:
@@ -167,7 +168,8 @@ def actors(index: PassageIndex, query: Query) -> Draft | None:
 _ASKING = frozenset(
     terms(
         """which what who name list show tell find any some all known mobile android iphone ios
-        phone phones smartphone use uses used using able there have has does did has been me"""
+        phone phones smartphone use uses used using able there have has does did has been me
+        threat actor"""
     )
 )
 
