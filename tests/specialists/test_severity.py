@@ -65,8 +65,12 @@ def test_the_vector_of_whom_it_is_asked_for_is_not_read(scorer: SeverityScorer) 
     assert told[0] != told[1]
 
 
-def test_long_texts_and_empty_ones(scorer: SeverityScorer) -> None:
-    assert scorer.score(REMOTE + " The module is part of the plant console." * 200).score > 0
+def test_what_tells_is_found_at_the_end_of_a_long_text(scorer: SeverityScorer) -> None:
+    found = scorer.score(" The module is part of the plant console." * 100 + " " + REMOTE)
+    assert "unauthenticated" in found.metrics["PR"].because
+
+
+def test_empty_texts_and_unknown_versions(scorer: SeverityScorer) -> None:
     with pytest.raises(InputError, match="nothing to read"):
         scorer.score(" \t ")
     with pytest.raises(InputError, match="version"):

@@ -18,12 +18,16 @@ def test_cuts_long_texts_into_pieces_that_overlap_and_keep_the_special_tokens(
     assert all(len(ids) <= 5 and ids[0] == 2 and ids[-1] == 3 for ids in found.ids)
     assert found.owners.tolist() == [0] + [1] * (len(found.ids) - 1)
     assert sum(len(ids) - 2 for ids in found.ids[1:]) >= 7
+    whole, spans = encoder.encode_with_spans(["sql", "sql " * 7])
+    for ids, start, owner in zip(whole.ids, whole.starts, whole.owners, strict=True):
+        assert start + len(ids) <= len(spans[owner])
+    assert whole.starts[-1] + len(whole.ids[-1]) == len(spans[1])
 
 
 def test_the_piece_that_is_sure_outweighs_those_that_are_not() -> None:
     sure, unsure = [6.0, 0.0, 0.0], [0.1, 0.0, 0.2]
     ids = [np.array([2, 3])] * 3
-    pieces = Pieces(ids, np.array([0, 0, 1]), 2)
+    pieces = Pieces(ids, np.array([0, 0, 1]), 2, [0, 0, 0])
     joined = pieces.join(np.array([unsure, sure, unsure], np.float32), 1.0)
     shares = np.exp(joined) / np.exp(joined).sum(1, keepdims=True)
     assert shares[0, 0] > 0.95

@@ -133,7 +133,8 @@ class SeverityScorer(EmbeddedSpecialist[SeverityConfig]):
             counts = np.bincount(pieces.owners, minlength=len(window))
             ends = np.cumsum(counts)
             for text, places, start, end in zip(window, spans, ends - counts, ends, strict=True):
-                yield SeverityReading(text, places, *_whole(found[start:end]))
+                whole = _whole(found[start:end], pieces.starts[start:end], len(places))
+                yield SeverityReading(text, places, *whole)
 
     def answer(
         self, reading: SeverityReading, *, scorer: Labeller = "nvd", version: str = "3.1"
@@ -252,11 +253,20 @@ def _readable(text: str | Advisory, number: int, scorer: Labeller) -> str:
 
 
 def _whole(
-    pieces: Sequence[Sequence[NDArray[np.float32]]],
+    pieces: Sequence[Sequence[NDArray[np.float32]]], starts: Sequence[int], tokens: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Join the pieces of a long text: the mean of their logits, and the first one's tokens."""
+    """Join the pieces of a long text: the mean of their logits, and what each token adds to it.
+
+    The mean has more metrics right than weights by how sure a piece is, or than the first alone.
+    """
+    if len(pieces) == 1:
+        return pieces[0][0], pieces[0][1]
     logits = np.mean([piece[0] for piece in pieces], axis=0)
-    return logits, pieces[0][1]
+    added = np.zeros((tokens, pieces[0][1].shape[1]), np.float32)
+    for (_, part), start in zip(pieces, starts, strict=True):
+        inner = part[1:-1]  # the special tokens around it stand nowhere in the text
+        added[start + 1 : start + 1 + len(inner)] += inner / len(pieces)
+    return logits, added
 
 
 def _margins(added: NDArray[np.float32], first: int, chosen: Sequence[int]) -> NDArray[np.float32]:

@@ -50,21 +50,26 @@ class Encoder:
     def _pieces(self, encodings: Sequence[Encoding]) -> Pieces:
         pieces: list[TokenIds] = []
         owners: list[int] = []
+        starts: list[int] = []
         for place, encoding in enumerate(encodings):
-            cut = self._cut(np.array(encoding.ids, dtype=np.int64))
-            pieces += cut
-            owners += [place] * len(cut)
-        return Pieces(pieces, np.array(owners, np.int64), len(encodings))
+            for start, cut in self._cut(np.array(encoding.ids, dtype=np.int64)):
+                pieces.append(cut)
+                owners.append(place)
+                starts.append(start)
+        return Pieces(pieces, np.array(owners, np.int64), len(encodings), starts)
 
-    def _cut(self, ids: TokenIds) -> list[TokenIds]:
-        """Cut a text that is too long into pieces that overlap by an eighth."""
+    def _cut(self, ids: TokenIds) -> list[tuple[int, TokenIds]]:
+        """Cut a text that is too long into pieces that overlap by an eighth, each with its start.
+
+        Special tokens stand around each piece and are not counted in where it starts.
+        """
         if len(ids) <= self._max_tokens:
-            return [ids]
+            return [(0, ids)]
         room = self._max_tokens - 2
         step = max(1, room - room // 8)
         inner = ids[1:-1]
         starts = range(0, max(1, len(inner) - room + step), step)
-        return [np.concatenate((ids[:1], inner[at : at + room], ids[-1:])) for at in starts]
+        return [(at, np.concatenate((ids[:1], inner[at : at + room], ids[-1:]))) for at in starts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +80,13 @@ class Pieces:
         ids: P pieces.
         owners: Which text each is of, (P,), ascending.
         texts: Number of texts.
+        starts: Of each piece, the tokens of its text before it, special ones not counted.
     """
 
     ids: list[TokenIds]
     owners: NDArray[np.int64]
     texts: int
+    starts: list[int]
 
     def join(self, logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
         """Return the logits of whole texts, (N, C), from those of their pieces, (P, C).
