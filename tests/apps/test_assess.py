@@ -3,17 +3,19 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cybersecqwen import Assessor
 from cybersecqwen.apps.assess_job import AssessJob, run_assess_job
-from cybersecqwen.apps.assess_stream import WholeRows, assess_windows, rows_of
-from cybersecqwen.apps.audit import audit_records
+from cybersecqwen.apps.assess_stream import WholeRows, assess_windows
+from cybersecqwen.apps.audit import Differences, surest_first
 from cybersecqwen.apps.progress import JobProgress
 from cybersecqwen.cli.main import main
-from cybersecqwen.core.records import Advisory, CvssVector, CweLabel, RecordProblem
+from cybersecqwen.core.records import Advisory, CvssVector, CweLabel
 from cybersecqwen.sources.advisory_store import AdvisoryStore
 
 SQL = "SQL injection in the id parameter of list.php allows remote attackers to read the database."
@@ -31,9 +33,10 @@ def record(cwe: str, vector: str) -> Advisory:
 
 
 def test_a_row_has_weakness_severity_technique_and_what_the_record_said(assessor: Assessor) -> None:
-    problems: list[RecordProblem] = []
     records = [record("CWE-20", OTHER), Advisory("CVE-2026-2", "  "), Advisory("CVE-2026-3", SQL)]
-    first, second = rows_of(assess_windows(records, assessor, WholeRows()), problems.append)
+    outcomes = list(chain.from_iterable(assess_windows(records, assessor, WholeRows())))
+    problems = [found.problem for found in outcomes if found.problem]
+    first, second = (found.row for found in outcomes if found.row)
     assert [problem.id for problem in problems] == ["CVE-2026-2"]
     assert second["id"] == "CVE-2026-3"
     assert second["cwe"] == "CWE-89"
@@ -52,10 +55,17 @@ def test_one_and_many_agree(assessor: Assessor) -> None:
     assert alone["confidence"] == pytest.approx(many[1]["confidence"], abs=1e-3)
 
 
+def audited(
+    assessor: Assessor, records: list[Advisory], store: Path | None = None
+) -> list[dict[str, Any]]:
+    windows = assess_windows(records, assessor, Differences(store=store))
+    return surest_first(found.row for found in chain.from_iterable(windows) if found.row)
+
+
 def test_audit_names_what_differs_and_leaves_out_what_agrees(assessor: Assessor) -> None:
     ours = assessor.assess(record("CWE-89", OTHER), labeller="cna")
     agreeing = record("CWE-89", ours.cvss.vector)
-    rows = audit_records(assessor, [agreeing, record("CWE-79", OTHER)], lambda _: None)
+    rows = audited(assessor, [agreeing, record("CWE-79", OTHER)])
     (row,) = rows
     assert row["weakness"]["own"] == ["CWE-79"]
     assert row["weakness"]["ours"] == "CWE-89"
@@ -66,7 +76,7 @@ def test_audit_names_what_differs_and_leaves_out_what_agrees(assessor: Assessor)
 
 
 def test_a_parent_is_a_difference_of_depth(assessor: Assessor) -> None:
-    (row,) = audit_records(assessor, [record("CWE-943", OTHER)], lambda _: None)
+    (row,) = audited(assessor, [record("CWE-943", OTHER)])
     assert row["weakness"]["kind"] == "depth"
 
 
@@ -140,7 +150,7 @@ def test_audit_shows_the_most_similar_records_and_their_labels(
             Advisory("CVE-2026-1", SQL, labels=(CweLabel("CWE-79", "cna"),)),
         ]
     )
-    (row,) = audit_records(assessor, [record("CWE-79", OTHER)], lambda _: None, store=store.path)
+    (row,) = audited(assessor, [record("CWE-79", OTHER)], store.path)
     assert [found["id"] for found in row["similar"]] == ["CVE-2020-1", "CVE-2020-2"]
     assert row["similar"][0]["likeness"] == 1
     assert row["similar"][0]["cwe"] == [{"cwe": "CWE-89", "by": "nvd"}]

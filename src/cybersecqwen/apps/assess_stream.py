@@ -96,18 +96,6 @@ def assess_windows(
     )
 
 
-def rows_of(
-    windows: Iterable[list[AssessOutcome]], report: Callable[[RecordProblem], None]
-) -> Iterator[dict[str, Any]]:
-    """Return the rows of outcomes; report their problems, each in its place."""
-    for window in windows:
-        for outcome in window:
-            if outcome.problem:
-                report(outcome.problem)
-            elif outcome.row is not None:
-                yield outcome.row
-
-
 def _assesser(
     assessor: Assessor, rows: AssessmentRows, threshold: float | None
 ) -> Callable[[list[NumberedRecord]], list[AssessOutcome]]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from cybersecqwen.apps.assess import Assessment, Assessor, said
-from cybersecqwen.apps.assess_stream import assess_windows, rows_of
 from cybersecqwen.core.cvss import canonical_vector, score_of
-from cybersecqwen.core.records import Advisory, Labeller, LabelSource, RecordProblem
+from cybersecqwen.core.records import Advisory, Labeller, LabelSource
 from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
 from cybersecqwen.sources.advisory_store import AdvisoryStore
 
@@ -48,33 +47,6 @@ class Differences:
 def surest_first(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return rows of differences, the surest first."""
     return sorted(rows, key=lambda row: (-row["weight"], row["id"]))
-
-
-def audit_records(
-    assessor: Assessor,
-    records: Iterable[Advisory | RecordProblem],
-    report: Callable[[RecordProblem], None],
-    *,
-    labeller: Labeller = "cna",
-    store: Path | None = None,
-) -> list[dict[str, Any]]:
-    """Return a row for each record whose own word differs from ours, the surest difference first.
-
-    Memory grows with the differences.
-
-    Args:
-        assessor: The specialists.
-        records: What a parser yields.
-        report: Called with every record that cannot be read.
-        labeller: Whose weakness and vector are audited.
-        store: File of the store that the most similar records and their labels come from; None
-            for none.
-
-    Raises:
-        InputError: The store is damaged.
-    """
-    windows = assess_windows(records, assessor, Differences(labeller, store))
-    return surest_first(rows_of(windows, report))
 
 
 def audit_row(

@@ -122,6 +122,26 @@ def read_corpus_rows(path: Path) -> Iterator[tuple[int, CorpusRow]]:
         )
 
 
+class TrainingLine(msgspec.Struct, frozen=True):
+    """A line of anybody's training data, with what is there of it.
+
+    A corpus row of ours has ``text`` and ``labels``, a conversation ``prompt`` and ``response``;
+    files of others name a description ``description``, or hold ``messages`` with a ``role`` and
+    a ``content`` each.
+    """
+
+    id: str | int = ""
+    cve: str = ""
+    source: str = ""
+    text: str = ""
+    description: str = ""
+    prompt: str = ""
+    response: str = ""
+    messages: tuple[dict[str, str], ...] = ()
+    labels: dict[str, tuple[str, ...]] | None = None
+    kind: str = ""
+
+
 class ChatRow(msgspec.Struct, frozen=True):
     """A supervised conversation turn: a line of a chat corpus.
 

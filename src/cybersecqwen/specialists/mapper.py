@@ -29,11 +29,6 @@ WINDOW = 1024
 """Texts that are read, sorted by length and answered together; ``map_many`` holds two windows."""
 
 
-CONTENT_FREE = "A vulnerability exists."
-"""What is read in place of a text that tells nothing: the answer is then what the model says of a
-vulnerability of which nothing is known, as a content-free input calibrates language models (Zhao et
-al., Calibrate Before Use, ICML 2021), and its confidence is low."""
-
 SURE_PRECISION = 0.95
 """Of the answers called sure, so many in a hundred were right on validation rows, or more."""
 

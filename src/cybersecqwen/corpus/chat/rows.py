@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from cybersecqwen.core.rows import CVE_ID
+from cybersecqwen.core.rows import CVE_ID, TrainingLine
 
 _MARKERS = ("CVE Description:", "**Text:**", "**Question:**")
 
@@ -28,20 +28,7 @@ class TrainingText:
     also: tuple[str, ...] = ()
 
 
-class _SubjectLine(msgspec.Struct):
-    id: str = ""
-    cve: str = ""
-    source: str = ""
-    text: str = ""
-    description: str = ""
-    prompt: str = ""
-    response: str = ""
-    messages: list[dict[str, str]] = []
-    labels: dict[str, tuple[str, ...]] | None = None
-    kind: str = ""
-
-
-_DECODER = msgspec.json.Decoder(_SubjectLine)
+_DECODER = msgspec.json.Decoder(TrainingLine)
 
 
 def subject(prompt: str) -> str:

@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from cybersecqwen.core.answer_parsing import CWE_LAST, canonical_answer
 from cybersecqwen.core.chat import Sampling
 from cybersecqwen.core.errors import InputError, require_extra
 from cybersecqwen.core.jsonl import read_rows
 from cybersecqwen.core.records import Labeller, Question
+from cybersecqwen.core.rows import TrainingLine
 from cybersecqwen.evaluation.systems.base import Asked, BareTextSystem, Response
 
 _PROMPT_MARK = "CVE Description:"
@@ -66,13 +65,6 @@ class SvmSystem(BareTextSystem):
         return (Response(str(answer), seconds=share) for answer in found)
 
 
-class _TrainRow(msgspec.Struct, frozen=True):
-    text: str = ""
-    labels: dict[str, list[str]] = {}
-    prompt: str = ""
-    response: str = ""
-
-
 def read_training_rows(path: Path, labeller: Labeller) -> LabelledTexts:
     """Read rows for the SVM: a corpus's ``train.jsonl``, or prompt and response pairs.
 
@@ -84,13 +76,13 @@ def read_training_rows(path: Path, labeller: Labeller) -> LabelledTexts:
         InputError: The file cannot be used, or has no labelled row; the message names the line.
     """
     rows = LabelledTexts([], [])
-    for _, row in read_rows(path, _TrainRow, "not a training row"):
+    for _, row in read_rows(path, TrainingLine, "not a training row"):
         if row.prompt:
             text = row.prompt.rpartition(_PROMPT_MARK)[2]
             label = CWE_LAST.read(row.response)
         else:
             text = row.text
-            ids = row.labels.get(labeller)
+            ids = (row.labels or {}).get(labeller)
             label = canonical_answer("cwe", ids[0]) if ids else None
         if text.strip() and label:
             rows.texts.append(text.strip())

@@ -308,6 +308,3 @@ class ErrorOut(BaseModel):
     """A refusal."""
 
     error: ErrorDetail
-
-
-Status = Literal["ok", "draining"]

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,15 +18,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.jsonl import read_rows
 from cybersecqwen.core.model_files import NO_CODE, check_stated_files
+from cybersecqwen.core.rows import TrainingLine
 
 _TOKENS = 512  # of one piece of text
 _PIECES = 128  # as many as change nothing any more
-
-
-class _TextLine(msgspec.Struct):
-    prompt: str = ""
-    response: str = ""
-    text: str = ""
 
 
 def read_texts(path: Path) -> list[str]:
@@ -37,7 +31,7 @@ def read_texts(path: Path) -> list[str]:
         InputError: It is missing or empty, or a line has no text.
     """
     if path.suffix == ".jsonl":
-        rows = read_rows(path, _TextLine, "no training row")
+        rows = read_rows(path, TrainingLine, "no training row")
         texts = [row.text or f"{row.prompt}\n{row.response}" for _, row in rows]
     else:
         try:
