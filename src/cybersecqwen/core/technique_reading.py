@@ -17,11 +17,20 @@ class ReportReading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     Attributes:
         sentence: Weight of the log-odds that the sentence which tells most of it gives it.
         clause: Likewise of the clause or sentence.
-        bias: Added to both.
+        whole: Weight of the log-odds that the report, read at once, tells of it among others.
+        each: Likewise of the sentence that tells most.
+        bias: Added to all.
         threshold: Probability from which on a technique is said of a report.
     """
 
     sentence: float = 0.0
     clause: float = 1.0
+    whole: float = 0.0
+    each: float = 0.0
     bias: float = 0.0
     threshold: float = 0.4
+
+    @property
+    def weights(self) -> tuple[float, float, float, float]:
+        """Weights of the four log-odds, in the order of the attributes."""
+        return self.sentence, self.clause, self.whole, self.each

@@ -54,7 +54,12 @@ class EmbeddedSpecialist(Generic[NamedConfigT]):
         self.folder = files.path
         self.digest = files.digest
         self._encoder = Encoder(files.tokenizer, self.config.max_tokens)
-        self._graph = GraphPool(files.graph, self.outputs, threads)
+        self._graph = GraphPool(files.graph, self.outputs_of(files.config), threads)
+
+    @classmethod
+    def outputs_of(cls, config: NamedConfigT) -> tuple[str, ...]:
+        """Return what is read of the graph that a configuration describes."""
+        return cls.outputs
 
     @classmethod
     def from_pretrained(cls, path: str | Path | None = None, *, threads: int | None = None) -> Self:

@@ -40,6 +40,7 @@ class TechniqueConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         max_tokens: Tokens of a sentence that it reads at once, special tokens included.
         temperature: What logits are divided by.
         threshold: Probability from which on nine in ten held-out sentences were right.
+        told: Whether the graph says what a report tells, beside what a text is about.
         report: How reports are read; fitted on reports made of held-out pages.
         words: How much the likeness of a text's words to those of a technique's sentences adds to
             its logit; 0 for a model without ``words.npz``.
@@ -61,6 +62,7 @@ class TechniqueConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     max_tokens: int
     temperature: float
     threshold: float
+    told: bool = False
     report: ReportReading = ReportReading()
     words: float = 0.0
     rarity: float = 0.0
@@ -99,12 +101,14 @@ class _TextReading:
         whole: For each part, whether it is the text or a sentence.
         shares: What the network makes of each part, (P, C), each row adding up to 1.
         words: How alike each part's words are to those of each technique, (P, C).
+        told: Log-odds that each part tells of each main technique among others, (P, M).
     """
 
     parts: list[str]
     whole: NDArray[np.bool_]
     shares: NDArray[np.float64]
     words: NDArray[np.float64]
+    told: NDArray[np.float64]
 
 
 class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
@@ -133,6 +137,11 @@ class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
         ):
             raise ModelError(f"{files.path}: {WORDS_FILE} or the techniques' examples are missing")
         self._words = TechniqueWords(content, techniques) if content is not None else None
+
+    @classmethod
+    def outputs_of(cls, config: TechniqueConfig) -> tuple[str, ...]:
+        """Return what is read of the graph: of an older model the techniques' logits alone."""
+        return (*cls.outputs, "told") if config.told else cls.outputs
 
     def classify(self, text: str, *, top_k: int = 5) -> list[TechniqueCandidate]:
         """Return the likeliest techniques of a sentence, a scenario or a report, best first.
@@ -179,7 +188,7 @@ class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
         least = reading.threshold if threshold is None else threshold
         read = self._read_report(text)
         summed = read.shares @ self._parents  # (P, M)
-        odds = _report_odds(read, summed) @ (reading.sentence, reading.clause) + reading.bias
+        odds = _report_odds(read, summed) @ reading.weights + reading.bias
         said = 1 / (1 + np.exp(-odds))  # (M,)
         found = []
         for parent in np.flatnonzero(said >= least):
@@ -190,7 +199,7 @@ class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
         return sorted(found, key=lambda one: -one.probability)
 
     def report_odds(self, text: str) -> NDArray[np.float64]:
-        """Return what ``ReportReading`` weighs of a report, (M, 2): by sentence, and by clause.
+        """Return the log-odds that ``ReportReading`` weighs of a report, (M, 4).
 
         The M main techniques are in the order of ``main_techniques`` of all that the model knows.
 
@@ -216,7 +225,9 @@ class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
         first = 1 if len(read.parts) > 1 else 0
         logits = np.log(read.shares + LEAST_SHARE) + self.config.words * read.words
         shares = softmax_rows(logits[first:])
-        return _TextReading(read.parts[first:], read.whole[first:], shares, read.words[first:])
+        return _TextReading(
+            read.parts[first:], read.whole[first:], shares, read.words[first:], read.told
+        )
 
     def _read(self, text: str, *, clauses: bool = False) -> _TextReading:
         whole = clean(text)
@@ -231,11 +242,17 @@ class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
         if not rendered[0]:
             raise InputError("the text has nothing to read")
         pieces = self._encoder.encode(rendered)
-        logits = np.stack([answer[0] for answer in self._graph.run(pieces.ids)])
+        answers = self._graph.run(pieces.ids)
+        logits = np.stack([answer[0] for answer in answers])
+        told = np.zeros((len(parts), self._parents.shape[1]))
+        if self.config.told:
+            # A report longer than what is read at once tells what any of its pieces tells.
+            starts = np.searchsorted(pieces.owners, np.arange(len(parts)))
+            told = np.maximum.reduceat(np.stack([answer[1] for answer in answers]), starts)
         joined = pieces.join(logits, self.config.temperature).astype(np.float64)
         shares = softmax_rows(joined / self.config.temperature)
         words = self._words.likeness(rendered) if self._words else np.zeros_like(shares)
-        return _TextReading(parts, np.array(flags), shares, words)
+        return _TextReading(parts, np.array(flags), shares, words, told.astype(np.float64))
 
     def _candidate(self, place: int, share: float, sentence: str) -> TechniqueCandidate:
         name = self.config.techniques[place]
@@ -243,8 +260,17 @@ class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
 
 
 def _report_odds(read: _TextReading, summed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the log-odds of the sentence and of the part that tell most, (M, 2), of (P, M)."""
-    return np.stack([_log_odds(summed[read.whole].max(0)), _log_odds(summed.max(0))], axis=1)
+    """Return the log-odds of ``ReportReading``, (M, 4), for parts that tell (P, M) in all."""
+    first = len(read.told) - len(read.parts)
+    return np.stack(
+        [
+            _log_odds(summed[read.whole].max(0)),
+            _log_odds(summed.max(0)),
+            read.told[0],
+            read.told[first:][read.whole].max(0),
+        ],
+        axis=1,
+    )
 
 
 def _clauses(sentence: str) -> list[str]:

@@ -14,7 +14,7 @@ from tests.mitre_files import attack_object, relation, write_bundle
 from cybersecqwen.apps.corpus import build_technique_corpus
 from cybersecqwen.core.chat import Generation, Message, Sampling
 from cybersecqwen.corpus.journal import Journal
-from cybersecqwen.corpus.techniques.held_out_reports import pages_facts, written_reports
+from cybersecqwen.corpus.techniques.page_reports import pages_facts, written_reports
 from cybersecqwen.corpus.techniques.rows import TechniqueRow
 
 SOURCE_PAGE = "S9001"
@@ -74,22 +74,24 @@ def test_source_pages_stay_out_and_whole_pages_are_held_out(data: Path, tmp_path
     }
     assert all("{actor}" not in row["text"] for row in reports)
     assert all(row["text"].startswith(f"Moth{row['group']} is a moth. ") for row in reports)
+    openings = rows(tmp_path / "out" / "openings.jsonl")
+    assert {row["group"] for row in openings} == pages
+    assert not rows(tmp_path / "out" / "paragraphs.jsonl")
 
 
 def test_a_teachers_reports_are_kept_but_for_what_is_unfit_or_resembles_the_benchmark(
     data: Path, tmp_path: Path
 ) -> None:
-    facts = "Whoever came at night took the wax, and somebody near the boats had counted them "
+    told = "Whoever came at dawn carries off the wax, hides every rope below an old wooden pier"
+    facts = f"{told}, and has a harbour's lanterns counted by somebody else."
     rules = [
         {"match": "- The malware", "reply": BENCHMARK_TEXT + " " + facts},
-        {
-            "match": "- The implant",
-            "reply": f'"{facts} all.\nThat was seen by {"many " * 6}people."',
-        },
-    ]
-    rules += [
-        {"match": "Technique: Title T9100", "reply": "This is T9100 of ATT&CK at work."},
-        {"match": "Technique:", "reply": "Somebody was seen near the boats."},
+        {"match": "- The implant", "reply": f'"{facts}\nThat was seen by many people."'},
+        {"match": "- The sample", "reply": "This was not seen by anybody " + "at all " * 9},
+        {"match": "Title T9100\n", "reply": "This is T9100 of ATT&CK at work."},
+        {"match": "Attack technique:", "reply": "Somebody was seen near the boats."},
+        {"match": "Sentence:", "reply": "Seen in other words."},
+        {"match": "Write one fluent paragraph", "reply": f"{facts} That was seen by many people."},
     ]
     script = tmp_path / "script.jsonl"
     script.write_text("".join(json.dumps(rule) + "\n" for rule in rules), encoding="utf-8")
@@ -97,13 +99,40 @@ def test_a_teachers_reports_are_kept_but_for_what_is_unfit_or_resembles_the_benc
     made = rows(tmp_path / "out" / "reports.jsonl")
     assert report["teacher"] == f"mock:{script}"
     assert made
-    assert all("is a moth. Whoever" in row["text"] for row in made)
-    assert all(row["text"].endswith("people.") for row in made)
-    assert all(set(row["techniques"]) <= set(DONE) for row in made)
     learnt = rows(tmp_path / "out" / "train.jsonl")
-    scenarios = [row for row in learnt if row["kind"] == "scenario"]
-    assert {row["technique"] for row in scenarios} == {"T9200", "T9300"}
+    paragraphs = rows(tmp_path / "out" / "paragraphs.jsonl")
+    assert {row["group"] for row in paragraphs} == {
+        row["group"] for row in learnt if row["kind"] == "procedure"
+    }
+    for row in made + paragraphs:
+        assert row["text"].endswith("That was seen by many people.")
+        assert set(row["techniques"]) == set(DONE)
+    held_out = rows(tmp_path / "out" / "scenarios.jsonl")
+    for scenarios in (held_out, [row for row in learnt if row["kind"] == "scenario"]):
+        assert {row["technique"] for row in scenarios} == {"T9200", "T9300"}
+    wordings = [row for row in learnt if row["kind"] == "wording"]
+    assert {row["text"] for row in wordings} == {"Seen in other words."}
     assert report["train"] == len(learnt)
+
+
+def test_a_fact_that_a_report_leaves_out_is_unsure() -> None:
+    facts = [
+        TechniqueRow("The tool counts every lantern of the harbour", "T1", "procedure", "S1"),
+        TechniqueRow("The tool carries wax away at dawn", "T2", "procedure", "S1"),
+        TechniqueRow("The tool hides ropes below the old pier", "T3", "procedure", "S1"),
+        TechniqueRow("The tool mends torn sails indoors", "T4", "procedure", "S1"),
+    ]
+    said = "At dawn it carries off the wax, hides ropes under some pier and counts lanterns in every "
+    said += "harbour that it comes to, whatever the weather of the day may be like."
+
+    class Leaving(Teacher):
+        def generate(
+            self, conversations: Iterable[Sequence[Message]], sampling: Sampling
+        ) -> Iterator[Generation]:
+            return (Generation(said, "stop", 0.0) for _ in conversations)
+
+    (report,) = written_reports([facts], {}, Leaving(0), Unwritten())  # type: ignore[arg-type]
+    assert (report.techniques, report.unsure) == (("T1", "T2", "T3"), ("T4",))
 
 
 class Teacher:
@@ -124,18 +153,31 @@ class Teacher:
                 raise KeyboardInterrupt
             self.left -= 1
             self.asked.append(conversation[-1].content)
-            yield Generation(f"{len(self.asked)} boats were seen. " * 6, "stop", 0.0)
+            yield Generation(f"{len(self.asked)} boats were seen, and somebody takes wax from them. " * 6, "stop", 0.0)
+
+
+class Unwritten:
+    """A journal on nothing but memory."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, Any] = {}
+
+    def get(self, key: str) -> Any:
+        return self._lines.get(key)
+
+    def add(self, line: Any) -> None:
+        self._lines[line.key] = line
 
 
 def test_an_interrupted_teacher_is_not_asked_the_same_again(tmp_path: Path) -> None:
     told = [
-        TechniqueRow(f"{{actor}} takes wax number {n} from boats", "T1", "procedure", f"S{n % 9}")
+        TechniqueRow(f"{{actor}} takes wax from boats", f"T{n}", "procedure", f"S{n % 9}")
         for n in range(90)
     ]
     facts = pages_facts(told, 5)
     file = tmp_path / "journal.jsonl"
     first, second = Teacher(7), Teacher(10_000)
     with pytest.raises(KeyboardInterrupt):
-        list(written_reports(facts, first, Journal(file)))  # type: ignore[arg-type]
-    made = list(written_reports(facts, second, Journal(file)))  # type: ignore[arg-type]
-    assert len(first.asked) + len(second.asked) == len(facts) == len(made) == 18
+        list(written_reports(facts, {}, first, Journal(file)))  # type: ignore[arg-type]
+    made = list(written_reports(facts, {}, second, Journal(file)))  # type: ignore[arg-type]
+    assert len(first.asked) + len(second.asked) == len(facts) == len(made) == 36

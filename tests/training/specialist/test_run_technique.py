@@ -26,7 +26,8 @@ RECIPE = """
 name: tiny-technique
 base: {base}
 layers: [0]
-fit: {{epochs: 12, batch_size: 16, learning_rate: 5e-3}}
+averaged: [7]
+fit: {{epochs: 8, batch_size: 16, learning_rate: 5e-3}}
 teachers:
   - base: {base}
     fit: {{epochs: 6, batch_size: 16, learning_rate: 5e-3}}
@@ -41,15 +42,42 @@ def made(count: int, seed: int) -> list[dict[str, Any]]:
         words = " ".join(draw.choices([*WORDS[technique].split(), "a", "in"], k=8))
         row = {"text": "{actor} " + words, "technique": technique}
         kind = "report" if number % 3 == 0 else "procedure"
-        rows.append({**row, "kind": kind, "group": f"S{seed}{number:04}"})
+        rows.append({**row, "kind": kind, "group": f"S{seed}{number // 6:04}"})
     return rows
+
+
+def paragraphs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what the rows of each group say, as one report."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row["group"], []).append(row)
+    return [
+        {
+            "text": " ".join(row["text"].replace("{actor}", "It") + "." for row in found),
+            "techniques": sorted({row["technique"] for row in found}),
+            "group": group,
+        }
+        for group, found in groups.items()
+    ]
 
 
 @pytest.fixture(scope="module")
 def technique_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("techniques")
     techniques = [{"id": name, "name": name, "text": text} for name, text in WORDS.items()]
-    content = {"techniques": techniques, "train": made(160, 1), "validation": made(120, 2)}
+    train, validation = made(160, 1), made(120, 2)
+    openings = [
+        {"text": f"{row['group']} is a tool.", "name": row["group"], "group": row["group"]}
+        for row in train[::6]
+    ]
+    content = {
+        "techniques": techniques,
+        "train": train,
+        "validation": validation,
+        "paragraphs": paragraphs(train),
+        "reports": paragraphs(validation),
+        "openings": openings,
+    }
     for name, rows in content.items():
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "report.json").write_text('{"attack_version": "2026-01-01"}')
@@ -64,11 +92,18 @@ def test_a_tiny_recipe_makes_a_classifier_that_answers(
     recipe = load_recipe(file, TechniqueRecipe)
     out = tmp_path / "technique"
     stages: list[str] = []
-    train_technique(
-        recipe, technique_corpus, out, resume=False, report=lambda stage, _: stages.append(stage)
+    results = train_technique(
+        recipe,
+        technique_corpus,
+        out,
+        resume=False,
+        report=lambda stage, _: stages.append(stage),
+        open_reader=lambda folder: TechniqueClassifier.from_pretrained(folder).report_odds,
     )
-    assert stages == ["teacher 0", "student"]
+    assert stages == ["teacher 0", "student 0", "student 1"]
+    assert results["reports"]["mean_f1"] > 0.6
     classifier = TechniqueClassifier.from_pretrained(out)
+    assert classifier.config.report.bias != 0
     assert classifier.classify("heap buffer memory write bounds")[0].id == "T1055"
     assert classifier.classify("select union table query database")[0].id == "T1005"
     assert "tiny-technique" in (out / "README.md").read_text()

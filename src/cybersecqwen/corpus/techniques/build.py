@@ -25,14 +25,23 @@ from cybersecqwen.core.text.sentences import sentences
 from cybersecqwen.corpus.cleaning.decontaminate import BenchmarkFilter
 from cybersecqwen.corpus.journal import Journal
 from cybersecqwen.corpus.records.recipe import NearDuplicate
-from cybersecqwen.corpus.techniques.held_out_reports import (
+from cybersecqwen.corpus.techniques.page_reports import (
     joined_reports,
     opened,
     pages_facts,
     written_reports,
 )
-from cybersecqwen.corpus.techniques.rows import ReportRow, TechniqueEntry, TechniqueRow
-from cybersecqwen.corpus.techniques.teacher import written_scenarios
+from cybersecqwen.corpus.techniques.rows import (
+    OpeningRow,
+    ReportRow,
+    TechniqueEntry,
+    TechniqueRow,
+)
+from cybersecqwen.corpus.techniques.teacher import (
+    held_out_scenarios,
+    written_scenarios,
+    written_wordings,
+)
 from cybersecqwen.sources.benchmarks.cti_bench import read_tsv
 from cybersecqwen.sources.catalogues.stix import read_stix
 
@@ -40,25 +49,29 @@ _HEADING = re.compile(r"^(.{1,80}?) \(([SGC]\d{4})\): ")
 _PAGE = re.compile(r"/([SGC]\d{4})/?")
 _SEED = 5
 _OPENING = 2  # sentences
+_WORDED = 5  # words of a sentence that is said in other words
 _RowT = TypeVar("_RowT", TechniqueRow, ReportRow)
 
 
 def build_technique_corpus(
     bundle: Path, reports: Path, benchmark: Path, out: Path, teacher: Backend | None = None
 ) -> dict[str, Any]:
-    """Write ``train``, ``validation``, ``techniques`` and ``reports.jsonl``, and ``report.json``.
+    """Write the corpus's files of lines, and ``report.json``.
 
-    One page in ten and one report in five are validation, by a hash of their names;
-    ``reports.jsonl`` is made of those pages. What a teacher has written when the build is killed is
-    kept beside the folder, and the next build goes on from there.
+    ``train``, ``paragraphs`` and ``openings`` are to learn from; ``validation``, ``scenarios`` and
+    ``reports`` are held out: one page in ten and one report in five are, by a hash of their names,
+    and ``reports.jsonl`` is made of those pages. ``techniques.jsonl`` has what can be answered
+    with. What a teacher has written when the build is killed is kept beside the folder, and the
+    next build goes on from there.
 
     Args:
         bundle: ATT&CK's enterprise bundle.
         reports: TRAM 2's sentences with one label each.
         benchmark: CTI-ATE.
         out: Folder to write into.
-        teacher: Writes ``reports.jsonl``, whose sentences are joined without one, and scenarios
-            of each technique to learn from.
+        teacher: Writes scenarios of each technique, other wordings of sentences and reports on
+            pages; without one there are no scenarios, no wordings and no paragraphs, and the
+            sentences of reports are joined.
 
     Raises:
         InputError: A file cannot be read.
@@ -78,15 +91,30 @@ def build_technique_corpus(
     train = [row for row in kept if not _held_out(row)]
     entries = [TechniqueEntry(e.id, e.name, clean(_description(e))) for e in _techniques(catalogue)]
     journal = Journal(out.with_name(f".{out.name}.reports.jsonl"))
+    openings = _openings(catalogue)
     facts = pages_facts(held_out, _SEED)
-    told = written_reports(facts, teacher, journal) if teacher else joined_reports(facts)
+    paragraphs: list[ReportRow] = []
+    scenarios: list[TechniqueRow] = []
     if teacher:
-        train += _apart(list(written_scenarios(entries, teacher, journal)), resembling)
-    parts: dict[str, Sequence[TechniqueRow | TechniqueEntry | ReportRow]] = {
+        told = [*written_reports(facts, openings, teacher, journal)]
+        learnt = pages_facts(train, _SEED)
+        paragraphs = _apart([*written_reports(learnt, openings, teacher, journal)], resembling)
+        scenarios = _apart([*held_out_scenarios(entries, teacher, journal, _SEED)], resembling)
+        more = [*written_scenarios(entries, train, teacher, journal, _SEED)]
+        more += written_wordings(_sentences(train), teacher, journal, _SEED)
+        train += _apart(more, resembling)
+    else:
+        told = [*opened(joined_reports(facts), openings)]
+    held_pages = {row.group for row in held_out}
+    left_out = excluded | held_pages
+    parts: dict[str, Sequence[TechniqueRow | TechniqueEntry | ReportRow | OpeningRow]] = {
         "train": train,
+        "paragraphs": paragraphs,
+        "openings": [row for group, row in openings.items() if group not in left_out],
         "validation": held_out,
+        "scenarios": scenarios,
+        "reports": _apart(told, resembling),
         "techniques": entries,
-        "reports": _apart(list(opened(told, _openings(catalogue))), resembling),
     }
     for name, lines in parts.items():
         with atomic_write(out / f"{name}.jsonl") as stream:
@@ -119,13 +147,23 @@ def _description(entry: Entry) -> str:
     return next((s.text for s in entry.sections if s.kind == "description"), entry.name)
 
 
-def _openings(catalogue: Catalogue) -> dict[str, str]:
-    """Return the first sentences of each page's description."""
+def _openings(catalogue: Catalogue) -> dict[str, OpeningRow]:
+    """Return how the page of each group, campaign and piece of software begins."""
     return {
-        entry.id: " ".join(sentences(clean(_description(entry)))[:_OPENING])
+        entry.id: OpeningRow(
+            " ".join(sentences(clean(_description(entry)))[:_OPENING]), entry.name, entry.id
+        )
         for entry in catalogue.entries
-        if entry.id[:1] in ("S", "G", "C")
+        if entry.id[:1] in ("S", "G", "C") and not entry.withdrawn
     }
+
+
+def _sentences(rows: Sequence[TechniqueRow]) -> list[TechniqueRow]:
+    return [
+        row
+        for row in rows
+        if row.kind in ("procedure", "report") and len(row.text.split()) >= _WORDED
+    ]
 
 
 def _attack_rows(catalogue: Catalogue) -> Iterator[TechniqueRow]:

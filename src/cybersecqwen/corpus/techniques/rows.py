@@ -12,7 +12,7 @@ class TechniqueRow(msgspec.Struct, frozen=True):
         text: The sentence; whoever acts in a procedure is ``{actor}``.
         technique: Id, such as ``T1059.001``.
         kind: ``procedure``, ``description``, ``name`` or ``report``; ``scenario`` where a language
-            model wrote it.
+            model wrote it, ``wording`` where it says in other words what a sentence says.
         group: Page or report that it stands in.
     """
 
@@ -37,14 +37,30 @@ class TechniqueEntry(msgspec.Struct, frozen=True):
 
 
 class ReportRow(msgspec.Struct, frozen=True):
-    """A report made of a held-out page's sentences.
+    """A report made of a page's sentences.
 
     Attributes:
         text: Some sentences.
-        techniques: Those it was to tell of.
+        techniques: Those it tells of.
         group: The page.
+        unsure: Those it was to tell of and hardly has a word of.
     """
 
     text: str
     techniques: tuple[str, ...]
+    group: str
+    unsure: tuple[str, ...] = ()
+
+
+class OpeningRow(msgspec.Struct, frozen=True):
+    """How the page of a group, a campaign or a piece of software begins: telling no technique.
+
+    Attributes:
+        text: Its first sentences.
+        name: As it is headed.
+        group: The page.
+    """
+
+    text: str
+    name: str
     group: str

@@ -31,7 +31,10 @@ class TechniqueRecipe(Recipe, frozen=True):
         layers: Encoder layers of the base to keep, counted from 0; all when left out.
         seed: Seed of everything random.
         min_piece_count: Rows that a word piece needs to stay in the vocabulary.
+        averaged: Seeds of more fits from the same start, whose weights' mean with the first ships.
         soft: Share of the loss that the teachers' probabilities get.
+        told: What it weighs in the loss which main techniques a report tells.
+        paragraphs: Share of the sentences shown in whose place a report on a page's facts is.
         joined: Share of examples that are several sentences on one technique.
         condensed: Share of examples that tell of several techniques in one sentence.
         words: How much the likeness of words adds to a technique's logit; see ``TechniqueConfig``.
@@ -47,7 +50,10 @@ class TechniqueRecipe(Recipe, frozen=True):
     layers: tuple[int, ...] | None = None
     seed: int = 42
     min_piece_count: int = 2
+    averaged: tuple[int, ...] = ()
     soft: float = 0.6
+    told: float = 0.5
+    paragraphs: float = 0.15
     joined: float = 0.25
     condensed: float = 0.35
     words: float = 8.0

@@ -24,11 +24,8 @@ from cybersecqwen.training.specialist.export_onnx import Exported, export_onnx, 
 from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
 from cybersecqwen.training.specialist.report_reading import OpenReader, fit_report_reading
 from cybersecqwen.training.specialist.rows import encode_rendered
-from cybersecqwen.training.specialist.technique import (
-    TechniqueCorpus,
-    TechniqueEncoder,
-    example_texts,
-)
+from cybersecqwen.training.specialist.technique import TechniqueEncoder
+from cybersecqwen.training.specialist.technique_corpus import TechniqueCorpus, example_texts
 from cybersecqwen.training.specialist.technique_words import fit_words
 from cybersecqwen.training.specialist.write_folder import write_description, write_network
 
@@ -36,13 +33,13 @@ _PRECISION = 0.9
 
 
 class _TechniqueAnswer(nn.Module):
-    """The table of an encoder, on the mean of all states."""
+    """What a fitted encoder answers, from the states of its tokens."""
 
     def __init__(self, model: TechniqueEncoder) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, states: Tensor, attention_mask: Tensor) -> Tensor:
+    def forward(self, states: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         return self.model.from_states(states, attention_mask)
 
 
@@ -55,7 +52,7 @@ def exported_technique(model: TechniqueEncoder) -> Exported:
     encoder = model.encoder
     if not isinstance(encoder, ReadingEncoder):
         encoder = ReadingEncoder(encoder, 0)
-    return Exported(encoder, _TechniqueAnswer(model), ("logits",))
+    return Exported(encoder, _TechniqueAnswer(model), ("logits", "told"))
 
 
 def pack_technique(
@@ -132,6 +129,7 @@ def finish_technique(
         "techniques": [technique.id for technique in corpus.techniques],
         "names": [technique.name for technique in corpus.techniques],
         "max_tokens": recipe.fit.max_tokens,
+        "told": True,
         "temperature": round(temperature, 3),
         "threshold": results["threshold"],
         "words": recipe.words,

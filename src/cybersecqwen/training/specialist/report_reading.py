@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from cybersecqwen.core.technique_reading import ReportReading
-from cybersecqwen.training.specialist.technique import HeldOutReport
+from cybersecqwen.training.specialist.technique_corpus import ToldReport
 
 ReportOdds = Callable[[str], NDArray[np.float64]]
-"""A report to its main techniques' log-odds by sentence and by clause, (M, 2), ids ascending."""
+"""A report to the log-odds of its main techniques that a reading weighs, (M, 4), ids ascending."""
 
 OpenReader = Callable[[Path], ReportOdds]
 """Opens a finished technique folder to read reports with."""
@@ -26,7 +26,7 @@ _THRESHOLDS = np.arange(0.1, 0.65, 0.05)
 
 
 def fit_report_reading(
-    report_odds: ReportOdds, techniques: Sequence[str], reports: Sequence[HeldOutReport]
+    report_odds: ReportOdds, techniques: Sequence[str], reports: Sequence[ToldReport]
 ) -> tuple[ReportReading, float]:
     """Return the reading that suits reports best, and its mean F1 on pages it was not fitted on.
 
@@ -37,7 +37,7 @@ def fit_report_reading(
     """
     mains = sorted({name.split(".")[0] for name in techniques})
     place = {name: number for number, name in enumerate(mains)}
-    odds = np.stack([report_odds(report.text) for report in reports])  # (R, M, 2)
+    odds = np.stack([report_odds(report.text) for report in reports])  # (R, M, 4)
     told = np.zeros(odds.shape[:2], bool)
     for row, report in zip(told, reports, strict=True):
         row[[place[name.split(".")[0]] for name in report.techniques]] = True
@@ -49,9 +49,11 @@ def fit_report_reading(
         said[folds == fold] = _probabilities(odds[folds == fold], weights)
     scores = [mean_f1(said >= threshold, told) for threshold in _THRESHOLDS]
     best = int(np.argmax(scores))
-    sentence, clause, bias = (round(float(weight), 4) for weight in _logistic(odds, told))
+    *weights, bias = (round(float(weight), 4) for weight in _logistic(odds, told))
     threshold = round(float(_THRESHOLDS[best]), 2)
-    reading = ReportReading(sentence=sentence, clause=clause, bias=bias, threshold=threshold)
+    names = ("sentence", "clause", "whole", "each")
+    named = dict(zip(names, weights, strict=True))
+    reading = ReportReading(**named, bias=bias, threshold=threshold)
     return reading, scores[best]
 
 
@@ -62,22 +64,22 @@ def mean_f1(said: NDArray[np.bool_], told: NDArray[np.bool_]) -> float:
 
 
 def _probabilities(odds: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    made: NDArray[np.float64] = 1 / (1 + np.exp(-(odds @ weights[:2] + weights[2])))
+    made: NDArray[np.float64] = 1 / (1 + np.exp(-(odds @ weights[:-1] + weights[-1])))
     return made
 
 
 def _logistic(odds: NDArray[np.float64], told: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the weights of sentence, clause and bias, (3,), by maximum likelihood."""
-    features = torch.from_numpy(odds.reshape(-1, 2))
+    """Return the weights of F log-odds and the bias, (F + 1,), by maximum likelihood."""
+    features = torch.from_numpy(odds.reshape(-1, odds.shape[-1]))
     wanted = torch.from_numpy(told.reshape(-1).astype(np.float64))
-    weights = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    weights = torch.zeros(odds.shape[-1] + 1, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([weights], max_iter=_STEPS, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
-        logits = features @ weights[:2] + weights[2]
+        logits = features @ weights[:-1] + weights[-1]
         made = nn.functional.binary_cross_entropy_with_logits(logits, wanted)
-        made = made + _RIDGE * (weights[:2] ** 2).sum()
+        made = made + _RIDGE * (weights[:-1] ** 2).sum()
         made.backward()
         return made
 

@@ -28,7 +28,8 @@ from cybersecqwen.training.specialist.refit_heads import refit_heads
 from cybersecqwen.training.specialist.report_reading import OpenReader
 from cybersecqwen.training.specialist.rows import choose_labels
 from cybersecqwen.training.specialist.severity import fit_severity
-from cybersecqwen.training.specialist.technique import fit_techniques, read_technique_corpus
+from cybersecqwen.training.specialist.technique import fit_techniques
+from cybersecqwen.training.specialist.technique_corpus import read_technique_corpus
 
 FittedT = TypeVar("FittedT")
 ResultT = TypeVar("ResultT")
@@ -116,7 +117,8 @@ def train_technique(
         built = msgspec.json.decode((corpus / "report.json").read_bytes())
     except (OSError, msgspec.DecodeError) as error:
         raise InputError(f"{corpus}: no technique corpus: {error}") from error
-    names = ("train.jsonl", "validation.jsonl", "techniques.jsonl", "reports.jsonl")
+    parts = ("train", "paragraphs", "openings", "validation", "scenarios", "reports", "techniques")
+    names = [f"{part}.jsonl" for part in parts]
     hashes = _hashes(corpus, [name for name in names if (corpus / name).exists()])
     version = str(built.get("attack_version", ""))
     return _trained(

@@ -1,4 +1,4 @@
-"""Learning which ATT&CK technique a sentence or a scenario tells of."""
+"""Learning which ATT&CK technique a sentence, a scenario or a report tells of."""
 
 from __future__ import annotations
 
@@ -17,89 +17,33 @@ from torch.nn import functional
 from transformers import set_seed
 
 from cybersecqwen.core.files import atomic_write
-from cybersecqwen.core.jsonl import read_rows
 from cybersecqwen.core.text.clean import render
 from cybersecqwen.training.hf_trainer import Indices, fit
 from cybersecqwen.training.recipes.specialist import Fit
 from cybersecqwen.training.recipes.technique import TechniqueRecipe
 from cybersecqwen.training.specialist.base_encoder import adapted_base
-from cybersecqwen.training.specialist.condensed import condensed
 from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
 from cybersecqwen.training.specialist.rows import TokenisedTexts, encode_rendered
 from cybersecqwen.training.specialist.supervision import pad, to_device
+from cybersecqwen.training.specialist.technique_corpus import TechniqueCorpus
+from cybersecqwen.training.specialist.technique_lessons import TechniqueLessons
 
 _ROWS_AT_ONCE = 512
 _CLOSED = -1e4  # what padding gets before a softmax; within the range of half precision
-_ACTORS = (
-    "The adversary",
-    "The attackers",
-    "An intruder",
-    "The malware",
-    "The implant",
-    "The group",
-    "The threat actor",
-    "The sample",
-    "It",
-)
-
-
-class Example(msgspec.Struct, frozen=True):
-    """A line of the technique corpus; see ``corpus.techniques.rows``."""
-
-    text: str
-    technique: str
-    kind: str
-    group: str
-
-
-class HeldOutReport(msgspec.Struct, frozen=True):
-    """A report made of held-out sentences; see ``corpus.techniques.rows``."""
-
-    text: str
-    techniques: tuple[str, ...]
-    group: str
-
-
-class Technique(msgspec.Struct, frozen=True):
-    """A technique that can be answered with; see ``corpus.techniques.rows``."""
-
-    id: str
-    name: str
-    text: str
+_UNTOLD = -4.5  # a main technique's logit in a report before anything is learnt
 
 
 @dataclass(frozen=True)
-class TechniqueCorpus:
-    """What a technique specialist learns from: C techniques, sentences to learn and held out.
+class TaughtTechniques:
+    """What teachers make of N rows.
 
-    ``reports`` are made of held-out sentences; a corpus of an older version has none.
+    Attributes:
+        shares: Of the techniques, (N, C) float16, each row adding up to 1.
+        told: Probability that a row tells of each main technique, (N, M) float16.
     """
 
-    techniques: list[Technique]
-    train: list[Example]
-    validation: list[Example]
-    reports: list[HeldOutReport]
-
-    def numbers(self, examples: Sequence[Example]) -> NDArray[np.int64]:
-        """Return each example's technique's place, (N,)."""
-        place = {technique.id: index for index, technique in enumerate(self.techniques)}
-        return np.array([place[example.technique] for example in examples], np.int64)
-
-
-def read_technique_corpus(folder: Path) -> TechniqueCorpus:
-    """Read what ``corpus techniques`` built.
-
-    Raises:
-        InputError: A file is missing or damaged.
-    """
-    what = "not a row of a technique corpus"
-    reports = folder / "reports.jsonl"
-    return TechniqueCorpus(
-        [row for _, row in read_rows(folder / "techniques.jsonl", Technique, what)],
-        [row for _, row in read_rows(folder / "train.jsonl", Example, what)],
-        [row for _, row in read_rows(folder / "validation.jsonl", Example, what)],
-        [row for _, row in read_rows(reports, HeldOutReport, what)] if reports.exists() else [],
-    )
+    shares: NDArray[np.float16]
+    told: NDArray[np.float16]
 
 
 class TechniqueEncoder(nn.Module):
@@ -107,18 +51,26 @@ class TechniqueEncoder(nn.Module):
 
     A technique's logit is the likeness of the mean state and its row of a table, plus what its own
     query finds among the tokens (label-wise attention, after Mullenbach et al., 2018), so that one
-    clause of a sentence on several techniques counts; untaught, a query finds nothing.
+    clause of a sentence on several techniques counts; untaught, a query finds nothing. Each of the
+    M main techniques has one more query, which finds whether a report tells of it among others.
 
     Args:
         encoder: States of all tokens, an object with ``last_hidden_state`` (B, T, D).
         hidden: D.
         techniques: C.
-        soft: Share of the loss that soft labels get.
-        dropout: On the mean state, 0 to 1.
+        mains: M.
+        recipe: How soft labels, and what reports tell, are weighed in the loss.
+        dropout: On the states, 0 to 1.
     """
 
     def __init__(
-        self, encoder: nn.Module, hidden: int, techniques: int, soft: float, dropout: float = 0.1
+        self,
+        encoder: nn.Module,
+        hidden: int,
+        techniques: int,
+        mains: int,
+        recipe: TechniqueRecipe,
+        dropout: float = 0.1,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -127,25 +79,29 @@ class TechniqueEncoder(nn.Module):
         self.scale = nn.Parameter(torch.tensor(16.0))
         self.queries = nn.Parameter(torch.randn(techniques, hidden) * 0.02)
         self.values = nn.Parameter(torch.zeros(techniques, hidden))
-        self.soft = soft
+        self.told_queries = nn.Parameter(torch.randn(mains, hidden) * 0.02)
+        self.told_values = nn.Parameter(torch.zeros(mains, hidden))
+        self.told_bias = nn.Parameter(torch.full((mains,), _UNTOLD))
+        self.soft = recipe.soft
+        self.told = recipe.told
 
     def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return the mean state of (B, T) ids, of length 1, (B, D)."""
         found = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
         return mean_state(found.last_hidden_state, attention_mask)
 
-    def from_states(self, states: Tensor, attention_mask: Tensor) -> Tensor:
-        """Return (B, C) logits for what the encoder leaves, (B, T, D)."""
+    def from_states(self, states: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (B, C) and (B, M) logits for what the encoder leaves, (B, T, D)."""
         pooled = self.dropout(mean_state(states, attention_mask))
-        near: Tensor = self.scale * functional.linear(pooled, self.table.weight) + self.table.bias
+        near = self.scale * functional.linear(pooled, self.table.weight) + self.table.bias
         read = self.dropout(states)
-        asked = read @ self.queries.T  # (B, T, C)
         closed = ~attention_mask.bool().unsqueeze(-1)
-        weights = asked.masked_fill(closed, _CLOSED).softmax(1)
-        return near + (weights * (read @ self.values.T)).sum(1)
+        found = _found(read, closed, self.queries, self.values)
+        told = _found(read, closed, self.told_queries, self.told_values)
+        return near + found, told + self.told_bias
 
-    def logits(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Return (B, C) logits."""
+    def logits(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (B, C) logits of the techniques and (B, M) of what a report tells."""
         found = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
         return self.from_states(found.last_hidden_state, attention_mask)
 
@@ -154,6 +110,9 @@ class TechniqueEncoder(nn.Module):
         input_ids: Tensor,
         attention_mask: Tensor,
         labels: Tensor,
+        weight: Tensor,
+        told: Tensor,
+        counted: Tensor,
         soft: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Return the loss, and the (B, C) logits.
@@ -162,14 +121,20 @@ class TechniqueEncoder(nn.Module):
             input_ids: (B, T).
             attention_mask: (B, T).
             labels: (B, C), what each example tells of, each row adding up to 1.
+            weight: (B,), of the examples.
+            told: (B, M), whether each main technique is told, 0 to 1.
+            counted: (B, M), what that weighs.
             soft: (B, C), what teachers make of the examples.
         """
-        logits = self.logits(input_ids, attention_mask).float()
-        loss = functional.cross_entropy(logits, labels, label_smoothing=0.05)
+        found, said = self.logits(input_ids, attention_mask)
+        logits = found.float()
+        loss = functional.cross_entropy(logits, labels, label_smoothing=0.05, reduction="none")
         if soft is not None:
-            taught = -(soft * logits.log_softmax(-1)).sum(-1).mean()
+            taught = -(soft * logits.log_softmax(-1)).sum(-1)
             loss = (1 - self.soft) * loss + self.soft * taught
-        return {"loss": loss, "logits": logits}
+        each = functional.binary_cross_entropy_with_logits(said.float(), told, reduction="none")
+        whole = (loss * weight).mean() + self.told * (each * counted).sum(-1).mean()
+        return {"loss": whole, "logits": logits}
 
 
 def mean_state(states: Tensor, attention_mask: Tensor) -> Tensor:
@@ -179,77 +144,64 @@ def mean_state(states: Tensor, attention_mask: Tensor) -> Tensor:
     return functional.normalize(mean, dim=-1)
 
 
-def with_actor(text: str, number: int) -> str:
-    """Return a procedure with somebody for ``{actor}``, the first at its sentence's beginning."""
-    name = _ACTORS[number % len(_ACTORS)]
-    lower = name[0].lower() + name[1:]
-    start = text.startswith("{actor}")
-    text = text.replace("{actor}", name, 1) if start else text
-    return text.replace("{actor}", lower)
+def _found(states: Tensor, closed: Tensor, queries: Tensor, values: Tensor) -> Tensor:
+    """Return what Q queries find among (B, T, D) states, (B, Q)."""
+    weights = (states @ queries.T).masked_fill(closed, _CLOSED).softmax(1)  # (B, T, Q)
+    return (weights * (states @ values.T)).sum(1)
 
 
 def learn_techniques(
     model: TechniqueEncoder,
     tokenizer: Tokenizer,
-    corpus: TechniqueCorpus,
-    soft: NDArray[np.float16] | None,
+    lessons: TechniqueLessons,
+    taught: TaughtTechniques | None,
     recipe: TechniqueRecipe,
-    schedule: Fit,
     folder: Path,
     seed: int,
 ) -> None:
-    """Teach ``model`` every training example, in place."""
-    numbers = corpus.numbers(corpus.train)
-    mates = [np.flatnonzero(numbers == place) for place in range(len(corpus.techniques))]
+    """Teach ``model`` every row of ``lessons``, in place."""
 
     def collate(rows: list[int]) -> Mapping[str, Tensor]:
         draw = np.random.default_rng([seed, *rows[:8]])
-        texts, softs = [], []
-        labels = np.zeros((len(rows), len(corpus.techniques)), np.float32)
-        for place, row in enumerate(rows):
-            chosen = [row]
-            kind = draw.random()
-            if kind < recipe.joined:
-                chosen += draw.choice(mates[numbers[row]], int(draw.integers(1, 3))).tolist()
-            elif kind < recipe.joined + recipe.condensed:
-                chosen += draw.integers(0, len(numbers), int(draw.integers(1, 4))).tolist()
-            draw.shuffle(chosen)
-            told = [corpus.train[i].text for i in chosen]
-            if recipe.joined <= kind < recipe.joined + recipe.condensed:
-                told = [condensed(told, draw)]
-            parts = [with_actor(text, int(draw.integers(99))) for text in told]
-            texts.append(render(" ".join(parts)))
-            np.add.at(labels[place], numbers[chosen], 1 / len(chosen))
-            if soft is not None:
-                softs.append(soft[chosen].mean(0, dtype=np.float32))
-        encoded = encode_rendered(tokenizer, texts, schedule.max_tokens)
+        drawn = [lessons.draw(row, draw) for row in rows]
+        encoded = encode_rendered(tokenizer, [one.text for one in drawn], recipe.fit.max_tokens)
         made = pad(encoded, list(range(len(rows))))
+        labels, told, known = (
+            np.stack(part)
+            for part in zip(*(lessons.targets(one.rows) for one in drawn), strict=True)
+        )
+        if taught is not None:
+            said = np.stack([taught.told[one.rows].max(0).astype(np.float32) for one in drawn])
+            told = np.where(known > 0, (told + said) / 2, said)
+            known = np.ones_like(known)
+            shares = [taught.shares[one.rows].mean(0, dtype=np.float32) for one in drawn]
+            made["soft"] = torch.from_numpy(np.stack(shares))
+        counted = known * np.array([[one.told] for one in drawn], np.float32)
         made["labels"] = torch.from_numpy(labels)
-        if soft is not None:
-            made["soft"] = torch.from_numpy(np.array(softs))
+        made["weight"] = torch.tensor([one.weight for one in drawn])
+        made["told"] = torch.from_numpy(told)
+        made["counted"] = torch.from_numpy(counted)
         return made
 
-    lengths = [len(example.text) for example in corpus.train]
-    fit(model, Indices(lengths), collate, schedule, folder, seed)
+    lengths = [len(text) for text in lessons.texts]
+    fit(model, Indices(lengths), collate, recipe.fit, folder, seed)
 
 
-def predict_techniques(model: TechniqueEncoder, texts: TokenisedTexts) -> NDArray[np.float32]:
-    """Return (N, C) probabilities, on whatever device the model is."""
+def predict_techniques(model: TechniqueEncoder, texts: TokenisedTexts) -> TaughtTechniques:
+    """Return what a model makes of N texts, on whatever device it is."""
     device = next(model.parameters()).device
     order = np.argsort(np.diff(texts.starts), kind="stable")
-    result = np.empty((len(texts), model.table.out_features), np.float32)
+    shares = np.empty((len(texts), model.table.out_features), np.float16)
+    told = np.empty((len(texts), len(model.told_bias)), np.float16)
     model.eval()
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, device.type == "cuda"):
         for start in range(0, len(order), _ROWS_AT_ONCE):
             rows = order[start : start + _ROWS_AT_ONCE]
             batch = {key: value.to(device) for key, value in pad(texts, rows.tolist()).items()}
-            result[rows] = model.logits(**batch).float().softmax(-1).cpu().numpy()
-    return result
-
-
-def example_texts(examples: Sequence[Example]) -> list[str]:
-    """Return examples as they are read."""
-    return [render(with_actor(example.text, row)) for row, example in enumerate(examples)]
+            found, said = model.logits(**batch)
+            shares[rows] = found.float().softmax(-1).cpu().numpy()
+            told[rows] = said.float().sigmoid().cpu().numpy()
+    return TaughtTechniques(shares, told)
 
 
 def fit_techniques(
@@ -259,8 +211,8 @@ def fit_techniques(
     report: Callable[[str, float], None],
 ) -> tuple[TechniqueEncoder, Tokenizer]:
     """Run every stage up to the fitted encoder, resuming what ``folder`` already holds."""
+    lessons = TechniqueLessons(corpus, recipe)
     made = []
-    texts = example_texts(corpus.train)
     for number, teacher in enumerate(recipe.teachers):
         start = time.monotonic()
         place = folder / f"teacher-{number}"
@@ -276,35 +228,63 @@ def fit_techniques(
                 min_piece_count=0,
                 teachers=(),
             )
-            model, tokenizer = _learn(plan, corpus, place, None)
+            model, tokenizer = _learn(plan, corpus, lessons, place, None, teacher.seed)
             to_device(model)
-            encoded = encode_rendered(tokenizer, texts, teacher.fit.max_tokens)
+            encoded = encode_rendered(tokenizer, lessons.texts, teacher.fit.max_tokens)
+            found = predict_techniques(model, encoded)
             with atomic_write(kept) as stream:
-                np.savez(stream, soft=predict_techniques(model, encoded).astype(np.float16))
+                np.savez(stream, shares=found.shares, told=found.told)
         with np.load(kept) as arrays:
-            made.append(arrays["soft"])
+            made.append(TaughtTechniques(arrays["shares"], arrays["told"]))
         report(f"teacher {number}", (time.monotonic() - start) / 60)
-    start = time.monotonic()
-    soft: NDArray[np.float16] | None = None
-    if made:
-        soft = np.asarray(np.mean(made, axis=0, dtype=np.float32), np.float16)
-    found = _learn(recipe, corpus, folder / "student", soft)
-    report("student", (time.monotonic() - start) / 60)
-    return found
+    taught = _mean_taught(made) if made else None
+    fits = []
+    for number, seed in enumerate((recipe.seed, *recipe.averaged)):
+        start = time.monotonic()
+        place = folder / (f"student-{number}" if number else "student")
+        model, tokenizer = _learn(recipe, corpus, lessons, place, taught, seed)
+        fits.append(model)
+        report(f"student {number}" if recipe.averaged else "student", (time.monotonic() - start) / 60)
+    return averaged(fits), tokenizer
+
+
+def _mean_taught(made: Sequence[TaughtTechniques]) -> TaughtTechniques:
+    """Return the mean of what several teachers make of the same rows."""
+    shares = np.mean([one.shares for one in made], axis=0, dtype=np.float32)
+    told = np.mean([one.told for one in made], axis=0, dtype=np.float32)
+    return TaughtTechniques(shares.astype(np.float16), told.astype(np.float16))
+
+
+def averaged(fits: Sequence[TechniqueEncoder]) -> TechniqueEncoder:
+    """Return the first of several fits from one base, its weights the mean of all of them's.
+
+    A model soup (Wortsman et al., 2022): it answers better than its parts, at the cost of one.
+    """
+    states = [fitted.state_dict() for fitted in fits]
+    mean = {
+        name: torch.stack([state[name].cpu() for state in states]).mean(0)
+        for name, value in states[0].items()
+        if value.is_floating_point()
+    }
+    fits[0].load_state_dict({**states[0], **mean})
+    return fits[0]
 
 
 def _learn(
     recipe: TechniqueRecipe,
     corpus: TechniqueCorpus,
+    lessons: TechniqueLessons,
     folder: Path,
-    soft: NDArray[np.float16] | None,
+    taught: TaughtTechniques | None,
+    seed: int,
 ) -> tuple[TechniqueEncoder, Tokenizer]:
     folder.mkdir(parents=True, exist_ok=True)
+    # Fits that are averaged start alike: the seed decides the order of rows alone.
     set_seed(recipe.seed)
     base, tokenizer = adapted_base(
         recipe.base,
         recipe.pretrain,
-        example_texts(corpus.train),
+        lessons.texts,
         (),
         folder,
         recipe.seed,
@@ -313,9 +293,10 @@ def _learn(
     )
     set_seed(recipe.seed)
     encoder = ReadingEncoder(base.encoder, 0) if recipe.layers else base.encoder
-    model = TechniqueEncoder(encoder, base.hidden, len(corpus.techniques), recipe.soft)
+    sizes = len(corpus.techniques), len(corpus.mains)
+    model = TechniqueEncoder(encoder, base.hidden, *sizes, recipe)
     _start_table(model, tokenizer, corpus, recipe.fit.max_tokens)
-    learn_techniques(model, tokenizer, corpus, soft, recipe, recipe.fit, folder, recipe.seed)
+    learn_techniques(model, tokenizer, lessons, taught, recipe, folder, seed)
     return model, tokenizer
 
 

@@ -1,4 +1,4 @@
-"""Reports made of held-out pages' sentences, to fit how a technique specialist reads reports.
+"""Reports made of pages' sentences: to learn from, and to fit how reports are read.
 
 Nobody has labelled condensed reports, but ATT&CK's pages say which sentences tell of which
 technique. A language model tells a page's sentences in a paragraph, several facts in one sentence;
@@ -8,27 +8,36 @@ without one they are joined in pairs.
 from __future__ import annotations
 
 import random
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cybersecqwen.core.chat import Sampling
 from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.corpus.journal import Journal
-from cybersecqwen.corpus.techniques.rows import ReportRow, TechniqueRow
+from cybersecqwen.corpus.techniques.rows import OpeningRow, ReportRow, TechniqueRow
 from cybersecqwen.corpus.techniques.teacher import written
 
 _PROMPT = (
-    "Write one fluent paragraph of a threat report that tells all of the facts below, in your own "
-    "words and in another order, several facts in one sentence where they fit. Do not copy their "
-    "sentences, do not number them, do not name ATT&CK.\n\n{}"
+    "{}{}\n\nWrite one fluent paragraph that describes {} and tells all of the facts above, "
+    "several of them in one sentence where they fit, in your own words and with their technical "
+    "details. No headings, no list, no numbers; do not mention ATT&CK. Answer with the paragraph "
+    "and nothing else."
 )
-_SAMPLING = Sampling(temperature=0.8, top_p=0.95, max_tokens=300)
-_TIMES = 2  # that each page is told
-_FACTS = (5, 13)
+_SAMPLING = Sampling(temperature=0.9, top_p=0.95, max_tokens=300)
+_TIMES = 4  # that each page is told
+_FACTS = (4, 12)
 _FEWEST = 3
 _LEAST_WORDS = 20
+_TOLD = 0.5  # share of a fact's words that stand in a report which tells it
 _GROUPS = ("The attackers", "The group", "The threat actor", "The adversary", "They")
 _SOFTWARE = ("The malware", "The implant", "The sample", "It", "The backdoor", "The tool")
+_WORD = re.compile(r"[a-z0-9_.\-]{4,}")
+_STEM = 5  # characters by which words are compared
+_EVERYWHERE = frozenset(
+    "with that from this have been their uses used using also into which other system adversary "
+    "attackers malware group actor threat implant sample".split()
+)
 
 
 def pages_facts(rows: Iterable[TechniqueRow], seed: int) -> list[list[TechniqueRow]]:
@@ -52,31 +61,50 @@ def joined_reports(facts: Iterable[Sequence[TechniqueRow]]) -> Iterator[ReportRo
     for part in facts:
         pairs = (part[start : start + 2] for start in range(0, len(part), 2))
         told = [" and ".join(_clauses(pair)) + "." for pair in pairs]
-        yield _report(" ".join(told), part)
+        techniques = tuple(dict.fromkeys(row.technique for row in part))
+        yield ReportRow(" ".join(told), techniques, part[0].group)
 
 
 def written_reports(
-    facts: Sequence[Sequence[TechniqueRow]], teacher: Backend, journal: Journal
+    facts: Sequence[Sequence[TechniqueRow]],
+    openings: Mapping[str, OpeningRow],
+    teacher: Backend,
+    journal: Journal,
 ) -> Iterator[ReportRow]:
-    """Yield reports in a language model's words, but for those cut off or that name techniques.
+    """Yield reports in a language model's words, but for those that name techniques.
 
-    What the journal knows is not asked again.
+    A fact that a report has hardly a word of counts as unsure: a model leaves some out.
     """
-    prompts = [_PROMPT.format("\n".join(f"- {row.text}" for row in part)) for part in facts]
+    prompts = [_prompt(part, openings.get(part[0].group)) for part in facts]
     for text, part in zip(written(prompts, _SAMPLING, teacher, journal), facts, strict=True):
-        if len(text.split()) >= _LEAST_WORDS:
-            yield _report(text, part)
+        sure = {row.technique for row in part if _told(row.text, text)}
+        if len(text.split()) >= _LEAST_WORDS and len(sure) >= _FEWEST:
+            unsure = {row.technique for row in part} - sure
+            yield ReportRow(text, tuple(sorted(sure)), part[0].group, tuple(sorted(unsure)))
 
 
-def opened(reports: Iterable[ReportRow], openings: Mapping[str, str]) -> Iterator[ReportRow]:
+def opened(reports: Iterable[ReportRow], openings: Mapping[str, OpeningRow]) -> Iterator[ReportRow]:
     """Yield reports that first say what they are about, as reports do, by page."""
     for report in reports:
-        text = f"{openings.get(report.group, '')} {report.text}".strip()
-        yield ReportRow(text, report.techniques, report.group)
+        opening = openings.get(report.group)
+        text = f"{opening.text} {report.text}" if opening else report.text
+        yield ReportRow(text, report.techniques, report.group, report.unsure)
 
 
-def _report(text: str, part: Sequence[TechniqueRow]) -> ReportRow:
-    return ReportRow(text, tuple(row.technique for row in part), part[0].group)
+def _prompt(part: Sequence[TechniqueRow], opening: OpeningRow | None) -> str:
+    facts = "\n".join(f"- {row.text}" for row in part)
+    if opening is None:
+        return _PROMPT.format("", facts, "the intruders")
+    return _PROMPT.format(f"{opening.text}\n", facts, opening.name)
+
+
+def _told(fact: str, report: str) -> bool:
+    words = _stems(fact)
+    return len(words & _stems(report)) >= _TOLD * len(words)
+
+
+def _stems(text: str) -> set[str]:
+    return {word[:_STEM] for word in _WORD.findall(text.lower()) if word not in _EVERYWHERE}
 
 
 def _clauses(rows: Sequence[TechniqueRow]) -> Iterator[str]:
