@@ -89,7 +89,7 @@ def train_specialist(
             out,
             resume=resume,
             report=report,
-            open_reader=lambda folder: TechniqueClassifier.from_pretrained(folder).report_odds,
+            open_reader=TechniqueClassifier.from_pretrained,
         )
     return run.train_specialist(loaded, corpus, out, resume=resume, report=report)
 

@@ -61,8 +61,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     techniques.add_argument(
         "--teacher",
         metavar="SPEC",
-        help="language model that writes scenarios to learn from and, of the held-out pages, "
-        "reports to fit the reading of reports on (hf:, gguf:, openai: or mock:)",
+        help="language model that writes scenarios, other wordings and reports to learn from, and "
+        "held-out ones to fit the readings on (hf:, gguf:, openai: or mock:)",
     )
     replay = commands.add_parser(
         "replay", help="a base's own answers to neutral prompts, beside a corpus"

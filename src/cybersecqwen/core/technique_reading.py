@@ -34,3 +34,18 @@ class ReportReading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     def weights(self) -> tuple[float, float, float, float]:
         """Weights of the four log-odds, in the order of the attributes."""
         return self.sentence, self.clause, self.whole, self.each
+
+
+class ScenarioReading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How a text of several sentences on one technique is read.
+
+    Attributes:
+        words: How much the likeness of its words to a technique's adds to its logit.
+        rarity: How much the logarithm of a technique's sentences takes off it: scenarios that are
+            asked about are of rare techniques more often than the sentences of reports.
+        temperature: What the sum is divided by.
+    """
+
+    words: float
+    rarity: float
+    temperature: float

@@ -1,8 +1,8 @@
-"""How alike a text's words are to those of the sentences known of each ATT&CK technique.
+"""How alike a text's words are to what is known of each ATT&CK technique.
 
-Words and pairs of words are weighted by TF-IDF, and a technique is the mean direction of its
-sentences (Rocchio's classifier, 1971): rare techniques, of which a network has seen little, still
-have words of their own.
+A technique is one document: its name, its description and some sentences on it. Words and pairs of
+words are weighted by TF-IDF (Salton and Buckley, 1988), the logarithm of their counts: rare
+techniques, of which a network has seen little, still have words of their own.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def terms(text: str) -> Counter[int]:
 
 
 class TechniqueWords:
-    """Words of C techniques' sentences.
+    """Words of C techniques.
 
     Args:
         content: Of ``words.npz``: ``terms``, the CRC-32 of V terms, ascending, ``idf`` (V,), and

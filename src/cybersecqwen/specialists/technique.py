@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 
 from cybersecqwen.core.ensemble import softmax_rows
 from cybersecqwen.core.errors import InputError, ModelError
-from cybersecqwen.core.technique_reading import LEAST_SHARE, UNSEEN, ReportReading
+from cybersecqwen.core.technique_reading import (
+    LEAST_SHARE,
+    UNSEEN,
+    ReportReading,
+    ScenarioReading,
+)
 from cybersecqwen.core.technique_words import WORDS_FILE, TechniqueWords
 from cybersecqwen.core.text.clean import clean, render
 from cybersecqwen.core.text.sentences import sentences
@@ -41,11 +46,12 @@ class TechniqueConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         temperature: What logits are divided by.
         threshold: Probability from which on nine in ten held-out sentences were right.
         told: Whether the graph says what a report tells, beside what a text is about.
+        scenario: How a text of several sentences on one technique is read; as a sentence is where
+            it is left out. Fitted on held-out scenarios.
         report: How reports are read; fitted on reports made of held-out pages.
-        words: How much the likeness of a text's words to those of a technique's sentences adds to
-            its logit; 0 for a model without ``words.npz``.
-        rarity: How much the logarithm of a technique's sentences takes off: a scenario asked about
-            is of a rare technique more often than the sentences of reports are.
+        words: How much the likeness of a sentence's words to those of a technique adds to its
+            logit; 0 for a model without ``words.npz``.
+        rarity: How much the logarithm of a technique's sentences takes off it.
         examples: Sentences that each technique was learnt from; needed where ``rarity`` is not 0.
         final_temperature: What the sum of all that is divided by.
         sha256: Hexadecimal digests of the graph's and the tokenizer's file, by file name.
@@ -63,6 +69,7 @@ class TechniqueConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     temperature: float
     threshold: float
     told: bool = False
+    scenario: ScenarioReading | None = None
     report: ReportReading = ReportReading()
     words: float = 0.0
     rarity: float = 0.0
@@ -159,15 +166,30 @@ class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
         if top_k < 1:
             raise InputError(f"top_k must be at least 1, not {top_k}")
         read = self._read(text)
-        logits = np.log(read.shares.mean(0) + LEAST_SHARE) + self.config.words * read.words[0]
-        if self.config.rarity:
-            logits -= self.config.rarity * np.log(np.array(self.config.examples) + UNSEEN)
-        found = softmax_rows(logits / self.config.final_temperature)  # (C,)
+        reading = self.config.scenario if len(read.parts) > 1 else None
+        if reading is None:
+            config = self.config
+            reading = ScenarioReading(
+                words=config.words, rarity=config.rarity, temperature=config.final_temperature
+            )
+        logits = np.log(read.shares.mean(0) + LEAST_SHARE) + reading.words * read.words[0]
+        if reading.rarity:
+            logits -= reading.rarity * np.log(np.array(self.config.examples) + UNSEEN)
+        found = softmax_rows(logits / reading.temperature)  # (C,)
         tells = read.shares.argmax(0)
         return [
             self._candidate(int(place), float(found[place]), read.parts[tells[place]])
             for place in np.argsort(-found, kind="stable")[:top_k]
         ]
+
+    def scenario_terms(self, text: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what ``ScenarioReading`` adds up: log-probabilities and likeness, (C,) each.
+
+        Raises:
+            InputError: The text has nothing to read.
+        """
+        read = self._read(text)
+        return np.log(read.shares.mean(0) + LEAST_SHARE), read.words[0]
 
     def techniques_of(
         self, text: str, *, threshold: float | None = None

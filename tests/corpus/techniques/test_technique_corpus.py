@@ -122,7 +122,9 @@ def test_a_fact_that_a_report_leaves_out_is_unsure() -> None:
         TechniqueRow("The tool hides ropes below the old pier", "T3", "procedure", "S1"),
         TechniqueRow("The tool mends torn sails indoors", "T4", "procedure", "S1"),
     ]
-    said = "At dawn it carries off the wax, hides ropes under some pier and counts lanterns in every "
+    said = (
+        "At dawn it carries off the wax, hides ropes under some pier and counts lanterns in every "
+    )
     said += "harbour that it comes to, whatever the weather of the day may be like."
 
     class Leaving(Teacher):
@@ -153,7 +155,11 @@ class Teacher:
                 raise KeyboardInterrupt
             self.left -= 1
             self.asked.append(conversation[-1].content)
-            yield Generation(f"{len(self.asked)} boats were seen, and somebody takes wax from them. " * 6, "stop", 0.0)
+            yield Generation(
+                f"{len(self.asked)} boats were seen, and somebody takes wax from them. " * 6,
+                "stop",
+                0.0,
+            )
 
 
 class Unwritten:
@@ -171,7 +177,7 @@ class Unwritten:
 
 def test_an_interrupted_teacher_is_not_asked_the_same_again(tmp_path: Path) -> None:
     told = [
-        TechniqueRow(f"{{actor}} takes wax from boats", f"T{n}", "procedure", f"S{n % 9}")
+        TechniqueRow("{actor} takes wax from boats", f"T{n}", "procedure", f"S{n % 9}")
         for n in range(90)
     ]
     facts = pages_facts(told, 5)

@@ -27,7 +27,7 @@ name: tiny-technique
 base: {base}
 layers: [0]
 averaged: [7]
-fit: {{epochs: 8, batch_size: 16, learning_rate: 5e-3}}
+fit: {{epochs: 6, batch_size: 16, learning_rate: 5e-3}}
 teachers:
   - base: {base}
     fit: {{epochs: 6, batch_size: 16, learning_rate: 5e-3}}
@@ -98,12 +98,13 @@ def test_a_tiny_recipe_makes_a_classifier_that_answers(
         out,
         resume=False,
         report=lambda stage, _: stages.append(stage),
-        open_reader=lambda folder: TechniqueClassifier.from_pretrained(folder).report_odds,
+        open_reader=TechniqueClassifier.from_pretrained,
     )
     assert stages == ["teacher 0", "student 0", "student 1"]
     assert results["reports"]["mean_f1"] > 0.6
     classifier = TechniqueClassifier.from_pretrained(out)
     assert classifier.config.report.bias != 0
+    assert classifier.config.scenario is not None
     assert classifier.classify("heap buffer memory write bounds")[0].id == "T1055"
     assert classifier.classify("select union table query database")[0].id == "T1005"
     assert "tiny-technique" in (out / "README.md").read_text()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 pytest.importorskip("torch")
@@ -10,22 +9,26 @@ from cybersecqwen.core.errors import ModelError  # noqa: E402
 from cybersecqwen.core.technique_words import TechniqueWords, terms  # noqa: E402
 from cybersecqwen.training.specialist.technique_words import fit_words  # noqa: E402
 
-TEXTS = [
-    "The implant takes screenshots of the desktop.",
-    "It sends screenshots of the desktop every minute.",
-    "The implant logs keystrokes of the user.",
-    "Keystrokes of the user are logged to a file.",
+DOCUMENTS = [
+    [
+        "The implant takes screenshots of the desktop.",
+        "It sends screenshots of the desktop every minute.",
+    ],
+    [],
+    [
+        "The implant logs keystrokes of the user.",
+        "Keystrokes of the user are logged to a file.",
+    ],
 ]
-NUMBERS = np.array([0, 0, 2, 2])
 
 
 def test_a_text_is_most_like_the_technique_whose_words_it_has() -> None:
-    words = TechniqueWords(fit_words(TEXTS, NUMBERS, 3), 3)
+    words = TechniqueWords(fit_words(DOCUMENTS), 3)
     found = words.likeness(["Screenshots of the desktop", "keystrokes of the user", "zebra"])
     assert found.shape == (3, 3)
     assert found[0].argmax() == 0
     assert found[1].argmax() == 2
-    assert not found[:, 1].any()  # a technique without a sentence
+    assert not found[:, 1].any()  # a technique that nothing is known of
     assert not found[2].any()  # words that nobody used
     assert found.max() <= 1 + 1e-3
 
@@ -36,7 +39,7 @@ def test_pairs_of_words_and_names_of_files_are_terms() -> None:
 
 
 def test_a_file_that_does_not_fit_is_refused() -> None:
-    content = fit_words(TEXTS, NUMBERS, 3)
+    content = fit_words(DOCUMENTS)
     with pytest.raises(ModelError, match=r"words\.npz"):
         TechniqueWords(content, 2)
     with pytest.raises(ModelError, match=r"words\.npz"):

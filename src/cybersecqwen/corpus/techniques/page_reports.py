@@ -32,11 +32,34 @@ _LEAST_WORDS = 20
 _TOLD = 0.5  # share of a fact's words that stand in a report which tells it
 _GROUPS = ("The attackers", "The group", "The threat actor", "The adversary", "They")
 _SOFTWARE = ("The malware", "The implant", "The sample", "It", "The backdoor", "The tool")
-_WORD = re.compile(r"[a-z0-9_.\-]{4,}")
+_WORD = re.compile(r"[a-z0-9_][a-z0-9_.\-]{2,}[a-z0-9_]")
 _STEM = 5  # characters by which words are compared
 _EVERYWHERE = frozenset(
-    "with that from this have been their uses used using also into which other system adversary "
-    "attackers malware group actor threat implant sample".split()
+    {
+        "with",
+        "that",
+        "from",
+        "this",
+        "have",
+        "been",
+        "their",
+        "uses",
+        "used",
+        "using",
+        "also",
+        "into",
+        "which",
+        "other",
+        "system",
+        "adversary",
+        "attackers",
+        "malware",
+        "group",
+        "actor",
+        "threat",
+        "implant",
+        "sample",
+    }
 )
 
 

@@ -37,8 +37,10 @@ class TechniqueRecipe(Recipe, frozen=True):
         paragraphs: Share of the sentences shown in whose place a report on a page's facts is.
         joined: Share of examples that are several sentences on one technique.
         condensed: Share of examples that tell of several techniques in one sentence.
-        words: How much the likeness of words adds to a technique's logit; see ``TechniqueConfig``.
+        words: How much the likeness of words adds to a technique's logit for a sentence; see
+            ``TechniqueConfig``. For scenarios it is fitted.
         rarity: How much the logarithm of a technique's sentences takes off; likewise.
+        word_sentences: Sentences on a technique, at most, that its words are taken from.
         pretrain: Domain-adaptive pretraining of the base.
         teachers: Models to learn from; their probabilities are averaged.
     """
@@ -58,5 +60,6 @@ class TechniqueRecipe(Recipe, frozen=True):
     condensed: float = 0.35
     words: float = 8.0
     rarity: float = 0.2
+    word_sentences: int = 30
     pretrain: Pretrain | None = None
     teachers: tuple[TechniqueTeacher, ...] = ()

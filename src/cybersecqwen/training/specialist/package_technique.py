@@ -24,6 +24,10 @@ from cybersecqwen.training.specialist.export_onnx import Exported, export_onnx, 
 from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
 from cybersecqwen.training.specialist.report_reading import OpenReader, fit_report_reading
 from cybersecqwen.training.specialist.rows import encode_rendered
+from cybersecqwen.training.specialist.scenario_reading import (
+    fit_scenario_reading,
+    held_out_scenarios,
+)
 from cybersecqwen.training.specialist.technique import TechniqueEncoder
 from cybersecqwen.training.specialist.technique_corpus import TechniqueCorpus, example_texts
 from cybersecqwen.training.specialist.technique_words import fit_words
@@ -77,8 +81,8 @@ def pack_technique(
         work: Folder for what is not kept.
         out: The folder.
         provenance: Where it comes from.
-        open_reader: Reads the reports that the reading of reports is fitted on; without one it
-            stays as it is untaught.
+        open_reader: Opens the folder to read what the readings of scenarios and of reports are
+            fitted on; without one they stay as they are untaught.
 
     Raises:
         ModelError: No validation sentence is answered rightly, so nothing can be calibrated.
@@ -100,11 +104,7 @@ def finish_technique(
     numbers = corpus.numbers(corpus.train)
     told = np.array([example.kind in ("procedure", "report") for example in corpus.train])
     examples = np.bincount(numbers[told], minlength=len(corpus.techniques))
-    content = fit_words(
-        [render(example.text.replace("{actor}", " ")) for example in corpus.train],
-        numbers,
-        len(corpus.techniques),
-    )
+    content = fit_words(_documents(corpus, recipe.word_sentences))
     with atomic_write(out / WORDS_FILE) as stream:
         stream.write(content)
     validation = example_texts(corpus.validation)
@@ -139,15 +139,31 @@ def finish_technique(
         "sha256": {name: sha256_file(out / name) for name in files},
         "provenance": facts,
     }
-    if corpus.reports and open_reader:
+    if open_reader:
         write_json(out / CONFIG_FILE, config)
-        reading, score = fit_report_reading(open_reader(out), config["techniques"], corpus.reports)
-        results["reports"] = {"rows": len(corpus.reports), "mean_f1": round(score, 4)}
-        config["report"] = reading
+        reader = open_reader(out)
+        scenarios = held_out_scenarios(corpus)
+        config["scenario"], results["scenarios"] = fit_scenario_reading(reader, scenarios, config)
+        if corpus.reports:
+            reading, score = fit_report_reading(reader, config["techniques"], corpus.reports)
+            results["reports"] = {"rows": len(corpus.reports), "mean_f1": round(score, 4)}
+            config["report"] = reading
     card = _card(recipe, results, facts)
     made = {"recipe": recipe, "results": results}
     write_description(out, results=made, card=card, config=config)
     return results
+
+
+def _documents(corpus: TechniqueCorpus, most: int) -> list[list[str]]:
+    """Return what is known of each technique: its name, its description, some sentences on it."""
+    made = [[render(technique.name), render(technique.text)] for technique in corpus.techniques]
+    order = np.random.default_rng(0).permutation(len(corpus.train))
+    for row in order:
+        example = corpus.train[row]
+        document = made[corpus.places[example.technique]]
+        if example.kind in ("procedure", "report") and len(document) < most + 2:
+            document.append(render(example.text.replace("{actor}", " ")))
+    return made
 
 
 def measure_techniques(shares: NDArray[np.float64], corpus: TechniqueCorpus) -> dict[str, Any]:
@@ -187,14 +203,14 @@ def measure_techniques(shares: NDArray[np.float64], corpus: TechniqueCorpus) -> 
     return results
 
 
-def _reports_line(results: dict[str, Any]) -> tuple[str, ...]:
-    if "reports" not in results:
-        return ()
-    found = results["reports"]
-    return (
-        "",
-        f"{found['rows']:,} reports made of held-out pages: mean F1 {found['mean_f1']:.3f}.",
-    )
+def _readings_lines(results: dict[str, Any]) -> tuple[str, ...]:
+    lines: list[str] = []
+    if found := results.get("scenarios"):
+        lines += ["", f"{found['rows']:,} held-out scenarios: {found['top1']:.3f} right."]
+    if found := results.get("reports"):
+        rows, score = found["rows"], found["mean_f1"]
+        lines += ["", f"{rows:,} reports made of held-out pages: mean F1 {score:.3f}."]
+    return tuple(lines)
 
 
 def _card(recipe: TechniqueRecipe, results: dict[str, Any], facts: dict[str, str]) -> str:
@@ -202,7 +218,7 @@ def _card(recipe: TechniqueRecipe, results: dict[str, Any], facts: dict[str, str
         f"| {kind} | {found['rows']:,} | {found['top1']:.3f} | {found['parent']:.3f} | "
         f"{found['top5']:.3f} | {found['ece']:.3f} |"
         for kind, found in results.items()
-        if isinstance(found, dict) and "top1" in found
+        if isinstance(found, dict) and "parent" in found
     ]
     return "\n".join(
         (
@@ -218,7 +234,7 @@ def _card(recipe: TechniqueRecipe, results: dict[str, Any], facts: dict[str, str
             "",
             f"From {results['threshold']:.2f} on, where nine in ten are right, it answers "
             f"{results['answers']:.0%} of them.",
-            *_reports_line(results),
+            *_readings_lines(results),
             "",
             "## How it was made",
             "",

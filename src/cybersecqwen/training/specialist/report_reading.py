@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,11 +14,19 @@ from torch import nn
 from cybersecqwen.core.technique_reading import ReportReading
 from cybersecqwen.training.specialist.technique_corpus import ToldReport
 
-ReportOdds = Callable[[str], NDArray[np.float64]]
-"""A report to the log-odds of its main techniques that a reading weighs, (M, 4), ids ascending."""
 
-OpenReader = Callable[[Path], ReportOdds]
-"""Opens a finished technique folder to read reports with."""
+class TechniqueReader(Protocol):
+    """A finished technique specialist, as the readings of its answers are fitted."""
+
+    def report_odds(self, text: str) -> NDArray[np.float64]:
+        """Return the log-odds of a report's main techniques that a reading weighs, (M, 4)."""
+
+    def scenario_terms(self, text: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return log-probabilities of a scenario's technique and likeness of words, (C,) each."""
+
+
+OpenReader = Callable[[Path], TechniqueReader]
+"""Opens a finished technique folder."""
 
 _FOLDS = 4
 _STEPS = 100
@@ -26,18 +35,18 @@ _THRESHOLDS = np.arange(0.1, 0.65, 0.05)
 
 
 def fit_report_reading(
-    report_odds: ReportOdds, techniques: Sequence[str], reports: Sequence[ToldReport]
+    reader: TechniqueReader, techniques: Sequence[str], reports: Sequence[ToldReport]
 ) -> tuple[ReportReading, float]:
     """Return the reading that suits reports best, and its mean F1 on pages it was not fitted on.
 
     Args:
-        report_odds: Reads them.
+        reader: Reads them.
         techniques: Ids of all techniques that can be answered with.
         reports: On pages that nothing was learnt from; at least four pages.
     """
     mains = sorted({name.split(".")[0] for name in techniques})
     place = {name: number for number, name in enumerate(mains)}
-    odds = np.stack([report_odds(report.text) for report in reports])  # (R, M, 4)
+    odds = np.stack([reader.report_odds(report.text) for report in reports])  # (R, M, 4)
     told = np.zeros(odds.shape[:2], bool)
     for row, report in zip(told, reports, strict=True):
         row[[place[name.split(".")[0]] for name in report.techniques]] = True
@@ -49,10 +58,10 @@ def fit_report_reading(
         said[folds == fold] = _probabilities(odds[folds == fold], weights)
     scores = [mean_f1(said >= threshold, told) for threshold in _THRESHOLDS]
     best = int(np.argmax(scores))
-    *weights, bias = (round(float(weight), 4) for weight in _logistic(odds, told))
+    *fitted, bias = (round(float(weight), 4) for weight in _logistic(odds, told))
     threshold = round(float(_THRESHOLDS[best]), 2)
     names = ("sentence", "clause", "whole", "each")
-    named = dict(zip(names, weights, strict=True))
+    named = dict(zip(names, fitted, strict=True))
     reading = ReportReading(**named, bias=bias, threshold=threshold)
     return reading, scores[best]
 

@@ -19,7 +19,6 @@ from transformers import set_seed
 from cybersecqwen.core.files import atomic_write
 from cybersecqwen.core.text.clean import render
 from cybersecqwen.training.hf_trainer import Indices, fit
-from cybersecqwen.training.recipes.specialist import Fit
 from cybersecqwen.training.recipes.technique import TechniqueRecipe
 from cybersecqwen.training.specialist.base_encoder import adapted_base
 from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
@@ -244,7 +243,9 @@ def fit_techniques(
         place = folder / (f"student-{number}" if number else "student")
         model, tokenizer = _learn(recipe, corpus, lessons, place, taught, seed)
         fits.append(model)
-        report(f"student {number}" if recipe.averaged else "student", (time.monotonic() - start) / 60)
+        report(
+            f"student {number}" if recipe.averaged else "student", (time.monotonic() - start) / 60
+        )
     return averaged(fits), tokenizer
 
 
@@ -252,7 +253,7 @@ def _mean_taught(made: Sequence[TaughtTechniques]) -> TaughtTechniques:
     """Return the mean of what several teachers make of the same rows."""
     shares = np.mean([one.shares for one in made], axis=0, dtype=np.float32)
     told = np.mean([one.told for one in made], axis=0, dtype=np.float32)
-    return TaughtTechniques(shares.astype(np.float16), told.astype(np.float16))
+    return TaughtTechniques(np.asarray(shares, np.float16), np.asarray(told, np.float16))
 
 
 def averaged(fits: Sequence[TechniqueEncoder]) -> TechniqueEncoder:

@@ -20,6 +20,7 @@ _FEWEST_FACTS = 4  # of a page that reports are made of
 _TOGETHER = 3  # facts in one sentence of a report at most
 _NAMED = 0.3  # share of a report's sentences that name who acts
 _OPENED = 0.85  # share of reports that begin with their page's first sentences
+_OPENING_TOLD = 0.3  # what an opening weighs in learning what reports tell
 _ALONE_TOLD = 0.25  # what a single sentence weighs in learning what reports tell
 _REPORT_WEIGHT = 0.3  # what a report weighs in learning which technique a text is about
 
@@ -66,7 +67,8 @@ class TechniqueLessons:
         self._pages = [(g, rows) for g, rows in sorted(pages.items()) if len(rows) >= _FEWEST_FACTS]
         self._openings = {opening.group: opening for opening in corpus.openings}
         self._sentences = np.array(
-            [row for row, example in enumerate(corpus.train) if example.kind in _SENTENCES], np.int64
+            [row for row, example in enumerate(corpus.train) if example.kind in _SENTENCES],
+            np.int64,
         )
 
     def __len__(self) -> int:
@@ -81,8 +83,9 @@ class TechniqueLessons:
         """Return a lesson that begins with a row."""
         recipe, actor = self._recipe, int(draw.integers(99))
         if row >= len(self._corpus.train):
-            told = row < len(self._corpus.train) + len(self._corpus.paragraphs)
-            return Lesson(self._alone(row, actor), [row], _REPORT_WEIGHT, 1.0 if told else 0.3)
+            report = row < len(self._corpus.train) + len(self._corpus.paragraphs)
+            share = 1.0 if report else _OPENING_TOLD
+            return Lesson(self._alone(row, actor), [row], _REPORT_WEIGHT, share)
         kind = draw.random()
         if self._corpus.train[row].kind not in _SENTENCES:
             return Lesson(self._alone(row, actor), [row], 1.0, _ALONE_TOLD)

@@ -7,43 +7,39 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cybersecqwen.core.technique_words import terms
 
-_LEAST_TEXTS = 2  # that a term stands in
+_LEAST_TIMES = 2  # that a term is used
 
 
-def fit_words(texts: Sequence[str], numbers: NDArray[np.int64], techniques: int) -> bytes:
+def fit_words(documents: Sequence[Sequence[str]]) -> bytes:
     """Return the content of ``words.npz``.
 
     Args:
-        texts: N rendered sentences.
-        numbers: The technique of each, (N,).
-        techniques: C.
+        documents: What is known of each of C techniques, as rendered texts.
     """
-    counted = [terms(text) for text in texts]
-    held: Counter[int] = Counter()
-    for found in counted:
-        held.update(found.keys())
-    kept = np.array(sorted(term for term, texts in held.items() if texts >= _LEAST_TEXTS), np.int64)
+    counted: list[Counter[int]] = []
+    used: Counter[int] = Counter()
+    holders: Counter[int] = Counter()
+    for texts in documents:
+        found: Counter[int] = Counter()
+        for text in texts:
+            found.update(terms(text))
+        counted.append(found)
+        used.update(found)
+        holders.update(found.keys())
+    kept = np.array(sorted(t for t, times in used.items() if times >= _LEAST_TIMES), np.int64)
     place = {term: index for index, term in enumerate(kept.tolist())}
-    idf = np.log((1 + len(texts)) / (1 + np.array([held[term] for term in place], np.float64))) + 1
-    sums: list[dict[int, float]] = [{} for _ in range(techniques)]
-    for found, number in zip(counted, numbers.tolist(), strict=True):
-        known = [(place[term], times) for term, times in found.items() if term in place]
-        weights = [(1 + np.log(times)) * idf[index] for index, times in known]
-        length = float(np.linalg.norm(weights)) if weights else 1.0
-        into = sums[number]
-        for (index, _), weight in zip(known, weights, strict=True):
-            into[index] = into.get(index, 0.0) + float(weight) / length
+    held = np.array([holders[term] for term in place], np.float64)
+    idf = np.log((1 + len(documents)) / (1 + held)) + 1
     rows, columns, values = [], [], []
-    for number, found_weights in enumerate(sums):
-        length = float(np.linalg.norm(list(found_weights.values()))) if found_weights else 1.0
-        for index, value in found_weights.items():
-            rows.append(index)
-            columns.append(number)
-            values.append(value / length)
+    for number, found in enumerate(counted):
+        known = [(place[term], times) for term, times in found.items() if term in place]
+        weights = np.array([(1 + np.log(times)) * idf[index] for index, times in known])
+        rows += [index for index, _ in known]
+        columns += [number] * len(known)
+        values += (weights / (np.linalg.norm(weights) or 1.0)).tolist()
     order = np.lexsort((columns, rows))
     starts = np.searchsorted(np.array(rows, np.int64)[order], np.arange(len(kept) + 1))
     stream = io.BytesIO()
