@@ -14,6 +14,7 @@ from tests.mitre_files import attack_object, relation, write_bundle
 from cybersecqwen.apps.corpus import build_technique_corpus
 from cybersecqwen.core.chat import Generation, Message, Sampling
 from cybersecqwen.corpus.journal import Journal
+from cybersecqwen.corpus.techniques import page_reports, teacher
 from cybersecqwen.corpus.techniques.page_reports import pages_facts, written_reports
 from cybersecqwen.corpus.techniques.rows import TechniqueRow
 
@@ -29,8 +30,12 @@ BENCHMARK_TEXT = "Glowworm counts every lantern of the harbour and then sleeps u
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
+    return write_data(tmp_path, PAGES)
+
+
+def write_data(folder: Path, pages: Sequence[str]) -> Path:
     objects = [attack_object("attack-pattern", name, f"Title {name}", "One.") for name in DONE]
-    for page in PAGES:
+    for page in pages:
         name = "Glowworm" if page == SOURCE_PAGE else f"Moth{page}"
         objects.append(attack_object("malware", page, name, f"{name} is a moth."))
         link = f"[{name}](https://attack.mitre.org/software/{page})"
@@ -38,20 +43,20 @@ def data(tmp_path: Path) -> Path:
             relation("uses", f"malware--{page}", f"attack-pattern--{technique}", f"{link} {done}.")
             for technique, done in DONE.items()
         ]
-    for folder in ("knowledge", "attack", "cti-bench"):
-        (tmp_path / folder).mkdir()
-    bundle = write_bundle(tmp_path / "knowledge" / "plain.json", objects)
+    for name in ("knowledge", "attack", "cti-bench"):
+        (folder / name).mkdir()
+    bundle = write_bundle(folder / "knowledge" / "plain.json", objects)
     content = bundle.read_bytes()
     packed = content if content[:2] == b"\x1f\x8b" else gzip.compress(content)
-    (tmp_path / "knowledge" / "enterprise-attack.stix.json.gz").write_bytes(packed)
+    (folder / "knowledge" / "enterprise-attack.stix.json.gz").write_bytes(packed)
     bundle.unlink()
     told = [{"text": "They took wax.", "label": "T9200", "doc_title": "A", "bag": 1}]
-    reports = tmp_path / "attack" / "tram2_single_label.json.gz"
+    reports = folder / "attack" / "tram2_single_label.json.gz"
     reports.write_bytes(gzip.compress(json.dumps(told).encode()))
     row = f"https://attack.mitre.org/software/{SOURCE_PAGE}/\tEnterprise\t{BENCHMARK_TEXT}\tAsk\tT9100"
     header = "URL\tPlatform\tDescription\tPrompt\tGT"
-    (tmp_path / "cti-bench" / "cti-ate.tsv").write_text(f"{header}\n{row}\n", encoding="utf-8")
-    return tmp_path
+    (folder / "cti-bench" / "cti-ate.tsv").write_text(f"{header}\n{row}\n", encoding="utf-8")
+    return folder
 
 
 def rows(file: Path) -> list[dict[str, Any]]:
@@ -187,3 +192,29 @@ def test_an_interrupted_teacher_is_not_asked_the_same_again(tmp_path: Path) -> N
         list(written_reports(facts, {}, first, Journal(file)))  # type: ignore[arg-type]
     made = list(written_reports(facts, {}, second, Journal(file)))  # type: ignore[arg-type]
     assert len(first.asked) + len(second.asked) == len(facts) == len(made) == 36
+
+
+@pytest.mark.torch
+def test_a_real_model_on_this_machine_writes_scenarios_and_wordings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    from tests.tiny_chat import write_base
+
+    for module, name, number in (
+        (teacher, "_SCENARIOS", 2),
+        (teacher, "_HELD_OUT_SCENARIOS", 0),
+        (page_reports, "_TIMES", 0),
+    ):
+        monkeypatch.setattr(module, name, number)
+    data = write_data(tmp_path, PAGES[:4])
+    spec = f"hf:{write_base(tmp_path / 'base')}"
+    report = build_technique_corpus(data, tmp_path / "out", spec)
+    made = rows(tmp_path / "out" / "train.jsonl")
+    kinds = {row["kind"] for row in made}
+    assert kinds == {"name", "description", "procedure", "scenario", "wording"}
+    assert report["teacher"] == spec
+    assert report["train"] == len(made)
+    known = {row["text"] for row in made if row["kind"] == "procedure"}
+    assert not known & {row["text"] for row in made if row["kind"] == "wording"}

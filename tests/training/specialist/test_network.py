@@ -17,7 +17,7 @@ def test_training_sends_nothing_and_leaves_nothing_elsewhere(
     sandbox = Sandbox(tmp_path / "sandbox")
     # Every stage once, as short as can be: what it learns is not looked at.
     short = re.sub(r"epochs: \d+", "epochs: 1", RECIPE)
-    (sandbox.work / "tiny.yaml").write_text(short.format(base=base_folder))
+    (sandbox.work / "tiny.yaml").write_text(short.format(base=base_folder, teacher=base_folder))
     done = sandbox.run(
         "train", "specialist", "tiny.yaml", "--corpus", str(corpus_folder), "--out", "model"
     )
