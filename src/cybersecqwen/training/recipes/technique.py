@@ -34,7 +34,7 @@ class TechniqueRecipe(Recipe, frozen=True):
         averaged: Seeds of more fits from the same start, whose weights' mean with the first ships.
         soft: Share of the loss that the teachers' probabilities get.
         told: What it weighs in the loss which main techniques a report tells.
-        paragraphs: Share of the sentences shown in whose place a report on a page's facts is.
+        paragraphs: Reports on a page's facts that are shown for each sentence.
         joined: Share of examples that are several sentences on one technique.
         condensed: Share of examples that tell of several techniques in one sentence.
         words: How much the likeness of words adds to a technique's logit for a sentence; see

@@ -182,8 +182,7 @@ def learn_techniques(
         made["counted"] = torch.from_numpy(counted)
         return made
 
-    lengths = [len(text) for text in lessons.texts]
-    fit(model, Indices(lengths), collate, recipe.fit, folder, seed)
+    fit(model, Indices(lessons.lengths), collate, recipe.fit, folder, seed)
 
 
 def predict_techniques(model: TechniqueEncoder, texts: TokenisedTexts) -> TaughtTechniques:

@@ -17,6 +17,7 @@ from cybersecqwen.training.specialist.technique_corpus import TechniqueCorpus, w
 _SENTENCES = frozenset({"procedure", "report", "description", "name"})
 _FACTS = (4, 13)
 _FEWEST_FACTS = 4  # of a page that reports are made of
+_REPORT_LENGTH = 900  # characters of a report on a page's facts, about
 _TOGETHER = 3  # facts in one sentence of a report at most
 _NAMED = 0.3  # share of a report's sentences that name who acts
 _OPENED = 0.85  # share of reports that begin with their page's first sentences
@@ -43,11 +44,17 @@ class Lesson:
 
 
 class TechniqueLessons:
-    """Rows to learn: the corpus's sentences, then its reports, then its openings.
+    """N rows to learn: the corpus's sentences, then its reports, then its openings.
+
+    Lessons beyond those rows are reports made of some page's sentences, others each time.
 
     Args:
         corpus: C techniques, M main ones.
         recipe: Says how often sentences are joined, condensed and made into reports.
+
+    Attributes:
+        places: The techniques that each row tells, (N).
+        lengths: Characters of each lesson, about.
     """
 
     def __init__(self, corpus: TechniqueCorpus, recipe: TechniqueRecipe) -> None:
@@ -70,28 +77,26 @@ class TechniqueLessons:
             [row for row, example in enumerate(corpus.train) if example.kind in _SENTENCES],
             np.int64,
         )
-
-    def __len__(self) -> int:
-        return len(self.places)
+        made = round(recipe.paragraphs * len(self._sentences)) if self._pages else 0
+        self.lengths = [len(text) for text in self.texts] + [_REPORT_LENGTH] * made
 
     @cached_property
     def texts(self) -> list[str]:
         """Return every row by itself, as teachers read it, rendered."""
-        return [self._alone(row, row) for row in range(len(self))]
+        return [self._alone(row, row) for row in range(len(self.places))]
 
     def draw(self, row: int, draw: np.random.Generator) -> Lesson:
-        """Return a lesson that begins with a row."""
+        """Return a lesson that begins with a row, or beyond the last row a report."""
+        if row >= len(self.places):
+            return self._report(draw)
         recipe, actor = self._recipe, int(draw.integers(99))
         if row >= len(self._corpus.train):
             report = row < len(self._corpus.train) + len(self._corpus.paragraphs)
             share = 1.0 if report else _OPENING_TOLD
             return Lesson(self._alone(row, actor), [row], _REPORT_WEIGHT, share)
-        kind = draw.random()
         if self._corpus.train[row].kind not in _SENTENCES:
             return Lesson(self._alone(row, actor), [row], 1.0, _ALONE_TOLD)
-        if kind < recipe.paragraphs and self._pages:
-            return self._report(draw)
-        kind -= recipe.paragraphs
+        kind = draw.random()
         rows = [row]
         if kind < recipe.joined:
             mates = self._mates[self.places[row][0]]
