@@ -147,8 +147,8 @@ def train_lora(
         InputError: A file cannot be used, the corpus overlaps a benchmark, or ``out`` is taken.
         MissingExtraError: The ``train`` extra is not installed.
     """
-    loaded = _loaded(recipe, LoraRecipe)
     _refuse_unusable(out, corpus)
+    loaded = _loaded(recipe, LoraRecipe)
     require_clean(corpus, against)
     from cybersecqwen.training.lora import run
 
