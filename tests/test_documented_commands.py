@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shlex
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cybersecqwen.apps.map_job import MapJob, run_map_job
 from cybersecqwen.cli.main import VERBS, build_parser, main
 
 ROOT = Path(__file__).parents[1]
@@ -114,3 +116,12 @@ def test_some_are_run() -> None:
 def test_the_front_page_names_every_verb() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     assert [verb for verb in VERBS if f"**`{verb}`**" not in text] == []
+
+
+def test_the_front_pages_show_what_map_says() -> None:
+    text = "The login form concatenates the user name into the SQL query."
+    sink = io.BytesIO()
+    run_map_job(MapJob(text=text, to="table", width=80), sink=sink)
+    shown = "\n".join(f"    {line}" for line in sink.getvalue().decode().splitlines()[:2])
+    for page in ("README.md", "docs/index.md"):
+        assert shown in (ROOT / page).read_text("utf-8"), page
