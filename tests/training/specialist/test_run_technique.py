@@ -13,6 +13,7 @@ pytestmark = pytest.mark.torch
 
 from cybersecqwen.core.config import load_recipe  # noqa: E402
 from cybersecqwen.specialists.technique import TechniqueClassifier  # noqa: E402
+from cybersecqwen.training.lora.tiny_base import write_tiny_base  # noqa: E402
 from cybersecqwen.training.recipes.technique import TechniqueRecipe  # noqa: E402
 from cybersecqwen.training.specialist.run import train_technique  # noqa: E402
 
@@ -29,8 +30,9 @@ layers: [0]
 averaged: [7]
 fit: {{epochs: 6, batch_size: 16, learning_rate: 5e-3}}
 teachers:
-  - base: {base}
-    fit: {{epochs: 6, batch_size: 16, learning_rate: 5e-3}}
+  - base: {teacher}
+    rank: 4
+    fit: {{epochs: 4, batch_size: 16, learning_rate: 5e-3}}
 """
 
 
@@ -77,6 +79,7 @@ def technique_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "paragraphs": paragraphs(train),
         "reports": paragraphs(validation),
         "openings": openings,
+        "unlabelled": [{"text": text} for text in WORDS.values()],
     }
     for name, rows in content.items():
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -88,7 +91,9 @@ def test_a_tiny_recipe_makes_a_classifier_that_answers(
     base_folder: Path, technique_corpus: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "tiny.yaml"
-    file.write_text(RECIPE.format(base=base_folder))
+    teacher = tmp_path / "language-model"
+    write_tiny_base(teacher, [text for _, text in sorted(WORDS.items())])
+    file.write_text(RECIPE.format(base=base_folder, teacher=teacher))
     recipe = load_recipe(file, TechniqueRecipe)
     out = tmp_path / "technique"
     stages: list[str] = []

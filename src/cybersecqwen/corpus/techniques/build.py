@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +34,7 @@ from cybersecqwen.corpus.techniques.page_reports import (
 )
 from cybersecqwen.corpus.techniques.rows import (
     OpeningRow,
+    PlainRow,
     ReportRow,
     TechniqueEntry,
     TechniqueRow,
@@ -50,7 +52,9 @@ _PAGE = re.compile(r"/([SGC]\d{4})/?")
 _SEED = 5
 _OPENING = 2  # sentences
 _WORDED = 5  # words of a sentence that is said in other words
-_RowT = TypeVar("_RowT", TechniqueRow, ReportRow)
+_UNLABELLED = 15_000  # sentences of ATT&CK's pages beside those of procedures, at most
+_PLAIN = (6, 60)  # words that such a sentence has
+_RowT = TypeVar("_RowT", TechniqueRow, ReportRow, PlainRow)
 
 
 def build_technique_corpus(
@@ -58,11 +62,11 @@ def build_technique_corpus(
 ) -> dict[str, Any]:
     """Write the corpus's files of lines, and ``report.json``.
 
-    ``train``, ``paragraphs`` and ``openings`` are to learn from; ``validation``, ``scenarios`` and
-    ``reports`` are held out: one page in ten and one report in five are, by a hash of their names,
-    and ``reports.jsonl`` is made of those pages. ``techniques.jsonl`` has what can be answered
-    with. What a teacher has written when the build is killed is kept beside the folder, and the
-    next build goes on from there.
+    ``train``, ``paragraphs``, ``openings`` and ``unlabelled`` are to learn from; ``validation``,
+    ``scenarios`` and ``reports`` are held out: one page in ten and one report in five are, by a
+    hash of their names, and ``reports.jsonl`` is made of those pages. ``techniques.jsonl`` has what
+    can be answered with. What a teacher has written when the build is killed is kept beside the
+    folder, and the next build goes on from there.
 
     Args:
         bundle: ATT&CK's enterprise bundle.
@@ -107,10 +111,15 @@ def build_technique_corpus(
         told = [*opened(joined_reports(facts), openings)]
     held_pages = {row.group for row in held_out}
     left_out = excluded | held_pages
-    parts: dict[str, Sequence[TechniqueRow | TechniqueEntry | ReportRow | OpeningRow]] = {
+    unlabelled = _plain(sentence for row in paragraphs for sentence in sentences(row.text))
+    unlabelled += _plain(_other_sentences(catalogue, left_out))[:_UNLABELLED]
+    parts: dict[
+        str, Sequence[TechniqueRow | TechniqueEntry | ReportRow | OpeningRow | PlainRow]
+    ] = {
         "train": train,
         "paragraphs": paragraphs,
         "openings": [row for group, row in openings.items() if group not in left_out],
+        "unlabelled": _apart(unlabelled, resembling),
         "validation": held_out,
         "scenarios": scenarios,
         "reports": _apart(told, resembling),
@@ -156,6 +165,25 @@ def _openings(catalogue: Catalogue) -> dict[str, OpeningRow]:
         for entry in catalogue.entries
         if entry.id[:1] in ("S", "G", "C") and not entry.withdrawn
     }
+
+
+def _other_sentences(catalogue: Catalogue, left_out: set[str]) -> Iterator[str]:
+    """Yield what ATT&CK's pages say beside procedures, in an order of chance."""
+    found = [
+        sentence
+        for entry in catalogue.entries
+        if entry.id not in left_out
+        for section in entry.sections
+        if section.kind != "procedure"
+        for sentence in sentences(clean(section.text))
+    ]
+    yield from random.Random(_SEED).sample(found, len(found))
+
+
+def _plain(texts: Iterable[str]) -> list[PlainRow]:
+    fewest, most = _PLAIN
+    kept = (text for text in texts if fewest <= len(text.split()) <= most)
+    return [PlainRow(text) for text in dict.fromkeys(kept)]
 
 
 def _sentences(rows: Sequence[TechniqueRow]) -> list[TechniqueRow]:

@@ -31,6 +31,16 @@ from cybersecqwen.training.specialist.severity import fit_severity
 from cybersecqwen.training.specialist.technique import fit_techniques
 from cybersecqwen.training.specialist.technique_corpus import read_technique_corpus
 
+_TECHNIQUE_PARTS = (
+    "train",
+    "paragraphs",
+    "openings",
+    "unlabelled",
+    "validation",
+    "scenarios",
+    "reports",
+    "techniques",
+)
 FittedT = TypeVar("FittedT")
 ResultT = TypeVar("ResultT")
 
@@ -117,8 +127,7 @@ def train_technique(
         built = msgspec.json.decode((corpus / "report.json").read_bytes())
     except (OSError, msgspec.DecodeError) as error:
         raise InputError(f"{corpus}: no technique corpus: {error}") from error
-    parts = ("train", "paragraphs", "openings", "validation", "scenarios", "reports", "techniques")
-    names = [f"{part}.jsonl" for part in parts]
+    names = [f"{part}.jsonl" for part in _TECHNIQUE_PARTS]
     hashes = _hashes(corpus, [name for name in names if (corpus / name).exists()])
     version = str(built.get("attack_version", ""))
     return _trained(
