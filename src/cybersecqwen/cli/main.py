@@ -106,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Only the verb that is called is imported: an answer should not wait for the others.
     if words[:1] in ([], ["help"]):
         words = [*words[1:2], "--help"]
-    parser = build_parser(words[0], overview=words[0] not in VERBS)
+    parser = build_parser(words[0], overview=not any(word in VERBS for word in words))
     arguments, unknown = parser.parse_known_args(words)
     if unknown:
         arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
