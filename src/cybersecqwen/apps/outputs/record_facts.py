@@ -69,10 +69,12 @@ def relative_name(file: str) -> str:
     path = PurePath(file)
     if not path.is_absolute():
         return path.as_posix() if file else ""
-    try:
-        return path.relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return path.name
+    return _below(path, Path.cwd())
+
+
+@lru_cache(maxsize=64)  # every record of a file asks
+def _below(path: PurePath, folder: Path) -> str:
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
 
 
 def _ids(labels: tuple[str, ...]) -> tuple[str, ...]:

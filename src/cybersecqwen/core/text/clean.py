@@ -26,10 +26,9 @@ class _Visible(dict[int, int | str | None]):
 
 
 _VISIBLE = _Visible()
-_SPACES = re.compile(r"\s+")
 _WORD = re.compile(r"[a-z0-9]+")
 _LINK = re.compile(r"\b(?:https?|ftp)://\S+")
-_NUMBER = re.compile(r"(?<!CWE-)\b(?:v?\d+(?:[.:_]\w+)+|\d{2,})\b")
+_NUMBER = re.compile(r"\b(?<!CWE-)(?:v?\d+(?:[.:_]\w+)+|\d{2,})\b")
 
 
 def clean(text: str) -> str:
@@ -40,7 +39,7 @@ def clean(text: str) -> str:
     # str.isprintable is a quick test for the common case: nothing to take out.
     if not text.isprintable():
         text = text.translate(_VISIBLE)
-    return _SPACES.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 def words(text: str) -> list[str]:
@@ -61,7 +60,10 @@ def render(description: str) -> str:
     Links and numbers of two digits or more say which product and version is affected, not which
     weakness it has; each becomes one short word. Ids such as ``CWE-79`` stay.
     """
-    return _NUMBER.sub("0", _LINK.sub("url", clean(description)))
+    text = clean(description)
+    if "://" in text:
+        text = _LINK.sub("url", text)
+    return _NUMBER.sub("0", text)
 
 
 def capital(text: str) -> str:
