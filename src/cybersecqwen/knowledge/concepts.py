@@ -96,14 +96,13 @@ def field_concepts() -> tuple[Concept, ...]:
     Raises:
         ModelError: The installation is damaged.
     """
-    return tuple(concepts()[concept.id] for concept in _read(_FIELD))
+    return _read(_FIELD)
 
 
 def names_field_concept(text: str) -> bool:
     """Whether a text holds a name of one of the field's concepts."""
     spoken = _SPACE.sub(" ", text.lower()).replace(",", " ").split()
-    known = {name for concept in field_concepts() for name in concept.names}
-    known = {_SPACE.sub(" ", name) for name in known}
+    known = _field_names()
     return any(
         " ".join(spoken[start:end]) in known
         for start in range(len(spoken))
@@ -111,10 +110,16 @@ def names_field_concept(text: str) -> bool:
     )
 
 
-def _read(name: str) -> list[Concept]:
+@lru_cache(maxsize=1)
+def _field_names() -> frozenset[str]:
+    return frozenset(_SPACE.sub(" ", name) for c in field_concepts() for name in c.names)
+
+
+@lru_cache(maxsize=2)
+def _read(name: str) -> tuple[Concept, ...]:
     try:
         text = files("cybersecqwen.knowledge").joinpath(name).read_text("utf-8")
-        return msgspec.convert(yaml.load(text, yaml.CSafeLoader), list[Concept])
+        return msgspec.convert(yaml.load(text, yaml.CSafeLoader), tuple[Concept, ...])
     except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
         raise ModelError(f"the shipped {name} cannot be read, reinstall: {error}") from error
 
