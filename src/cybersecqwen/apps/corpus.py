@@ -76,7 +76,8 @@ def build_corpus(
         data: Folder that the recipe's paths are relative to; None for ``CYBERSECQWEN_DATA``, else
             the recipe file's own folder.
         teacher: SPEC of a language model that puts a conversation corpus's answers into other
-            words; each is checked, and kept as it was if that fails.
+            words; each is checked, and kept as it was if that fails. For a quiz it writes more
+            questions from passages.
         on_progress: Told of each stage.
         engine: Where texts are compared, which is the slow part; None for this process. The
             corpus is the same, byte for byte.
@@ -88,14 +89,14 @@ def build_corpus(
     """
     loaded = load_corpus_recipe(recipe) if isinstance(recipe, Path) else recipe
     folder = data or data_folder(recipe if isinstance(recipe, Path) else None)
-    if teacher and not isinstance(loaded, ChatRecipe):
-        raise InputError(f"{loaded.name}: a teacher is for recipes of kind chat")
+    if teacher and not isinstance(loaded, ChatRecipe | QuizRecipe):
+        raise InputError(f"{loaded.name}: a teacher is for recipes of kind chat or quiz")
 
     def observe(stage: str) -> None:
         on_progress(JobProgress(stage))
 
     if isinstance(loaded, QuizRecipe):
-        return _build_quiz(loaded, folder, out, on_progress)
+        return _build_quiz(loaded, folder, out, on_progress, teacher)
     report: CorpusReport | ChatReport
     if isinstance(loaded, ChatRecipe):
         backend = open_backend(teacher) if teacher else None
@@ -120,10 +121,19 @@ def _shipped_knowledge() -> KnowledgeBase:
     return KnowledgeBase.load()
 
 
-def _build_quiz(recipe: QuizRecipe, data: Path, out: Path, on_progress: OnProgress) -> CorpusBuild:
+def _build_quiz(
+    recipe: QuizRecipe, data: Path, out: Path, on_progress: OnProgress, teacher: str | None
+) -> CorpusBuild:
     on_progress(JobProgress("reading the catalogues"))
     library = CatalogueLibrary.read(data / source for source in recipe.sources)
-    report = build_quiz(recipe, library, data, out, lambda stage: on_progress(JobProgress(stage)))
+    report = build_quiz(
+        recipe,
+        library,
+        data,
+        out,
+        lambda stage: on_progress(JobProgress(stage)),
+        open_backend(teacher) if teacher else None,
+    )
     problems = [str(problem) for found in library.catalogues for problem in found.problems]
     return CorpusBuild(out, report, len(problems), tuple(problems[:_PROBLEMS_KEPT]))
 

@@ -50,6 +50,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     quiz.add_argument("recipe", type=Path, metavar="RECIPE", help="YAML file")
     quiz.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make")
     quiz.add_argument("--data", type=Path, metavar="DIR", help="as for build")
+    quiz.add_argument(
+        "--teacher",
+        metavar="SPEC",
+        help="language model that writes more questions from passages (hf:, gguf: or mock:)",
+    )
     quiz.add_argument("--json", action="store_true", help="print the report as JSON")
     techniques = commands.add_parser(
         "techniques", help="sentences with their ATT&CK technique, CTI-ATE's pages left out"

@@ -65,7 +65,10 @@ _OWN = re.compile(
     r"\bwhich of (?:my|our)\b|"
     r"\b(?:is|are|am) (?:my|our|i|we)\b(?! (?:allowed|permitted|supposed|right|correct|free|ok))|"
     r"\bwho (?:should|do|can|must) (?:i|we) (?:call|contact|ask|inform|notify|tell|report)\b|"
-    r"\bshould (?:i|we) (?:pay|call|buy|hire|trust)\b",
+    r"\bshould (?:i|we) (?:pay|call|buy|hire|trust)\b|"
+    r"\bhow (?:to|(?:do|can|could) i) (?:hack|phish|ddos|crack|spy on|break in(?:to)?|dox|stalk|"
+    r"infect|hijack|bypass|unlock)\b.*\b(?:my|his|her|their|someone\w*|somebody\w*|friends?|ex|"
+    r"neighbou?rs?|wife|husband|boss|colleagues?|school)\b",
     re.IGNORECASE,
 )
 _REPAIRS = re.compile(

@@ -8,15 +8,18 @@ from pathlib import Path
 
 from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.files import sha256_file, write_json, write_text
+from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.core.jsonl import write_rows
 from cybersecqwen.core.rows import QuizRow
 from cybersecqwen.corpus.catalogue_graph import CatalogueGraph, CatalogueLibrary
 from cybersecqwen.corpus.cleaning.decontaminate import BenchmarkFilter, Overlap
+from cybersecqwen.corpus.journal import Journal
 from cybersecqwen.corpus.manifest import MANIFEST, write_manifest
 from cybersecqwen.corpus.quiz.generate import ask
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 from cybersecqwen.corpus.quiz.report import QuizReport, describe, render
 from cybersecqwen.corpus.quiz.rows import Discard, QuizTally
+from cybersecqwen.corpus.quiz.written import written_questions
 from cybersecqwen.corpus.records.rows import Match
 
 PARTS = ("train", "validation")
@@ -31,6 +34,7 @@ def build_quiz(
     data: Path,
     out: Path,
     observe: Observer = lambda stage: None,
+    teacher: Backend | None = None,
 ) -> QuizReport:
     """Make the questions, take out what overlaps a benchmark, split by page, write, prove.
 
@@ -40,9 +44,13 @@ def build_quiz(
         data: Folder that the recipe's paths are relative to.
         out: Folder to make; an earlier quiz there is replaced.
         observe: Told of each stage.
+        teacher: Language model that writes more questions from passages; what it has written when
+            the build is killed is kept beside the folder.
 
     Raises:
-        InputError: A benchmark cannot be read, or ``out`` holds something else.
+        InputError: A benchmark cannot be read, ``out`` holds something else, or the teacher gives
+            no probabilities.
+        ModelError: The teacher cannot answer.
     """
     benchmarks = [data / path for path in recipe.benchmarks]
     inputs = {path: sha256_file(data / path) for path in (*recipe.sources, *recipe.benchmarks)}
@@ -51,6 +59,10 @@ def build_quiz(
         graph = CatalogueGraph(library.entries, library.passages)
         observe(f"asking about {len(graph.entries):,} pages")
         rows = ask(graph, library, recipe, tally)
+        journal = Journal(out.with_name(f".{out.name}.written.jsonl"))
+        if teacher is not None:
+            observe(f"{teacher.name} writes up to {recipe.written:,} questions")
+            rows += written_questions(graph, library, recipe, teacher, journal)
         observe(f"comparing {len(rows):,} questions with {len(benchmarks)} benchmarks")
         rows, before = _decontaminated(rows, benchmarks, recipe, tally)
         parts = split(rows, graph, recipe)
@@ -63,6 +75,7 @@ def build_quiz(
         write_json(part / "report.json", report)
         write_text(part / "report.md", render(report))
         write_manifest(part, recipe, inputs)
+    journal.remove()
     return report
 
 

@@ -39,6 +39,7 @@ class QuizRecipe(Recipe, frozen=True, kw_only=True):
         validation_every: One page in so many is held out whole, its sub-pages with it.
         near_duplicate: From where on a question counts as a benchmark's.
         lengths: Bounds.
+        written: Questions that a teacher, where there is one, is asked to write, at most.
     """
 
     kind: Literal["quiz"] = "quiz"
@@ -56,3 +57,4 @@ class QuizRecipe(Recipe, frozen=True, kw_only=True):
     validation_every: Annotated[int, Meta(ge=2)] = 6
     near_duplicate: NearDuplicate = NearDuplicate()
     lengths: Lengths = Lengths()
+    written: Count = 12_000
