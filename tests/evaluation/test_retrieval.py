@@ -11,6 +11,7 @@ from cybersecqwen.evaluation.retrieval import Sought, check_answers, page_at, pa
 from cybersecqwen.evaluation.synthetic_questions import MadeQuestion, plain, reworded, unanswerable
 from cybersecqwen.knowledge.base import KnowledgeBase
 from cybersecqwen.knowledge.index import build
+from cybersecqwen.knowledge.location import shipped_folder
 from cybersecqwen.sources.catalogues.cwe_text import read_cwe_text
 from cybersecqwen.sources.catalogues.stix import read_stix
 from mitre_files import write_all
@@ -120,13 +121,8 @@ def test_the_commands_report(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert main(["kb", "check", "--kb", str(folder), "--count", "1"]) == 2
 
 
-@pytest.mark.data
-def test_real_answers_hold(data_dir: Path, tmp_path: Path) -> None:
-    files = data_dir / "knowledge"
-    names = ("enterprise-attack", "capec")
-    read = [read_stix(files / f"{name}.stix.json.gz") for name in names]
-    build([*read, read_cwe_text(files / "cwe-4.19.1.json.gz")], tmp_path / "kb")
-    knowledge = KnowledgeBase(tmp_path / "kb")
+def test_real_answers_hold() -> None:
+    knowledge = KnowledgeBase(shipped_folder())
     found = check_answers(
         knowledge, knowledge.answer, plain(knowledge, 200), unanswerable(knowledge, 40)
     )

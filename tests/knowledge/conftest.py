@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from cybersecqwen.core.records import Catalogue
 from cybersecqwen.knowledge.base import KnowledgeBase
 from cybersecqwen.knowledge.index import build
+from cybersecqwen.knowledge.location import shipped_folder
 from cybersecqwen.sources.catalogues.cwe_text import read_cwe_text
 from cybersecqwen.sources.catalogues.stix import read_stix
 from mitre_files import write_all
@@ -30,10 +29,6 @@ def knowledge(
 
 
 @pytest.fixture(scope="session")
-def real_knowledge(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> KnowledgeBase:
-    files = data_dir / "knowledge"
-    bundles = ["enterprise-attack", "mobile-attack", "ics-attack", "capec"]
-    read = [read_stix(files / f"{name}.stix.json.gz") for name in bundles]
-    folder = tmp_path_factory.mktemp("kb") / "real"
-    build([*read, read_cwe_text(files / "cwe-4.19.1.json.gz")], folder)
-    return KnowledgeBase(folder)
+def real_knowledge() -> KnowledgeBase:
+    """The shipped one, of which ``test_location`` proves that it is what its sources give."""
+    return KnowledgeBase(shipped_folder())

@@ -11,8 +11,6 @@ from cybersecqwen.core.records import Answer
 from cybersecqwen.evaluation.answer_bank import measure, read_bank
 from cybersecqwen.knowledge.base import KnowledgeBase
 
-pytestmark = pytest.mark.data
-
 _ID = re.compile(r"\b(?:(?:CWE|CAPEC)-\d+|T\d{4}(?:\.\d{3})?|TA\d{4}|[SGMC]\d{4})\b")
 
 

@@ -156,7 +156,6 @@ def test_what_is_no_index_is_refused(catalogues: list[Catalogue], tmp_path: Path
         KnowledgeBase(out)
 
 
-@pytest.mark.data
 @pytest.mark.parametrize(
     ("query", "page"),
     [
