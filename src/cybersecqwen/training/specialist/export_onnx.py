@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -110,14 +113,15 @@ def export_onnx(model: Exported, float_path: Path, int8_path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         whole, small = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
         _write_graph(model.cpu().eval(), whole)
-        quantize_dynamic(
-            whole,
-            small,
-            per_channel=True,
-            reduce_range=True,
-            weight_type=QuantType.QInt8,
-            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
-        )
+        with _quiet():
+            quantize_dynamic(
+                whole,
+                small,
+                per_channel=True,
+                reduce_range=True,
+                weight_type=QuantType.QInt8,
+                extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+            )
         graph = onnx.load(small)
         scale_per_token(graph)
         onnx.save(graph, small)
@@ -126,26 +130,43 @@ def export_onnx(model: Exported, float_path: Path, int8_path: Path) -> None:
                 stream.write(source.read_bytes())
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the exporter and the quantiser advise of any graph from whoever trains a model.
+
+    Heads and scale are constants of ours, though they are traced as Python numbers; the graph is
+    optimised before it is quantised.
+    """
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
 def _write_graph(model: Exported, path: Path) -> None:
     before = model.encoder.mix
     model.encoder.mix = model.mix
     axes = {0: "batch", 1: "tokens"}
     try:
-        torch.onnx.export(
-            model,
-            (torch.ones(2, 8, dtype=torch.int64), torch.ones(2, 8, dtype=torch.int64)),
-            str(path),
-            input_names=["input_ids", "attention_mask"],
-            output_names=list(model.outputs),
-            dynamic_axes={
-                "input_ids": axes,
-                "attention_mask": axes,
-                **{name: axes if name == "added" else {0: "batch"} for name in model.outputs},
-            },
-            opset_version=17,
-            dynamo=False,
-            custom_opsets={"com.microsoft": 1},
-        )
+        with _quiet():
+            torch.onnx.export(
+                model,
+                (torch.ones(2, 8, dtype=torch.int64), torch.ones(2, 8, dtype=torch.int64)),
+                str(path),
+                input_names=["input_ids", "attention_mask"],
+                output_names=list(model.outputs),
+                dynamic_axes={
+                    "input_ids": axes,
+                    "attention_mask": axes,
+                    **{name: axes if name == "added" else {0: "batch"} for name in model.outputs},
+                },
+                opset_version=17,
+                dynamo=False,
+                custom_opsets={"com.microsoft": 1},
+            )
     finally:
         model.encoder.mix = before
     graph = onnx.load(path)
