@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
+import platform
 import sys
 import time
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ class _Holder(msgspec.Struct, frozen=True):
     since: str
 
     def __str__(self) -> str:
-        here = self.host == socket.gethostname()
+        here = self.host == platform.node()
         return f"process {self.pid}{'' if here else f' on {self.host}'} (since {self.since})"
 
 
@@ -78,7 +78,7 @@ def _acquired(lock: Path, path: Path) -> int:
             if not try_lock(descriptor):
                 raise LockedError(f"{path}: {_holder(descriptor)} is writing it")
             if is_at(descriptor, lock):
-                host, since = socket.gethostname(), time.strftime("%Y-%m-%d %H:%M:%S")
+                host, since = platform.node(), time.strftime("%Y-%m-%d %H:%M:%S")
                 os.ftruncate(descriptor, 0)
                 os.write(descriptor, msgspec.json.encode(_Holder(os.getpid(), host, since)))
                 return descriptor
