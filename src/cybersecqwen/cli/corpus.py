@@ -26,7 +26,29 @@ EXAMPLES = (
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's commands."""
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    build = commands.add_parser("build", help="make a corpus folder from a recipe")
+    _configure_build(commands.add_parser("build", help="make a corpus folder from a recipe"))
+    _configure_quiz(
+        commands.add_parser("quiz", help="make multiple-choice questions from CWE, CAPEC, ATT&CK")
+    )
+    _configure_techniques(
+        commands.add_parser(
+            "techniques", help="sentences with their ATT&CK technique, CTI-ATE's pages left out"
+        )
+    )
+    _configure_replay(
+        commands.add_parser(
+            "replay", help="a base's own answers to neutral prompts, beside a corpus"
+        )
+    )
+    report = commands.add_parser("report", help="print a finished corpus's report")
+    report.add_argument("corpus", type=Path, metavar="DIR", help="a corpus that build made")
+    report.add_argument("--json", action="store_true", help="print it as JSON")
+    _configure_check(
+        commands.add_parser("check", help="exit 1 if training files overlap a benchmark")
+    )
+
+
+def _configure_build(build: argparse.ArgumentParser) -> None:
     build.add_argument("recipe", type=Path, metavar="RECIPE", help="YAML file")
     build.add_argument("--out", type=place, required=True, metavar="DIR", help="folder to make")
     build.add_argument(
@@ -44,9 +66,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_engine(build.add_argument_group(SEVERAL))
     build.add_argument("--json", action="store_true", help="print the report as JSON")
-    quiz = commands.add_parser(
-        "quiz", help="make multiple-choice questions from CWE, CAPEC, ATT&CK"
-    )
+
+
+def _configure_quiz(quiz: argparse.ArgumentParser) -> None:
     quiz.add_argument("recipe", type=Path, metavar="RECIPE", help="YAML file")
     quiz.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make")
     quiz.add_argument("--data", type=Path, metavar="DIR", help="as for build")
@@ -56,9 +78,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="language model that writes more questions from passages (hf:, gguf: or mock:)",
     )
     quiz.add_argument("--json", action="store_true", help="print the report as JSON")
-    techniques = commands.add_parser(
-        "techniques", help="sentences with their ATT&CK technique, CTI-ATE's pages left out"
-    )
+
+
+def _configure_techniques(techniques: argparse.ArgumentParser) -> None:
     techniques.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make")
     techniques.add_argument(
         "--data", type=Path, metavar="DIR", help="folder of the data (default: $CYBERSECQWEN_DATA)"
@@ -69,21 +91,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="language model that writes scenarios, other wordings and reports to learn from, and "
         "held-out ones to fit the readings on (hf:, gguf:, openai: or mock:)",
     )
-    replay = commands.add_parser(
-        "replay", help="a base's own answers to neutral prompts, beside a corpus"
-    )
+
+
+def _configure_replay(replay: argparse.ArgumentParser) -> None:
     replay.add_argument("corpus", type=Path, metavar="DIR", help="a corpus that build made")
     replay.add_argument(
         "--base", required=True, metavar="SPEC", help="model to be fine-tuned (hf:ID or hf:DIR)"
     )
     replay.add_argument(
         "--prompts", type=int, default=1000, metavar="N", help="to put to it (1000)"
-    )
-    report = commands.add_parser("report", help="print a finished corpus's report")
-    report.add_argument("corpus", type=Path, metavar="DIR", help="a corpus that build made")
-    report.add_argument("--json", action="store_true", help="print it as JSON")
-    _configure_check(
-        commands.add_parser("check", help="exit 1 if training files overlap a benchmark")
     )
 
 

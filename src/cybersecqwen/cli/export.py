@@ -41,6 +41,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--rank", type=int, metavar="N", help="cut it to its N largest singular values (as it is)"
     )
     gguf = actions.add_parser("gguf", help="a model folder as one file for llama.cpp")
+    _configure_gguf(gguf)
+    small = actions.add_parser("gguf-adapter", help="the adapter alone as a file for llama.cpp")
+    _configure_gguf_adapter(small)
+    for parts in (merge, adapter, gguf, small):
+        parts.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _configure_gguf(gguf: argparse.ArgumentParser) -> None:
     gguf.add_argument("model", type=Path, metavar="DIR", help="folder of `export merge`")
     gguf.add_argument("--out", type=Path, required=True, metavar="FILE", help="to write")
     gguf.add_argument(
@@ -67,7 +75,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="benchmark files; an --imatrix-text that overlaps one is refused",
     )
-    small = actions.add_parser("gguf-adapter", help="the adapter alone as a file for llama.cpp")
+
+
+def _configure_gguf_adapter(small: argparse.ArgumentParser) -> None:
     small.add_argument("adapter", type=Path, metavar="ADAPTER", help="folder of `train lora`")
     small.add_argument("--out", type=Path, required=True, metavar="FILE", help="to write")
     small.add_argument(
@@ -77,8 +87,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     small.add_argument(
         "--threads", type=int, metavar="N", help="of the comparison (llama.cpp's own choice)"
     )
-    for parts in (merge, adapter, gguf, small):
-        parts.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
