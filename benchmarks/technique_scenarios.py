@@ -88,22 +88,49 @@ def main() -> None:
     if arguments.output:
         lines = [json.dumps({"text": text, "technique": right}) for text, right in made]
         arguments.output.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-    known = {run for row in held_out for run in runs(row["text"])}
-    cut = [runs(text) for text, _ in made]
     classifier = TechniqueClassifier.from_pretrained(arguments.model)
-    exact = parent = among = 0
+    print(classifier.name)
+    measure(classifier, "of held-out sentences", made, {row["text"] for row in held_out})
+    written = arguments.corpus / "scenarios.jsonl"
+    if written.exists():
+        rows = list(map(json.loads, written.read_text(encoding="utf-8").splitlines()))
+        descriptions = (arguments.corpus / "techniques.jsonl").read_text(encoding="utf-8")
+        known = {json.loads(line)["text"] for line in descriptions.splitlines()}
+        told = [(row["text"], row["technique"]) for row in rows]
+        measure(classifier, "written by a language model", told, known)
+
+
+def measure(
+    classifier: TechniqueClassifier, name: str, made: list[tuple[str, str]], known: set[str]
+) -> None:
+    """Print what the classifier and plain retrieval reach, and how new the wording is.
+
+    Args:
+        classifier: The model.
+        name: What the scenarios are.
+        made: Texts and their techniques.
+        known: Sentences, or descriptions, that the scenarios were made of.
+    """
+    if not made:
+        return
+    exact = parent = among = plain = 0
     for text, right in made:
         found = [one.id for one in classifier.classify(text, top_k=5)]
         exact += found[0] == right
         parent += found[0].split(".")[0] == right.split(".")[0]
         among += right in found
+        words = classifier.scenario_terms(text)[1]
+        plain += classifier.config.techniques[int(words.argmax())] == right
     total = len(made)
-    shared = sum(len(part & known) for part in cut) / sum(map(len, cut))
-    print(f"{classifier.name}: {total} scenarios of {len({right for _, right in made})} techniques")
+    print(f"{total} scenarios {name}, of {len({right for _, right in made})} techniques")
     print(
-        f"first {exact / total:.3f}, its parent {parent / total:.3f}, of five {among / total:.3f}"
+        f"  first {exact / total:.3f}, its parent {parent / total:.3f}, of five "
+        f"{among / total:.3f}; plain retrieval {plain / total:.3f}"
     )
-    print(f"runs of five words that stand in the sentences as well: {shared:.0%}")
+    told = {run for text in known for run in runs(text)}
+    cut = [runs(text) for text, _ in made]
+    shared = sum(len(part & told) for part in cut) / max(1, sum(map(len, cut)))
+    print(f"  runs of five words that stand in what they were made of: {shared:.0%}")
 
 
 def rows_of(file: Path) -> list[dict[str, str]]:

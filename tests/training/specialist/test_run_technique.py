@@ -28,11 +28,11 @@ name: tiny-technique
 base: {base}
 layers: [0]
 averaged: [7]
-fit: {{epochs: 6, batch_size: 16, learning_rate: 5e-3}}
+fit: {{epochs: 5, batch_size: 32, learning_rate: 1e-2}}
 teachers:
   - base: {teacher}
     rank: 4
-    fit: {{epochs: 4, batch_size: 16, learning_rate: 5e-3}}
+    fit: {{epochs: 1, batch_size: 32, learning_rate: 1e-2}}
 """
 
 
