@@ -11,7 +11,8 @@ import gzip
 import hashlib
 import random
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -82,11 +83,8 @@ def build_technique_corpus(
         ModelError: The teacher cannot answer at all.
     """
     catalogue = read_stix(bundle)
-    excluded = {
-        match[1] for row in read_tsv(benchmark, ["URL"]) if (match := _PAGE.search(row["URL"]))
-    }
-    known = {entry.id for entry in _techniques(catalogue)}
-    whole = [*_attack_rows(catalogue), *_report_rows(reports, known)]
+    excluded = _source_pages(benchmark)
+    whole = [*_attack_rows(catalogue), *_report_rows(reports, catalogue)]
     rows = [row for row in whole if row.group not in excluded]
     resembling = BenchmarkFilter([benchmark], NearDuplicate(containment=0.5, cosine=0.8))
     kept = _apart(rows, resembling)
@@ -96,50 +94,95 @@ def build_technique_corpus(
     entries = [TechniqueEntry(e.id, e.name, clean(_description(e))) for e in _techniques(catalogue)]
     journal = Journal(out.with_name(f".{out.name}.reports.jsonl"))
     openings = _openings(catalogue)
-    facts = pages_facts(held_out, _SEED)
-    paragraphs: list[ReportRow] = []
-    scenarios: list[TechniqueRow] = []
-    if teacher:
-        told = [*written_reports(facts, openings, teacher, journal)]
-        learnt = pages_facts(train, _SEED)
-        paragraphs = _apart([*written_reports(learnt, openings, teacher, journal)], resembling)
-        scenarios = _apart([*held_out_scenarios(entries, teacher, journal, _SEED)], resembling)
-        more = [*written_scenarios(entries, train, teacher, journal, _SEED)]
-        more += written_wordings(_sentences(train), teacher, journal, _SEED)
-        train += _apart(more, resembling)
-    else:
-        told = [*opened(joined_reports(facts), openings)]
-    held_pages = {row.group for row in held_out}
-    left_out = excluded | held_pages
-    unlabelled = _plain(sentence for row in paragraphs for sentence in sentences(row.text))
-    unlabelled += _plain(_other_sentences(catalogue, left_out))[:_UNLABELLED]
-    parts: dict[
-        str, Sequence[TechniqueRow | TechniqueEntry | ReportRow | OpeningRow | PlainRow]
-    ] = {
-        "train": train,
-        "paragraphs": paragraphs,
+    written = _written(train, entries, openings, teacher, journal)
+    left_out = excluded | {row.group for row in held_out}
+    parts = {
+        **_learnt(train, written, catalogue, left_out, resembling),
         "openings": [row for group, row in openings.items() if group not in left_out],
-        "unlabelled": _apart(unlabelled, resembling),
         "validation": held_out,
-        "scenarios": scenarios,
-        "reports": _apart(told, resembling),
+        "scenarios": _apart(written.scenarios, resembling),
+        "reports": _apart(_told(held_out, openings, teacher, journal), resembling),
         "techniques": entries,
     }
-    for name, lines in parts.items():
-        with atomic_write(out / f"{name}.jsonl") as stream:
-            stream.write(msgspec.json.Encoder().encode_lines(lines))
     report: dict[str, Any] = {
         "attack_version": catalogue.version,
         "source_pages_left_out": len(excluded),
         "their_sentences": len(whole) - len(rows),
         "near_benchmark": len(rows) - len(kept),
         **{name: len(lines) for name, lines in parts.items()},
+        **({"teacher": teacher.name} if teacher else {}),
     }
-    if teacher:
-        report["teacher"] = teacher.name
+    for name, lines in parts.items():
+        with atomic_write(out / f"{name}.jsonl") as stream:
+            stream.write(msgspec.json.Encoder().encode_lines(lines))
     write_json(out / "report.json", report)
     journal.remove()
     return report
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What a language model wrote of what is not held out, and scenarios that are."""
+
+    train: list[TechniqueRow]
+    paragraphs: list[ReportRow]
+    scenarios: list[TechniqueRow]
+
+
+def _written(
+    train: Sequence[TechniqueRow],
+    entries: Sequence[TechniqueEntry],
+    openings: Mapping[str, OpeningRow],
+    teacher: Backend | None,
+    journal: Journal,
+) -> _Written:
+    if teacher is None:
+        return _Written([], [], [])
+    more = [*written_scenarios(entries, train, teacher, journal, _SEED)]
+    more += written_wordings(_sentences(train), teacher, journal, _SEED)
+    facts = pages_facts(train, _SEED)
+    return _Written(
+        more,
+        [*written_reports(facts, openings, teacher, journal)],
+        [*held_out_scenarios(entries, teacher, journal, _SEED)],
+    )
+
+
+def _told(
+    held_out: Sequence[TechniqueRow],
+    openings: Mapping[str, OpeningRow],
+    teacher: Backend | None,
+    journal: Journal,
+) -> list[ReportRow]:
+    """Return reports on the held-out pages."""
+    facts = pages_facts(held_out, _SEED)
+    if teacher is None:
+        return [*opened(joined_reports(facts), openings)]
+    return [*written_reports(facts, openings, teacher, journal)]
+
+
+def _source_pages(benchmark: Path) -> set[str]:
+    """Return the ids of the pages that CTI-ATE is made of."""
+    found = (_PAGE.search(row["URL"]) for row in read_tsv(benchmark, ["URL"]))
+    return {match[1] for match in found if match}
+
+
+def _learnt(
+    train: Sequence[TechniqueRow],
+    written: _Written,
+    catalogue: Catalogue,
+    left_out: set[str],
+    resembling: BenchmarkFilter,
+) -> dict[str, Sequence[msgspec.Struct]]:
+    """Return the sentences, paragraphs and unlabelled texts to learn from."""
+    paragraphs = _apart(written.paragraphs, resembling)
+    unlabelled = _plain(sentence for row in paragraphs for sentence in sentences(row.text))
+    unlabelled += _plain(_other_sentences(catalogue, left_out))[:_UNLABELLED]
+    return {
+        "train": [*train, *_apart(written.train, resembling)],
+        "paragraphs": paragraphs,
+        "unlabelled": _apart(unlabelled, resembling),
+    }
 
 
 def _apart(rows: Sequence[_RowT], resembling: BenchmarkFilter) -> list[_RowT]:
@@ -219,7 +262,8 @@ class _Sentence(msgspec.Struct):
     doc_title: str
 
 
-def _report_rows(path: Path, known: set[str]) -> Iterator[TechniqueRow]:
+def _report_rows(path: Path, catalogue: Catalogue) -> Iterator[TechniqueRow]:
+    known = {entry.id for entry in _techniques(catalogue)}
     try:
         content = gzip.decompress(path.read_bytes())
         found = msgspec.json.decode(content, type=list[_Sentence])

@@ -34,6 +34,7 @@ from cybersecqwen.training.specialist.technique_words import fit_words
 from cybersecqwen.training.specialist.write_folder import write_description, write_network
 
 _PRECISION = 0.9
+_FILES = (GRAPH_FILE, TOKENIZER_FILE, WORDS_FILE)
 
 
 class _TechniqueAnswer(nn.Module):
@@ -119,7 +120,6 @@ def finish_technique(
     final = fit_temperature(summed.astype(np.float32), right)
     results = measure_techniques(softmax_rows(summed / final), corpus)
     facts = {"base": recipe.base, "cybersecqwen": __version__, **provenance}
-    files = (GRAPH_FILE, TOKENIZER_FILE, WORDS_FILE)
     config: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "kind": "technique",
@@ -136,7 +136,7 @@ def finish_technique(
         "rarity": recipe.rarity,
         "examples": examples.tolist(),
         "final_temperature": round(final, 3),
-        "sha256": {name: sha256_file(out / name) for name in files},
+        "sha256": {name: sha256_file(out / name) for name in _FILES},
         "provenance": facts,
     }
     if open_reader:
