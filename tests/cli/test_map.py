@@ -227,7 +227,7 @@ def test_json_is_one_object(call: Call, feed: Path, tmp_path: Path) -> None:
         (("--input", "BINARY", "--output", "OUT.jsonl"), "BINARY"),
         (("--input", "BINARY", "--json"), "BINARY"),
         (("sql", "--labeller", "cna", "--model", "NOWHERE"), "no such model folder"),
-        (("sql", "--model", "mock:NOWHERE"), "cannot read the script"),
+        (("sql", "--model", "mock:NOWHERE"), "NOWHERE: cannot be read"),
         (("sql", "--shortlist", "3"), "go with a language model"),
     ],
 )
