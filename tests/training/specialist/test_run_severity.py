@@ -9,12 +9,11 @@ pytest.importorskip("torch")
 pytest.importorskip("accelerate")
 pytestmark = pytest.mark.torch
 
-from cybersecqwen.core.config import load_recipe  # noqa: E402
+from cybersecqwen.apps.training import train_specialist  # noqa: E402
 from cybersecqwen.core.errors import InputError  # noqa: E402
 from cybersecqwen.specialists.severity import SeverityScorer  # noqa: E402
 from cybersecqwen.training.recipes.severity import SeverityRecipe  # noqa: E402
 from cybersecqwen.training.recipes.specialist import Fit  # noqa: E402
-from cybersecqwen.training.specialist.run import train_severity  # noqa: E402
 
 LEAK = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N"
 SCRIPT = "CVSS:3.1/AV:N/AC:L/PR:L/UI:R/S:C/C:L/I:L/A:N"
@@ -54,12 +53,17 @@ def test_a_tiny_recipe_makes_a_scorer_that_answers(
 ) -> None:
     file = tmp_path / "tiny.yaml"
     file.write_text(RECIPE.format(base=base_folder))
-    recipe = load_recipe(file, SeverityRecipe)
     out = tmp_path / "severity"
     stages: list[str] = []
-    train_severity(
-        recipe, scored_corpus, out, resume=False, report=lambda stage, _: stages.append(stage)
+    results = train_specialist(
+        file,
+        scored_corpus,
+        out,
+        kind="severity",
+        on_progress=lambda progress: stages.append(progress.stage.partition(":")[0]),
     )
+    assert isinstance(results, dict)
+    assert results["description"]["nvd"]["rows"] > 0
     assert stages == ["teacher 0", "student"]
     assert not out.with_name("severity.work").exists()
     scorer = SeverityScorer.from_pretrained(out)
@@ -74,6 +78,4 @@ def test_a_tiny_recipe_makes_a_scorer_that_answers(
 def test_a_corpus_without_vectors_is_refused(corpus_folder: Path, tmp_path: Path) -> None:
     recipe = SeverityRecipe(name="none", fit=Fit(epochs=1, batch_size=8, learning_rate=1e-3))
     with pytest.raises(InputError, match="no rows with CVSS vectors"):
-        train_severity(
-            recipe, corpus_folder, tmp_path / "out", resume=False, report=lambda *_: None
-        )
+        train_specialist(recipe, corpus_folder, tmp_path / "out", kind="severity")
