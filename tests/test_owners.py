@@ -52,6 +52,7 @@ OWNERS = {
         {"llm/multiple_choice.py"},
     ),
     "the order of a shortlist": (r"class LlmReranker\b", {"llm/rerank.py"}),
+    "what a teacher has written": (r"\bJournalLine\(", {"corpus/journal.py"}),
     "manifests of corpora": (r"class CorpusManifest\b", {"corpus/manifest.py"}),
 }
 

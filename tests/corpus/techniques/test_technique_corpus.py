@@ -120,7 +120,7 @@ def test_a_teachers_reports_are_kept_but_for_what_is_unfit_or_resembles_the_benc
     assert report["train"] == len(learnt)
 
 
-def test_a_fact_that_a_report_leaves_out_is_unsure() -> None:
+def test_a_fact_that_a_report_leaves_out_is_unsure(tmp_path: Path) -> None:
     facts = [
         TechniqueRow("The tool counts every lantern of the harbour", "T1", "procedure", "S1"),
         TechniqueRow("The tool carries wax away at dawn", "T2", "procedure", "S1"),
@@ -138,7 +138,7 @@ def test_a_fact_that_a_report_leaves_out_is_unsure() -> None:
         ) -> Iterator[Generation]:
             return (Generation(said, "stop", 0.0) for _ in conversations)
 
-    (report,) = written_reports([facts], {}, Leaving(0), Unwritten())  # type: ignore[arg-type]
+    (report,) = written_reports([facts], {}, Leaving(0), Journal(tmp_path / "journal"))  # type: ignore[arg-type]
     assert (report.techniques, report.unsure) == (("T1", "T2", "T3"), ("T4",))
 
 
@@ -165,19 +165,6 @@ class Teacher:
                 "stop",
                 0.0,
             )
-
-
-class Unwritten:
-    """A journal on nothing but memory."""
-
-    def __init__(self) -> None:
-        self._lines: dict[str, Any] = {}
-
-    def get(self, key: str) -> Any:
-        return self._lines.get(key)
-
-    def add(self, line: Any) -> None:
-        self._lines[line.key] = line
 
 
 def test_an_interrupted_teacher_is_not_asked_the_same_again(tmp_path: Path) -> None:

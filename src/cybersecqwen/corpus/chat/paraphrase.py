@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -14,7 +13,7 @@ from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.corpus.chat.draft import DraftExample
 from cybersecqwen.corpus.chat.recipe import ParaphraseTeacher
 from cybersecqwen.corpus.chat.validate import ID_REGEX, Verifier
-from cybersecqwen.corpus.journal import Journal, JournalLine
+from cybersecqwen.corpus.journal import Journal, key_of
 
 Outcome = Literal[
     "phrased",
@@ -57,23 +56,15 @@ def phrase(
     """
     places = [place for place, d in enumerate(drafts) if len(d.response.split()) >= _FEWEST_WORDS]
     keys = {place: _key(teacher.name, options, seed, drafts[place]) for place in places}
-    missing = [place for place in places if journal.get(keys[place]) is None]
-    sampling = Sampling(
-        temperature=options.temperature,
-        max_tokens=options.max_tokens,
-        seed=seed,
-        # A build that was killed asks the rest as it would have.
-        first_index=places.index(missing[0]) if missing else 0,
+    lines = journal.answers(
+        teacher,
+        {keys[place]: _conversation(drafts[place]) for place in places},
+        Sampling(temperature=options.temperature, max_tokens=options.max_tokens, seed=seed),
     )
-    answers = teacher.generate(_conversations(drafts, missing), sampling)
-    for place, answer in zip(missing, answers, strict=True):
-        journal.add(JournalLine(keys[place], answer.text, answer.finish))
     outcomes: Counter[str] = Counter()
     phrased = list(drafts)
     for place in places:
-        line = journal.get(keys[place])
-        if line is None:
-            raise AssertionError("every missing answer was asked for")
+        line = lines[keys[place]]
         new = replace(drafts[place], response=line.text.strip())
         outcome = _outcome(drafts[place], new, line.finish, verifier)
         outcomes[outcome] += 1
@@ -82,13 +73,9 @@ def phrase(
     return phrased, outcomes
 
 
-def _conversations(
-    drafts: Sequence[DraftExample], places: Sequence[int]
-) -> Iterator[tuple[Message, ...]]:
-    for place in places:
-        draft = drafts[place]
-        text = f"{INSTRUCTION}\n\nQuestion:\n{draft.prompt}\n\nAnswer:\n{draft.response}"
-        yield (Message("user", text),)
+def _conversation(draft: DraftExample) -> tuple[Message, ...]:
+    text = f"{INSTRUCTION}\n\nQuestion:\n{draft.prompt}\n\nAnswer:\n{draft.response}"
+    return (Message("user", text),)
 
 
 def _outcome(old: DraftExample, new: DraftExample, finish: str, verifier: Verifier) -> Outcome:
@@ -118,6 +105,5 @@ def _alone(draft: DraftExample) -> bool:
 
 
 def _key(name: str, options: ParaphraseTeacher, seed: int, draft: DraftExample) -> str:
-    parts = [name, INSTRUCTION, str(options.temperature), str(options.max_tokens), str(seed)]
-    whole = "\0".join([*parts, draft.prompt, draft.response])
-    return hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    drawn = (options.temperature, options.max_tokens, seed)
+    return key_of(name, INSTRUCTION, *drawn, draft.prompt, draft.response)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from cybersecqwen.core.chat import Message, Sampling
@@ -10,7 +9,7 @@ from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.core.jsonl import write_rows
 from cybersecqwen.core.rows import ChatRow
 from cybersecqwen.corpus.chat.neutral_prompts import neutral_prompts
-from cybersecqwen.corpus.journal import Journal, JournalLine
+from cybersecqwen.corpus.journal import Journal, key_of
 
 KIND = "replay"
 
@@ -34,24 +33,17 @@ def write_replay(
         ModelError: The base cannot write.
     """
     journal = Journal(out.with_name(f".{out.name}.answered.jsonl"))
-    drawn = neutral_prompts(prompts, seed)
-    asked = {_key(base.name, prompt, max_tokens): prompt for prompt in drawn}
-    missing = [key for key in asked if journal.get(key) is None]
-    answers = base.generate(
-        ((Message("user", asked[key]),) for key in missing), Sampling(max_tokens=max_tokens)
+    asked = {key_of(base.name, max_tokens, p): p for p in neutral_prompts(prompts, seed)}
+    lines = journal.answers(
+        base,
+        {key: (Message("user", prompt),) for key, prompt in asked.items()},
+        Sampling(max_tokens=max_tokens),
     )
-    for key, answer in zip(missing, answers, strict=True):
-        journal.add(JournalLine(key, answer.text, answer.finish))
-    rows = []
-    for key, prompt in asked.items():
-        line = journal.get(key)
-        if line is not None and line.finish == "stop" and line.text.strip():
-            rows.append(ChatRow(prompt, line.text.strip(), kind=KIND))
+    rows = [
+        ChatRow(prompt, lines[key].text.strip(), kind=KIND)
+        for key, prompt in asked.items()
+        if lines[key].finish == "stop" and lines[key].text.strip()
+    ]
     write_rows(out, rows)
     journal.remove()
     return len(rows)
-
-
-def _key(name: str, prompt: str, max_tokens: int) -> str:
-    whole = f"{name}\0{max_tokens}\0{prompt}"
-    return hashlib.blake2b(whole.encode(), digest_size=16).hexdigest()

@@ -23,7 +23,7 @@ from cybersecqwen.core.records import Passage
 from cybersecqwen.core.rows import QuizRow
 from cybersecqwen.core.text.clean import clean
 from cybersecqwen.corpus.catalogue_graph import CatalogueGraph, CatalogueLibrary
-from cybersecqwen.corpus.journal import Journal, JournalLine
+from cybersecqwen.corpus.journal import Journal, key_of
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 
 WRITTEN = "written"
@@ -153,20 +153,13 @@ def _catalogue(page: str) -> str:
 
 def _answers(requests: Sequence[_Request], teacher: Backend, journal: Journal) -> Iterator[str]:
     """Yield what the teacher writes for each request; what the journal knows is not asked again."""
-    keys = [_key(teacher.name, place, r.prompt) for place, r in enumerate(requests)]
-    missing = [place for place, key in enumerate(keys) if journal.get(key) is None]
-    asked = ((Message("user", requests[place].prompt),) for place in missing)
+    asked = {
+        key_of(teacher.name, place, request.prompt): (Message("user", request.prompt),)
+        for place, request in enumerate(requests)
+    }
     sampling = Sampling(temperature=0.8, top_p=0.95, max_tokens=190)
-    for place, answer in zip(missing, teacher.generate(asked, sampling), strict=True):
-        journal.add(JournalLine(keys[place], answer.text, answer.finish))
-    for key in keys:
-        line = journal.get(key)
-        yield line.text if line is not None and line.finish == "stop" else ""
-
-
-def _key(name: str, place: int, prompt: str) -> str:
-    whole = f"{name}\0{place}\0{prompt}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(whole, digest_size=16).hexdigest()
+    for line in journal.answers(teacher, asked, sampling).values():
+        yield line.text if line.finish == "stop" else ""
 
 
 def _parsed(answer: str, recipe: QuizRecipe) -> tuple[str, tuple[str, ...]] | None:

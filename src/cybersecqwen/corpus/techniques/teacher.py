@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 import re
 from collections import defaultdict
@@ -11,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.core.text.sentences import sentences
-from cybersecqwen.corpus.journal import Journal, JournalLine
+from cybersecqwen.corpus.journal import Journal, key_of
 from cybersecqwen.corpus.techniques.rows import TechniqueEntry, TechniqueRow
 
 _SYSTEM = "You are a writer of threat reports."
@@ -85,15 +84,13 @@ def written(
 
     Empty where nothing is left, or it names techniques. What the journal knows is not asked again.
     """
-    keys = [_key(teacher.name, place, prompt) for place, prompt in enumerate(prompts)]
-    missing = [place for place, key in enumerate(keys) if journal.get(key) is None]
-    asked = ((Message("system", _SYSTEM), Message("user", prompts[place])) for place in missing)
-    for place, answer in zip(missing, teacher.generate(asked, sampling), strict=True):
-        journal.add(JournalLine(keys[place], answer.text, answer.finish))
-    for key in keys:
-        line = journal.get(key)
-        if line is None:
-            raise AssertionError("every missing answer was asked for")
+    # A technique's scenarios are asked for in the same words, so the place tells them apart.
+    keys = [key_of(teacher.name, place, prompt) for place, prompt in enumerate(prompts)]
+    asked = {
+        key: (Message("system", _SYSTEM), Message("user", prompt))
+        for key, prompt in zip(keys, prompts, strict=True)
+    }
+    for line in journal.answers(teacher, asked, sampling).values():
         text = " ".join(line.text.replace("**", "").split()).strip('" ')
         if line.finish != "stop":
             text = " ".join(sentences(text)[:-1])
@@ -187,9 +184,3 @@ def _acted(text: str) -> str:
     """Return a procedure with somebody who acts."""
     text = text.replace("{actor}", "The attackers", 1) if text.startswith("{actor}") else text
     return text.replace("{actor}", "the attackers")
-
-
-def _key(name: str, place: int, prompt: str) -> str:
-    # A technique's scenarios are asked for in the same words, so the place tells them apart.
-    whole = f"{name}\0{place}\0{prompt}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(whole, digest_size=16).hexdigest()
