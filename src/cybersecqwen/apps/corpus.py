@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
 from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.jsonl import read_rows
-from cybersecqwen.core.records import Passage
 from cybersecqwen.core.rows import REPLAY_FILE
 from cybersecqwen.corpus.catalogue_graph import CatalogueLibrary
 from cybersecqwen.corpus.chat.build import build_chat
@@ -30,9 +28,7 @@ from cybersecqwen.corpus.records.recipe import CorpusRecipe, NearDuplicate
 from cybersecqwen.corpus.records.report import CorpusReport
 from cybersecqwen.corpus.records.rows import Removal
 from cybersecqwen.corpus.techniques import build as technique_corpus
-from cybersecqwen.knowledge.base import KnowledgeBase
 from cybersecqwen.llm import open_backend
-from cybersecqwen.llm.multiple_choice import MultipleChoiceConfig, evidence
 
 DATA_VARIABLE = "CYBERSECQWEN_DATA"
 """Environment variable that names the folder of raw data."""
@@ -100,25 +96,11 @@ def build_corpus(
     report: CorpusReport | ChatReport
     if isinstance(loaded, ChatRecipe):
         backend = open_backend(teacher) if teacher else None
-        report = build_chat(
-            loaded, folder, out, observe, backend, engine=engine, look_up=_shipped_passages
-        )
+        report = build_chat(loaded, folder, out, observe, backend, engine=engine)
     else:
         report = build_records(loaded, folder, out, observe, engine=engine)
     unreadable = report.removed.get("unreadable", 0)
     return CorpusBuild(out, report, unreadable, _unreadable(out) if unreadable else ())
-
-
-def _shipped_passages(question: str, options: Sequence[str]) -> tuple[Passage, ...]:
-    """Return what `ask` would show a language model with a question of multiple choice."""
-    knowledge = _shipped_knowledge()
-    ranked = knowledge.choose(question, options, glossary=False)
-    return evidence(knowledge, question, options, ranked, MultipleChoiceConfig())
-
-
-@cache
-def _shipped_knowledge() -> KnowledgeBase:
-    return KnowledgeBase.load()
 
 
 def _build_quiz(

@@ -19,7 +19,7 @@ from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.corpus.catalogue_graph import CatalogueLibrary
 from cybersecqwen.corpus.chat import report as reporting
 from cybersecqwen.corpus.chat.draft import DraftExample
-from cybersecqwen.corpus.chat.from_quiz import LookUp, quiz_drafts
+from cybersecqwen.corpus.chat.from_quiz import quiz_drafts
 from cybersecqwen.corpus.chat.generate import ExampleGenerator, main_label
 from cybersecqwen.corpus.chat.keyphrases import KeyphraseModel, telling_words, vocabulary
 from cybersecqwen.corpus.chat.knowledge_statements import knowledge_drafts
@@ -58,7 +58,6 @@ def build_chat(
     teacher: Backend | None = None,
     *,
     engine: Engine | None = None,
-    look_up: LookUp | None = None,
 ) -> ChatReport:
     """Build a corpus of conversations: clean records, questions, checks, proof.
 
@@ -74,7 +73,6 @@ def build_chat(
         observe: Told of each stage.
         teacher: Puts answers into other words.
         engine: Where records are compared; None for this process.
-        look_up: Finds what open-book questions are shown, where the recipe's quiz says so.
 
     Raises:
         InputError: A file cannot be read, or ``out`` holds something else.
@@ -93,7 +91,7 @@ def build_chat(
         context = _context(recipe, library, parts)
         verifier = Verifier(recipe.limits, shipped_taxonomy(), _rows_wanted(recipe))
         generator = ExampleGenerator(recipe, context, verifier, benchmarks)
-        made = _make(recipe, parts, library, generator, observe, look_up)
+        made = _make(recipe, parts, library, generator, observe)
         if teacher:
             observe(f"asking {teacher.name} to phrase {len(made.train):,} answers")
             made = _phrased(made, recipe, teacher, verifier, journal)
@@ -143,7 +141,6 @@ def _make(
     library: CatalogueLibrary,
     generator: ExampleGenerator,
     observe: Observer,
-    look_up: LookUp | None,
 ) -> _Made:
     observe("making validation questions")
     quiz_rows = recipe.quiz.rows if recipe.quiz else 0
@@ -154,8 +151,7 @@ def _make(
     train = generator.map_records(_labelled(parts.train), recipe.mapping.rows)
     if recipe.quiz:
         observe("making quiz questions")
-        shown = look_up if recipe.quiz.look_up else None
-        found = quiz_drafts(recipe, recipe.quiz, library, shown)
+        found = quiz_drafts(recipe, recipe.quiz, library)
         validation += generator.accept(found["validation"], round(share * quiz_rows))
         train += generator.accept(found["train"], quiz_rows)
     if recipe.statements:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 
 from cybersecqwen.core.passages import page_of
@@ -39,12 +39,9 @@ _REASONED = Template(
 )
 _UNREASONED = (CHOICE_LETTER, CHOICE_LETTER_LINE, _INLINE)
 
-LookUp = Callable[[str, Sequence[str]], Sequence[Passage]]
-"""From a question and its options to the passages that a reader would be shown."""
-
 
 def quiz_drafts(
-    recipe: ChatRecipe, quiz: Quiz, library: CatalogueLibrary, look_up: LookUp | None = None
+    recipe: ChatRecipe, quiz: Quiz, library: CatalogueLibrary
 ) -> dict[str, list[DraftExample]]:
     """Return questions by part (``train``, ``validation``), pages held out whole.
 
@@ -55,8 +52,6 @@ def quiz_drafts(
         recipe: Of the whole corpus: benchmarks, thresholds and the seed.
         quiz: How many, and how many of one kind.
         library: Knowledge sources.
-        look_up: Finds what open-book questions are shown; None for the passage that decides among
-            other questions' ones.
     """
     graph = CatalogueGraph(library.entries, library.passages)
     plan = QuizRecipe(
@@ -71,7 +66,7 @@ def quiz_drafts(
     parts = split(ask(graph, library, plan, QuizTally()), graph, plan)
     return {
         name: [
-            _draft(row, rows, quiz, recipe.seed, library.entries, look_up)
+            _draft(row, rows, quiz, recipe.seed, library.entries)
             for row in _mixed(rows, recipe.seed)
         ]
         for name, rows in parts.items()
@@ -83,30 +78,21 @@ def _mixed(rows: Sequence[QuizRow], seed: int) -> list[QuizRow]:
 
 
 def _draft(
-    row: QuizRow,
-    rows: Sequence[QuizRow],
-    quiz: Quiz,
-    seed: int,
-    entries: Mapping[str, Entry],
-    look_up: LookUp | None,
+    row: QuizRow, rows: Sequence[QuizRow], quiz: Quiz, seed: int, entries: Mapping[str, Entry]
 ) -> DraftExample:
     """Return a question as a conversation; its wrong passages are other questions' right ones."""
     draw = Random(f"{seed} {row.id}")
     is_open = draw.random() < quiz.open_book
     used = _passage(row, entries)
     shown: list[Passage] = []
-    if is_open and look_up:
-        shown = list(look_up(row.question, row.choices))
-    elif is_open:
+    if is_open:
         alike = [other for other in draw.sample(rows, min(60, len(rows))) if other.page != row.page]
         alike.sort(key=lambda other: other.kind != row.kind)
         beside = [_passage(other, entries) for other in alike[:_OTHERS]]
         shown = list({passage.id: passage for passage in (used, *beside)}.values())
         draw.shuffle(shown)
-    # Where the exception is asked for, the passage is no reason for the right option; what was
-    # looked up may not hold it.
-    plain = _NEGATED.search(row.question) or (is_open and look_up)
-    style = draw.choice(_UNREASONED if plain else (*_UNREASONED, _REASONED))
+    # Where the exception is asked for, the passage is no reason for the right option.
+    style = draw.choice(_UNREASONED if _NEGATED.search(row.question) else (*_UNREASONED, _REASONED))
     letter = LETTERS[row.answer]
     question = Question(
         id=row.id, task="", prompt="", gold="", choices=row.choices, text=row.question

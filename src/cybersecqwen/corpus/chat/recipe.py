@@ -73,9 +73,7 @@ class Quiz(Recipe, frozen=True):
 
     Attributes:
         rows: Number of rows to train on.
-        open_book: Share that is asked with passages in front.
-        look_up: Whether these are what the shipped knowledge base finds for the question, as for
-            `ask`; else the one that decides, among other questions' ones.
+        open_book: Share that is asked with passages in front, one of which decides.
         per_page: Questions of one kind on one page, at most.
         per_kind: Questions of one kind, at most, before checks.
         validation_every: One page in so many is held out whole.
@@ -83,7 +81,6 @@ class Quiz(Recipe, frozen=True):
 
     rows: Count
     open_book: Annotated[float, Meta(ge=0, le=1)] = 0.5
-    look_up: bool = False
     per_page: Annotated[int, Meta(ge=1)] = 2
     per_kind: Annotated[int, Meta(ge=1)] = 400
     validation_every: Annotated[int, Meta(ge=2)] = 6
