@@ -58,6 +58,16 @@ def test_the_bases_own_answers_come_as_often_as_the_recipe_says(tmp_path: Path) 
     assert len(alone.train) == 6
 
 
+def test_rows_of_a_kind_are_repeated_as_the_recipe_says(tmp_path: Path) -> None:
+    kinds = ("map", "map-id", "quiz")
+    rows = [row | {"kind": kind} for row, kind in zip(chat_rows(3, 1), kinds, strict=True)]
+    write_rows(tmp_path / "train.jsonl", rows)
+    found = read_chat_corpus(tmp_path, repeat={"map": 3}).train
+    assert sorted(row.kind for row in found) == ["map"] * 3 + ["map-id"] * 3 + ["quiz"]
+    with pytest.raises(InputError, match="'mapping', which `repeat` names"):
+        read_chat_corpus(tmp_path, repeat={"mapping": 2})
+
+
 def test_the_answer_begins_where_inference_begins_to_write(chat_base: Path) -> None:
     tokenizer = find_base(str(chat_base)).tokenizer
     row = ChatRow(**chat_rows(1, 5)[0])

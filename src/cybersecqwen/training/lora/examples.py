@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,9 @@ class Encoded:
         return len(self.ids)
 
 
-def read_chat_corpus(path: Path, replay: int = 0) -> ChatCorpus:
+def read_chat_corpus(
+    path: Path, replay: int = 0, repeat: Mapping[str, int] | None = None
+) -> ChatCorpus:
     """Read a JSONL file of ``ChatRow``, or a folder with ``train.jsonl`` of them.
 
     A folder's ``validation.jsonl`` is read too, if there is one.
@@ -66,9 +68,11 @@ def read_chat_corpus(path: Path, replay: int = 0) -> ChatCorpus:
         path: The file or folder.
         replay: How often to repeat each of the base's own answers, which the folder (the file's,
             else) holds as ``replay.jsonl``.
+        repeat: How often to repeat rows, by what their kind begins with.
 
     Raises:
-        InputError: A file is missing or empty, or a line is no such row; the message names it.
+        InputError: A file is missing or empty, a line is no such row, or no row is of a kind to
+            repeat; the message names it.
     """
     files = [path / TRAIN_FILE, path / VALIDATION_FILE] if path.is_dir() else [path]
     train = [row for _, row in read_chat_rows(files[0])]
@@ -76,6 +80,11 @@ def read_chat_corpus(path: Path, replay: int = 0) -> ChatCorpus:
         raise InputError(f"{files[0]}: no rows to train on")
     found = [file for file in files if file.is_file()]
     validation = [row for _, row in read_chat_rows(files[1])] if len(found) > 1 else []
+    for kind, times in (repeat or {}).items():
+        of_kind = [row for row in train if row.kind.startswith(kind)]
+        if not of_kind:
+            raise InputError(f"{files[0]}: no rows of the kind {kind!r}, which `repeat` names")
+        train += of_kind * (times - 1)
     if replay:
         kept = (path if path.is_dir() else path.parent) / REPLAY_FILE
         if not kept.is_file():

@@ -58,7 +58,7 @@ def prepare(recipe: LoraRecipe, corpus: Path, profile: Profile | None = None) ->
         InputError: One of them will not do; the message says what would.
         ModelError: The base cannot hold conversations.
     """
-    rows = read_chat_corpus(corpus, recipe.replay)
+    rows = read_chat_corpus(corpus, recipe.replay, recipe.repeat)
     base = find_base(recipe.base)
     longest = getattr(base.config, "max_position_embeddings", None)
     if longest is not None and recipe.max_tokens > longest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -82,6 +83,8 @@ class LoraRecipe(Recipe, frozen=True):
         loss: ``answer`` learns the answer's tokens (its end token too), ``all`` every token.
         final_weight: How many tokens each token of a short final answer (an id, a letter) counts
             as in the loss. Answers of a word would else be drowned by those of a sentence.
+        repeat: How often an epoch repeats rows, by what their kind begins with: ``{map: 3}``. Rows
+            of other kinds come once.
         replay: How often an epoch repeats each of the base's own answers to neutral prompts
             (``corpus replay``), by which the model stays near it; 0 for never.
         scale: How many times the adapter's product is to count once it is trained: under 1,
@@ -103,6 +106,7 @@ class LoraRecipe(Recipe, frozen=True):
     packing: Packing = "none"
     loss: Literal["answer", "all"] = "answer"
     final_weight: Annotated[float, Meta(gt=0)] = 1.0
+    repeat: Mapping[str, Count] = {}
     replay: Annotated[int, Meta(ge=0)] = 0
     scale: Annotated[float, Meta(gt=0, le=1)] = 1.0
     logits: Literal["tiled", "whole"] = "tiled"
