@@ -69,7 +69,10 @@ def test_it_abstains_only_when_told_and_says_why_when_asked(
     ids = shortlist(specialist, "sql", 3)
     backend = scripted(
         tmp_path,
-        {"match": "what in this text points", "reply": " It joins input to a query. "},
+        {
+            "match": f"what in this text points to {ids[0]}",
+            "reply": f"{ids[0]}\n\nIt joins input to a query.\n{ids[0]} ",
+        },
         {"scores": scores(ids, ids[0])},
     )
     mapper = LlmReranker(backend, specialist, shortlist=3, weight=0, explain=True)

@@ -227,7 +227,9 @@ class LlmReranker:
         (said,) = self._backend.generate([turns], Sampling(max_tokens=_REASON_TOKENS))
         if said.finish == "error":
             raise ModelError(f"{self._backend.name}: {said.error}")
-        return said.text.strip()
+        # A model that learnt to begin or end with the id does so here too.
+        lines = [line for line in said.text.splitlines() if line.strip() != cwe]
+        return "\n".join(lines).strip()
 
 
 def choose(
