@@ -53,6 +53,7 @@ OWNERS = {
     ),
     "the order of a shortlist": (r"class LlmReranker\b", {"llm/rerank.py"}),
     "what a teacher has written": (r"\bJournalLine\(", {"corpus/journal.py"}),
+    "what a student's teachers say": (r"\"soft\.npz\"", {"training/specialist/teachers.py"}),
     "manifests of corpora": (r"class CorpusManifest\b", {"corpus/manifest.py"}),
 }
 

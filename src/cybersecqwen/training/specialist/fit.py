@@ -6,22 +6,23 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import set_seed
 
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.files import atomic_write, sha256_file
+from cybersecqwen.core.files import sha256_file
 from cybersecqwen.core.rows import CorpusRow, read_corpus_rows
 from cybersecqwen.core.text.record import render_record
-from cybersecqwen.training.hf_trainer import processes
 from cybersecqwen.training.recipes.specialist import SpecialistRecipe, SpecialistTeacher
 from cybersecqwen.training.specialist.base_encoder import adapted_base
 from cybersecqwen.training.specialist.encoder import CweEncoder, LastTokenEncoder
 from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
 from cybersecqwen.training.specialist.rows import age_weights, choose_labels, label_numbers
 from cybersecqwen.training.specialist.supervision import SoftLabels, average, to_device
+from cybersecqwen.training.specialist.teachers import Report, taught_by
 from cybersecqwen.training.specialist.weakness import (
     ViewedRows,
     added_words,
@@ -32,9 +33,6 @@ from cybersecqwen.training.specialist.weakness import (
     soften_records,
     tokenize_rows,
 )
-
-Report = Callable[[str, float], None]
-"""Takes a finished stage's name and its minutes."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +83,11 @@ def fit_specialist(
     """
     rows = corpus.taught + corpus.untaught
     neutral = neutral_sentences(rows, recipe.seed)
-    made = []
-    for number, teacher in enumerate(recipe.teachers):
-        start = time.monotonic()
-        made.append(_teach(teacher, recipe, corpus, rows, folder / f"teacher-{number}"))
-        report(f"teacher {number}", (time.monotonic() - start) / 60)
+
+    def teach(teacher: SpecialistTeacher, place: Path) -> Callable[[], dict[str, NDArray[Any]]]:
+        return _teach(teacher, recipe, corpus, rows, place)
+
+    made = [SoftLabels(**said) for said in taught_by(recipe.teachers, folder, report, teach)]
     start = time.monotonic()
     model = _learn(
         SpecialistTeacher(
@@ -121,21 +119,18 @@ def _teach(
     corpus: Corpus,
     rows: list[CorpusRow],
     folder: Path,
-) -> SoftLabels:
-    """Fit a teacher and return its soft labels of every row."""
-    kept = folder / "soft.npz"
-    if not kept.exists():
-        model = _learn(teacher, recipe, corpus, rows, folder)
-        to_device(model)
-        with processes().main_process_first():
-            if not kept.exists():
-                tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-                parts = tokenize_rows(tokenizer, rows, (), teacher.fit.max_tokens)
-                found = soften_records(model, parts, recipe.labellers.index("cna"))
-                with atomic_write(kept) as stream:
-                    np.savez(stream, ids=found.ids, probabilities=found.probabilities)
-    with np.load(kept) as arrays:
-        return SoftLabels(arrays["ids"], arrays["probabilities"])
+) -> Callable[[], dict[str, NDArray[Any]]]:
+    """Fit a teacher and return what gives its soft labels of every row."""
+    model = _learn(teacher, recipe, corpus, rows, folder)
+    to_device(model)
+
+    def soften() -> dict[str, NDArray[Any]]:
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        parts = tokenize_rows(tokenizer, rows, (), teacher.fit.max_tokens)
+        found = soften_records(model, parts, recipe.labellers.index("cna"))
+        return {"ids": found.ids, "probabilities": found.probabilities}
+
+    return soften
 
 
 def _learn(

@@ -20,7 +20,7 @@ from cybersecqwen.training.recipes.severity import SeverityRecipe
 from cybersecqwen.training.recipes.specialist import SpecialistRecipe
 from cybersecqwen.training.recipes.technique import TechniqueRecipe
 from cybersecqwen.training.specialist.encoder import CweEncoder
-from cybersecqwen.training.specialist.fit import Report, fit_specialist, read_corpus
+from cybersecqwen.training.specialist.fit import fit_specialist, read_corpus
 from cybersecqwen.training.specialist.package import Results, pack
 from cybersecqwen.training.specialist.package_severity import pack_severity
 from cybersecqwen.training.specialist.package_technique import pack_technique
@@ -28,6 +28,7 @@ from cybersecqwen.training.specialist.refit_heads import refit_heads
 from cybersecqwen.training.specialist.report_reading import OpenReader
 from cybersecqwen.training.specialist.rows import choose_labels
 from cybersecqwen.training.specialist.severity import fit_severity
+from cybersecqwen.training.specialist.teachers import Report
 from cybersecqwen.training.specialist.technique import fit_techniques
 from cybersecqwen.training.specialist.technique_corpus import read_technique_corpus
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,17 +17,17 @@ from torch.nn import functional
 from transformers import set_seed
 
 from cybersecqwen.core.cvss_metrics import QUESTIONS, SCORERS, answer_numbers
-from cybersecqwen.core.files import atomic_write
 from cybersecqwen.core.rows import CorpusRow
 from cybersecqwen.core.text.record import render_record
 from cybersecqwen.training.hf_trainer import Indices, fit
-from cybersecqwen.training.recipes.severity import SeverityRecipe
+from cybersecqwen.training.recipes.severity import SeverityRecipe, SeverityTeacher
 from cybersecqwen.training.recipes.specialist import Fit, Views
 from cybersecqwen.training.specialist.base_encoder import adapted_base
 from cybersecqwen.training.specialist.reading_encoder import LabelAttention, ReadingEncoder
 from cybersecqwen.training.specialist.record_views import VECTOR_PART, PartTokens, join_texts
 from cybersecqwen.training.specialist.rows import NO_LABEL, TokenisedTexts, age_weights
 from cybersecqwen.training.specialist.supervision import pad, to_device
+from cybersecqwen.training.specialist.teachers import Report, taught_by
 from cybersecqwen.training.specialist.weakness import (
     added_words,
     neutral_sentences,
@@ -239,7 +240,7 @@ def fit_severity(
     rows: list[CorpusRow],
     cwes: Sequence[str],
     folder: Path,
-    report: Callable[[str, float], None],
+    report: Report,
 ) -> tuple[SeverityEncoder, Tokenizer]:
     """Run every stage up to the fitted encoder, resuming what ``folder`` already holds.
 
@@ -251,31 +252,25 @@ def fit_severity(
         report: Takes a finished stage's name and its minutes.
     """
     labels = metric_labels(rows)
-    made = []
-    for number, teacher in enumerate(recipe.teachers):
-        start = time.monotonic()
-        place = folder / f"teacher-{number}"
-        kept = place / "soft.npz"
-        if not kept.exists():
-            plan = SeverityRecipe(
-                name=recipe.name,
-                fit=teacher.fit,
-                base=teacher.base,
-                seed=teacher.seed,
-                pretrain=teacher.pretrain,
-                min_piece_count=0,
-                half_life_years=recipe.half_life_years,
-                floor=recipe.floor,
-                views=Views(padded=0.05, empty=0),
-            )
-            model, tokenizer = _learn(plan, rows, labels, cwes, place, None)
-            to_device(model)
-            parts = tokenize_rows(tokenizer, rows, (), teacher.fit.max_tokens)
-            with atomic_write(kept) as stream:
-                np.savez(stream, soft=soften_severity(model, parts))
-        with np.load(kept) as arrays:
-            made.append(arrays["soft"])
-        report(f"teacher {number}", (time.monotonic() - start) / 60)
+
+    def teach(teacher: SeverityTeacher, place: Path) -> Callable[[], dict[str, NDArray[Any]]]:
+        plan = SeverityRecipe(
+            name=recipe.name,
+            fit=teacher.fit,
+            base=teacher.base,
+            seed=teacher.seed,
+            pretrain=teacher.pretrain,
+            min_piece_count=0,
+            half_life_years=recipe.half_life_years,
+            floor=recipe.floor,
+            views=Views(padded=0.05, empty=0),
+        )
+        model, tokenizer = _learn(plan, rows, labels, cwes, place, None)
+        to_device(model)
+        parts = tokenize_rows(tokenizer, rows, (), teacher.fit.max_tokens)
+        return lambda: {"soft": soften_severity(model, parts)}
+
+    made = [said["soft"] for said in taught_by(recipe.teachers, folder, report, teach)]
     start = time.monotonic()
     soft: NDArray[np.float16] | None = None
     if made:

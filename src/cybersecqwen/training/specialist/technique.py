@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,14 +18,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import set_seed
 
-from cybersecqwen.core.files import atomic_write
 from cybersecqwen.core.text.clean import render
 from cybersecqwen.training.hf_trainer import Indices, fit
-from cybersecqwen.training.recipes.technique import TechniqueRecipe
+from cybersecqwen.training.recipes.technique import TechniqueRecipe, TechniqueTeacher
 from cybersecqwen.training.specialist.base_encoder import adapted_base
 from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
 from cybersecqwen.training.specialist.rows import TokenisedTexts, encode_rendered
 from cybersecqwen.training.specialist.supervision import pad, to_device
+from cybersecqwen.training.specialist.teachers import Report, taught_by
 from cybersecqwen.training.specialist.technique_corpus import TechniqueCorpus
 from cybersecqwen.training.specialist.technique_lessons import TechniqueLessons
 
@@ -216,38 +217,31 @@ def fit_techniques(
     recipe: TechniqueRecipe,
     corpus: TechniqueCorpus,
     folder: Path,
-    report: Callable[[str, float], None],
+    report: Report,
 ) -> tuple[TechniqueEncoder, Tokenizer]:
     """Run every stage up to the fitted encoder, resuming what ``folder`` already holds."""
     lessons = TechniqueLessons(corpus, recipe, taught=bool(recipe.teachers))
     untaught = TechniqueLessons(corpus, recipe, taught=False)
-    made = []
-    for number, teacher in enumerate(recipe.teachers):
-        start = time.monotonic()
-        place = folder / f"teacher-{number}"
-        kept = place / "soft.npz"
-        if not kept.exists():
-            plan = msgspec.structs.replace(
-                recipe,
-                base=teacher.base,
-                fit=teacher.fit,
-                seed=teacher.seed,
-                layers=None,
-                pretrain=None,
-                min_piece_count=0,
-                teachers=(),
-            )
-            model, tokenizer = _learn(
-                plan, corpus, untaught, place, None, teacher.seed, rank=teacher.rank
-            )
-            to_device(model)
-            encoded = encode_rendered(tokenizer, lessons.texts, teacher.fit.max_tokens)
-            found = predict_techniques(model, encoded)
-            with atomic_write(kept) as stream:
-                np.savez(stream, shares=found.shares, told=found.told)
-        with np.load(kept) as arrays:
-            made.append(TaughtTechniques(arrays["shares"], arrays["told"]))
-        report(f"teacher {number}", (time.monotonic() - start) / 60)
+
+    def teach(teacher: TechniqueTeacher, place: Path) -> Callable[[], dict[str, NDArray[Any]]]:
+        plan = msgspec.structs.replace(
+            recipe,
+            base=teacher.base,
+            fit=teacher.fit,
+            seed=teacher.seed,
+            layers=None,
+            pretrain=None,
+            min_piece_count=0,
+            teachers=(),
+        )
+        model, tokenizer = _learn(
+            plan, corpus, untaught, place, None, teacher.seed, rank=teacher.rank
+        )
+        to_device(model)
+        encoded = encode_rendered(tokenizer, lessons.texts, teacher.fit.max_tokens)
+        return lambda: vars(predict_techniques(model, encoded))
+
+    made = [TaughtTechniques(**said) for said in taught_by(recipe.teachers, folder, report, teach)]
     taught = _mean_taught(made) if made else None
     fits = []
     for number, seed in enumerate((recipe.seed, *recipe.averaged)):
