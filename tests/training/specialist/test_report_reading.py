@@ -69,7 +69,7 @@ def test_the_words_weigh_where_they_tell_the_technique() -> None:
 def test_held_out_sentences_on_one_technique_make_a_scenario() -> None:
     rows = [Example(f"Row {n}", f"T{n % 2}", "procedure", f"S{n}") for n in range(10)]
     techniques = [Technique(f"T{n}", "Name", "Text.") for n in range(2)]
-    corpus = TechniqueCorpus(techniques, [], rows, [], [], [], [], [])
+    corpus = TechniqueCorpus(techniques, [], rows, [], [], [], [])
     made = held_out_scenarios(corpus)
     assert [technique for _, technique in made] == ["T0", "T0", "T1", "T1"]
     assert "Row 0. Row 2. Row 4." in [text for text, _ in made]

@@ -11,7 +11,6 @@ from cybersecqwen.training.recipes.technique import TechniqueRecipe  # noqa: E40
 from cybersecqwen.training.specialist.technique_corpus import (  # noqa: E402
     Example,
     PageOpening,
-    PlainText,
     Technique,
     TechniqueCorpus,
     ToldReport,
@@ -38,15 +37,15 @@ def lessons() -> TechniqueLessons:
     train.append(Example("Somebody was seen.", "T3", "scenario", "T3"))
     told = [ToldReport("It logs and takes.", ("T1", "T2.001"), "S1", ("T3",))]
     openings = [PageOpening("Moth is a moth.", "Moth", "S1")]
-    corpus = TechniqueCorpus(techniques, train, [], [], [], told, openings, [PlainText("A hint.")])
+    corpus = TechniqueCorpus(techniques, train, [], [], [], told, openings)
     recipe = TechniqueRecipe("tiny", Fit(1, 8, 1e-3), joined=0.3, condensed=0.3, paragraphs=0.4)
-    return TechniqueLessons(corpus, recipe, taught=True)
+    return TechniqueLessons(corpus, recipe)
 
 
 def test_lessons_beyond_the_rows_are_reports_on_a_page(lessons: TechniqueLessons) -> None:
-    assert (lessons.labelled, len(lessons.places)) == (8, 9)
-    assert len(lessons.lengths) == 9 + 2
-    made = [lessons.draw(9, np.random.default_rng(seed)) for seed in range(40)]
+    assert len(lessons.places) == 8
+    assert len(lessons.lengths) == 8 + 2
+    made = [lessons.draw(8, np.random.default_rng(seed)) for seed in range(40)]
     opened = [one.text.startswith("Moth is a moth.") for one in made]
     assert 20 < sum(opened) < 40
     assert all(4 <= len(one.rows) <= 5 and "{actor}" not in one.text for one in made)
@@ -60,10 +59,6 @@ def test_a_scenario_is_shown_alone_and_sentences_in_company(lessons: TechniqueLe
     assert drawn == [[5]] * 20
     sizes = {len(lessons.draw(0, np.random.default_rng(seed)).rows) for seed in range(60)}
     assert sizes == {1, 2, 3, 4}
-
-
-def test_an_unlabelled_text_is_for_teachers_alone(lessons: TechniqueLessons) -> None:
-    assert lessons.draw(8, np.random.default_rng(1)).text == lessons.texts[8] == "A hint."
 
 
 def test_what_rows_tell(lessons: TechniqueLessons) -> None:

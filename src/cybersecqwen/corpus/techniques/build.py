@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import random
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,7 +34,6 @@ from cybersecqwen.corpus.techniques.page_reports import (
 )
 from cybersecqwen.corpus.techniques.rows import (
     OpeningRow,
-    PlainRow,
     ReportRow,
     TechniqueEntry,
     TechniqueRow,
@@ -53,9 +51,7 @@ _PAGE = re.compile(r"/([SGC]\d{4})/?")
 _SEED = 5
 _OPENING = 2  # sentences
 _WORDED = 5  # words of a sentence that is said in other words
-_UNLABELLED = 15_000  # sentences of ATT&CK's pages beside those of procedures, at most
-_PLAIN = (6, 60)  # words that such a sentence has
-_RowT = TypeVar("_RowT", TechniqueRow, ReportRow, PlainRow)
+_RowT = TypeVar("_RowT", TechniqueRow, ReportRow)
 
 
 def build_technique_corpus(
@@ -63,10 +59,10 @@ def build_technique_corpus(
 ) -> dict[str, Any]:
     """Write the corpus's files of lines, and ``report.json``.
 
-    ``train``, ``paragraphs``, ``openings`` and ``unlabelled`` are to learn from; ``validation``,
-    ``scenarios`` and ``reports`` are held out: one page in ten and one report in five are, by a
-    hash of their names, and ``reports.jsonl`` is made of those pages. ``techniques.jsonl`` has what
-    can be answered with. What a teacher has written when the build is killed is kept beside the
+    ``train``, ``paragraphs`` and ``openings`` are to learn from; ``validation``, ``scenarios`` and
+    ``reports`` are held out: one page in ten and one report in five are, by a hash of their names,
+    and ``reports.jsonl`` is made of those pages. ``techniques.jsonl`` has what can be answered
+    with. What a teacher has written when the build is killed is kept beside the
     folder, and the next build goes on from there.
 
     Args:
@@ -96,8 +92,9 @@ def build_technique_corpus(
     openings = _openings(catalogue)
     written = _written(train, entries, openings, teacher, journal)
     left_out = excluded | {row.group for row in held_out}
-    parts = {
-        **_learnt(train, written, catalogue, left_out, resembling),
+    parts: dict[str, Sequence[msgspec.Struct]] = {
+        "train": [*train, *_apart(written.train, resembling)],
+        "paragraphs": _apart(written.paragraphs, resembling),
         "openings": [row for group, row in openings.items() if group not in left_out],
         "validation": held_out,
         "scenarios": _apart(written.scenarios, resembling),
@@ -167,24 +164,6 @@ def _source_pages(benchmark: Path) -> set[str]:
     return {match[1] for match in found if match}
 
 
-def _learnt(
-    train: Sequence[TechniqueRow],
-    written: _Written,
-    catalogue: Catalogue,
-    left_out: set[str],
-    resembling: BenchmarkFilter,
-) -> dict[str, Sequence[msgspec.Struct]]:
-    """Return the sentences, paragraphs and unlabelled texts to learn from."""
-    paragraphs = _apart(written.paragraphs, resembling)
-    unlabelled = _plain(sentence for row in paragraphs for sentence in sentences(row.text))
-    unlabelled += _plain(_other_sentences(catalogue, left_out))[:_UNLABELLED]
-    return {
-        "train": [*train, *_apart(written.train, resembling)],
-        "paragraphs": paragraphs,
-        "unlabelled": _apart(unlabelled, resembling),
-    }
-
-
 def _apart(rows: Sequence[_RowT], resembling: BenchmarkFilter) -> list[_RowT]:
     """Return the rows that say nothing much like a benchmark's texts."""
     found = resembling.find(("", "", row.text) for row in rows)
@@ -208,25 +187,6 @@ def _openings(catalogue: Catalogue) -> dict[str, OpeningRow]:
         for entry in catalogue.entries
         if entry.id[:1] in ("S", "G", "C") and not entry.withdrawn
     }
-
-
-def _other_sentences(catalogue: Catalogue, left_out: set[str]) -> Iterator[str]:
-    """Yield what ATT&CK's pages say beside procedures, in an order of chance."""
-    found = [
-        sentence
-        for entry in catalogue.entries
-        if entry.id not in left_out
-        for section in entry.sections
-        if section.kind != "procedure"
-        for sentence in sentences(clean(section.text))
-    ]
-    yield from random.Random(_SEED).sample(found, len(found))
-
-
-def _plain(texts: Iterable[str]) -> list[PlainRow]:
-    fewest, most = _PLAIN
-    kept = (text for text in texts if fewest <= len(text.split()) <= most)
-    return [PlainRow(text) for text in dict.fromkeys(kept)]
 
 
 def _sentences(rows: Sequence[TechniqueRow]) -> list[TechniqueRow]:

@@ -52,16 +52,6 @@ class ReportRow(msgspec.Struct, frozen=True):
     unsure: tuple[str, ...] = ()
 
 
-class PlainRow(msgspec.Struct, frozen=True):
-    """A text of which nobody has said what it tells.
-
-    Attributes:
-        text: A sentence.
-    """
-
-    text: str
-
-
 class OpeningRow(msgspec.Struct, frozen=True):
     """How the page of a group, a campaign or a piece of software begins: telling no technique.
 

@@ -7,20 +7,17 @@ from cybersecqwen.training.recipes.specialist import MINILM, Fit, Pretrain
 
 
 class TechniqueTeacher(Recipe, frozen=True):
-    """A larger encoder, or a causal language model, whose probabilities the specialist learns.
+    """A larger encoder whose probabilities the technique specialist learns.
 
     Attributes:
         base: Hugging Face id, or a folder.
         fit: Schedule.
         seed: The teacher's own seed.
-        rank: Of the adapters that learn in place of the base's own weights (LoRA, Hu et al.,
-            2021); 0 where those learn.
     """
 
     base: str
     fit: Fit
     seed: int = 42
-    rank: int = 0
 
 
 class TechniqueRecipe(Recipe, frozen=True):

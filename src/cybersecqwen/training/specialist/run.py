@@ -32,16 +32,6 @@ from cybersecqwen.training.specialist.teachers import Report
 from cybersecqwen.training.specialist.technique import fit_techniques
 from cybersecqwen.training.specialist.technique_corpus import read_technique_corpus
 
-_TECHNIQUE_PARTS = (
-    "train",
-    "paragraphs",
-    "openings",
-    "unlabelled",
-    "validation",
-    "scenarios",
-    "reports",
-    "techniques",
-)
 FittedT = TypeVar("FittedT")
 ResultT = TypeVar("ResultT")
 
@@ -128,7 +118,8 @@ def train_technique(
         built = msgspec.json.decode((corpus / "report.json").read_bytes())
     except (OSError, msgspec.DecodeError) as error:
         raise InputError(f"{corpus}: no technique corpus: {error}") from error
-    names = [f"{part}.jsonl" for part in _TECHNIQUE_PARTS]
+    parts = ("train", "paragraphs", "openings", "validation", "scenarios", "reports", "techniques")
+    names = [f"{part}.jsonl" for part in parts]
     hashes = _hashes(corpus, [name for name in names if (corpus / name).exists()])
     version = str(built.get("attack_version", ""))
     return _trained(

@@ -12,7 +12,6 @@ import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
@@ -61,7 +60,6 @@ class TechniqueEncoder(nn.Module):
         techniques: C.
         mains: M.
         recipe: How soft labels, and what reports tell, are weighed in the loss.
-        norm: Whether states are brought to one scale first, as a causal model's need.
         dropout: On the states, 0 to 1.
     """
 
@@ -72,13 +70,10 @@ class TechniqueEncoder(nn.Module):
         techniques: int,
         mains: int,
         recipe: TechniqueRecipe,
-        *,
-        norm: bool = False,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
         self.encoder = encoder
-        self.norm = nn.LayerNorm(hidden) if norm else nn.Identity()
         self.dropout = nn.Dropout(dropout)
         self.table = nn.Linear(hidden, techniques)
         self.scale = nn.Parameter(torch.tensor(16.0))
@@ -93,11 +88,10 @@ class TechniqueEncoder(nn.Module):
     def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return the mean state of (B, T) ids, of length 1, (B, D)."""
         found = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
-        return mean_state(self.norm(found.last_hidden_state), attention_mask)
+        return mean_state(found.last_hidden_state, attention_mask)
 
     def from_states(self, states: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return (B, C) and (B, M) logits for what the encoder leaves, (B, T, D)."""
-        states = self.norm(states)
         pooled = self.dropout(mean_state(states, attention_mask))
         near = self.scale * functional.linear(pooled, self.table.weight) + self.table.bias
         read = self.dropout(states)
@@ -182,10 +176,6 @@ def learn_techniques(
             known = np.ones_like(known)
             shares = [taught.shares[one.rows].mean(0, dtype=np.float32) for one in drawn]
             made["soft"] = torch.from_numpy(np.stack(shares))
-            # Where nobody has said what a text tells, the teachers' word is all there is.
-            alone = np.array([[one.rows[0] >= lessons.labelled] for one in drawn])
-            labels = np.where(alone, np.stack(shares), labels)
-            told = np.where(alone, said, told)
         counted = known * np.array([[one.told] for one in drawn], np.float32)
         made["labels"] = torch.from_numpy(labels)
         made["weight"] = torch.tensor([one.weight for one in drawn])
@@ -220,8 +210,7 @@ def fit_techniques(
     report: Report,
 ) -> tuple[TechniqueEncoder, Tokenizer]:
     """Run every stage up to the fitted encoder, resuming what ``folder`` already holds."""
-    lessons = TechniqueLessons(corpus, recipe, taught=bool(recipe.teachers))
-    untaught = TechniqueLessons(corpus, recipe, taught=False)
+    lessons = TechniqueLessons(corpus, recipe)
 
     def teach(teacher: TechniqueTeacher, place: Path) -> Callable[[], dict[str, NDArray[Any]]]:
         plan = msgspec.structs.replace(
@@ -234,9 +223,7 @@ def fit_techniques(
             min_piece_count=0,
             teachers=(),
         )
-        model, tokenizer = _learn(
-            plan, corpus, untaught, place, None, teacher.seed, rank=teacher.rank
-        )
+        model, tokenizer = _learn(plan, corpus, lessons, place, None, teacher.seed)
         to_device(model)
         encoded = encode_rendered(tokenizer, lessons.texts, teacher.fit.max_tokens)
         return lambda: vars(predict_techniques(model, encoded))
@@ -284,7 +271,6 @@ def _learn(
     folder: Path,
     taught: TaughtTechniques | None,
     seed: int,
-    rank: int = 0,
 ) -> tuple[TechniqueEncoder, Tokenizer]:
     folder.mkdir(parents=True, exist_ok=True)
     # Fits that are averaged start alike: the seed decides the order of rows alone.
@@ -301,11 +287,8 @@ def _learn(
     )
     set_seed(recipe.seed)
     encoder = ReadingEncoder(base.encoder, 0) if recipe.layers else base.encoder
-    if rank:
-        adapters = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear")
-        encoder = get_peft_model(base.encoder, adapters)
     sizes = len(corpus.techniques), len(corpus.mains)
-    model = TechniqueEncoder(encoder, base.hidden, *sizes, recipe, norm=base.causal)
+    model = TechniqueEncoder(encoder, base.hidden, *sizes, recipe)
     _start_table(model, tokenizer, corpus, recipe.fit.max_tokens)
     learn_techniques(model, tokenizer, lessons, taught, recipe, folder, seed)
     return model, tokenizer
@@ -325,10 +308,6 @@ def _start_table(
             model.pooled(**{k: v.to(device) for k, v in pad(encoded, [i]).items()})[0].clone()
             for i in range(len(texts))
         ]
-    table = torch.stack(rows)
-    if not isinstance(model.norm, nn.Identity):
-        # A causal model's states all lie in one direction: what they differ in is what tells.
-        table = functional.normalize(table - table.mean(0), dim=-1)
     with torch.no_grad():
-        model.table.weight.copy_(table)
+        model.table.weight.copy_(torch.stack(rows))
         model.table.bias.zero_()

@@ -55,12 +55,6 @@ class PageOpening(msgspec.Struct, frozen=True):
     group: str
 
 
-class PlainText(msgspec.Struct, frozen=True):
-    """A text without a label; see ``corpus.techniques.rows``."""
-
-    text: str
-
-
 class Technique(msgspec.Struct, frozen=True):
     """A technique that can be answered with; see ``corpus.techniques.rows``."""
 
@@ -73,8 +67,6 @@ class Technique(msgspec.Struct, frozen=True):
 class TechniqueCorpus:
     """Sentences, reports and openings to learn, and sentences and reports that are held out.
 
-    Of ``unlabelled`` texts nobody has said what they tell; teachers do.
-
     There are C techniques of M main ones. Without a teacher there are no scenarios and no
     paragraphs, and a corpus of an older version has neither reports nor openings.
     """
@@ -86,7 +78,6 @@ class TechniqueCorpus:
     reports: list[ToldReport]
     paragraphs: list[ToldReport]
     openings: list[PageOpening]
-    unlabelled: list[PlainText]
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -131,7 +122,6 @@ def read_technique_corpus(folder: Path) -> TechniqueCorpus:
         optional("reports", ToldReport),
         optional("paragraphs", ToldReport),
         optional("openings", PageOpening),
-        optional("unlabelled", PlainText),
     )
 
 

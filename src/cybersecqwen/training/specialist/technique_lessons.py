@@ -21,8 +21,6 @@ _REPORT_LENGTH = 900  # characters of a report on a page's facts, about
 _TOGETHER = 3  # facts in one sentence of a report at most
 _NAMED = 0.3  # share of a report's sentences that name who acts
 _OPENED = 0.85  # share of reports that begin with their page's first sentences
-_UNLABELLED_WEIGHT = 0.7  # what an unlabelled text weighs in learning which technique it is about
-_UNLABELLED_TOLD = 0.5  # and in learning what reports tell
 _OPENING_TOLD = 0.3  # what an opening weighs in learning what reports tell
 _ALONE_TOLD = 0.25  # what a single sentence weighs in learning what reports tell
 _REPORT_WEIGHT = 0.3  # what a report weighs in learning which technique a text is about
@@ -46,30 +44,26 @@ class Lesson:
 
 
 class TechniqueLessons:
-    """N rows to learn: the corpus's sentences, its reports, its openings, its unlabelled texts.
+    """N rows to learn: the corpus's sentences, then its reports, then its openings.
 
     Lessons beyond those rows are reports made of some page's sentences, others each time.
 
     Args:
         corpus: C techniques, M main ones.
         recipe: Says how often sentences are joined, condensed and made into reports.
-        taught: Whether there are teachers, and unlabelled texts with what they make of them.
 
     Attributes:
         places: The techniques that each row tells, (N).
-        labelled: Rows of which something is known without teachers; they come first.
         lengths: Characters of each lesson, about.
     """
 
-    def __init__(self, corpus: TechniqueCorpus, recipe: TechniqueRecipe, *, taught: bool) -> None:
+    def __init__(self, corpus: TechniqueCorpus, recipe: TechniqueRecipe) -> None:
         self._corpus = corpus
         self._recipe = recipe
         places = corpus.places
         self.places: list[tuple[int, ...]] = [(places[row.technique],) for row in corpus.train]
         self.places += [tuple(places[name] for name in r.techniques) for r in corpus.paragraphs]
         self.places += [()] * len(corpus.openings)
-        self.labelled = len(self.places)
-        self.places += [()] * (len(corpus.unlabelled) if taught else 0)
         self._mates: dict[int, list[int]] = defaultdict(list)
         pages: dict[str, list[int]] = defaultdict(list)
         for row, example in enumerate(corpus.train):
@@ -96,8 +90,6 @@ class TechniqueLessons:
         if row >= len(self.places):
             return self._report(draw)
         recipe, actor = self._recipe, int(draw.integers(99))
-        if row >= self.labelled:
-            return Lesson(self._alone(row, actor), [row], _UNLABELLED_WEIGHT, _UNLABELLED_TOLD)
         if row >= len(self._corpus.train):
             report = row < len(self._corpus.train) + len(self._corpus.paragraphs)
             share = 1.0 if report else _OPENING_TOLD
@@ -150,10 +142,7 @@ class TechniqueLessons:
         row -= len(corpus.train)
         if row < len(corpus.paragraphs):
             return render(corpus.paragraphs[row].text)
-        row -= len(corpus.paragraphs)
-        if row < len(corpus.openings):
-            return render(corpus.openings[row].text)
-        return render(corpus.unlabelled[row - len(corpus.openings)].text)
+        return render(corpus.openings[row - len(corpus.paragraphs)].text)
 
     def _report(self, draw: np.random.Generator) -> Lesson:
         """Return a report on some page's facts, several in a sentence."""
