@@ -43,7 +43,9 @@ No benchmark was run for this card. What it scores belongs in a log of `cybersec
   {fit["learning_rate"]:g} along a cosine, warm-up {fit["warmup"]:.0%}, weight decay
   {fit["weight_decay"]:g}, seed {recipe["seed"]}
 - rows: {rows["rows"]:,} of {recipe["max_tokens"]:,} tokens at most, packing {recipe["packing"]},
-  loss on {_LEARNT[recipe["loss"]]}; {rows["too_long"]:,} examples were too long and left out
+  loss on {_LEARNT[recipe["loss"]]}{_weighted(recipe)}; {rows["too_long"]:,} examples were too long
+  and left out
+- repetitions, counted above: {_repeated(recipe)}
 - machine: {record["machine"]["processes"]} x {record["machine"]["device"]}, attention
   {record["machine"]["attention"]}{_reduced(record["memory"]["strategy"])}
 - corpus: {_files(record["corpus"]["files"])}
@@ -62,6 +64,19 @@ The recipe and the curve are in `training.json`.
 
 
 _LEARNT = {"answer": "answers alone", "all": "every token"}
+
+
+def _weighted(recipe: dict[str, Any]) -> str:
+    weight = recipe["final_weight"]
+    return "" if weight == 1 else f", a token of a short final answer counting {weight:g} times"
+
+
+def _repeated(recipe: dict[str, Any]) -> str:
+    """Say what an epoch has more than once."""
+    said = [f"rows of kind `{kind}` {times} times" for kind, times in recipe["repeat"].items()]
+    if recipe["replay"]:
+        said.append(f"the base's own answers to neutral prompts {recipe['replay']} times")
+    return ", ".join(said) or "none"
 
 
 def _measured(results: dict[str, Any]) -> str:
