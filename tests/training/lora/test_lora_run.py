@@ -63,6 +63,7 @@ def test_the_folder_says_what_made_it(trained: Path) -> None:
     assert set(record["results"]["validation"]) == {"loss", "token_accuracy", "answer_accuracy"}
     card = (trained / "README.md").read_text()
     assert "rank 8" in card
+    assert "repetitions, counted above: none" in card
     assert "b.tsv" in card
     assert not trained.with_name("tiny.work").exists()
     assert not list(trained.glob("*.bin")), "no pickles"
