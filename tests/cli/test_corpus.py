@@ -107,11 +107,11 @@ def test_a_bases_own_answers_come_beside_its_corpus(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script = tmp_path / "script.jsonl"
-    script.write_text('{"match": "capital", "reply": "A city."}\n{"reply": "Gladly."}\n')
+    script.write_text('{"match": "JSON", "reply": "[]"}\n{"reply": "Gladly."}\n')
     words = ["corpus", "replay", str(tmp_path), "--base", f"mock:{script}", "--prompts", "30"]
     assert main(words) == 0
     assert "30 answers of mock:" in capsys.readouterr().out
     rows = [json.loads(line) for line in (tmp_path / "replay.jsonl").read_text().splitlines()]
-    assert {row["response"] for row in rows} == {"A city.", "Gladly."}
+    assert {row["response"] for row in rows} == {"[]", "Gladly."}
     assert main([*words[:2], str(tmp_path / "nowhere"), *words[3:]]) == 2
     assert "no folder of a corpus" in capsys.readouterr().err
