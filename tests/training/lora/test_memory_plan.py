@@ -86,6 +86,17 @@ def test_a_large_card_keeps_states_and_a_small_one_computes_them_again(
     assert middle.tokens_at_once > 4096
 
 
+def test_what_earlier_models_of_the_process_took_is_given_back_first(
+    qwen3_4b: memory_plan.Shape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuda = memory_plan.torch.cuda
+    free = [2]  # GiB, until the cache is emptied
+    monkeypatch.setattr(cuda, "is_available", lambda: True)
+    monkeypatch.setattr(cuda, "empty_cache", lambda: free.append(139))
+    monkeypatch.setattr(cuda, "mem_get_info", lambda: (free[-1] * GIB, 140 * GIB))
+    assert plan_memory(qwen3_4b, RECIPE, 4096).strategy.tokens_at_once == 16_384
+
+
 def test_four_bits_come_last(qwen3_4b: memory_plan.Shape, monkeypatch: pytest.MonkeyPatch) -> None:
     with_gpu(monkeypatch, 139, bitsandbytes=True)
     assert not plan_memory(qwen3_4b, RECIPE, 4096, profile="consumer-16gb").strategy.base_4bit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -167,7 +168,7 @@ def plan_memory(
         InputError: Nothing fits; the message says what is missing and what would help.
     """
     cuda = torch.cuda.is_available()
-    free = torch.cuda.mem_get_info()[0] if cuda else usable_memory() // devices
+    free = _free_on_card() if cuda else usable_memory() // devices
     budget = int(free * _FREE_SHARE)
     if profile is not None:
         budget = min(budget, int(BUDGETS[profile]))
@@ -180,6 +181,13 @@ def plan_memory(
         least = min(plan.estimate for plan in plans)
         raise InputError(_too_little(recipe, budget, least, longest, cuda))
     return fitting
+
+
+def _free_on_card() -> int:
+    """Return the GPU's free bytes, after giving back what earlier models of this process took."""
+    gc.collect()
+    torch.cuda.empty_cache()
+    return int(torch.cuda.mem_get_info()[0])
 
 
 def has_bitsandbytes() -> bool:
