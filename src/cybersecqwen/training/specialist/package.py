@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -13,8 +12,6 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from cybersecqwen import __version__
-from cybersecqwen.core.code_state import code_state, hardware
 from cybersecqwen.core.model_folder import (
     FORMAT_VERSION,
     TOKENIZER_FILE,
@@ -32,7 +29,11 @@ from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
 from cybersecqwen.training.specialist.record_views import CWE_PART, PartTokens
 from cybersecqwen.training.specialist.rows import label_numbers
 from cybersecqwen.training.specialist.weakness import tokenize_rows, whole_views
-from cybersecqwen.training.specialist.write_folder import write_description, write_network
+from cybersecqwen.training.specialist.write_folder import (
+    provenance,
+    write_description,
+    write_network,
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,6 @@ def pack(
     export_onnx(exported(model), float_path, int8_path)
     parts = tokenize_rows(tokenizer, corpus.validation, (), recipe.fit.max_tokens)
     results = _measure(float_path, int8_path, parts, recipe, corpus, minutes)
-    state = code_state()
     config = SpecialistConfig(
         format_version=FORMAT_VERSION,
         name=recipe.name,
@@ -84,15 +84,9 @@ def pack(
         precision={name: r.precision for name, r in results.int8.items()},
         sha256=write_network(out, int8_path, tokenizer),
         taxonomy_version=shipped_taxonomy().version,
-        provenance={
-            "base": recipe.base,
-            "teachers": ", ".join(teacher.base for teacher in recipe.teachers) or "none",
-            "cybersecqwen": __version__,
-            "date": datetime.now(UTC).date().isoformat(),
-            "commit": f"{state.commit}{' with changes' if state.dirty else ''}",
-            "hardware": hardware(),
-            **{f"sha256 of {name}": digest for name, digest in corpus.hashes.items()},
-        },
+        provenance=provenance(
+            recipe.base, [teacher.base for teacher in recipe.teachers], corpus.hashes
+        ),
     )
     curves = {
         place.parent.relative_to(work).as_posix(): msgspec.json.decode(place.read_bytes())

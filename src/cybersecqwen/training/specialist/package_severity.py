@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from cybersecqwen import __version__
 from cybersecqwen.core.calibration import fit_temperature
 from cybersecqwen.core.cvss_metrics import METRICS_V3, METRICS_V4, QUESTIONS, SCORERS
 from cybersecqwen.core.model_folder import FORMAT_VERSION
@@ -123,7 +122,7 @@ def write_severity(
             "weight": recipe.together,
             "together": together,
             "sha256": write_network(out, graph, tokenizer),
-            "provenance": {"base": recipe.base, "cybersecqwen": __version__, **provenance},
+            "provenance": provenance,
         },
     )
     return measured
@@ -229,7 +228,7 @@ def _card(
             "",
             "## How it was made",
             "",
-            f"- base: `{recipe.base}`, layers {list(recipe.layers or ())}",
+            f"- layers of the base: {list(recipe.layers or ()) or 'all'}",
             facts,
             "",
             "Label-wise attention: each metric's answer is a sum over tokens, which is where the",

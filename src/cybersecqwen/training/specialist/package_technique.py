@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from cybersecqwen import __version__
 from cybersecqwen.core.calibration import expected_calibration_error, fit_temperature
 from cybersecqwen.core.ensemble import softmax_rows
 from cybersecqwen.core.errors import ModelError
@@ -119,7 +118,6 @@ def finish_technique(
     summed -= recipe.rarity * np.log(examples + UNSEEN)
     final = fit_temperature(summed.astype(np.float32), right)
     results = measure_techniques(softmax_rows(summed / final), corpus)
-    facts = {"base": recipe.base, "cybersecqwen": __version__, **provenance}
     config: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "kind": "technique",
@@ -137,7 +135,7 @@ def finish_technique(
         "examples": examples.tolist(),
         "final_temperature": round(final, 3),
         "sha256": {name: sha256_file(out / name) for name in _FILES},
-        "provenance": facts,
+        "provenance": provenance,
     }
     if open_reader:
         write_json(out / CONFIG_FILE, config)
@@ -148,7 +146,7 @@ def finish_technique(
             reading, score = fit_report_reading(reader, config["techniques"], corpus.reports)
             results["reports"] = {"rows": len(corpus.reports), "mean_f1": round(score, 4)}
             config["report"] = reading
-    card = _card(recipe, results, facts)
+    card = _card(recipe, results, provenance)
     made = {"recipe": recipe, "results": results}
     write_description(out, results=made, card=card, config=config)
     return results

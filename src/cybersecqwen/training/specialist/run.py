@@ -31,6 +31,7 @@ from cybersecqwen.training.specialist.severity import fit_severity
 from cybersecqwen.training.specialist.teachers import Report
 from cybersecqwen.training.specialist.technique import fit_techniques
 from cybersecqwen.training.specialist.technique_corpus import read_technique_corpus
+from cybersecqwen.training.specialist.write_folder import provenance
 
 FittedT = TypeVar("FittedT")
 ResultT = TypeVar("ResultT")
@@ -93,7 +94,7 @@ def train_severity(
         [recipe, hashes],
         lambda work: fit_severity(recipe, [*train, *unlabelled], cwes, work, report),
         lambda fitted, work, made: pack_severity(
-            *fitted, recipe, scored, validation, work, made, hashes
+            *fitted, recipe, scored, validation, work, made, _origin(recipe, hashes)
         ),
         resume=resume,
     )
@@ -127,7 +128,7 @@ def train_technique(
         [recipe, hashes],
         lambda work: fit_techniques(recipe, read, work, report),
         lambda fitted, work, made: pack_technique(
-            *fitted, recipe, read, version, work, made, hashes, open_reader
+            *fitted, recipe, read, version, work, made, _origin(recipe, hashes), open_reader
         ),
         resume=resume,
     )
@@ -170,4 +171,8 @@ def _trained(
 
 
 def _hashes(corpus: Path, names: Iterable[str]) -> dict[str, str]:
-    return {f"sha256 of {name}": sha256_file(corpus / name) for name in names}
+    return {name: sha256_file(corpus / name) for name in names}
+
+
+def _origin(recipe: SeverityRecipe | TechniqueRecipe, hashes: dict[str, str]) -> dict[str, str]:
+    return provenance(recipe.base, [teacher.base for teacher in recipe.teachers], hashes)
