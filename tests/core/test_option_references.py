@@ -84,6 +84,14 @@ def test_certainty_of_all_options_leaves_finite_probabilities() -> None:
     assert np.isfinite(found.probabilities((1.0, 1.0, 0.0), (1.0, 0.0, 0.0))).all()
 
 
+def test_where_nothing_is_known_what_speaks_of_others_is_as_likely_as_chance() -> None:
+    found = option_references((*ABC, "None of the above"))
+    assert found is not None
+    assert found.probabilities(None, (0.5, 0.3, 0.2)).tolist() == pytest.approx(
+        [0.375, 0.225, 0.15, 0.25]
+    )
+
+
 def test_letters_follow_their_options_into_another_order() -> None:
     choices = ("X", "Y", "Z", "Both A and C", "E) options (a) and (b)", "All of the above")
     moved = relettered(choices, (2, 0, 1, 3, 4, 5))

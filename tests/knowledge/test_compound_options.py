@@ -44,6 +44,14 @@ def test_none_of_the_above_has_no_passage(shipped: KnowledgeBase) -> None:
     assert answer.passage is None
 
 
+def test_what_only_the_glossary_knows(shipped: KnowledgeBase) -> None:
+    choices = ["Up to 4 % of turnover", "Up to 50 % of turnover", "Prison", "None of the above"]
+    answer = shipped.choose("Which fine may an infringement of the GDPR bring?", choices)
+    assert answer.best == 0
+    assert answer.passage is not None
+    assert answer.passage.id == "GLOSSARY#gdpr"
+
+
 @pytest.mark.parametrize("count", range(2, 7))
 def test_two_to_six_options(shipped: KnowledgeBase, count: int) -> None:
     others = ["Impact", "Discovery", "Exfiltration", "Collection", "Reconnaissance"]

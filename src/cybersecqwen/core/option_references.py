@@ -71,18 +71,23 @@ class OptionReferences:
         """Places of the options that speak of others, rising."""
         return tuple(place for place in range(len(self.sets)) if place not in self.plain)
 
-    def probabilities(self, true: Sequence[float], best: Sequence[float]) -> NDArray[np.float64]:
+    def probabilities(
+        self, true: Sequence[float] | None, best: Sequence[float]
+    ) -> NDArray[np.float64]:
         """Return the probability (options,) of every option.
 
         Args:
-            true: Of each plain option, in order, the probability that it is true, 0 to 1.
+            true: Of each plain option, in order, the probability that it is true, 0 to 1; None
+                where nothing is known of that: every other option is then as likely as chance.
             best: Of each plain option, the probability that it is the answer if one of them
                 alone is; together 1.
         """
-        held = np.clip(np.asarray(true, np.float64), _LEAST_TRUE, 1 - _LEAST_TRUE)
-        said = np.array([[place in claimed for place in self.plain] for claimed in self.sets])
-        likely = np.where(said, np.log(held), np.log1p(-held)).sum(axis=1)
-        weights = np.exp(likely - likely.max())
+        weights = np.full(len(self.sets), 1 / len(self.sets))
+        if true is not None:
+            held = np.clip(np.asarray(true, np.float64), _LEAST_TRUE, 1 - _LEAST_TRUE)
+            said = np.array([[place in claimed for place in self.plain] for claimed in self.sets])
+            likely = np.where(said, np.log(held), np.log1p(-held)).sum(axis=1)
+            weights = np.exp(likely - likely.max())
         plain = list(self.plain)
         weights[plain] = weights[plain].sum() * np.asarray(best)
         shares: NDArray[np.float64] = weights / weights.sum()

@@ -94,9 +94,8 @@ def choose(
         raise InputError("a multiple-choice question needs at least two options")
     ranker = ranker or shipped_ranker()
     references = option_references(choices)
-    if references is not None:
-        return _among_claims(featurizer, question, choices, references, ranker)
-    features = featurizer.measure(question, choices)
+    plain = [choices[place] for place in references.plain] if references else list(choices)
+    features = featurizer.measure(question, plain)
     shares = ranker.probabilities(features.inputs)
     found = ChoiceAnswer(
         best=int(shares.argmax()),
@@ -107,39 +106,42 @@ def choose(
         ),
         held=held_share(features),
     )
-    if not glossary or found.held >= LEAST_HELD:
+    if glossary and found.held < LEAST_HELD:
+        found = _with_glossary(found, question, plain)
+    if references is None:
         return found
-    return _with_glossary(found, question, choices)
+    true = None
+    if found.held >= LEAST_HELD:
+        logits = ranker.logits(features.inputs)
+        true = shipped_truth().shares(features.inputs, logits, INPUTS).tolist()
+    return _among_claims(found, references, true)
 
 
 def _among_claims(
-    featurizer: OptionFeaturizer,
-    question: str,
-    choices: Sequence[str],
-    references: OptionReferences,
-    ranker: OptionRanker,
+    found: ChoiceAnswer, references: OptionReferences, true: Sequence[float] | None
 ) -> ChoiceAnswer:
-    """Choose where some options say which of the others are true.
+    """Return a choice among options some of which say which of the others are true.
 
-    Those others are read as if they stood alone; what decides for an option is the passage that
-    best supports one of those that it says are true.
+    What decides for such an option is the passage of the likeliest that it says is true.
+
+    Args:
+        found: The choice among those others alone.
+        references: What the options say.
+        true: Of each of the others, the probability that it is true; None where the pages do not
+            say.
     """
-    features = featurizer.measure(question, [choices[place] for place in references.plain])
-    true = shipped_truth().shares(features.inputs, ranker.logits(features.inputs), INPUTS)
-    best_alone = ranker.probabilities(features.inputs)
-    shares = references.probabilities(true.tolist(), best_alone.tolist())
+    shares = references.probabilities(true, found.probabilities)
     row_of = {place: row for row, place in enumerate(references.plain)}
     passages: list[Passage | None] = []
     for claimed in references.sets:
-        rows = [row_of[place] for place in claimed if features.support[row_of[place]] > 0]
-        best = max(rows, key=lambda row: features.support[row], default=None)
-        found = None if best is None else featurizer.index.passage(int(features.places[best]))
-        passages.append(found)
-    return ChoiceAnswer(
+        rows = [row_of[place] for place in claimed if found.passages[row_of[place]] is not None]
+        best = max(rows, key=lambda row: found.probabilities[row], default=None)
+        passages.append(None if best is None else found.passages[best])
+    return replace(
+        found,
         best=int(shares.argmax()),
         probabilities=tuple(shares.tolist()),
         passages=tuple(passages),
-        held=held_share(features),
     )
 
 
