@@ -58,6 +58,9 @@ class FakeBook:
             question=clean(question),
         )
 
+    def defined(self, text: str) -> list[Passage]:
+        return []
+
     def choose(
         self, question: str, choices: Sequence[str], *, glossary: bool = True
     ) -> ChoiceAnswer:

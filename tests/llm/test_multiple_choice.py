@@ -43,7 +43,14 @@ class Shelf:
     def choose(
         self, question: str, choices: Sequence[str], *, glossary: bool = True
     ) -> ChoiceAnswer:
-        return ChoiceAnswer(0, (0.5, 0.5), (SHELF[4], None))
+        count = len(choices)
+        held = 0.2 if "moth" in question else 1.0
+        return ChoiceAnswer(0, tuple([1 / count] * count), (SHELF[4], *[None] * (count - 1)), held)
+
+    def defined(self, text: str) -> list[Passage]:
+        return [Passage("GLOSSARY#moth", "Moth", "glossary", "A moth flies by night.")] * (
+            "moth" in text
+        )
 
 
 def shown(options: Sequence[str], passages: int) -> list[str]:
@@ -164,3 +171,20 @@ def test_letters_inside_options_are_those_that_the_model_reads(tmp_path: Path) -
         said = lettered["D"].removeprefix("Both ").split(" and ")
         assert {lettered[letter] for letter in said} == {"zinc", "iron"}
     assert shares[3] == max(shares)
+
+
+def test_where_the_pages_are_silent_the_glossary_is_read_and_the_ranker_is_not(
+    tmp_path: Path,
+) -> None:
+    script = tmp_path / "s.jsonl"
+    script.write_text(json.dumps({"scores": {"A": -0.1, "B": -3.0}}) + "\n", "utf-8")
+    chooser = MultipleChoice(
+        MockBackend(str(script)),
+        MultipleChoiceConfig(rotations=1),
+        Shelf(),  # type: ignore[arg-type]
+    )
+    asked = chooser.look_up("When does a moth fly?", ["by day", "by night"])
+    assert [p.id for p in asked.passages] == ["GLOSSARY#moth"]
+    assert asked.ranked is not None
+    assert asked.ranked.probabilities == (0.5, 0.5)
+    assert "GLOSSARY" not in chooser.look_up("When is oil burnt?", ["x", "y"]).passages[0].id

@@ -10,11 +10,11 @@ from typing import Any
 from cybersecqwen.apps.deferred_classifier import DeferredClassifier
 from cybersecqwen.apps.freshness import knowledge_warning
 from cybersecqwen.core.errors import ModelError
+from cybersecqwen.core.held_decision import LEAST_HELD
 from cybersecqwen.core.paths import advisory_store_file
 from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.records import Advisory, Answer, ChoiceAnswer
 from cybersecqwen.knowledge.base import KnowledgeBase
-from cybersecqwen.knowledge.held import LEAST_HELD
 from cybersecqwen.knowledge.location import existing_folder
 from cybersecqwen.llm import open_backend
 from cybersecqwen.llm.answering import Answerer

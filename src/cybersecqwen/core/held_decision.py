@@ -8,6 +8,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+LEAST_HELD = 0.5
+"""Probability below which a question is taken for one that the pages do not answer."""
+
 
 class HeldDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A logistic regression over what the options of one question are measured by.

@@ -198,3 +198,7 @@ class KnowledgeBaseLike(Retriever, Protocol):
             glossary: Whether the field's concepts count too, where the passages hold no answer.
         """
         ...
+
+    def defined(self, text: str) -> list[Passage]:
+        """Return what the glossary says of the field's concepts that a text names, in order."""
+        ...

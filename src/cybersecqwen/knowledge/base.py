@@ -8,9 +8,10 @@ from functools import cached_property
 from pathlib import Path
 
 from cybersecqwen.core.interfaces import NO_HELPERS, AnswerHelpers
-from cybersecqwen.core.records import Answer, ChoiceAnswer
+from cybersecqwen.core.records import Answer, ChoiceAnswer, Passage
 from cybersecqwen.core.text.clean import clean
 from cybersecqwen.knowledge import conversation, multiple_choice
+from cybersecqwen.knowledge.concepts import named_field_concepts
 from cybersecqwen.knowledge.extractive import answer
 from cybersecqwen.knowledge.intents import Intent
 from cybersecqwen.knowledge.location import default_folder
@@ -91,6 +92,10 @@ class KnowledgeBase(PassageIndex):
             InputError: There are fewer than two options.
         """
         return multiple_choice.choose(self.featurizer, question, choices, glossary=glossary)
+
+    def defined(self, text: str) -> list[Passage]:
+        """Return what the glossary says of the field's concepts that a text names, in order."""
+        return [concept.passage for concept in named_field_concepts(text)]
 
     def pages(self, query: str, limit: int = 5, choices: Sequence[str] = ()) -> list[str]:
         """Return the ids of the best pages, each as good as its best passage, best first.

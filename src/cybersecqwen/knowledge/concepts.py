@@ -99,20 +99,22 @@ def field_concepts() -> tuple[Concept, ...]:
     return _read(_FIELD)
 
 
-def names_field_concept(text: str) -> bool:
-    """Whether a text holds a name of one of the field's concepts."""
+def named_field_concepts(text: str) -> list[Concept]:
+    """Return the field's concepts whose names a text holds, in the order of their first names."""
     spoken = _SPACE.sub(" ", text.lower()).replace(",", " ").split()
     known = _field_names()
-    return any(
-        " ".join(spoken[start:end]) in known
+    named = (
+        known.get(" ".join(spoken[start:end]))
         for start in range(len(spoken))
         for end in range(start + 1, min(len(spoken), start + _LONGEST) + 1)
     )
+    found = dict.fromkeys(name for name in named if name is not None)
+    return [concepts()[name] for name in found]
 
 
 @lru_cache(maxsize=1)
-def _field_names() -> frozenset[str]:
-    return frozenset(_SPACE.sub(" ", name) for c in field_concepts() for name in c.names)
+def _field_names() -> dict[str, str]:
+    return {_SPACE.sub(" ", name): c.id for c in field_concepts() for name in c.names}
 
 
 @lru_cache(maxsize=2)

@@ -18,9 +18,6 @@ from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.held_decision import HeldDecision
 from cybersecqwen.knowledge.option_features import INPUTS, OptionFeatures
 
-LEAST_HELD = 0.5
-"""Probability below which a question is taken for one that the pages do not answer."""
-
 _FILE = "ranker.held.json"
 
 

@@ -22,14 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cybersecqwen.core.errors import InputError, ModelError
+from cybersecqwen.core.held_decision import LEAST_HELD
 from cybersecqwen.core.option_ranker import OptionRanker
 from cybersecqwen.core.option_references import OptionReferences, option_references
 from cybersecqwen.core.option_truth import OptionTruth
 from cybersecqwen.core.records import ChoiceAnswer, Passage
 from cybersecqwen.core.text.terms import terms
-from cybersecqwen.knowledge.concepts import names_field_concept
+from cybersecqwen.knowledge.concepts import named_field_concepts
 from cybersecqwen.knowledge.glossary_index import glossary_index
-from cybersecqwen.knowledge.held import LEAST_HELD, held_share
+from cybersecqwen.knowledge.held import held_share
 from cybersecqwen.knowledge.intents import ASKS_EXCEPTION
 from cybersecqwen.knowledge.option_features import INPUTS, OptionFeaturizer
 
@@ -147,7 +148,7 @@ def _among_claims(
 
 def _with_glossary(found: ChoiceAnswer, question: str, choices: Sequence[str]) -> ChoiceAnswer:
     """Return a choice that also weighs what the glossary says of a concept that is named."""
-    if not any(map(names_field_concept, (question, *choices))):
+    if not any(map(named_field_concepts, (question, *choices))):
         return found
     told = answer_by_retrieval(glossary_index(), question, choices)
     if told.passage is None:

@@ -16,6 +16,7 @@ from cybersecqwen.core.chat import Message
 from cybersecqwen.core.config import Recipe
 from cybersecqwen.core.ensemble import checked_weight, mixed, softmax
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.held_decision import LEAST_HELD
 from cybersecqwen.core.interfaces import Backend, GroupScorer, KnowledgeBaseLike
 from cybersecqwen.core.option_references import option_references, relettered
 from cybersecqwen.core.prompts import CHOICE_LETTER, LETTERS, escape_special_tokens, render_question
@@ -155,8 +156,21 @@ class MultipleChoice:
             return Choice(question, tuple(options))
         # Exponents and passages were chosen with the pages alone, not with the glossary.
         ranked = self.knowledge.choose(question, options, glossary=False)
+        if ranked.held < LEAST_HELD and (told := self._told(question, options)):
+            # What the ranker finds in the pages is a guess there.
+            even = tuple([1 / len(options)] * len(options))
+            glossed = self.knowledge.choose(question, options)
+            return Choice(question, tuple(options), told, replace(glossed, probabilities=even))
         passages = evidence(self.knowledge, question, options, ranked, self.config)
         return Choice(question, tuple(options), passages, ranked)
+
+    def _told(self, question: str, options: Sequence[str]) -> tuple[Passage, ...]:
+        """Return what the glossary says of the concepts named, cut to what bears on the whole."""
+        if self.knowledge is None:
+            return ()
+        told = self.knowledge.defined(" ".join([question, *options]))[: self.config.passages]
+        whole = " ".join([question, *sorted(options)])
+        return tuple(excerpts(told, whole, self.config.words))
 
     def decide(self, choices: Iterable[Choice]) -> Iterator[ChoiceAnswer]:
         """Yield an answer to each question, in order; questions are read as answers are drawn.

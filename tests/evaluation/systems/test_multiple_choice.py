@@ -44,6 +44,9 @@ class Book:
     def answer(self, question: str) -> Answer:
         return Answer("", found=False)
 
+    def defined(self, text: str) -> list[Passage]:
+        return []
+
     def choose(
         self, question: str, choices: Sequence[str], *, glossary: bool = True
     ) -> ChoiceAnswer:
