@@ -60,10 +60,16 @@ ELSEWHERE = [
     "how to create an azure subscription",
     "what is a hypervisor",
     "weakness called banana deserialization",
+    "how is your customer support service",
+    "who to call for assistance",
+    "is there any unusual activity on the network",
+    "what is the correct file for a security incident report",
+    "how do I upload files to my repository",
 ]
 HELD = [
     ("where in development is CWE-798 introduced", "CWE-798"),
     ("create account technique", "T1136"),
+    ("can you explain process hollowing", "T1055.012"),
     ("is CWE-200 fine for a CVE", "CWE-200"),
     ("what is CWE-502 in plain words", "CWE-502"),
     ("am I allowed to map to CWE-200", "CWE-200"),

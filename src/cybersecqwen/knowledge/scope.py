@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from cybersecqwen.knowledge.intents import Intent
 from cybersecqwen.knowledge.query import Query
 
 _OF = r"s?(?: \w+){0,2} (?:for|of|to|that|used by|from|linked to)\b"
@@ -87,6 +88,25 @@ _ORDERS = re.compile(
     r"draft|compose|prepare|generate|create|make|build|design|produce|craft|develop)(?: up| out)? "
     r"(?!(?:\w+ )?(?:lists?|overview|summary|comparison)\b)(?:(?:me|us) )?"
     r"(?:an?|the|some|our|my|this)\b",
+    re.IGNORECASE,
+)
+# Said to the tool, or of what goes on around who asks: no entry is named, none is asked for.
+_HERE = re.compile(
+    r"\b(?:(?:can|could|will|would) you (?!(?:please )?(?:explain|give|tell|provide|describe|list|"
+    r"show|define|name|say|help me understand)\b)|(?:do|did|are|were|have|should) "
+    r"you\b)|\byour? (?:service|company|team|"
+    r"support|product|name|job|favou?rite|customers?|system|opinion|help)\b|\bare you\b|"
+    r"^\W*(?:is|are|was|were|have|has|did|does|do) (?:there(?! (?:a|any) way)|any|anyone|"
+    r"somebody|someone|the|this|these|we|our|my|i)\b|"
+    r"\b(?:our|my) (?:\w+ )?(?:organi[sz]ation|company|team|network|system|systems|servers?|users?|"
+    r"accounts?|laptops?|computers?|data|logs?|environment|budget|manager|office|repository|"
+    r"service|clients?|staff|employees?)\b|"
+    r"^\W*(?:who|whom) (?:to (?:call|contact|ask)|has access|is (?:the )?(?:contact|responsible)|"
+    r"controls|updates|manages|approves)\b|"
+    r"\bhow (?:do|can|should) (?:i|we|you) (?:upload|connect|measure|ensure compliance|"
+    r"reset|change|access|log ?in|get (?:to|a|an|my|access))\b|"
+    r"\b(?:i|we) need to (?:update|change|reset|get|have|know|access)\b|"
+    r"\bstay informed\b|\bsecurity policy\b",
     re.IGNORECASE,
 )
 # Where something lies on a machine or on the web.
@@ -189,6 +209,9 @@ _CHANGES = re.compile(
 )
 
 
+_OPEN = frozenset({Intent.SEARCH, Intent.DEFINITION, Intent.EXAMPLE, Intent.TARGET})
+
+
 def asks_elsewhere(query: Query) -> bool:
     """Whether a question asks what no catalogue of weaknesses and techniques says."""
     if query.cves:
@@ -200,6 +223,8 @@ def asks_elsewhere(query: Query) -> bool:
         kinds.append(_HANDS_OVER)
     if not query.mentions:
         kinds += [_CATALOGUES, _ADMINISTERS]
+        if not query.wanted and query.intent in _OPEN:
+            kinds.append(_HERE)
     if not query.mentions and not query.wanted:
         kinds.append(_COUNTS)
     # "Patching" is a mitigation's name; who asks for a product's patch means none.

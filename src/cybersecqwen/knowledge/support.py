@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from cybersecqwen.core.passages import page_of
 from cybersecqwen.core.records import Passage
+from cybersecqwen.core.text.sentences import sentences
 from cybersecqwen.core.text.terms import terms
 from cybersecqwen.knowledge.query import Query
 from cybersecqwen.knowledge.scope import asks_to_change, asks_to_set_up
@@ -21,6 +22,9 @@ base and on others that it cannot answer (``kb check``).
 
 LEAST_OF_FEW = 0.75
 """The same of a question with three terms or fewer, where one missing is much."""
+
+LEAST_TOGETHER = 0.6
+"""Share of what was asked that two neighbouring sentences must hold, where no page is named."""
 
 FEW = 3
 """Terms up to which a question that names a page has few of its own."""
@@ -101,7 +105,22 @@ def stands(index: PassageIndex, query: Query, passages: Sequence[Passage]) -> bo
     if asks_to_set_up(query.corrected):
         return bool(share >= _ALL_OF_IT)
     few = FEW if query.mentions else FEW_ALONE
-    return bool(share >= (LEAST_OF_FEW if len(query.rest) <= few else LEAST_SUPPORT))
+    least = LEAST_OF_FEW if len(query.rest) <= few else LEAST_SUPPORT
+    whole = bool(query.mentions) or len(query.rest) < FEW or _together(index, query, best)
+    return whole and bool(share >= least)
+
+
+def _together(index: PassageIndex, query: Query, passage: Passage) -> bool:
+    """Whether two neighbouring sentences of a passage, with its title, hold most of what is asked.
+
+    Words scattered over a long passage speak of something else.
+    """
+    weights = dict(zip(query.rest, index.rarity(query.rest), strict=True))
+    title = set(terms(f"{passage.title} {passage.id}"))
+    said = [set(terms(sentence)) for sentence in sentences(passage.text)]
+    pairs = [a | b | title for a, b in zip(said, [*said[1:], set()], strict=True)]
+    most = max((sum(w for t, w in weights.items() if t in pair) for pair in pairs), default=0.0)
+    return bool(most >= LEAST_TOGETHER * sum(weights.values()))
 
 
 def _heads_most(index: PassageIndex, term: str, page: str) -> bool:
