@@ -42,6 +42,7 @@ _WITHIN = re.compile(
     r"(?: (?:terms|framework|catalogue|catalog|matrix|mapping|id|entry|list|context|world))?$"
 )
 _ARTICLE = re.compile(r"^(?:an?|the|this|these|all|by) ")
+_TRAILING = re.compile(r"^(.+?) (?:what|wat) (?:is|does) (?:it|that|this)(?: mean)?$")
 _COMPARES = re.compile(
     r"\bdiffer\w*|\bversus\b|\bvs\b|\bcompar\w*|\bdistinguish\w*|\bthe same\b|\brelat\w+",
     re.IGNORECASE,
@@ -146,13 +147,15 @@ def asked_concepts(text: str) -> list[Concept]:
     if _COMPARES.search(plain):
         named = _all_named(plain)
         return list(dict.fromkeys(named)) if len(named) > 1 else []
+    plain = _TRAILING.sub(r"\1", plain)
     asked = _ASKS.sub("", plain.replace("whats", "what is")).strip()
     for _ in range(3):
         asked = _ARTICLE.sub("", asked)
         if found := _names().get(asked) or _names().get(asked.removesuffix("s")):
             return [concepts()[found]]
         asked = _TAIL.sub("", _WITHIN.sub("", asked))
-    return []
+    named = _all_named(asked) if " and " in asked else []
+    return named if len(named) > 1 else []
 
 
 @lru_cache(maxsize=1)

@@ -25,7 +25,15 @@ _MITIGATES = re.compile(
 _MOBILE = re.compile(r"\b(?:mobile|android|ios|iphone|phones?|smartphones?|sms)\b", re.IGNORECASE)
 _ICS = re.compile(r"\b(?:ics|ot|plcs?|scada|industrial|controllers?)\b", re.IGNORECASE)
 MARK = re.compile(r"@\w+")
-_TACTICS_NEAR = re.compile(r"\b(?:sub-?)?techniques?\b|\btactics?\b|\bttps?\b", re.IGNORECASE)
+_TACTIC = (
+    r"(?:persistence|(?:defen[cs]e )?evasion|execution|discovery|collection|impact|exfiltration|"
+    r"reconnaissance|lateral movement|credential access|initial access|privilege escalation)"
+)
+_TACTICS_NEAR = re.compile(
+    r"\b(?:sub-?)?techniques?\b|\btactics?\b|\bttps?\b|\bwhat(?:'?s| is) (?:in|under) "
+    rf"|\b{_TACTIC} or (?:for )?{_TACTIC}\b",
+    re.IGNORECASE,
+)
 _EXCLUDING = re.compile(
     r"\b(?:but not|not|except(?: for)?|excluding|without|other than|besides|apart from)\s+"
     r"(?:(?:use|using|uses|used|about|by|in|of|from|the|also|on)\s+)*$",

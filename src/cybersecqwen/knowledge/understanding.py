@@ -63,7 +63,7 @@ _ATTACKING = re.compile(r"\bexploit|\battack(?:ers?|ed)?\b.{0,30}@_weakness", re
 # Words that frame a question and say nothing of its subject.
 _FRAME = frozenset(
     terms(
-        """a about according again even exactly heck hell hmm literally ok okay pls please
+        """a about abuse according again even exactly heck hell hmm literally ok okay pls please
         plz quickly really so thanks thx wat whats yo abbreviation abreviation acronym
         basically beginner boss child colleague dummies easy eli5
         english im junior kid layman look looks manager newbie nutshell plain roughly

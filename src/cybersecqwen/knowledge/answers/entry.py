@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cybersecqwen.core.records import AnswerLine, Passage
 from cybersecqwen.core.text.clean import words
@@ -139,6 +140,10 @@ def part(index: PassageIndex, query: Query, page: str) -> Draft | None:
     """Quote the part of a page that is asked for; None where it has none."""
     if query.intent is Intent.ABSTRACTION and index.subkind(page):
         return _which_subkind(index, query, page)
+    stated = facts(index, page, *_FACTS.get(query.intent, ()))
+    if query.intent is Intent.SEVERITY and not stated:
+        # CWE rates no weakness; what it leads to says how bad it is.
+        query = replace(query, intent=Intent.CONSEQUENCE)
     draft = Draft(subjects=[page])
     found = facts(index, page, *_FACTS.get(query.intent, ()))
     passages = _ranked(index, query, page, PASSAGE_KINDS.get(query.intent, ()))
