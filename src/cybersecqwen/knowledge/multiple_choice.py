@@ -42,8 +42,10 @@ RANKER = "ranker.npz"
 
 _TRUTH = "ranker.truth.json"
 
-_GLOSSARY_WEIGHT = 1.0
-"""Exponent of what the glossary says, where the pages hardly answer."""
+# Exponents of the two opinions where the pages hardly answer and a concept is named: those that
+# make the right options of our own questions likeliest (inside_questions, outside_questions).
+_GLOSSARY_WEIGHT = 0.5
+_GUESS_WEIGHT = 0.25
 
 
 class Evidence(Protocol):
@@ -153,7 +155,8 @@ def _with_glossary(found: ChoiceAnswer, question: str, choices: Sequence[str]) -
     told = answer_by_retrieval(glossary_index(), question, choices)
     if told.passage is None:
         return found
-    both = np.array(found.probabilities) * np.array(told.probabilities) ** _GLOSSARY_WEIGHT
+    guessed = np.array(found.probabilities) ** _GUESS_WEIGHT
+    both = guessed * np.array(told.probabilities) ** _GLOSSARY_WEIGHT
     best = int(both.argmax())
     passages = tuple(t or f for t, f in zip(told.passages, found.passages, strict=True))
     return replace(
