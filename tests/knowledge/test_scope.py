@@ -63,7 +63,6 @@ ELSEWHERE = [
     "how is your customer support service",
     "who to call for assistance",
     "is there any unusual activity on the network",
-    "what is the correct file for a security incident report",
     "how do I upload files to my repository",
 ]
 HELD = [

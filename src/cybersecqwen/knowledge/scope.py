@@ -93,24 +93,28 @@ _ORDERS = re.compile(
     r"(?:an?|the|some|our|my|this)\b",
     re.IGNORECASE,
 )
-# Said to the tool, or of what goes on around who asks: no entry is named, none is asked for.
+# Said to the tool, or of the place where it is asked.
 _HERE = re.compile(
     r"\b(?:(?:can|could|will|would) you (?!(?:please )?(?:explain|give|tell|provide|describe|list|"
     r"show|define|name|say|help me understand)\b)|(?:do|did|are|were|have|should) "
     r"you\b)|\byour? (?:service|company|team|"
     r"support|product|name|job|favou?rite|customers?|system|opinion|help)\b|"
     r"\b(?:are you|you are|you're)\b|"
-    r"^\W*(?:is|are|was|were|have|has|did|does|do) (?:there(?! (?:a|any) way)|any|anyone|"
-    r"somebody|someone|the|this|these|we|our|my|i)\b|"
-    r"\b(?:our|my) (?:\w+ )?(?:organi[sz]ation|company|team|network|system|systems|servers?|users?|"
-    r"accounts?|laptops?|computers?|data|logs?|environment|budget|manager|office|repository|"
-    r"service|clients?|staff|employees?)\b|"
     r"^\W*(?:who|whom) (?:to (?:call|contact|ask)|has access|is (?:the )?(?:contact|responsible)|"
     r"controls|updates|manages|approves|signs)\b|"
     r"\bhow (?:do|can|should) (?:i|we|you) (?:upload|connect|measure|ensure compliance|"
     r"reset|change|access|log ?in|get (?:to|a|an|my|access))\b|"
     r"\b(?:i|we) need to (?:update|change|reset|get|have|know|access)\b|"
     r"\bstay informed\b|\bsecurity policy\b",
+    re.IGNORECASE,
+)
+# The same, of a question that asks for no kind of entry and no part of one.
+_GOES_ON = re.compile(
+    r"^\W*(?:is|are|was|were|have|has|did|does|do) (?:there(?! (?:a|any) way)|any|anyone|"
+    r"somebody|someone|the|this|these|we|our|my|i)\b|"
+    r"\b(?:our|my) (?:\w+ )?(?:organi[sz]ation|company|team|network|system|systems|servers?|users?|"
+    r"accounts?|laptops?|computers?|data|logs?|environment|budget|manager|office|repository|"
+    r"service|clients?|staff|employees?)\b",
     re.IGNORECASE,
 )
 # Where something lies on a machine or on the web.
@@ -228,9 +232,9 @@ def asks_elsewhere(query: Query) -> bool:
     if not any(mention.is_id for mention in query.mentions):
         kinds.append(_HANDS_OVER)
     if not query.mentions:
-        kinds += [_CATALOGUES, _ADMINISTERS]
+        kinds += [_CATALOGUES, _ADMINISTERS, _HERE]
         if not query.wanted and query.intent in _OPEN:
-            kinds.append(_HERE)
+            kinds.append(_GOES_ON)
     if not query.mentions and not query.wanted:
         kinds.append(_COUNTS)
     # "Patching" is a mitigation's name; who asks for a product's patch means none.
