@@ -42,23 +42,28 @@ def fit_report_reading(
     Args:
         reader: Reads them.
         techniques: Ids of all techniques that can be answered with.
-        reports: On pages that nothing was learnt from; at least four pages.
+        reports: On pages that nothing was learnt from; at least four pages. What is unsure of a
+            report counts neither way.
     """
     mains = sorted({name.split(".")[0] for name in techniques})
     place = {name: number for number, name in enumerate(mains)}
     odds = np.stack([reader.report_odds(report.text) for report in reports])  # (R, M, 4)
     told = np.zeros(odds.shape[:2], bool)
-    for row, report in zip(told, reports, strict=True):
-        row[[place[name.split(".")[0]] for name in report.techniques]] = True
+    known = np.ones(told.shape, bool)
+    for row, report in enumerate(reports):
+        known[row, [place[name.split(".")[0]] for name in report.unsure]] = False
+        told[row, [place[name.split(".")[0]] for name in report.techniques]] = True
+    known |= told
     groups = sorted({report.group for report in reports})
     folds = np.array([groups.index(report.group) % _FOLDS for report in reports])
     said = np.zeros(told.shape)
     for fold in range(_FOLDS):
-        weights = _logistic(odds[folds != fold], told[folds != fold])
+        rows = known & (folds != fold)[:, None]
+        weights = _logistic(odds[rows], told[rows])
         said[folds == fold] = _probabilities(odds[folds == fold], weights)
-    scores = [mean_f1(said >= threshold, told) for threshold in _THRESHOLDS]
+    scores = [mean_f1((said >= threshold) & known, told) for threshold in _THRESHOLDS]
     best = int(np.argmax(scores))
-    *fitted, bias = (round(float(weight), 4) for weight in _logistic(odds, told))
+    *fitted, bias = (round(float(weight), 4) for weight in _logistic(odds[known], told[known]))
     threshold = round(float(_THRESHOLDS[best]), 2)
     names = ("sentence", "clause", "whole", "each")
     named = dict(zip(names, fitted, strict=True))
@@ -78,9 +83,9 @@ def _probabilities(odds: NDArray[np.float64], weights: NDArray[np.float64]) -> N
 
 
 def _logistic(odds: NDArray[np.float64], told: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the weights of F log-odds and the bias, (F + 1,), by maximum likelihood."""
-    features = torch.from_numpy(odds.reshape(-1, odds.shape[-1]))
-    wanted = torch.from_numpy(told.reshape(-1).astype(np.float64))
+    """Return the weights of (N, F) log-odds and the bias, (F + 1,), by maximum likelihood."""
+    features = torch.from_numpy(odds)
+    wanted = torch.from_numpy(told.astype(np.float64))
     weights = torch.zeros(odds.shape[-1] + 1, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([weights], max_iter=_STEPS, line_search_fn="strong_wolfe")
 
