@@ -172,8 +172,11 @@ def train_truth(
     names: tuple[str, ...],
     recipe: RankerRecipe,
     ranker: Path,
-) -> TruthScore:
+) -> TruthScore | None:
     """Fit the probability that an option is true, and write it beside the ranker.
+
+    None, and nothing written, where the rows give no questions of which several options are true
+    or none: rows of two options do not.
 
     Args:
         train: Rows to fit it to.
@@ -201,6 +204,8 @@ def train_truth(
             found = MeasuredTruth(inputs, network.logits(inputs), asked.true)
             measured.append((asked, found))
         parts.append(measured)
+    if not all(parts):
+        return None
     truth = fit_truth([measured for _, measured in parts[0]], names)
     write_json(ranker.with_suffix(".truth.json"), truth)
     return score_truth(truth, parts[1], names, recipe.seed)
