@@ -26,7 +26,7 @@ min_piece_count: 1
 fit: {{epochs: 8, batch_size: 16, learning_rate: 8e-3}}
 pretrain: {{fit: {{epochs: 1, batch_size: 32, learning_rate: 1e-3}}}}
 supervision: {{soft: 0.5}}
-refit: {{labellers: [cna], rows: 100, epochs: 2}}
+refit: {{labellers: [cna], rows: 100, epochs: 2, keep: 0.3, taught: 0.3}}
 teachers:
   - base: {teacher}
     fit: {{epochs: 4, batch_size: 16, learning_rate: 5e-3}}

@@ -120,6 +120,7 @@ class HeadRefit(Recipe, frozen=True):
         epochs: How often it reads them.
         keep: Share of the loss that what the head said before gets, 0 to 1.
         stay: Weight of the squared distance from the head's weights before.
+        taught: Share of the loss that what the teachers say of the rows gets, 0 to 1.
     """
 
     labellers: tuple[str, ...]
@@ -127,6 +128,7 @@ class HeadRefit(Recipe, frozen=True):
     epochs: int = 6
     keep: float = 0.4
     stay: float = 3e-4
+    taught: float = 0.0
 
 
 class SpecialistRecipe(Recipe, frozen=True):

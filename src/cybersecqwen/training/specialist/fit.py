@@ -22,7 +22,7 @@ from cybersecqwen.training.specialist.encoder import CweEncoder, LastTokenEncode
 from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
 from cybersecqwen.training.specialist.rows import age_weights, choose_labels, label_numbers
 from cybersecqwen.training.specialist.supervision import SoftLabels, average, to_device
-from cybersecqwen.training.specialist.teachers import Report, taught_by
+from cybersecqwen.training.specialist.teachers import Report, kept_answers, taught_by
 from cybersecqwen.training.specialist.weakness import (
     ViewedRows,
     added_words,
@@ -111,6 +111,18 @@ def fit_specialist(
     )
     report("student", (time.monotonic() - start) / 60)
     return model
+
+
+def teachers_answers(recipe: SpecialistRecipe, folder: Path, labels: int) -> SoftLabels:
+    """Return what the teachers of a finished fit in ``folder`` say on average, over C ids.
+
+    Raises:
+        InputError: The recipe has no teachers.
+    """
+    if not recipe.teachers:
+        raise InputError("refit: 'taught' is a share for teachers, and the recipe has none")
+    made = [SoftLabels(**kept_answers(folder, n)) for n in range(len(recipe.teachers))]
+    return average(made, labels)
 
 
 def _teach(

@@ -20,10 +20,11 @@ from cybersecqwen.core.model_folder import TOKENIZER_FILE
 from cybersecqwen.training.recipes.specialist import HeadRefit, SpecialistRecipe
 from cybersecqwen.training.specialist.encoder import CweEncoder
 from cybersecqwen.training.specialist.export_onnx import Exported, export_onnx, predict_onnx
-from cybersecqwen.training.specialist.fit import Corpus
+from cybersecqwen.training.specialist.fit import Corpus, teachers_answers
 from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
 from cybersecqwen.training.specialist.record_views import CWE_PART
 from cybersecqwen.training.specialist.rows import NO_LABEL, age_weights, label_numbers
+from cybersecqwen.training.specialist.supervision import SoftLabels
 from cybersecqwen.training.specialist.weakness import tokenize_rows, whole_views
 
 _ROWS_AT_ONCE = 512
@@ -67,8 +68,14 @@ def refit_heads(
     shown[:, CWE_PART] = False
     states = predict_onnx(graph, whole_views(parts, shown))
     weights = age_weights(rows, recipe.supervision.half_life_years, recipe.supervision.floor)
+    taught: SoftLabels | None = None
+    if options.taught:
+        every = teachers_answers(recipe, work, len(corpus.labels))
+        taught = SoftLabels(every.ids[chosen], every.probabilities[chosen])
     for column in columns:
-        refit_head(model, states, labels[chosen, column], weights, column, options, recipe.seed)
+        refit_head(
+            model, states, labels[chosen, column], weights, column, options, recipe.seed, taught
+        )
 
 
 def refit_head(
@@ -79,10 +86,12 @@ def refit_head(
     column: int,
     options: HeadRefit,
     seed: int,
+    taught: SoftLabels | None = None,
 ) -> None:
     """Fit one labeller's head again on (N, D) states, (N,) label numbers and weights, in place.
 
-    What the head said before keeps a share of the loss, so that rare ids are not forgotten.
+    What the head said before, and what teachers say of the rows, may have a share of the loss, so
+    that rare ids are not forgotten.
     """
     known = labels != NO_LABEL
     read = torch.from_numpy(states[known].astype(np.float32))
@@ -95,6 +104,12 @@ def refit_head(
     with torch.no_grad():
         before = functional.linear(read, first, start).softmax(-1)
     weight, bias = nn.Parameter(first.clone()), nn.Parameter(start.clone())
+    told = torch.zeros_like(before)  # (N, C), what teachers say
+    if taught is not None:
+        ids = torch.from_numpy(taught.ids[known, column].astype(np.int64))
+        shares = torch.from_numpy(taught.probabilities[known, column].astype(np.float32))
+        told.scatter_add_(1, ids, shares)
+    share = options.taught if taught is not None else 0.0
     optimizer = torch.optim.Adam([weight, bias], lr=_LEARNING_RATE)
     torch.manual_seed(seed)
     for _ in range(options.epochs):
@@ -102,9 +117,9 @@ def refit_head(
             seen = functional.dropout(read[rows], _DROPOUT)
             said = functional.linear(seen, weight, bias).log_softmax(-1)
             hard = -said.gather(1, own[rows][:, None])[:, 0] * counted[rows]
-            soft = -(before[rows] * said).sum(-1)
+            soft = -((options.keep * before[rows] + share * told[rows]) * said).sum(-1)
             moved = (weight - first).square().sum()
-            loss = ((1 - options.keep) * hard + options.keep * soft).mean()
+            loss = ((1 - options.keep - share) * hard + soft).mean()
             optimizer.zero_grad()
             (loss + options.stay * moved).backward()
             optimizer.step()
