@@ -9,6 +9,7 @@ from cybersecqwen.core.calibration import (
     accuracy_at_coverage,
     brier_score,
     expected_calibration_error,
+    fit_mean_confidence,
     fit_temperature,
     reliability_table,
     risk_coverage,
@@ -108,3 +109,12 @@ def test_temperature_refuses_what_does_not_fit() -> None:
         fit_temperature([[1.0, 2.0]], [2])
     with pytest.raises(InputError, match="finite"):
         fit_temperature([[1.0, float("inf")]], [1])
+
+
+def test_the_mean_confidence_becomes_the_accuracy() -> None:
+    draw = np.random.default_rng(3)
+    logits = draw.normal(size=(400, 9)) * 4
+    target = np.where(draw.random(400) < 0.6, logits.argmax(1), draw.integers(0, 9, 400))
+    scaled = logits / fit_mean_confidence(logits, target)
+    shares = np.exp(scaled) / np.exp(scaled).sum(1, keepdims=True)
+    assert shares.max(1).mean() == pytest.approx((logits.argmax(1) == target).mean(), abs=1e-6)

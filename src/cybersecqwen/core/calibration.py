@@ -21,6 +21,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cybersecqwen.core.ensemble import softmax_rows
 from cybersecqwen.core.errors import InputError
 
 Binning = Literal["mass", "width"]
@@ -215,6 +216,30 @@ def fit_temperature(logits: ArrayLike, target: ArrayLike) -> float:
         middle = (low + high) / 2
         if _mean_expected(scores, float(np.exp(middle))) > wanted:
             low = middle  # still surer than the targets bear out
+        else:
+            high = middle
+    return float(np.exp((low + high) / 2))
+
+
+def fit_mean_confidence(logits: NDArray[Any], target: NDArray[Any]) -> float:
+    """Return the temperature at which the mean confidence is the accuracy.
+
+    Where the likeliest class is all that is answered with, its confidence is what must hold; the
+    least negative log-likelihood weighs the other classes too. Found by bisection on log T.
+
+    Args:
+        logits: Shape (N, C), any real scale.
+        target: Right class of each row, shape (N,).
+
+    Returns:
+        T, from 0.01 to 100; probabilities are softmax(logits / T).
+    """
+    accuracy = float((logits.argmax(axis=1) == target).mean())
+    low, high = np.log(0.01), np.log(100.0)
+    for _ in range(40):
+        middle = (low + high) / 2
+        if float(softmax_rows(logits / np.exp(middle)).max(axis=1).mean()) > accuracy:
+            low = middle  # still surer than right
         else:
             high = middle
     return float(np.exp((low + high) / 2))

@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from cybersecqwen.core.calibration import expected_calibration_error, fit_temperature
+from cybersecqwen.core.calibration import (
+    expected_calibration_error,
+    fit_mean_confidence,
+    fit_temperature,
+)
 from cybersecqwen.core.ensemble import softmax_rows
 from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.files import atomic_write, sha256_file, write_json
@@ -116,7 +120,7 @@ def finish_technique(
     summed = np.log(softmax_rows(logits / temperature) + LEAST_SHARE)
     summed += recipe.words * TechniqueWords(content, len(examples)).likeness(validation)
     summed -= recipe.rarity * np.log(examples + UNSEEN)
-    final = fit_temperature(summed.astype(np.float32), right)
+    final = fit_mean_confidence(summed, right)
     results = measure_techniques(softmax_rows(summed / final), corpus)
     config: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
