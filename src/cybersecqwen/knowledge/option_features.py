@@ -126,10 +126,11 @@ class OptionFeaturizer:
         support = np.zeros(len(choices), np.float32)
         places = np.zeros(len(choices), np.intp)
         for row, (choice, option) in enumerate(zip(choices, options, strict=True)):
-            words, support[row], places[row] = self._words(asked, option)
+            scores = self.index.term_scores(option)[asked.places]
+            words, support[row], places[row] = self._words(asked, option, scores)
             links = self._links(asked, choice)
             shape = self._shape(asked, choice, option, [o for o in options if o is not option])
-            table[row] = [*words, *links, *self._reading(asked, option, choice), *shape]
+            table[row] = [*words, *links, *self._reading(asked, option, choice, scores), *shape]
         return OptionFeatures(self._assembled(asked, table), support, places)
 
     def _ask(self, question: str) -> _QuestionTerms:
@@ -157,15 +158,18 @@ class OptionFeaturizer:
             relevance=scores[places],
             page=pages[places],
             kinds=knowledge.of_kinds(wanted)[places],
-            named=np.isin(of, numbers or top[:1]),
+            named=_is_one_of(of, numbers or top[:1]),
             ids=ids,
             top=top,
             all=scores,
         )
 
-    def _words(self, asked: _QuestionTerms, option: list[str]) -> tuple[list[float], float, int]:
+    def _words(
+        self, asked: _QuestionTerms, option: list[str], scores: Floats
+    ) -> tuple[list[float], float, int]:
+        """Measure how well passages that score so (C,) for an option's terms support it."""
         most = float(self.index.idf(option).sum())
-        covered = self.index.term_scores(option)[asked.places] / np.float32(max(most, 1e-9))
+        covered = scores / np.float32(max(most, 1e-9))
         root = np.sqrt(covered)
         both = (asked.relevance + asked.page) * root
         place = int(both.argmax())
@@ -196,8 +200,8 @@ class OptionFeaturizer:
         head = max(float(asked.all[span[0]]) for span in spans)
         of = knowledge.page_of_passage[asked.places]
         holds = knowledge.term_scores([i.lower() for i in ids])[asked.places] > 0
-        elsewhere = holds & ~np.isin(of, numbers)
-        about = np.isin(knowledge.about[asked.places], numbers)
+        elsewhere = holds & ~_is_one_of(of, numbers)
+        about = _is_one_of(knowledge.about[asked.places], numbers)
         fits = max((self._fits(asked, page, ids) for page in asked.top[:2]), default=0.0)
         return [
             own,
@@ -206,7 +210,7 @@ class OptionFeaturizer:
             1.0,
             float((elsewhere & asked.named).any()) if asked.ids else 0.0,
             float((elsewhere & (of == asked.top[0])).any()),
-            float((elsewhere & np.isin(of, asked.top)).any()),
+            float((elsewhere & _is_one_of(of, asked.top)).any()),
             fits,
             float((asked.relevance * (about & asked.named)).max()),
             float((asked.relevance * about).max()),
@@ -239,7 +243,9 @@ class OptionFeaturizer:
                         found.setdefault(name, []).append(heading)
         return found
 
-    def _reading(self, asked: _QuestionTerms, option: list[str], choice: str) -> list[float]:
+    def _reading(
+        self, asked: _QuestionTerms, option: list[str], choice: str, scores: Floats
+    ) -> list[float]:
         """Read the passages that support an option best, sentence by sentence."""
         wanted = {t: self._idf(t) for t in option}
         spoken = {t: self._idf(t) for t in asked.terms}
@@ -248,8 +254,7 @@ class OptionFeaturizer:
         pieces = _pieces(choice)
         most = [0.0] * 4
         most_score = 0.0
-        covered = self.index.term_scores(option)[asked.places]
-        order = np.argsort(-(asked.relevance + asked.page) * np.sqrt(covered), kind="stable")
+        order = np.argsort(-(asked.relevance + asked.page) * np.sqrt(scores), kind="stable")
         for place in asked.places[order[:_READ]].tolist():
             title, parts = self._read(place)
             for words, bigrams, text in parts:
@@ -305,6 +310,14 @@ class OptionFeaturizer:
         ]
         said = np.tile(np.array(of_question, np.float32), (size, 1))
         return np.hstack([table, table - others, negated * table, said]).astype(np.float32)
+
+
+def _is_one_of(values: NDArray[np.int32], few: Sequence[int]) -> NDArray[np.bool_]:
+    """Return which values are one of a few; faster than ``np.isin`` on short arrays."""
+    found = np.zeros(values.shape, np.bool_)
+    for number in few:
+        found |= values == number
+    return found
 
 
 def _pieces(text: str) -> set[str]:

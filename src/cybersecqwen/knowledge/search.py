@@ -279,7 +279,9 @@ class PassageIndex:
         """Return which passages (N,) are of one of the kinds."""
         wanted = set(kinds)
         numbers = [n for n, kind in enumerate(self.manifest.kinds) if kind in wanted]
-        mask: NDArray[np.bool_] = np.isin(self._kinds, numbers)
+        table = np.zeros(256, np.bool_)  # a kind's number is a byte
+        table[numbers] = True
+        mask: NDArray[np.bool_] = table[self._kinds]
         return mask
 
     def on_pages_of_kind(self, *kinds: str) -> NDArray[np.bool_]:
