@@ -190,7 +190,7 @@ def test_a_real_model_on_this_machine_writes_scenarios_and_wordings(
     from tests.tiny_chat import write_base
 
     for module, name, number in (
-        (teacher, "_SCENARIOS", 4),
+        (teacher, "_SCENARIOS", 1),
         (teacher, "_HELD_OUT_SCENARIOS", 0),
         (page_reports, "_TIMES", 0),
     ):
@@ -201,7 +201,7 @@ def test_a_real_model_on_this_machine_writes_scenarios_and_wordings(
     made = rows(tmp_path / "out" / "train.jsonl")
     # What a random model writes ends by chance, and is left out where no sentence of it does.
     written = [row for row in made if row["kind"] in ("scenario", "wording")]
-    assert 0 < len(written) < 4 * len(DONE) + 12
+    assert 0 < len(written) <= len(DONE) + 12
     assert {row["technique"] for row in written} <= set(DONE)
     assert (report["teacher"], report["train"]) == (spec, len(made))
     known = {row["text"] for row in made if row["kind"] == "procedure"}
