@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.files import atomic_write, write_json
+from cybersecqwen.core.files import write_json
 from cybersecqwen.core.interfaces import Backend
+from cybersecqwen.core.jsonl import write_rows
 from cybersecqwen.core.records import Catalogue, Entry
 from cybersecqwen.core.text.clean import clean
 from cybersecqwen.core.text.sentences import sentences
@@ -110,8 +111,7 @@ def build_technique_corpus(
         **({"teacher": teacher.name} if teacher else {}),
     }
     for name, lines in parts.items():
-        with atomic_write(out / f"{name}.jsonl") as stream:
-            stream.write(msgspec.json.Encoder().encode_lines(lines))
+        write_rows(out / f"{name}.jsonl", lines)
     write_json(out / "report.json", report)
     journal.remove()
     return report
