@@ -13,10 +13,10 @@ from tests.mitre_files import attack_object, relation, write_bundle
 
 from cybersecqwen.apps.corpus import build_technique_corpus
 from cybersecqwen.core.chat import Generation, Message, Sampling
+from cybersecqwen.core.technique_rows import TechniqueRow
 from cybersecqwen.corpus.journal import Journal
 from cybersecqwen.corpus.techniques import page_reports, teacher
 from cybersecqwen.corpus.techniques.page_reports import pages_facts, written_reports
-from cybersecqwen.corpus.techniques.rows import TechniqueRow
 
 SOURCE_PAGE = "S9001"
 PAGES = [f"S90{number:02}" for number in range(1, 30)]

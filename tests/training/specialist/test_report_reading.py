@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
 
+from cybersecqwen.core.technique_rows import ReportRow, TechniqueEntry, TechniqueRow  # noqa: E402
 from cybersecqwen.training.specialist.report_reading import (  # noqa: E402
     fit_report_reading,
     mean_f1,
@@ -14,12 +15,7 @@ from cybersecqwen.training.specialist.scenario_reading import (  # noqa: E402
     fit_scenario_reading,
     held_out_scenarios,
 )
-from cybersecqwen.training.specialist.technique_corpus import (  # noqa: E402
-    Example,
-    Technique,
-    TechniqueCorpus,
-    ToldReport,
-)
+from cybersecqwen.training.specialist.technique_corpus import TechniqueCorpus  # noqa: E402
 
 
 class Reader:
@@ -42,7 +38,7 @@ class Reader:
 def test_the_clause_weighs_where_it_alone_tells() -> None:
     named = [("T1",), ("T2.001", "T3"), ("T4", "T1"), ("T3",), ("T2",), ("T4",), ("T1", "T3")]
     reports = [
-        ToldReport(" ".join(names) + " " * number, names, f"S{number}")
+        ReportRow(" ".join(names) + " " * number, names, f"S{number}")
         for number, names in enumerate(named * 3)
     ]
     reading, score = fit_report_reading(Reader(), ("T1", "T2", "T2.001", "T3", "T4"), reports)
@@ -67,8 +63,8 @@ def test_the_words_weigh_where_they_tell_the_technique() -> None:
 
 
 def test_held_out_sentences_on_one_technique_make_a_scenario() -> None:
-    rows = [Example(f"Row {n}", f"T{n % 2}", "procedure", f"S{n}") for n in range(10)]
-    techniques = [Technique(f"T{n}", "Name", "Text.") for n in range(2)]
+    rows = [TechniqueRow(f"Row {n}", f"T{n % 2}", "procedure", f"S{n}") for n in range(10)]
+    techniques = [TechniqueEntry(f"T{n}", "Name", "Text.") for n in range(2)]
     corpus = TechniqueCorpus(techniques, [], rows, [], [], [], [])
     made = held_out_scenarios(corpus)
     assert [technique for _, technique in made] == ["T0", "T0", "T1", "T1"]

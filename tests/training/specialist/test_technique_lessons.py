@@ -6,15 +6,10 @@ import pytest
 pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
 
+from cybersecqwen.core.technique_rows import OpeningRow, ReportRow, TechniqueEntry, TechniqueRow  # noqa: E402
 from cybersecqwen.training.recipes.specialist import Fit  # noqa: E402
 from cybersecqwen.training.recipes.technique import TechniqueRecipe  # noqa: E402
-from cybersecqwen.training.specialist.technique_corpus import (  # noqa: E402
-    Example,
-    PageOpening,
-    Technique,
-    TechniqueCorpus,
-    ToldReport,
-)
+from cybersecqwen.training.specialist.technique_corpus import TechniqueCorpus  # noqa: E402
 from cybersecqwen.training.specialist.technique_lessons import TechniqueLessons  # noqa: E402
 
 FACTS = (
@@ -29,14 +24,14 @@ NAMES = ("T1", "T2", "T2.001", "T3")
 
 @pytest.fixture
 def lessons() -> TechniqueLessons:
-    techniques = [Technique(name, f"Name {name}", "Text.") for name in NAMES]
+    techniques = [TechniqueEntry(name, f"Name {name}", "Text.") for name in NAMES]
     train = [
-        Example(f"{{actor}} {fact}.", NAMES[n % 4], "procedure", "S1")
+        TechniqueRow(f"{{actor}} {fact}.", NAMES[n % 4], "procedure", "S1")
         for n, fact in enumerate(FACTS)
     ]
-    train.append(Example("Somebody was seen.", "T3", "scenario", "T3"))
-    told = [ToldReport("It logs and takes.", ("T1", "T2.001"), "S1", ("T3",))]
-    openings = [PageOpening("Moth is a moth.", "Moth", "S1")]
+    train.append(TechniqueRow("Somebody was seen.", "T3", "scenario", "T3"))
+    told = [ReportRow("It logs and takes.", ("T1", "T2.001"), "S1", ("T3",))]
+    openings = [OpeningRow("Moth is a moth.", "Moth", "S1")]
     corpus = TechniqueCorpus(techniques, train, [], [], [], told, openings)
     recipe = TechniqueRecipe("tiny", Fit(1, 8, 1e-3), joined=0.3, condensed=0.3, paragraphs=0.4)
     return TechniqueLessons(corpus, recipe)

@@ -22,6 +22,12 @@ from cybersecqwen.core.files import write_json
 from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.core.jsonl import write_rows
 from cybersecqwen.core.records import Catalogue, Entry
+from cybersecqwen.core.technique_rows import (
+    OpeningRow,
+    ReportRow,
+    TechniqueEntry,
+    TechniqueRow,
+)
 from cybersecqwen.core.text.clean import clean
 from cybersecqwen.core.text.sentences import sentences
 from cybersecqwen.corpus.cleaning.decontaminate import BenchmarkFilter
@@ -32,12 +38,6 @@ from cybersecqwen.corpus.techniques.page_reports import (
     opened,
     pages_facts,
     written_reports,
-)
-from cybersecqwen.corpus.techniques.rows import (
-    OpeningRow,
-    ReportRow,
-    TechniqueEntry,
-    TechniqueRow,
 )
 from cybersecqwen.corpus.techniques.teacher import (
     held_out_scenarios,

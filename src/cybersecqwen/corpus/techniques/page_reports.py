@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cybersecqwen.core.chat import Sampling
 from cybersecqwen.core.interfaces import Backend
+from cybersecqwen.core.technique_rows import OpeningRow, ReportRow, TechniqueRow
 from cybersecqwen.corpus.journal import Journal
-from cybersecqwen.corpus.techniques.rows import OpeningRow, ReportRow, TechniqueRow
 from cybersecqwen.corpus.techniques.teacher import written
 
 _PROMPT = (

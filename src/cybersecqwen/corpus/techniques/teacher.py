@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 
 from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.interfaces import Backend
+from cybersecqwen.core.technique_rows import TechniqueEntry, TechniqueRow
 from cybersecqwen.core.text.sentences import sentences
 from cybersecqwen.corpus.journal import Journal, key_of
-from cybersecqwen.corpus.techniques.rows import TechniqueEntry, TechniqueRow
 
 _SYSTEM = "You are a writer of threat reports."
 _SCENARIO = (

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from cybersecqwen.core.technique_reading import ReportReading
-from cybersecqwen.training.specialist.technique_corpus import ToldReport
+from cybersecqwen.core.technique_rows import ReportRow
 
 
 class TechniqueReader(Protocol):
@@ -35,7 +35,7 @@ _THRESHOLDS = np.arange(0.1, 0.65, 0.05)
 
 
 def fit_report_reading(
-    reader: TechniqueReader, techniques: Sequence[str], reports: Sequence[ToldReport]
+    reader: TechniqueReader, techniques: Sequence[str], reports: Sequence[ReportRow]
 ) -> tuple[ReportReading, float]:
     """Return the reading that suits reports best, and its mean F1 on pages it was not fitted on.
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cybersecqwen.core.jsonl import read_rows
+from cybersecqwen.core.technique_rows import OpeningRow, ReportRow, TechniqueEntry, TechniqueRow
 from cybersecqwen.core.text.clean import render
 
 RowT = TypeVar("RowT", bound=msgspec.Struct)
@@ -29,40 +30,6 @@ _ACTORS = (
 )
 
 
-class Example(msgspec.Struct, frozen=True):
-    """A line of the technique corpus; see ``corpus.techniques.rows``."""
-
-    text: str
-    technique: str
-    kind: str
-    group: str
-
-
-class ToldReport(msgspec.Struct, frozen=True):
-    """A report on several techniques; see ``corpus.techniques.rows``."""
-
-    text: str
-    techniques: tuple[str, ...]
-    group: str
-    unsure: tuple[str, ...] = ()
-
-
-class PageOpening(msgspec.Struct, frozen=True):
-    """A page's name and its first sentences; see ``corpus.techniques.rows``."""
-
-    text: str
-    name: str
-    group: str
-
-
-class Technique(msgspec.Struct, frozen=True):
-    """A technique that can be answered with; see ``corpus.techniques.rows``."""
-
-    id: str
-    name: str
-    text: str
-
-
 @dataclass(frozen=True)
 class TechniqueCorpus:
     """Sentences, reports and openings to learn, and sentences and reports that are held out.
@@ -71,13 +38,13 @@ class TechniqueCorpus:
     paragraphs, and a corpus of an older version has neither reports nor openings.
     """
 
-    techniques: list[Technique]
-    train: list[Example]
-    validation: list[Example]
-    scenarios: list[Example]
-    reports: list[ToldReport]
-    paragraphs: list[ToldReport]
-    openings: list[PageOpening]
+    techniques: list[TechniqueEntry]
+    train: list[TechniqueRow]
+    validation: list[TechniqueRow]
+    scenarios: list[TechniqueRow]
+    reports: list[ReportRow]
+    paragraphs: list[ReportRow]
+    openings: list[OpeningRow]
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -95,7 +62,7 @@ class TechniqueCorpus:
         order = {name: place for place, name in enumerate(self.mains)}
         return np.array([order[t.id.split(".")[0]] for t in self.techniques], np.int64)
 
-    def numbers(self, examples: Sequence[Example]) -> NDArray[np.int64]:
+    def numbers(self, examples: Sequence[TechniqueRow]) -> NDArray[np.int64]:
         """Return each example's technique's place, (N,)."""
         return np.array([self.places[example.technique] for example in examples], np.int64)
 
@@ -115,13 +82,13 @@ def read_technique_corpus(folder: Path) -> TechniqueCorpus:
         return rows(name, kind) if (folder / f"{name}.jsonl").exists() else []
 
     return TechniqueCorpus(
-        rows("techniques", Technique),
-        rows("train", Example),
-        rows("validation", Example),
-        optional("scenarios", Example),
-        optional("reports", ToldReport),
-        optional("paragraphs", ToldReport),
-        optional("openings", PageOpening),
+        rows("techniques", TechniqueEntry),
+        rows("train", TechniqueRow),
+        rows("validation", TechniqueRow),
+        optional("scenarios", TechniqueRow),
+        optional("reports", ReportRow),
+        optional("paragraphs", ReportRow),
+        optional("openings", OpeningRow),
     )
 
 
@@ -134,6 +101,6 @@ def with_actor(text: str, number: int) -> str:
     return text.replace("{actor}", lower)
 
 
-def example_texts(examples: Sequence[Example]) -> list[str]:
+def example_texts(examples: Sequence[TechniqueRow]) -> list[str]:
     """Return examples as they are read."""
     return [render(with_actor(example.text, row)) for row, example in enumerate(examples)]

@@ -1,4 +1,4 @@
-"""Rows of a technique corpus."""
+"""Rows of a technique corpus: ``corpus techniques`` writes them, a training reads them."""
 
 from __future__ import annotations
 
