@@ -9,30 +9,8 @@ thinned and exchanged) and on some of our own that it does not answer
 
 from __future__ import annotations
 
-from functools import lru_cache
-from importlib.resources import files
-
-import msgspec
-
-from cybersecqwen.core.errors import ModelError
-from cybersecqwen.core.held_decision import HeldDecision
 from cybersecqwen.knowledge.option_features import INPUTS, OptionFeatures
-
-_FILE = "ranker.held.json"
-
-
-@lru_cache(maxsize=1)
-def shipped_decision() -> HeldDecision:
-    """Return the decision that ships with the package.
-
-    Raises:
-        ModelError: The installation is damaged.
-    """
-    try:
-        content = files("cybersecqwen.knowledge").joinpath(_FILE).read_bytes()
-        return msgspec.json.decode(content, type=HeldDecision)
-    except (OSError, msgspec.DecodeError) as error:
-        raise ModelError(f"the shipped {_FILE} cannot be read, reinstall: {error}") from error
+from cybersecqwen.knowledge.ranker_files import shipped_decision
 
 
 def held_share(features: OptionFeatures) -> float:

@@ -13,19 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
-from importlib.resources import files
 from typing import Protocol
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from cybersecqwen.core.errors import InputError, ModelError
+from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.held_decision import LEAST_HELD
 from cybersecqwen.core.option_ranker import OptionRanker
 from cybersecqwen.core.option_references import OptionReferences, option_references
-from cybersecqwen.core.option_truth import OptionTruth
 from cybersecqwen.core.records import ChoiceAnswer, Passage
 from cybersecqwen.core.text.terms import terms
 from cybersecqwen.knowledge.concepts import named_field_concepts
@@ -33,14 +29,10 @@ from cybersecqwen.knowledge.glossary_index import glossary_index
 from cybersecqwen.knowledge.held import held_share
 from cybersecqwen.knowledge.intents import ASKS_EXCEPTION
 from cybersecqwen.knowledge.option_features import INPUTS, OptionFeaturizer
+from cybersecqwen.knowledge.ranker_files import shipped_ranker, shipped_truth
 
 # Fitted by maximum likelihood on questions generated from the knowledge base, no benchmark's.
 _TEMPERATURE = 0.15
-
-RANKER = "ranker.npz"
-"""The shipped ranker's file, beside this one."""
-
-_TRUTH = "ranker.truth.json"
 
 # Exponents of the two opinions where the pages hardly answer and a concept is named: those that
 # make the right options of our own questions likeliest (inside_questions, outside_questions).
@@ -162,34 +154,6 @@ def _with_glossary(found: ChoiceAnswer, question: str, choices: Sequence[str]) -
     return replace(
         found, best=best, probabilities=tuple((both / both.sum()).tolist()), passages=passages
     )
-
-
-@lru_cache(maxsize=1)
-def shipped_ranker() -> OptionRanker:
-    """Return the ranker that ships with the package.
-
-    Raises:
-        ModelError: The installation is damaged.
-    """
-    try:
-        content = files("cybersecqwen.knowledge").joinpath(RANKER).read_bytes()
-    except OSError as error:
-        raise ModelError(f"the shipped ranker cannot be read, reinstall: {error}") from error
-    return OptionRanker.read(content, INPUTS, RANKER)
-
-
-@lru_cache(maxsize=1)
-def shipped_truth() -> OptionTruth:
-    """Return the probability of an option's truth that ships with the package.
-
-    Raises:
-        ModelError: The installation is damaged.
-    """
-    try:
-        content = files("cybersecqwen.knowledge").joinpath(_TRUTH).read_bytes()
-        return msgspec.json.decode(content, type=OptionTruth)
-    except (OSError, msgspec.DecodeError) as error:
-        raise ModelError(f"the shipped {_TRUTH} cannot be read, reinstall: {error}") from error
 
 
 def answer_by_retrieval(index: Evidence, question: str, choices: Sequence[str]) -> ChoiceAnswer:

@@ -156,7 +156,7 @@ class MultipleChoice:
             return Choice(question, tuple(options))
         # Exponents and passages were chosen with the pages alone, not with the glossary.
         ranked = self.knowledge.choose(question, options, glossary=False)
-        if ranked.held < LEAST_HELD and (told := self._told(question, options)):
+        if ranked.held < LEAST_HELD and (told := self._told(self.knowledge, question, options)):
             # What the ranker finds in the pages is a guess there.
             even = tuple([1 / len(options)] * len(options))
             glossed = self.knowledge.choose(question, options)
@@ -164,11 +164,11 @@ class MultipleChoice:
         passages = evidence(self.knowledge, question, options, ranked, self.config)
         return Choice(question, tuple(options), passages, ranked)
 
-    def _told(self, question: str, options: Sequence[str]) -> tuple[Passage, ...]:
+    def _told(
+        self, knowledge: KnowledgeBaseLike, question: str, options: Sequence[str]
+    ) -> tuple[Passage, ...]:
         """Return what the glossary says of the concepts named, cut to what bears on the whole."""
-        if self.knowledge is None:
-            return ()
-        told = self.knowledge.defined(" ".join([question, *options]))[: self.config.passages]
+        told = knowledge.defined(" ".join([question, *options]))[: self.config.passages]
         whole = " ".join([question, *sorted(options)])
         return tuple(excerpts(told, whole, self.config.words))
 

@@ -72,10 +72,10 @@ def test_any_other_question_has_one_true_option_or_none() -> None:
 def test_the_right_option_says_what_is_true(true: tuple[bool, ...], says: str) -> None:
     offered = with_references(TruthQuestion("Which?", ("x", "y", "z"), true), 3)
     assert offered is not None
-    choices, answer = offered
+    choices, references, answer = offered
     assert len(choices) == 5
     assert choices[answer] == says
-    assert option_references(choices) is not None
+    assert option_references(choices) == references
 
 
 def test_what_no_option_can_say_is_left_out() -> None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from cybersecqwen.core.ensemble import softmax_rows
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.option_references import option_references
+from cybersecqwen.core.option_references import OptionReferences, option_references
 from cybersecqwen.core.option_truth import OptionTruth
 from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.rows import QuizRow
@@ -118,8 +118,10 @@ def _judged(question: str, choices: Sequence[str], true: set[str]) -> TruthQuest
     return TruthQuestion(question, tuple(choices), tuple(choice in true for choice in choices))
 
 
-def with_references(question: TruthQuestion, seed: int) -> tuple[tuple[str, ...], int] | None:
-    """Return a question's options with two that speak of them, and the place of the right one.
+def with_references(
+    question: TruthQuestion, seed: int
+) -> tuple[tuple[str, ...], OptionReferences, int] | None:
+    """Return a question's options with two that speak of them, what these say, and the right place.
 
     None where none of these would say what is true: three of four options are, or an option reads
     like one that speaks of others.
@@ -141,7 +143,7 @@ def with_references(question: TruthQuestion, seed: int) -> tuple[tuple[str, ...]
     found = option_references(choices)
     if found is None or found.plain != tuple(range(count)) or frozenset(true) not in found.sets:
         return None
-    return choices, found.sets.index(frozenset(true))
+    return choices, found, found.sets.index(frozenset(true))
 
 
 def fit_truth(questions: Sequence[MeasuredTruth], names: Sequence[str]) -> OptionTruth:
@@ -178,12 +180,10 @@ def score_truth(
         offered = with_references(question, seed)
         if offered is None:
             continue
-        choices, answer = offered
-        found = option_references(choices)
+        _, references, answer = offered
         shares = truth.shares(measured.inputs, measured.scores, names)
         alone = softmax_rows(measured.scores)
-        both = found.probabilities(shares.tolist(), alone.tolist()) if found else shares
-        best = int(both.argmax())
+        best = int(references.probabilities(shares.tolist(), alone.tolist()).argmax())
         count = sum(question.true)
         kind = "all" if all(question.true) else {0: "none", 1: "a plain one"}.get(count, "two")
         right.setdefault(kind, []).append(best == answer)
