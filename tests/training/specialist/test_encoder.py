@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("accelerate")
 pytestmark = pytest.mark.torch
 
+import onnx  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 
 from cybersecqwen.core.errors import ModelError  # noqa: E402
@@ -22,6 +23,11 @@ from cybersecqwen.training.specialist.encoder import (  # noqa: E402
 )
 from cybersecqwen.training.specialist.export_onnx import export_onnx, predict_onnx  # noqa: E402
 from cybersecqwen.training.specialist.package import exported  # noqa: E402
+from cybersecqwen.training.specialist.reading_encoder import (  # noqa: E402
+    attend,
+    attend_once,
+    scaled_dot_product,
+)
 from cybersecqwen.training.specialist.rows import NO_LABEL, encode  # noqa: E402
 from cybersecqwen.training.specialist.supervision import (  # noqa: E402
     SoftLabels,
@@ -61,6 +67,27 @@ def test_exported_graphs_answer_as_the_model_does(base_folder: Path, tmp_path: P
     quantised = predict_onnx(tmp_path / "int8.onnx", texts)
     assert 0 < np.abs(quantised - expected).max() < 0.25 * expected.std() * 5
     assert (tmp_path / "int8.onnx").stat().st_size < (tmp_path / "float.onnx").stat().st_size
+
+
+def test_a_query_alone_finds_what_attention_over_keys_and_values_finds(base_folder: Path) -> None:
+    torch.manual_seed(2)
+    layer = make(base_folder).encoder.encoder.layer[0]
+    for part in (layer.attention.self.key, layer.attention.self.value):
+        torch.nn.init.normal_(part.bias)
+    read = torch.randn(3, 7, layer.attention.self.key.in_features)
+    mask = (torch.arange(7) < torch.tensor([[7], [4], [1]]))[:, None, None, :]
+    expected = attend(layer, read[:, :1], read, mask, scaled_dot_product)
+    found = attend_once(layer, read[:, :1], read, mask)
+    assert expected.std() > 0.1
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_what_each_head_multiplies_by_is_stored_in_bytes(base_folder: Path, tmp_path: Path) -> None:
+    export_onnx(exported(make(base_folder)), tmp_path / "float.onnx", tmp_path / "int8.onnx")
+    for name, kind in (("float", onnx.TensorProto.FLOAT), ("int8", onnx.TensorProto.INT8)):
+        graph = onnx.load(tmp_path / f"{name}.onnx").graph
+        by_head = [item for item in graph.initializer if len(item.dims) == 3 and item.dims[1] > 1]
+        assert [item.data_type for item in by_head] == [kind, kind]
 
 
 def test_pruned_vocabulary_reads_kept_words_alike(base_folder: Path) -> None:

@@ -22,7 +22,11 @@ from torch import Tensor, nn
 
 from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.files import atomic_write
-from cybersecqwen.training.specialist.quantize_per_token import scale_per_token
+from cybersecqwen.training.specialist.quantize_per_token import (
+    multiplied_by_head,
+    scale_per_token,
+    store_heads_small,
+)
 from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
 from cybersecqwen.training.specialist.rows import TokenisedTexts
 from cybersecqwen.training.specialist.supervision import pad
@@ -113,6 +117,7 @@ def export_onnx(model: Exported, float_path: Path, int8_path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         whole, small = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
         _write_graph(model.cpu().eval(), whole)
+        kept = [node.name for node in multiplied_by_head(onnx.load(whole).graph)]
         with _quiet():
             quantize_dynamic(
                 whole,
@@ -120,10 +125,12 @@ def export_onnx(model: Exported, float_path: Path, int8_path: Path) -> None:
                 per_channel=True,
                 reduce_range=True,
                 weight_type=QuantType.QInt8,
+                nodes_to_exclude=kept,
                 extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
             )
         graph = onnx.load(small)
         scale_per_token(graph)
+        store_heads_small(graph)
         onnx.save(graph, small)
         for source, target in ((whole, float_path), (small, int8_path)):
             with atomic_write(target) as stream:

@@ -4,6 +4,9 @@
 depend on the texts beside it. Here each token is quantised in steps of 1/127 of its own largest
 magnitude around 128, and the product multiplied by that magnitude after: a text's logits are its
 own, and closer to those in float.
+
+Matrices of which each head has its own are multiplied in float, being used once a text; they are
+stored as int8 all the same, and made float when the graph is loaded.
 """
 
 from __future__ import annotations
@@ -59,6 +62,37 @@ def scale_per_token(model: onnx.ModelProto) -> None:
         )
     )
     ordered = _ordered([*kept.values(), *made], graph)
+    del graph.node[:]
+    graph.node.extend(ordered)
+
+
+def multiplied_by_head(graph: onnx.GraphProto) -> list[NodeProto]:
+    """Return the products with constant matrices that every head has one of, (H, I, O)."""
+    by_head = {item.name for item in graph.initializer if len(item.dims) == 3}
+    return [node for node in graph.node if node.op_type == "MatMul" and node.input[1] in by_head]
+
+
+def store_heads_small(model: onnx.ModelProto) -> None:
+    """Store the matrices of ``multiplied_by_head`` as int8 with a scale an output, in place.
+
+    ONNX Runtime works the float matrix out once, when it loads the graph.
+    """
+    graph = model.graph
+    stored = {item.name: item for item in graph.initializer}
+    made: list[NodeProto] = []
+    for node in multiplied_by_head(graph):
+        name = node.input[1]
+        matrices = numpy_helper.to_array(stored[name])  # (H, I, O)
+        scale = np.maximum(np.abs(matrices).max(axis=1, keepdims=True), 1e-12) / 127  # (H, 1, O)
+        units = np.round(matrices / scale).astype(np.int8)
+        stored[name].CopyFrom(numpy_helper.from_array(units, name))
+        graph.initializer.append(numpy_helper.from_array(scale.astype(np.float32), f"{name}_scale"))
+        node.input[1] = f"{name}_float"
+        made += [
+            helper.make_node("Cast", [name], [f"{name}_units"], to=onnx.TensorProto.FLOAT),
+            helper.make_node("Mul", [f"{name}_units", f"{name}_scale"], [f"{name}_float"]),
+        ]
+    ordered = _ordered([*made, *graph.node], graph)
     del graph.node[:]
     graph.node.extend(ordered)
 

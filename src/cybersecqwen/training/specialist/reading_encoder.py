@@ -2,7 +2,8 @@
 
 The first token's state is all that a classifier's head reads, so in those layers only it asks;
 the states that it reads are those that the layers before left (class-attention layers, after
-Touvron et al., 2021: Going deeper with image transformers). They cost a fifth of whole ones.
+Touvron et al., 2021: Going deeper with image transformers). Their keys and values are never made,
+so that they cost a hundredth of whole ones.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class ReadingEncoder(nn.Module):
         mask = attention_mask.bool()[:, None, None, :]
         first = states[:, :1]
         for layer in self.reading:
-            first = attend(layer, first, states, mask, self.mix)
+            first = attend_once(layer, first, states, mask)
         return States(first)
 
 
@@ -107,6 +108,39 @@ def attend(layer: nn.Module, asking: Tensor, read: Tensor, mask: Tensor, mix: Mi
         attention.num_attention_heads,
         dropout,
     )
+    return _transform(layer, mixed, asking)
+
+
+def attend_once(layer: nn.Module, asking: Tensor, read: Tensor, mask: Tensor) -> Tensor:
+    """Run a BERT layer for one query a text, (B, 1, D), over ``read``, (B, T, D).
+
+    It gives what ``attend`` does without a key or a value for every token. The product of a query
+    with W x is that of its product with W, made once, with x; the mean of W x is W times the mean
+    of x; and a bias that all keys share moves no share of attention (weights absorbed, after
+    DeepSeek-AI, 2024: DeepSeek-V2).
+
+    Args:
+        layer: A ``BertLayer``.
+        asking: What the query starts from.
+        read: What it reads.
+        mask: (B, 1, 1, T), true where there is a token.
+    """
+    attention = layer.attention.self
+    heads = attention.num_attention_heads
+    keys = attention.key.weight.unflatten(0, (heads, -1))  # (H, D / H, D)
+    values = attention.value.weight.unflatten(0, (heads, -1)).transpose(1, 2)  # (H, D, D / H)
+    query = attention.query(asking)[:, 0].unflatten(-1, (heads, -1)).transpose(0, 1)  # (H, B, D/H)
+    asked = (query * query.shape[-1] ** -0.5) @ keys  # (H, B, D)
+    scores = asked.transpose(0, 1) @ read.transpose(1, 2)  # (B, H, T)
+    scores = scores.masked_fill(~mask[:, 0], torch.finfo(scores.dtype).min)
+    shares = attention.dropout(scores.softmax(-1))
+    found = (shares @ read).transpose(0, 1) @ values  # (H, B, D / H)
+    mixed = found.transpose(0, 1).flatten(1) + attention.value.bias  # (B, D)
+    return _transform(layer, mixed.unsqueeze(1), asking)
+
+
+def _transform(layer: nn.Module, mixed: Tensor, asking: Tensor) -> Tensor:
+    """Return what a BERT layer makes of what was attended to, both (B, Q, D)."""
     attended = layer.attention.output(mixed, asking)
     made: Tensor = layer.output(layer.intermediate(attended), attended)
     return made
