@@ -6,15 +6,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
-from cybersecqwen.apps.outputs.rows import RowMaker
+from cybersecqwen.apps.outputs.record_facts import base_score, newest_vector
+from cybersecqwen.apps.outputs.rows import RecordRow, RowMaker
 from cybersecqwen.core.cvss_metrics import CvssPrediction
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.interfaces import KnowledgeBaseLike
-from cybersecqwen.core.records import Advisory, CwePrediction, Labeller
+from cybersecqwen.core.records import Advisory, CvssVector, CweLabel, CwePrediction, Labeller
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.specialists.mapper import CweMapper
 from cybersecqwen.specialists.severity import SeverityScorer
@@ -40,6 +41,7 @@ class Assessment:
     Attributes:
         id: The record's id.
         weakness: The weakness, with its candidates and band.
+        labeller: Whose practice was followed.
         cvss: The v3.1 vector, metric by metric.
         cvss4: The v4.0 vector where CNAs' practice is asked for, else None.
         techniques: What analysts would map it to in ATT&CK, likeliest first.
@@ -48,6 +50,7 @@ class Assessment:
 
     id: str
     weakness: CwePrediction
+    labeller: Labeller
     cvss: CvssPrediction
     cvss4: CvssPrediction | None
     techniques: tuple[VulnerabilityTechnique, ...]
@@ -76,7 +79,10 @@ class Assessor:
         self._techniques = techniques
         self._knowledge = knowledge
         self._mitigations_of: dict[str, list[dict[str, str]]] = {}
-        self._maker = RowMaker(shipped_taxonomy(), mapper.name)
+        self._makers = {
+            labeller: RowMaker(shipped_taxonomy(), mapper.name, labeller=labeller)
+            for labeller in get_args(Labeller)
+        }
 
     @classmethod
     def from_pretrained(
@@ -154,6 +160,7 @@ class Assessor:
                 yield Assessment(
                     record.id,
                     weakness,
+                    labeller,
                     self.scorer.answer(reading, scorer=labeller),
                     self.scorer.answer(reading, scorer=labeller, version="4.0") if newer else None,
                     tuple(t for t in techniques if t.probability >= _LIKELY_TECHNIQUE),
@@ -161,10 +168,19 @@ class Assessor:
                 )
 
     def row(self, assessment: Assessment) -> dict[str, Any]:
-        """Return the row that ``assess`` writes of a record: the fields of ``map`` and more."""
-        row: dict[str, Any] = msgspec.to_builtins(
-            self._maker.row(assessment.id, assessment.weakness)
+        """Return the row that ``assess`` writes of a record: the fields of ``map`` and more.
+
+        ``cvss`` is our vector; the record's own stand under ``record``.
+        """
+        record, weakness = assessment.record, assessment.weakness
+        maker = self._makers[assessment.labeller]
+        # A bare text comes from nowhere, and its row says nothing of a record.
+        made = (
+            maker.record_row(record, weakness) if record.where else maker.row(record.id, weakness)
         )
+        row: dict[str, Any] = msgspec.to_builtins(made)
+        for name in ("cvss", "cvss_score", "cvss_severity"):
+            row.pop(name, None)
         row["weaknesses"] = self._weaknesses(assessment.weakness)
         row["cvss"] = cvss_row(assessment.cvss)
         if assessment.cvss4:
@@ -243,11 +259,47 @@ def cvss_row(found: CvssPrediction) -> dict[str, Any]:
 
 
 def said(record: Advisory) -> dict[str, Any]:
-    """Return what a record itself says, by whom."""
+    """Return what a record itself says, and who says it: the kind of party, and its name."""
     return {
-        "cwe": [{"cwe": label.cwe, "by": label.source} for label in record.labels],
-        "cvss": [{"vector": scored.vector, "by": scored.source} for scored in record.cvss],
+        "cwe": [{"cwe": label.cwe, **_by(label)} for label in record.labels],
+        "cvss": [
+            {"vector": scored.vector, "version": scored.version, **_by(scored)}
+            for scored in record.cvss
+        ],
     }
+
+
+def _by(said: CweLabel | CvssVector) -> dict[str, str]:
+    return {"by": said.source, **({"name": said.assigner} if said.assigner else {})}
+
+
+def record_row(row: dict[str, Any]) -> RecordRow:
+    """Return a row of ``Assessor.row`` as tables and reports take it."""
+    own = newest_vector(
+        [CvssVector(said["vector"], said["version"], said["by"]) for said in row["record"]["cvss"]]
+    )
+    score, severity = base_score(own) if own else (None, "")
+    cvss = row["cvss"]
+    nothing = {"description": "", "nvd_cwe": (), "cna_cwe": (), "agrees": None}
+    fields = {**nothing, "published": "", "url": "", **row}
+    assessed = {
+        "vector": cvss["vector"],
+        "score": cvss["score"],
+        "severity": cvss["severity"],
+        "vector4": row["cvss4"]["vector"] if "cvss4" in row else "",
+        "weaknesses": row["weaknesses"],
+        "techniques": row["techniques"],
+    }
+    return msgspec.convert(
+        {
+            **fields,
+            "cvss": own,
+            "cvss_score": score,
+            "cvss_severity": severity,
+            "assessed": assessed,
+        },
+        RecordRow,
+    )
 
 
 def parse_precision(

@@ -6,20 +6,25 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
-from cybersecqwen.apps.assess import WINDOW, Assessment, Assessor
+from cybersecqwen.apps.assess import WINDOW, Assessment, Assessor, record_row
+from cybersecqwen.apps.outputs.assessment_text import record_texts
+from cybersecqwen.apps.outputs.jsonl import JsonObjectWriter, write_jsonl
+from cybersecqwen.apps.outputs.registry import OutputContext, format_named
 from cybersecqwen.apps.record_windows import (
     WINDOWS_AT_ONCE,
     NumberedRecord,
     Record,
     answer_windows,
     lost_record,
-    place_of,
+    unreadable,
 )
 from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.records import Advisory, Labeller, RecordProblem
-from cybersecqwen.core.text.clean import has_text
+
+TEXT = "text"
+"""The format that a person reads: all that is said of each record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,24 @@ class AssessmentRows(Protocol):
         """Whose practice is followed."""
         ...
 
+    @property
+    def noun(self) -> str:
+        """What a row says of its record, in a word."""
+        ...
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """What the rows can be written as: ``text``, and names of ``outputs.registry.FORMATS``."""
+        ...
+
     def concerns(self, record: Advisory) -> bool:
         """Whether a record is to be assessed."""
+        ...
+
+    def write(
+        self, rows: Iterable[dict[str, Any]], form: str, context: OutputContext
+    ) -> Iterator[bytes]:
+        """Return the document that the rows of a job make, in pieces."""
         ...
 
     def row(self, assessor: Assessor, found: Assessment) -> dict[str, Any] | None:
@@ -61,14 +82,39 @@ class WholeRows:
     """
 
     labeller: Labeller = "nvd"
+    noun: ClassVar[str] = "assessed"
+    formats: ClassVar[tuple[str, ...]] = (
+        *(TEXT, "table", "jsonl", "json", "csv", "xlsx", "sarif", "html", "markdown"),
+    )
 
     def concerns(self, record: Advisory) -> bool:
         """Whether a record is to be assessed: each is."""
         return True
 
+    def write(
+        self, rows: Iterable[dict[str, Any]], form: str, context: OutputContext
+    ) -> Iterator[bytes]:
+        """Return the document that the rows of a job make, in pieces."""
+        if form in OBJECT_FORMATS:
+            return write_objects(rows, form, context)
+        if form == TEXT:
+            return record_texts(rows, context.width)
+        return format_named(form).open(context)(map(record_row, rows))
+
     def row(self, assessor: Assessor, found: Assessment) -> dict[str, Any] | None:
         """Return the row of an assessment."""
         return assessor.row(found)
+
+
+OBJECT_FORMATS = ("jsonl", "json")
+"""Formats that write rows as they are."""
+
+
+def write_objects(
+    rows: Iterable[dict[str, Any]], form: str, context: OutputContext
+) -> Iterator[bytes]:
+    """Return rows as JSON: an object a line (``jsonl``), or one for all (``json``)."""
+    return write_jsonl(rows) if form == "jsonl" else JsonObjectWriter(context.closing)(rows)
 
 
 def assess_windows(
@@ -109,7 +155,7 @@ def _lost(numbered: NumberedRecord) -> AssessOutcome:
 def _assess(
     window: list[NumberedRecord], assessor: Assessor, rows: AssessmentRows, threshold: float | None
 ) -> list[AssessOutcome]:
-    outcomes = [AssessOutcome(problem=_problem(numbered)) for numbered in window]
+    outcomes = [AssessOutcome(problem=unreadable(numbered)) for numbered in window]
     places = [
         place
         for place, (_, record) in enumerate(window)
@@ -120,13 +166,3 @@ def _assess(
     for place, assessment in zip(places, found, strict=True):
         outcomes[place] = AssessOutcome(rows.row(assessor, assessment))
     return outcomes
-
-
-def _problem(numbered: NumberedRecord) -> RecordProblem | None:
-    record = numbered[1]
-    if isinstance(record, RecordProblem):
-        return record
-    if has_text(record.description):
-        return None
-    reason = "no description: there is no text to read"
-    return RecordProblem(place_of(numbered), record.id, reason, "no_description")

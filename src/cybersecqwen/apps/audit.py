@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from cybersecqwen.apps.assess import Assessment, Assessor, said
+from cybersecqwen.apps.assess_stream import OBJECT_FORMATS, TEXT, write_objects
+from cybersecqwen.apps.outputs.audit_rows import (
+    AUDIT_COLUMNS,
+    audit_cells,
+    audit_table,
+    audit_texts,
+)
+from cybersecqwen.apps.outputs.csv_table import csv_lines
+from cybersecqwen.apps.outputs.record_facts import record_url
+from cybersecqwen.apps.outputs.registry import OutputContext
 from cybersecqwen.core.cvss import canonical_vector, score_of
 from cybersecqwen.core.records import Advisory, Labeller, LabelSource
 from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
@@ -33,6 +43,8 @@ class Differences:
 
     labeller: Labeller = "cna"
     store: Path | None = None
+    noun: ClassVar[str] = "differ"
+    formats: ClassVar[tuple[str, ...]] = (TEXT, "table", "jsonl", "json", "csv")
 
     def concerns(self, record: Advisory) -> bool:
         """Whether the party has said anything of a record."""
@@ -42,6 +54,18 @@ class Differences:
         """Return how a record and its assessment differ; None where they agree."""
         row = audit_row(assessor, found, self.labeller, shipped_taxonomy())
         return row and {**row, "similar": similar_records(_opened(self.store), found.record)}
+
+    def write(
+        self, rows: Iterable[dict[str, Any]], form: str, context: OutputContext
+    ) -> Iterator[bytes]:
+        """Return the document that the rows of a job make, the surest first."""
+        first = surest_first(rows)
+        if form in OBJECT_FORMATS:
+            return write_objects(first, form, context)
+        if form == "csv":
+            return csv_lines(AUDIT_COLUMNS, map(audit_cells, first))
+        shown = audit_table if form == "table" else audit_texts
+        return shown(first, context.width)
 
 
 def surest_first(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -63,6 +87,8 @@ def audit_row(
     )
     return {
         "id": found.id,
+        "title": found.record.title,
+        "url": record_url(found.id, found.record.references),
         "labeller": labeller,
         "weight": round(weight, _DIGITS),
         "weakness": weakness,

@@ -27,6 +27,7 @@ from cybersecqwen.apps.record_job import (
     RecordJob,
     ReportProblem,
     job_files,
+    read_job,
 )
 from cybersecqwen.apps.record_windows import ReadShare
 from cybersecqwen.apps.report import report_format
@@ -65,9 +66,6 @@ class MapJob(RecordJob):
         classifier: A classifier, or what names one.
         options: What is asked of it.
         precision: Share of the answers that is to be right (0 to 1), in place of a threshold.
-        text_column: The column that holds the text, where its name does not tell.
-        id_column: The same for the id.
-        store: The local store's file, instead of where it lies by default.
         only_unlabelled: Leave out records that somebody has assigned a weakness to.
         to: What to write; a name of ``outputs.registry.FORMATS``. Empty for what the output's
             ending says, else ``jsonl``.
@@ -82,9 +80,6 @@ class MapJob(RecordJob):
     classifier: Classifier = field(default_factory=ClassifierSpec)
     options: MapOptions = field(default_factory=MapOptions)
     precision: float | None = None
-    text_column: str = ""
-    id_column: str = ""
-    store: Path | None = None
     only_unlabelled: bool = False
     to: str = ""
     width: int = 120
@@ -242,22 +237,9 @@ def _windows(
 def _records(
     mapping: _MappingRun, tally: MapTally, position: ReadPosition
 ) -> Iterator[Advisory | RecordProblem]:
-    """Read records, give those without a text the store's, and leave out what is not wanted."""
-    # A single text is mapped without the readers of every format.
-    from cybersecqwen.apps.store import open_store, with_descriptions
-    from cybersecqwen.sources import read_advisories
-
-    job, files = mapping.job, mapping.files
-    records = read_advisories(
-        files.source,
-        job.format,
-        stdin=job.stdin,
-        name=files.source_name,
-        text_column=job.text_column,
-        id_column=job.id_column,
-        position=position,
-    )
-    for record in with_descriptions(records, open_store(job.store), files.notice):
+    """Read records, and leave out what is not wanted."""
+    job = mapping.job
+    for record in read_job(job, mapping.files, position):
         if job.only_unlabelled and isinstance(record, Advisory) and not is_unlabelled(record):
             tally.labelled += 1
         else:

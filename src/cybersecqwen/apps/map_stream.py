@@ -16,15 +16,11 @@ from cybersecqwen.apps.record_windows import (
     Record,
     answer_windows,
     lost_record,
-    place_of,
+    unreadable,
 )
 from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.interfaces import CweClassifier
 from cybersecqwen.core.records import Advisory, CwePrediction, Labeller, RecordProblem
-from cybersecqwen.core.text.clean import clean, has_text
-from cybersecqwen.core.text.description import is_placeholder
-
-NO_TEXT = "description has no text"
 
 _FIRST_WINDOW = 64
 """Records of the first window; each is four times the one before, up to the classifier's own."""
@@ -165,12 +161,6 @@ def _predict(
 
 def _unanswered(numbered: NumberedRecord) -> MapOutcome:
     record = numbered[1]
-    if isinstance(record, RecordProblem):
-        return MapOutcome(problem=record)
-    where = place_of(numbered)
-    if not has_text(record.description):
-        return MapOutcome(problem=RecordProblem(where, record.id, NO_TEXT, "no_description"))
-    if is_placeholder(record.description):
-        reason = f"no description: the text is {clean(record.description)!r}"
-        return MapOutcome(problem=RecordProblem(where, record.id, reason, "no_description"))
-    return MapOutcome(record=record)
+    if problem := unreadable(numbered):
+        return MapOutcome(problem=problem)
+    return MapOutcome(record=record if isinstance(record, Advisory) else None)

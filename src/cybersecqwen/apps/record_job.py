@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.records import RecordProblem
+from cybersecqwen.core.records import Advisory, RecordProblem
+
+if TYPE_CHECKING:
+    from cybersecqwen.sources import ReadPosition
 
 ReportProblem = Callable[[RecordProblem], None]
 """Called with each record that failed, in the input's order."""
@@ -28,6 +31,9 @@ class RecordJob:
             input.
         format: What ``source`` holds; see ``sources.read_advisories``.
         stdin: What to read as standard input; None for the process's own.
+        text_column: The column that holds the text, where its name does not tell.
+        id_column: The same for the id.
+        store: The local store's file, instead of where it lies by default.
         output: The file to write, whole or not at all, or a URL; None writes into a stream.
         resume: Insist on going on with an interrupted run; see ``PartFile``.
         restart: Begin anew, even where an interrupted run could be gone on with.
@@ -39,6 +45,9 @@ class RecordJob:
     source: Path | str | None = None
     format: str = "auto"
     stdin: IO[bytes] | None = None
+    text_column: str = ""
+    id_column: str = ""
+    store: Path | None = None
     output: Path | str | None = None
     resume: bool = False
     restart: bool = False
@@ -104,6 +113,35 @@ def job_files(
         )
         _check(files)
         yield files
+
+
+def read_job(
+    job: RecordJob, files: JobFiles, position: ReadPosition
+) -> Iterator[Advisory | RecordProblem]:
+    """Yield a job's records; those without a text are given the local store's.
+
+    Args:
+        job: The job.
+        files: Its files.
+        position: Told how far its input is read.
+
+    Raises:
+        InputError: The source cannot be used, or the store is damaged.
+    """
+    # A single text is answered without the readers of every format.
+    from cybersecqwen.apps.store import open_store, with_descriptions
+    from cybersecqwen.sources import read_advisories
+
+    records = read_advisories(
+        files.source,
+        job.format,
+        stdin=job.stdin,
+        name=files.source_name,
+        text_column=job.text_column,
+        id_column=job.id_column,
+        position=position,
+    )
+    return with_descriptions(records, open_store(job.store), files.notice)
 
 
 def _files(

@@ -10,6 +10,8 @@ from typing import TypeVar
 from cybersecqwen.core.cancellation import checkpoint
 from cybersecqwen.core.engine import Engine, LocalEngine
 from cybersecqwen.core.records import Advisory, RecordProblem
+from cybersecqwen.core.text.clean import clean, has_text
+from cybersecqwen.core.text.description import is_placeholder
 
 Record = Advisory | RecordProblem
 
@@ -74,6 +76,20 @@ def lost_record(numbered: NumberedRecord) -> RecordProblem:
     """Return the problem of a record that no worker survives."""
     reason = "ended every worker that read it"
     return RecordProblem(place_of(numbered), numbered[1].id, reason)
+
+
+def unreadable(numbered: NumberedRecord) -> RecordProblem | None:
+    """Return why a record has no text that says anything; None where it has."""
+    record = numbered[1]
+    if isinstance(record, RecordProblem):
+        return record
+    if not has_text(record.description):
+        reason = "description has no text"
+    elif is_placeholder(record.description):
+        reason = f"no description: the text is {clean(record.description)!r}"
+    else:
+        return None
+    return RecordProblem(place_of(numbered), record.id, reason, "no_description")
 
 
 class ReadShare:

@@ -7,7 +7,7 @@ import argparse
 from cybersecqwen.cli.arguments import LABELLERS
 from cybersecqwen.cli.engine import SEVERAL, add_engine
 from cybersecqwen.cli.places import place
-from cybersecqwen.cli.record_job import add_quiet, add_resumption
+from cybersecqwen.cli.record_job import add_quiet, add_records, add_resumption, add_text
 
 # Named here too, so that --help imports nothing; a test compares them.
 OUTPUT_FORMATS = (
@@ -19,12 +19,7 @@ OUTPUT_FORMATS = (
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.usage = "cybersecqwen map [OPTION ...] TEXT | ID ... | --input FILE"
-    parser.add_argument(
-        "text",
-        nargs="*",
-        help="a vulnerability description, in quotes, or ids to look up in the local store; "
-        "- is standard input",
-    )
+    add_text(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_quiet(parser)
     _add_input(parser.add_argument_group("what is read"))
@@ -35,22 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_input(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--input", metavar="FILE", help="records to map (.gz and .zip are read too); - is stdin"
-    )
-    group.add_argument(
-        "--format",
-        metavar="NAME",
-        default="auto",
-        help="what --input holds, where its content does not tell: csv, jsonl, nvd, cve5, osv ... "
-        "(auto)",
-    )
-    group.add_argument(
-        "--text-column", metavar="NAME", default="", help="the column or key that holds the text"
-    )
-    group.add_argument(
-        "--id-column", metavar="NAME", default="", help="the column or key that holds the id"
-    )
+    add_records(group)
     group.add_argument(
         "--only-unlabelled",
         action="store_true",

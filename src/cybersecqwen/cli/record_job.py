@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,36 @@ if TYPE_CHECKING:
     from cybersecqwen.apps.record_job import RecordJob
     from cybersecqwen.cli.progress import ProgressLine
     from cybersecqwen.core.records import RecordProblem
+
+
+def add_text(parser: argparse._ActionsContainer) -> None:
+    """Add what is typed besides options: a description or ids."""
+    parser.add_argument(
+        "text",
+        nargs="*",
+        help="a vulnerability description, in quotes, or ids to look up in the local store; "
+        "- is standard input",
+    )
+
+
+def add_records(parser: argparse._ActionsContainer) -> None:
+    """Add the options that say which records are read, and as what."""
+    parser.add_argument(
+        "--input", metavar="FILE", help="records to read (.gz and .zip are read too); - is stdin"
+    )
+    parser.add_argument(
+        "--format",
+        metavar="NAME",
+        default="auto",
+        help="what --input holds, where its content does not tell: csv, jsonl, nvd, cve5, osv ... "
+        "(auto)",
+    )
+    parser.add_argument(
+        "--text-column", metavar="NAME", default="", help="the column or key that holds the text"
+    )
+    parser.add_argument(
+        "--id-column", metavar="NAME", default="", help="the column or key that holds the id"
+    )
 
 
 def add_resumption(parser: argparse._ActionsContainer) -> None:
@@ -50,6 +81,26 @@ def check_resumption(arguments: argparse.Namespace, *, rereadable: bool) -> None
         raise InputError("--resume needs an --output FILE and an --input FILE that it can re-read")
     if arguments.resume and arguments.restart:
         raise InputError("--resume and --restart exclude each other")
+
+
+_WIDTH = 120
+"""Columns of a table that no terminal shows."""
+
+
+def terminal_width() -> int:
+    """Return how many columns what is printed may have."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
+
+
+def printed_format(json: bool) -> str:
+    """Return the format of what is printed where none was named.
+
+    Args:
+        json: Whether one JSON object is asked for.
+    """
+    if json:
+        return "json"
+    return "table" if sys.stdout.isatty() else "jsonl"
 
 
 _UNDESCRIBED_NAMED = 100

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from cybersecqwen.core.text.record import shown_word
+
 _WORD = re.compile(r"\w+(?:[./'-]\w+)*")
 _MOST = 3
 _LEAST_SHARE = 0.25
@@ -88,5 +90,5 @@ def telling_words(
     for column in sums.T:
         best = np.argsort(-column, kind="stable")[:_MOST]
         kept = sorted(p for p in best if column[p] > max(0.0, _LEAST_SHARE * column[best[0]]))
-        found.append(tuple(dict.fromkeys(words[p][0] for p in kept)))
+        found.append(tuple(dict.fromkeys(shown_word(words[p][0]) for p in kept)))
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from cybersecqwen.apps.outputs.rows import MapRow
 from cybersecqwen.apps.outputs.spool import RowSpool
@@ -17,20 +18,20 @@ def write_csv(rows: Iterable[MapRow]) -> Iterator[bytes]:
     ``candidates`` is one cell: ``CWE-79 0.9|CWE-80 0.05``. A cell that a spreadsheet would take
     for a formula gets an apostrophe in front.
     """
+    with RowSpool(rows) as spool:
+        columns = SheetColumns(spool)
+        yield from csv_lines(columns.names, map(columns.cells, spool))
+
+
+def csv_lines(names: Iterable[str], lines: Iterable[Iterable[Cell]]) -> Iterator[bytes]:
+    """Return a header and lines of cells as CSV, with no formula in it."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\r\n")
-
-    def line(cells: Iterable[Cell]) -> bytes:
+    for cells in chain([names], lines):
         buffer.seek(0)
         buffer.truncate()
         writer.writerow(map(_written, cells))
-        return buffer.getvalue().encode("utf-8")
-
-    with RowSpool(rows) as spool:
-        columns = SheetColumns(spool)
-        yield line(columns.names)
-        for row in spool:
-            yield line(columns.cells(row))
+        yield buffer.getvalue().encode("utf-8")
 
 
 def _written(cell: Cell) -> str | float | None:

@@ -11,7 +11,7 @@ from cybersecqwen.apps.outputs.rows import MapRow
 from cybersecqwen.core.jsonl import json_line
 
 
-def write_jsonl(rows: Iterable[MapRow]) -> Iterator[bytes]:
+def write_jsonl(rows: Iterable[MapRow | dict[str, Any]]) -> Iterator[bytes]:
     """Return one JSON object a line."""
     yield from map(json_line, rows)
 
@@ -26,7 +26,7 @@ class JsonObjectWriter:
     def __init__(self, closing: Callable[[], dict[str, Any]] = dict) -> None:
         self._closing = closing
 
-    def __call__(self, rows: Iterable[MapRow]) -> Iterator[bytes]:
+    def __call__(self, rows: Iterable[MapRow | dict[str, Any]]) -> Iterator[bytes]:
         """Return the object, each row as it comes."""
         encode = msgspec.json.Encoder().encode
         yield b'{"items":['

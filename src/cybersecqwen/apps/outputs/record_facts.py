@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePath
@@ -42,7 +43,7 @@ class RecordFacts:
     @classmethod
     def of(cls, record: Advisory) -> RecordFacts:
         """Return what a record says."""
-        vector = _newest(record.cvss)
+        vector = newest_vector(record.cvss)
         score, severity = base_score(vector) if vector else (None, "")
         return cls(
             title=record.title,
@@ -99,7 +100,7 @@ def agreement(cwe: str, facts: RecordFacts, labeller: Labeller) -> bool | None:
     return cwe in labels if labels else None
 
 
-def _newest(vectors: tuple[CvssVector, ...]) -> str:
+def newest_vector(vectors: Sequence[CvssVector]) -> str:
     """Return the vector of the newest version, NVD's before others'; an empty string if none."""
 
     def rank(vector: CvssVector) -> tuple[int, bool]:

@@ -62,6 +62,35 @@ class MapRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     warning: str = ""
 
 
+class NamedTechnique(msgspec.Struct, frozen=True):
+    """A technique of ATT&CK, its name, its probability (0 to 1) and what it is to the attacker."""
+
+    id: str
+    name: str
+    probability: float
+    role: str
+
+
+class Assessed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the other specialists say of a record, as tables and reports show it.
+
+    Attributes:
+        vector: CVSS v3.1 vector.
+        score: Its base score, 0 to 10.
+        severity: ``none``, ``low``, ``medium``, ``high`` or ``critical``.
+        vector4: CVSS v4.0 vector; empty where there is none.
+        weaknesses: The weakness, and others that the record may have besides.
+        techniques: What an attacker does with it, likeliest first.
+    """
+
+    vector: str
+    score: float
+    severity: str
+    vector4: str = ""
+    weaknesses: tuple[NamedCwe, ...] = ()
+    techniques: tuple[NamedTechnique, ...] = ()
+
+
 class RecordRow(MapRow, frozen=True, kw_only=True, omit_defaults=True):
     """A row of a file of records: the answer, and what the record itself says.
 
@@ -80,6 +109,7 @@ class RecordRow(MapRow, frozen=True, kw_only=True, omit_defaults=True):
         file: The input file's name, relative to where it was read.
         line: Line of that file, from 1; 0 where it is not known.
         columns: The input's own columns, as they were.
+        assessed: What the other specialists say; None where it was mapped alone.
     """
 
     title: str = ""
@@ -95,6 +125,7 @@ class RecordRow(MapRow, frozen=True, kw_only=True, omit_defaults=True):
     file: str = ""
     line: int = 0
     columns: dict[str, Any] = {}
+    assessed: Assessed | None = None
 
 
 class RowMaker:

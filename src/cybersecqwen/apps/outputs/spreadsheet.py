@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from cybersecqwen.apps.outputs.rows import RecordRow
+from cybersecqwen.apps.outputs.rows import Assessed, RecordRow
 from cybersecqwen.apps.outputs.spool import RowSpool
 
 Cell = str | float | bool | None
@@ -17,6 +17,11 @@ ANSWER_COLUMNS = (
     "backoff_probability", "candidates", "usage", "catalogue", "model", "agrees",
 )  # fmt: skip
 """Columns about the answer."""
+
+ASSESSED_COLUMNS = (
+    "our_cvss", "our_cvss_score", "our_cvss_severity", "our_cvss4", "weaknesses", "techniques",
+)  # fmt: skip
+"""Columns about what the other specialists say."""
 
 RECORD_COLUMNS = (
     "title", "description", "nvd_cwe", "cna_cwe", "cvss", "cvss_score", "cvss_severity",
@@ -54,6 +59,8 @@ class SheetColumns:
             answer.append("instead_of")
         if spool.explained:
             answer.append("reason")
+        if spool.assessed:
+            answer += ASSESSED_COLUMNS
         own = [name for name in spool.columns if name != "id" or spool.own_id]
         self._record = [name for name in RECORD_COLUMNS if name not in own]
         self._own = own
@@ -89,13 +96,27 @@ def _answer_cells(row: RecordRow) -> dict[str, Cell]:
         "backoff_cwe": backoff.cwe if backoff else None,
         "backoff_name": backoff.name if backoff else None,
         "backoff_probability": backoff.probability if backoff else None,
-        "candidates": "|".join(f"{c.cwe} {c.probability:g}" for c in row.candidates),
+        "candidates": _joined(f"{c.cwe} {c.probability:g}" for c in row.candidates),
         "usage": row.usage,
         "catalogue": row.catalogue,
         "model": row.model,
         "agrees": row.agrees,
         "instead_of": instead_of.cwe if instead_of else None,
         "reason": row.reason,
+        **_assessed_cells(row.assessed),
+    }
+
+
+def _assessed_cells(found: Assessed | None) -> dict[str, Cell]:
+    if found is None:
+        return dict.fromkeys(ASSESSED_COLUMNS)
+    return {
+        "our_cvss": found.vector,
+        "our_cvss_score": found.score,
+        "our_cvss_severity": found.severity,
+        "our_cvss4": found.vector4,
+        "weaknesses": _joined(f"{one.cwe} {one.probability:g}" for one in found.weaknesses),
+        "techniques": _joined(f"{one.id} {one.probability:g}" for one in found.techniques),
     }
 
 
@@ -113,8 +134,8 @@ def _record_cells(row: RecordRow) -> dict[str, Cell]:
     }
 
 
-def _joined(ids: Iterable[str]) -> str:
-    return "|".join(ids)
+def _joined(parts: Iterable[str]) -> str:
+    return "|".join(parts)
 
 
 def _plain(value: object) -> Cell:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 
-from cybersecqwen.apps.outputs.rows import MapRow
+from cybersecqwen.apps.outputs.rows import Assessed, MapRow, RecordRow
 from cybersecqwen.core.text.clean import clean
 
 _SAMPLE_ROWS = 100
+_WIDE = 100
 _ALIAS = re.compile(r"\('([^']+)'\)")
 
 LABELLER_NAMES = {"nvd": "NVD", "cna": "Vendor (CNA)"}
@@ -32,18 +33,26 @@ class TableWriter:
         sample = list(islice(stream, _SAMPLE_ROWS))
         longest = max([len("ID"), *(len(clean(row.id)) for row in sample)])
         id_width = min(longest, max(self._width // 3, len("CVE-2024-12345")))
-        yield self._line(id_width, "ID", "CWE", "SURE", "NAME", "")
+        found = any(_assessed(row) for row in sample)
+        more = self._more("CVSS", "ATT&CK") if found else ""
+        yield self._line(id_width, "ID", "CWE", "SURE", more, "NAME", "")
         for row in chain(sample, stream):
+            more = self._more(*_assessed_cells(_assessed(row))) if found else ""
             yield self._line(
-                id_width, row.id, row.cwe, f"{row.confidence:.0%}", row.name, remark(row)
+                id_width, row.id, row.cwe, f"{row.confidence:.0%}", more, row.name, remark(row)
             )
 
+    def _more(self, score: str, technique: str) -> str:
+        # The weakness's name goes before the technique where there is not room for both.
+        shown = f"{score:>4}  "
+        return shown if self._width < _WIDE else f"{shown}{technique:<9}  "
+
     def _line(
-        self, id_width: int, identity: str, cwe: str, sure: str, name: str, remark: str
+        self, id_width: int, identity: str, cwe: str, sure: str, more: str, name: str, remark: str
     ) -> bytes:
         # An id is untrusted input: nothing in it may reach the terminal as a command.
         identity, cwe, sure, name = map(clean, (identity, cwe, sure, name))
-        head = f"{_cut(identity, id_width):<{id_width}}  {cwe:<8}  {sure:>4}  "
+        head = f"{_cut(identity, id_width):<{id_width}}  {cwe:<8}  {sure:>4}  {more}"
         tail = f"  ({remark})" if remark else ""
         room = self._width - len(head) - len(tail)
         line = f"{head}{short_name(name, room)}{tail}"
@@ -81,6 +90,16 @@ class TableWriter:
         note = remark(row)
         tail = f"  ({note})" if note else ""
         return f"{head}{short_name(row.name, self._width - len(head) - len(tail))}{tail}"
+
+
+def _assessed(row: MapRow) -> Assessed | None:
+    return row.assessed if isinstance(row, RecordRow) else None
+
+
+def _assessed_cells(found: Assessed | None) -> tuple[str, str]:
+    """Return the predicted score and the likeliest technique."""
+    score = f"{found.score:.1f}" if found else ""
+    return score, found.techniques[0].id if found and found.techniques else ""
 
 
 def remark(row: MapRow) -> str:

@@ -31,6 +31,8 @@ _LONGEST_NAME = 80
 _LONGEST_TITLE = 300
 _UNKNOWN = {"", "n/a", "na", "unknown", "unspecified", "-", "none"}
 _METRIC = re.compile(r"\b(AV|AC|PR|UI|S|C|I|A|VC|VI|VA):([A-Z])\b")
+_VECTOR_WORD = re.compile(r"cvss(av|ac|pr|ui|s|c|i|a)([a-z])")
+_CWE_WORD = re.compile(r"cnacwe\d+")
 _AS_V3 = {"VC": "C", "VI": "I", "VA": "A"}
 
 
@@ -126,6 +128,13 @@ def vector_words(vector: str) -> list[str]:
 def cwe_word(cwe: str) -> str:
     """Return the word for a weakness that the CNA named: never one that a description has."""
     return f"cnacwe{cwe.removeprefix('CWE-')}" if cwe else ""
+
+
+def shown_word(word: str) -> str:
+    """Return a word of a rendered record as a person knows it: ``cvssprn`` is ``PR:N``."""
+    if found := _VECTOR_WORD.fullmatch(word):
+        return f"{found[1]}:{found[2]}".upper()
+    return f"CWE-{word[6:]}" if _CWE_WORD.fullmatch(word) else word
 
 
 def product_name(affected: Iterable[tuple[str, str]]) -> str:

@@ -1,4 +1,4 @@
-"""What was typed after ``map``: a description, ids, records, or something else in their place."""
+"""What was typed as a description: one, ids, records, or something else in their place."""
 
 from __future__ import annotations
 
@@ -40,8 +40,12 @@ def ids_alone(words: Sequence[str]) -> bytes | None:
     return "\n".join(ids).encode()
 
 
-def check_description(text: str) -> None:
+def check_description(text: str, verb: str) -> None:
     """Refuse a text that is no description.
+
+    Args:
+        text: What was typed.
+        verb: The verb that it was typed after, for advice.
 
     Raises:
         InputError: It is empty, a placeholder, the name of a file, an id, or an address; with what
@@ -51,11 +55,11 @@ def check_description(text: str) -> None:
     if not said:
         raise InputError("the text is empty: give a vulnerability description")
     if _is_file(text.strip()):
-        raise InputError(f"{said} is a file: map --input {said}")
+        raise InputError(f"{said} is a file: {verb} --input {said}")
     if ID.fullmatch(said):
         raise InputError(
             f"{said} is an id, not a description: give its description, or a feed that holds it "
-            "(map --input FILE), or fill the local store (data fetch nvd, data import FILE)"
+            f"({verb} --input FILE), or fill the local store (data fetch nvd, data import FILE)"
         )
     if _ADDRESS.fullmatch(said):
         raise InputError(f"{said} is an address, and nothing is fetched: give a description")
