@@ -115,3 +115,5 @@ def test_a_bases_own_answers_come_beside_its_corpus(
     assert {row["response"] for row in rows} == {"[]", "Gladly."}
     assert main([*words[:2], str(tmp_path / "nowhere"), *words[3:]]) == 2
     assert "no folder of a corpus" in capsys.readouterr().err
+    assert main([*words, "--option", "batch_size"]) == 2
+    assert "--option 'batch_size' is not NAME=VALUE" in capsys.readouterr().err

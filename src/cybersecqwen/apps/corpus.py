@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -143,7 +143,9 @@ def build_technique_corpus(data: Path, out: Path, teacher: str | None = None) ->
     )
 
 
-def replay_base(corpus: Path, base: str, *, prompts: int = 1000) -> int:
+def replay_base(
+    corpus: Path, base: str, *, prompts: int = 1000, options: Mapping[str, Any] | None = None
+) -> int:
     """Put a base's own answers to neutral prompts beside a corpus; return how many there are.
 
     Training repeats them as its recipe says (``replay``), so that the model stays near its base.
@@ -152,6 +154,7 @@ def replay_base(corpus: Path, base: str, *, prompts: int = 1000) -> int:
         corpus: Folder of a finished corpus; gets the file ``replay.jsonl``.
         base: SPEC of the model that will be fine-tuned.
         prompts: How many prompts to put to it.
+        options: Options of its backend, such as ``batch_size``.
 
     Raises:
         InputError: There is no such folder, or the base cannot be used.
@@ -160,7 +163,8 @@ def replay_base(corpus: Path, base: str, *, prompts: int = 1000) -> int:
     """
     if not corpus.is_dir():
         raise InputError(f"{corpus}: no folder of a corpus")
-    return write_replay(open_backend(base), corpus / REPLAY_FILE, prompts=prompts)
+    backend = open_backend(base, **(options or {}))
+    return write_replay(backend, corpus / REPLAY_FILE, prompts=prompts)
 
 
 def check(

@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, show_progress, warn
+from cybersecqwen.cli.common import (
+    EXIT_DONE,
+    EXIT_SOME_FAILED,
+    backend_options,
+    print_json,
+    show_progress,
+    warn,
+)
 from cybersecqwen.cli.engine import SEVERAL, add_engine, engine_of
 from cybersecqwen.cli.places import place, staged
 
@@ -101,6 +108,13 @@ def _configure_replay(replay: argparse.ArgumentParser) -> None:
     replay.add_argument(
         "--prompts", type=int, default=1000, metavar="N", help="to put to it (1000)"
     )
+    replay.add_argument(
+        "--option",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="an option of the model's backend, such as batch_size=64",
+    )
 
 
 def _configure_check(check: argparse.ArgumentParser) -> None:
@@ -148,7 +162,12 @@ def run(arguments: argparse.Namespace) -> int:
 def _replay(arguments: argparse.Namespace) -> int:
     from cybersecqwen.apps.corpus import replay_base
 
-    rows = replay_base(arguments.corpus, arguments.base, prompts=arguments.prompts)
+    rows = replay_base(
+        arguments.corpus,
+        arguments.base,
+        prompts=arguments.prompts,
+        options=backend_options(arguments.option),
+    )
     print(f"{arguments.corpus / 'replay.jsonl'}: {rows:,} answers of {arguments.base}")
     return EXIT_DONE
 
