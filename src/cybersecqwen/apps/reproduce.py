@@ -39,6 +39,9 @@ PROTOCOLS = ("ref", "constrained")
 
 _CHECKED, _ESTIMATE, _DIVERGENCE = "check.json", "estimate.json", "divergence.json"
 
+_REPLAY_TOGETHER = 32
+"""Neutral prompts that the base answers at once."""
+
 
 @dataclass(frozen=True)
 class ReproduceOptions:
@@ -206,8 +209,12 @@ def _with_base(plan: _Plan) -> _Plan:
 
 def _replay(plan: _Plan) -> None:
     """Let the base answer neutral prompts, in a dry run a few."""
-    few = {"prompts": 8} if plan.options.dry_run else {}
-    replay_base(plan.at("corpus"), f"hf:{plan.lora.base}", **few)
+    replay_base(
+        plan.at("corpus"),
+        f"hf:{plan.lora.base}",
+        prompts=8 if plan.options.dry_run else 1000,
+        options={"batch_size": _REPLAY_TOGETHER},
+    )
 
 
 def _estimate(plan: _Plan) -> None:
