@@ -5,6 +5,7 @@ What is public stands in ``__all__``, one object a feature, each loaded when it 
 - ``read_advisories``: vulnerability records of any format as a stream of ``Advisory``;
 - ``CweMapper``: which weakness (CWE) a description has, with calibrated probabilities;
 - ``Assessor``: weakness, severity (CVSS) and techniques (ATT&CK) of a record, and why;
+- ``TechniqueClassifier``: techniques (ATT&CK) of a sentence, a scenario or a report;
 - ``KnowledgeBase``: CWE, CAPEC and ATT&CK, searched and answering with citations;
 - ``Answerer``: the same with a language model of your own, its answers checked;
 - ``evaluate``: a benchmark put to any system, with intervals and a log of every answer;
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from cybersecqwen.llm.answering import Answerer
     from cybersecqwen.sources.detect import read_advisories
     from cybersecqwen.specialists.mapper import CweMapper
+    from cybersecqwen.specialists.technique import TechniqueClassifier
 
 # Before anything of ours imports a dependency that would report its use.
 telemetry.switch_off()
@@ -40,6 +42,7 @@ _PUBLIC = {
     "Assessor": "cybersecqwen.apps.assess",
     "CweMapper": "cybersecqwen.specialists.mapper",
     "KnowledgeBase": "cybersecqwen.knowledge.base",
+    "TechniqueClassifier": "cybersecqwen.specialists.technique",
     "build_corpus": "cybersecqwen.apps.corpus",
     "evaluate": "cybersecqwen.apps.evaluation",
     "read_advisories": "cybersecqwen.sources.detect",
@@ -50,6 +53,7 @@ __all__ = [
     "Assessor",
     "CweMapper",
     "KnowledgeBase",
+    "TechniqueClassifier",
     "__version__",
     "build_corpus",
     "evaluate",

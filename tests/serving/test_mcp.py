@@ -14,7 +14,7 @@ pytest.importorskip("mcp")
 from mcp import ClientSession, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
-TOOLS = {"map_cve", "assess_cve", "ask", "search_knowledge", "cwe_info"}
+TOOLS = {"map_cve", "assess_cve", "find_techniques", "ask", "search_knowledge", "cwe_info"}
 
 
 async def use(session: ClientSession) -> None:

@@ -28,7 +28,19 @@ _TRACEBACK = "CYBERSECQWEN_TRACEBACK"
 # code.
 # None of them imports anything heavy at its top, so that --help stays instant.
 VERBS = (
-    *("map", "assess", "audit", "ask", "data", "corpus", "train", "export", "eval", "kb"),
+    *(
+        "map",
+        "assess",
+        "audit",
+        "techniques",
+        "ask",
+        "data",
+        "corpus",
+        "train",
+        "export",
+        "eval",
+        "kb",
+    ),
     *("reproduce", "bundle", "monitor", "serve", "mcp", "info", "doctor", "demo"),
 )
 

@@ -27,7 +27,15 @@ from cybersecqwen.serving.errors import (
 )
 from cybersecqwen.serving.metrics import Metrics
 from cybersecqwen.serving.middleware import protected
-from cybersecqwen.serving.routes import assess, files, openai_api, outputs, rest, texts
+from cybersecqwen.serving.routes import (
+    assess,
+    files,
+    openai_api,
+    outputs,
+    rest,
+    techniques,
+    texts,
+)
 from cybersecqwen.serving.routes.mcp_tools import mcp_server
 from cybersecqwen.serving.routes.schemas import ErrorOut
 from cybersecqwen.serving.service import Service
@@ -92,7 +100,7 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     app.state.metrics = metrics
     # Routes are tried one by one, so those that are asked for most come first.
-    for routes in (texts, rest, assess, files, outputs, openai_api):
+    for routes in (texts, rest, assess, techniques, files, outputs, openai_api):
         app.include_router(routes.router)
     app.router.routes.extend(mcp_routes)
     _serve_page(app)

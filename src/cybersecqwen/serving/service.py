@@ -27,6 +27,7 @@ from cybersecqwen.serving.errors import ApiError
 from cybersecqwen.serving.model_loading import open_language_model, open_specialist
 from cybersecqwen.serving.settings import ServeSettings
 from cybersecqwen.serving.workers import BoundedExecutor
+from cybersecqwen.specialists.technique import TechniqueClassifier
 
 if TYPE_CHECKING:
     from cybersecqwen.llm.backends.openai_http import OpenAiBackend
@@ -104,6 +105,11 @@ class Service:
     def assessor(self) -> Assessor:
         """The specialists that ship with the package, opened when they are first asked."""
         return Assessor.from_pretrained(knowledge=self.knowledge)
+
+    @cached_property
+    def technique_classifier(self) -> TechniqueClassifier:
+        """The classifier of techniques that ships, opened when it is first asked."""
+        return TechniqueClassifier.from_pretrained()
 
     def book(self) -> KnowledgeBase:
         """Return the knowledge base.

@@ -10,6 +10,7 @@ from cybersecqwen.apps.map_stream import MapOptions
 from cybersecqwen.core.records import Labeller
 
 _LONGEST_TEXT = 1_000_000
+_LONGEST_REPORT = 100_000  # each of its sentences is read by itself
 _EXAMPLE = "The login form concatenates the user name into the SQL query."
 _ROW: dict[str, Any] = {
     "id": "text",
@@ -163,6 +164,39 @@ class Problem(BaseModel):
     id: str
     reason: str
     kind: str
+
+
+class TechniquesRequest(Strict):
+    """A sentence, a scenario or a report."""
+
+    text: str = Field(
+        min_length=1,
+        max_length=_LONGEST_REPORT,
+        validation_alias=_TEXT,
+        examples=["The intruders dumped LSASS memory with procdump."],
+    )
+
+
+class TechniqueOut(BaseModel):
+    """A technique, and the words of the text that tell of it."""
+
+    id: str
+    name: str
+    probability: float
+    parent: dict[str, str] | None = None
+    sentence: str
+    citation: str
+
+
+class TechniquesOut(BaseModel):
+    """The techniques of a text: likeliest ones on the whole, and all that it tells of."""
+
+    id: str
+    about: list[TechniqueOut]
+    abstained: bool
+    tells: list[TechniqueOut]
+    model: str
+    attack: str
 
 
 class AssessmentOut(BaseModel):

@@ -1,0 +1,119 @@
+"""What attackers do in a text: ATT&CK techniques of sentences, scenarios and reports, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import IO, Any
+
+from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.files import atomic_write
+from cybersecqwen.core.jsonl import json_line
+from cybersecqwen.core.records import RecordProblem
+from cybersecqwen.sources import read_advisories
+from cybersecqwen.specialists.technique import TechniqueCandidate, TechniqueClassifier
+
+_LIKELIEST = 5
+_DIGITS = 4
+_REPORT_ENDINGS = {".txt", ".md"}
+
+
+def is_report(path: Path) -> bool:
+    """Whether a file is one text to be read as a whole, by its ending; else it holds records."""
+    return path.suffix.lower() in _REPORT_ENDINGS
+
+
+def report_text(data: bytes, name: str) -> str:
+    """Return a report's text.
+
+    Args:
+        data: As read.
+        name: What to call it in a message.
+
+    Raises:
+        InputError: It is no UTF-8.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name}: no UTF-8 text (byte {error.start})") from error
+
+
+def write_technique_rows(
+    classifier: TechniqueClassifier,
+    source: Path,
+    sink: Path | IO[bytes],
+    report: Callable[[RecordProblem], None],
+    *,
+    format: str = "auto",  # noqa: A002 - as ``read_advisories`` calls it
+) -> None:
+    """Write a row for the text of each record of a file, as JSON lines.
+
+    Args:
+        classifier: The specialist.
+        source: The file.
+        sink: A file to write, whole or not at all, or a stream.
+        report: Called with each record whose text cannot be read.
+        format: As for ``read_advisories``.
+
+    Raises:
+        InputError: The source cannot be read, or the output cannot be written.
+    """
+    records = read_advisories(source, format)
+    try:
+        with atomic_write(sink) if isinstance(sink, Path) else nullcontext(sink) as stream:
+            for record in records:
+                if isinstance(record, RecordProblem):
+                    if record.is_failure:
+                        report(record)
+                    continue
+                try:
+                    row = technique_row(classifier, record.description, record.id)
+                except InputError as error:
+                    report(RecordProblem(record.where, record.id, str(error)))
+                else:
+                    stream.write(json_line(row))
+    except OSError as error:
+        raise InputError(f"{sink}: cannot be written: {error.strerror}") from error
+
+
+def technique_row(
+    classifier: TechniqueClassifier, text: str, record_id: str = "text"
+) -> dict[str, Any]:
+    """Return what a text says of techniques.
+
+    ``about`` has the likeliest techniques of a text that is on one, with probabilities that add up
+    to 1 over all that the model knows; ``abstained`` whether the first of them is under the
+    model's threshold. ``tells`` has every technique that the text tells of, each by itself.
+
+    Args:
+        classifier: The specialist.
+        text: A sentence, a scenario or a report.
+        record_id: What to call it.
+
+    Raises:
+        InputError: The text has nothing to read.
+    """
+    about = classifier.classify(text, top_k=_LIKELIEST)
+    return {
+        "id": record_id,
+        "about": [_found(classifier, one) for one in about],
+        "abstained": about[0].probability < classifier.config.threshold,
+        "tells": [_found(classifier, one) for one in classifier.techniques_of(text)],
+        "model": classifier.name,
+        "attack": classifier.config.attack_version,
+    }
+
+
+def _found(classifier: TechniqueClassifier, found: TechniqueCandidate) -> dict[str, Any]:
+    parent, _, sub = found.id.partition(".")
+    names = dict(zip(classifier.config.techniques, classifier.config.names, strict=True))
+    return {
+        "id": found.id,
+        "name": found.name,
+        "probability": round(found.probability, _DIGITS),
+        **({"parent": {"id": parent, "name": names.get(parent, "")}} if sub else {}),
+        "sentence": found.sentence,
+        "citation": found.citation,
+    }
