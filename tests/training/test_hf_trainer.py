@@ -29,7 +29,7 @@ class Killed(BaseException):
     """What a kill looks like from inside."""
 
 
-def run(folder: Path, die_at: int | None = None) -> dict[str, torch.Tensor]:
+def run(folder: Path, die_at: int | None = None, average: float = 0.0) -> dict[str, torch.Tensor]:
     values = torch.randn(50, 3, generator=torch.Generator().manual_seed(1))
     calls = 0
 
@@ -41,7 +41,7 @@ def run(folder: Path, die_at: int | None = None) -> dict[str, torch.Tensor]:
         return {"x": values[rows]}
 
     model = Toy()
-    schedule = Fit(epochs=5, batch_size=4, learning_rate=0.05)
+    schedule = Fit(epochs=5, batch_size=4, learning_rate=0.05, average=average)
     lengths = [1 + row % 7 for row in range(50)]
     fit(model, Indices(lengths), collate, schedule, folder, seed=3, save_every=5)
     return model.state_dict()
@@ -74,3 +74,17 @@ def test_a_finished_fit_is_loaded_not_repeated(tmp_path: Path) -> None:
     first = run(tmp_path / "a")
     again = run(tmp_path / "a", die_at=1)
     assert all(torch.equal(weights, again[name]) for name, weights in first.items())
+
+
+def test_averaged_weights_are_the_mean_over_the_steps_resumed_or_not(tmp_path: Path) -> None:
+    last = run(tmp_path / "last")
+    whole = run(tmp_path / "whole", average=0.8)
+    with pytest.raises(Killed):
+        run(tmp_path / "cut", 30, average=0.8)
+    resumed = run(tmp_path / "cut", average=0.8)
+    assert all(torch.equal(weights, resumed[name]) for name, weights in whole.items())
+    assert not torch.equal(whole["line.weight"], last["line.weight"])
+    # The same steps lead there, so the mean lies near where they end.
+    start = Toy().state_dict()["line.weight"]
+    moved = (last["line.weight"] - start).norm()
+    assert (whole["line.weight"] - last["line.weight"]).norm() < moved / 2

@@ -41,6 +41,9 @@ class SpecialistConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
         sha256: Hexadecimal digests of the graph's and the tokenizer's file, by file name.
         taxonomy_version: Version of the CWE catalogue that its labels come from.
         provenance: Where it comes from: base model, training data by hash, commit and so on.
+        years: First and last year whose practice it was taught apart, or empty. A record is read
+            as of its own year, the nearest of these.
+        assumed_year: As of which year a text is read whose year nobody says; 0 for none.
     """
 
     format_version: int
@@ -55,6 +58,14 @@ class SpecialistConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     taxonomy_version: str
     provenance: dict[str, str]
     precision: dict[str, tuple[tuple[float, float], ...]] = {}
+    years: tuple[int, int] | None = None
+    assumed_year: int = 0
+
+    def read_as_of(self, year: int) -> int:
+        """Return the year that a text of some year (0 where it is unknown) is read as of."""
+        if self.years is None:
+            return 0
+        return min(max(year, self.years[0]), self.years[1]) if year else self.assumed_year
 
     def threshold_at(self, labeller: str, precision: float) -> float | None:
         """Return the least confidence with which a precision was reached, or None if it was not."""

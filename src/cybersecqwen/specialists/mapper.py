@@ -17,8 +17,8 @@ from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.model_folder import SpecialistConfig
 from cybersecqwen.core.records import Advisory, Band, Candidate, CwePrediction, Labeller
 from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
-from cybersecqwen.core.text.clean import render
-from cybersecqwen.core.text.record import parts_of, render_record
+from cybersecqwen.core.text.clean import has_text
+from cybersecqwen.core.text.record import YEAR_TOKENS, parts_of, render_record, year_of
 from cybersecqwen.specialists.backoff import Backoff
 from cybersecqwen.specialists.model import ModelFolder, load_folder, resolve_folder
 from cybersecqwen.specialists.onnx_session import Logits, Network, PendingLogits
@@ -141,7 +141,7 @@ class CweMapper:
             ModelError: The model does not know the labeller.
         """
         head, threshold = self._options(labeller, top_k, threshold)
-        pieces = self._encoder.encode([self._readable(text, 1, labeller)])
+        pieces = self._encode([self._readable(text, 1, labeller)])
         made = np.concatenate([self._network.run(ids, head) for ids in pieces.ids])
         logits = pieces.join(made, self.config.temperature[labeller])
         return next(self._predict(logits, labeller, top_k, threshold))
@@ -187,7 +187,7 @@ class CweMapper:
             while chunk := list(islice(rendered, WINDOW)):
                 first: dict[str, int] = {}
                 places = [first.setdefault(text, len(first)) for text in chunk]
-                pieces = self._encoder.encode(list(first))
+                pieces = self._encode(list(first))
                 windows.append(_Window(pieces, self._network.submit(pieces.ids, head), places))
                 if len(windows) > 1:
                     yield from answer(windows.popleft())
@@ -208,7 +208,7 @@ class CweMapper:
         """
         head, _ = self._options(labeller, 1, None)
         rendered = [self._readable(text, number, labeller) for number, text in enumerate(texts, 1)]
-        pieces = self._encoder.encode(rendered)
+        pieces = self._encode(rendered)
         temperature = self.config.temperature[labeller]
         logits = pieces.join(self._network.submit(pieces.ids, head).result(), temperature)
         return softmax_rows(logits / temperature)
@@ -261,11 +261,18 @@ class CweMapper:
         sure = self.config.threshold_at(labeller, SURE_PRECISION)
         return "sure" if sure is not None and confidence >= sure else "likely"
 
+    def _encode(self, rendered: Sequence[str]) -> Pieces:
+        """Return texts in pieces, each as of the text's year where the model knows years."""
+        return self._encoder.encode(rendered, lead=YEAR_TOKENS if self.config.years else 0)
+
     def _readable(self, text: str | Advisory, number: int, labeller: Labeller) -> str:
         """Return a text as the model was trained to read it."""
-        if isinstance(text, Advisory) and not self.reads_records:
-            text = text.description
-        return _readable(text, number, labeller)
+        year = 0
+        if isinstance(text, Advisory):
+            year = year_of(text.id, text.published)
+            if not self.reads_records:
+                text = text.description
+        return _readable(text, number, labeller, self.config.read_as_of(year))
 
     def _options(
         self, labeller: Labeller, top_k: int, threshold: float | None
@@ -331,13 +338,10 @@ class _Window:
         return self._pieces.join(self._logits.result(), temperature)
 
 
-def _readable(text: str | Advisory, number: int, labeller: Labeller) -> str:
-    """Return what is read of a text or a record."""
-    if isinstance(text, Advisory):
-        known = render(text.description)
-        rendered = known and render_record(text.description, parts_of(text, labeller))
-    else:
-        rendered = render(text)
-    if not rendered:
+def _readable(text: str | Advisory, number: int, labeller: Labeller, year: int) -> str:
+    """Return what is read of a text or a record, as of a year."""
+    description = text.description if isinstance(text, Advisory) else text
+    if not has_text(description):
         raise InputError(f"text {number} has nothing to read")
-    return rendered
+    parts = parts_of(text, labeller) if isinstance(text, Advisory) else None
+    return render_record(description, parts, year)

@@ -38,38 +38,46 @@ class Encoder:
         self._tokenizer.no_truncation()
         self._max_tokens = max_tokens
 
-    def encode(self, texts: Sequence[str]) -> Pieces:
-        """Return the token ids of rendered texts (see ``core.text.record.render_record``)."""
-        return self._pieces(self._tokenizer.encode_batch_fast(list(texts)))
+    def encode(self, texts: Sequence[str], *, lead: int = 0) -> Pieces:
+        """Return the token ids of rendered texts (see ``core.text.record.render_record``).
+
+        Args:
+            texts: The texts.
+            lead: So many tokens at the start of each text stand before each of its pieces.
+        """
+        return self._pieces(self._tokenizer.encode_batch_fast(list(texts)), lead)
 
     def encode_with_spans(self, texts: Sequence[str]) -> tuple[Pieces, list[Spans]]:
         """Return what ``encode`` does, and where each text's tokens stand in it."""
         encodings = self._tokenizer.encode_batch(list(texts))
         return self._pieces(encodings), [encoding.offsets for encoding in encodings]
 
-    def _pieces(self, encodings: Sequence[Encoding]) -> Pieces:
+    def _pieces(self, encodings: Sequence[Encoding], lead: int = 0) -> Pieces:
         pieces: list[TokenIds] = []
         owners: list[int] = []
         starts: list[int] = []
         for place, encoding in enumerate(encodings):
-            for start, cut in self._cut(np.array(encoding.ids, dtype=np.int64)):
+            for start, cut in self._cut(np.array(encoding.ids, dtype=np.int64), lead):
                 pieces.append(cut)
                 owners.append(place)
                 starts.append(start)
         return Pieces(pieces, np.array(owners, np.int64), len(encodings), starts)
 
-    def _cut(self, ids: TokenIds) -> list[tuple[int, TokenIds]]:
+    def _cut(self, ids: TokenIds, lead: int) -> list[tuple[int, TokenIds]]:
         """Cut a text that is too long into pieces that overlap by an eighth, each with its start.
 
         Special tokens stand around each piece and are not counted in where it starts.
         """
         if len(ids) <= self._max_tokens:
             return [(0, ids)]
-        room = self._max_tokens - 2
+        first, inner, last = ids[: 1 + lead], ids[1 + lead : -1], ids[-1:]
+        room = self._max_tokens - len(first) - 1
         step = max(1, room - room // 8)
-        inner = ids[1:-1]
         starts = range(0, max(1, len(inner) - room + step), step)
-        return [(at, np.concatenate((ids[:1], inner[at : at + room], ids[-1:]))) for at in starts]
+        return [
+            (at + lead if at else 0, np.concatenate((first, inner[at : at + room], last)))
+            for at in starts
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from transformers import (
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from cybersecqwen.core.files import write_json
+from cybersecqwen.training.averaging import AverageWeights
 from cybersecqwen.training.checkpoints import MarkWhole, last_whole
 from cybersecqwen.training.recipes.specialist import Fit
 
@@ -119,15 +120,17 @@ def fit(
     if weights.exists():
         model.load_state_dict(load_file(weights))
         return
+    resumed = last_whole(folder / "checkpoints")
+    averaging = [AverageWeights(schedule.average, resumed)] if schedule.average else []
     trainer = _LengthGrouped(
         model=model,
         args=_arguments(schedule, folder / "checkpoints", seed, save_every),
         train_dataset=rows,
         data_collator=collate,
-        callbacks=[MarkWhole(), _FitProgress()],
+        callbacks=[*averaging, MarkWhole(), _FitProgress()],
     )
     trainer.remove_callback(PrinterCallback)  # standard output is the caller's
-    trainer.train(resume_from_checkpoint=last_whole(folder / "checkpoints"))
+    trainer.train(resume_from_checkpoint=resumed)
     if trainer.is_world_process_zero():
         write_json(folder / "curve.json", trainer.state.log_history)
         trainer.save_model(str(folder / "final"))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from cybersecqwen.core.records import Advisory, CvssVector, CweLabel
-from cybersecqwen.core.text.record import parts_of
+from cybersecqwen.core.text.record import RecordParts, parts_of, render_record, year_of
 
 VECTOR = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"
 
@@ -28,3 +28,16 @@ def test_the_answer_that_is_asked_for_is_not_read() -> None:
     assert parts_of(known, "cna").vector == VECTOR
     assert parts_of(known, "cna", severity=True).vector == ""
     assert parts_of(known, "nvd", severity=True).vector == VECTOR
+
+
+def test_a_year_is_one_word_before_all_else() -> None:
+    parts = RecordParts(title="A title")
+    assert render_record("A flaw.", parts, 2024) == "year2024 | A title | A flaw."
+    assert render_record("A flaw.", None, 2024) == "year2024 | A flaw."
+    assert render_record("A flaw.", parts) == "A title | A flaw."
+
+
+def test_a_records_year_is_that_of_its_publication_else_of_its_id() -> None:
+    assert year_of("CVE-2019-1", "2021-02-03") == 2021
+    assert year_of("CVE-2019-1234", "") == 2019
+    assert year_of("GHSA-1", "") == 0

@@ -27,9 +27,12 @@ fit: {{epochs: 8, batch_size: 16, learning_rate: 8e-3}}
 pretrain: {{fit: {{epochs: 1, batch_size: 32, learning_rate: 1e-3}}}}
 supervision: {{soft: 0.5}}
 refit: {{labellers: [cna], rows: 100, epochs: 2, keep: 0.3, taught: 0.3}}
+years: {{first: 2021, last: 2024, assumed: 2024, names: 0.7}}
+views: {{year: 0.4, assumed: 0.4}}
 teachers:
   - base: {teacher}
     fit: {{epochs: 4, batch_size: 16, learning_rate: 5e-3}}
+    views: {{year: 0.6, padded: 0, empty: 0}}
 """
 
 
@@ -67,6 +70,21 @@ def test_the_folder_answers_through_the_runtime(trained: Path) -> None:
         mapper.map("a heap buffer memory write bounds flaw in product", labeller="cna").cwe
         == "CWE-787"
     )
+
+
+def test_a_record_is_read_as_of_its_year_and_a_text_as_of_the_assumed_one(trained: Path) -> None:
+    from cybersecqwen.core.records import Advisory
+    from cybersecqwen.specialists import CweMapper
+
+    mapper = CweMapper.load(trained)
+    text = "a flaw in query of a product"
+    asked = [text, *(Advisory("a", text, published=day) for day in ("2024-05-01", "2021-05-01"))]
+    bare, same, earlier, clamped = mapper.probabilities(
+        [*asked, Advisory("CVE-2009-1111", text)], labeller="nvd"
+    )
+    assert bare.tolist() == same.tolist()
+    assert earlier.tolist() == clamped.tolist()
+    assert bare.tolist() != earlier.tolist()
 
 
 def test_the_card_and_curves_come_from_the_run(trained: Path) -> None:

@@ -18,10 +18,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cybersecqwen.core.records import Advisory, CvssVector, CweLabel, LabelSource
+from cybersecqwen.core.rows import CVE_ID
 from cybersecqwen.core.text.clean import clean, render
 
 BREAK: Final = "|"
 """Stands between two parts."""
+
+YEAR_TOKENS: Final = 2
+"""Tokens of a year before a text: its word and ``BREAK``."""
 
 PARTS: Final = ("assigner", "product", "title", "vector", "hosts", "cwe")
 """The parts of a record besides its description, in the order in which they are read."""
@@ -103,12 +107,31 @@ def part_texts(parts: RecordParts) -> dict[str, str]:
     return {name: text for name, text in texts.items() if text}
 
 
-def render_record(description: str, parts: RecordParts | None = None) -> str:
-    """Return the text that a specialist reads for a record: the same at training and after."""
-    text = render(description)
-    if parts is None:
-        return text
-    return f" {BREAK} ".join((*part_texts(parts).values(), text))
+def render_record(description: str, parts: RecordParts | None = None, year: int = 0) -> str:
+    """Return the text that a specialist reads for a record: the same at training and after.
+
+    Args:
+        description: As published.
+        parts: What the record says besides.
+        year: As of which year the labeller is to be followed, for a model that was taught years;
+            0 for none.
+    """
+    said = () if parts is None else part_texts(parts).values()
+    when = (year_word(year),) if year else ()
+    return f" {BREAK} ".join((*when, *said, render(description)))
+
+
+def year_word(year: int) -> str:
+    """Return the word for a year: never one that a description has."""
+    return f"year{year}"
+
+
+def year_of(record_id: str, published: str) -> int:
+    """Return the year of publication, else that of a CVE id, else 0."""
+    if published[:4].isdecimal():
+        return int(published[:4])
+    match = CVE_ID.match(record_id)
+    return int(match[1]) if match else 0
 
 
 def vector_words(vector: str) -> list[str]:

@@ -17,6 +17,8 @@ class Fit(Recipe, frozen=True):
         warmup: Share of the steps, 0 to 1.
         weight_decay: Decoupled (AdamW).
         max_tokens: A text's tokens beyond this are dropped.
+        average: What remains at each step of a running mean of the weights, which are taken in
+            the end, 0 to 1; 0 takes the last weights themselves.
     """
 
     epochs: float
@@ -25,6 +27,7 @@ class Fit(Recipe, frozen=True):
     warmup: float = 0.06
     weight_decay: float = 0.01
     max_tokens: int = 128
+    average: float = 0.0
 
 
 class Supervision(Recipe, frozen=True):
@@ -66,6 +69,9 @@ class Views(Recipe, frozen=True):
         whole: Share of views with every part.
         some: Share of views with each part at even odds.
         hint: Share of the views with parts in which the CNA's own answer stays.
+        year: Share of views that are as of the record's own year.
+        assumed: Share of views that are as of the recipe's assumed year, whatever the record's.
+            Labels of long before do not count there.
         padded: Share of views with neutral sentences around the description.
         empty: Share of views with neutral sentences in the description's place.
         most_sentences: Neutral sentences in one view at most.
@@ -74,6 +80,8 @@ class Views(Recipe, frozen=True):
     whole: float = 0.3
     some: float = 0.3
     hint: float = 0.6
+    year: float = 0.0
+    assumed: float = 0.0
     padded: float = 0.12
     empty: float = 0.02
     most_sentences: int = 8
@@ -90,6 +98,7 @@ class SpecialistTeacher(Recipe, frozen=True):
         supervision: Its labels' weights.
         pretrain: Its own domain-adaptive pretraining.
         views: Of the records, as it is shown them.
+        weight: How much its answers count among the teachers', above 0.
     """
 
     base: str
@@ -98,6 +107,38 @@ class SpecialistTeacher(Recipe, frozen=True):
     supervision: Supervision = Supervision()
     pretrain: Pretrain | None = None
     views: Views = Views(padded=0, empty=0)
+    weight: float = 1.0
+
+    @property
+    def dated(self) -> bool:
+        """Whether it tells years apart; its soft labels are then as of the assumed year."""
+        return self.views.year > 0
+
+
+class Years(Recipe, frozen=True):
+    """The years whose practice is told apart.
+
+    Labellers' conventions drift (CWE-119 gave way to CWE-787 and CWE-122), and a description's
+    wording alone dates it badly.
+
+    Attributes:
+        first: Earlier ones are read as this one.
+        last: Later ones are read as this one.
+        assumed: Read as of this one is what nobody dates.
+        recent: Labels of so many years before the assumed one, and since, are as of it.
+        names: Where an old row uses a name of the catalogue that settles recent rows, the share of
+            what it teaches as of the assumed year that these decide, 0 to 1.
+    """
+
+    first: int
+    last: int
+    assumed: int
+    recent: int = 2
+    names: float = 0.0
+
+    def nearest(self, year: int | None) -> int:
+        """Return the year as of which a row of a year is read; the assumed one for None."""
+        return self.assumed if year is None else min(max(year, self.first), self.last)
 
 
 class Calibration(Recipe, frozen=True):
@@ -153,6 +194,7 @@ class SpecialistRecipe(Recipe, frozen=True):
         teachers: Models to learn from; their probabilities are averaged.
         refit: A last fit of some labellers' heads; none when left out.
         calibration: Accuracy that answers must reach.
+        years: Years that it tells apart, if any.
     """
 
     name: str
@@ -172,3 +214,4 @@ class SpecialistRecipe(Recipe, frozen=True):
     teachers: tuple[SpecialistTeacher, ...] = ()
     refit: HeadRefit | None = None
     calibration: Calibration = Calibration()
+    years: Years | None = None

@@ -15,13 +15,26 @@ from transformers import set_seed
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file
 from cybersecqwen.core.rows import CorpusRow, read_corpus_rows
+from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.core.text.record import render_record
-from cybersecqwen.training.recipes.specialist import SpecialistRecipe, SpecialistTeacher
+from cybersecqwen.training.recipes.specialist import SpecialistRecipe, SpecialistTeacher, Years
 from cybersecqwen.training.specialist.base_encoder import adapted_base
 from cybersecqwen.training.specialist.encoder import CweEncoder, LastTokenEncoder
 from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
+from cybersecqwen.training.specialist.record_views import RowYears
 from cybersecqwen.training.specialist.rows import age_weights, choose_labels, label_numbers
-from cybersecqwen.training.specialist.supervision import SoftLabels, average, to_device
+from cybersecqwen.training.specialist.settling_names import (
+    SettledRows,
+    catalogue_names,
+    settle,
+    settled_rows,
+)
+from cybersecqwen.training.specialist.supervision import (
+    SoftLabels,
+    average,
+    choose_rows,
+    to_device,
+)
 from cybersecqwen.training.specialist.teachers import Report, kept_answers, taught_by
 from cybersecqwen.training.specialist.weakness import (
     ViewedRows,
@@ -89,6 +102,9 @@ def fit_specialist(
 
     made = [SoftLabels(**said) for said in taught_by(recipe.teachers, folder, report, teach)]
     start = time.monotonic()
+    soft, assumed = _taught(made, recipe, rows, len(corpus.labels))
+    if assumed is not None and recipe.years is not None and recipe.years.names:
+        assumed = settle(assumed, _settled(recipe.years, recipe, corpus, rows), recipe.years.names)
     model = _learn(
         SpecialistTeacher(
             base=recipe.base,
@@ -107,7 +123,8 @@ def fit_specialist(
         intermediate=recipe.intermediate,
         min_piece_count=recipe.min_piece_count,
         neutral=neutral,
-        soft=average(made, len(corpus.labels)) if made else None,
+        soft=soft,
+        assumed=assumed,
     )
     report("student", (time.monotonic() - start) / 60)
     return model
@@ -122,7 +139,46 @@ def teachers_answers(recipe: SpecialistRecipe, folder: Path, labels: int) -> Sof
     if not recipe.teachers:
         raise InputError("refit: 'taught' is a share for teachers, and the recipe has none")
     made = [SoftLabels(**kept_answers(folder, n)) for n in range(len(recipe.teachers))]
-    return average(made, labels)
+    return average(made, labels, [teacher.weight for teacher in recipe.teachers])
+
+
+def _taught(
+    made: list[SoftLabels], recipe: SpecialistRecipe, rows: list[CorpusRow], labels: int
+) -> tuple[SoftLabels | None, SoftLabels | None]:
+    """Return what teachers make of each row as it stands, and as of the assumed year.
+
+    Of a row of long before, teachers that tell years apart know the second, the others the first;
+    of a recent row both are the same.
+    """
+    if not made:
+        return None, None
+    weights = [teacher.weight for teacher in recipe.teachers]
+    every = average(made, labels, weights)
+    sides = [
+        [n for n, teacher in enumerate(recipe.teachers) if teacher.dated is dated]
+        for dated in (False, True)
+    ]
+    if recipe.years is None or not all(sides):
+        return every, None
+    years = recipe.years
+    recent = RowYears(years, [years.nearest(row.year) for row in rows]).recent
+    plain, dated = (
+        average([made[n] for n in side], labels, [weights[n] for n in side]) for side in sides
+    )
+    return choose_rows(every, plain, recent), choose_rows(every, dated, recent)
+
+
+def _settled(
+    years: Years, recipe: SpecialistRecipe, corpus: Corpus, rows: list[CorpusRow]
+) -> SettledRows:
+    """Return the rows of long before that recent rows with the same name settle."""
+    return settled_rows(
+        [row.text for row in rows],
+        label_numbers(rows, corpus.labels, recipe.labellers),
+        RowYears(years, [years.nearest(row.year) for row in rows]).recent,
+        catalogue_names(shipped_taxonomy()),
+        len(corpus.labels),
+    )
 
 
 def _teach(
@@ -138,7 +194,8 @@ def _teach(
 
     def soften() -> dict[str, NDArray[Any]]:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        parts = tokenize_rows(tokenizer, rows, (), teacher.fit.max_tokens)
+        years = recipe.years if teacher.dated else None
+        parts = tokenize_rows(tokenizer, rows, (), teacher.fit.max_tokens, years)
         found = soften_records(model, parts, recipe.labellers.index("cna"))
         return {"ids": found.ids, "probabilities": found.probabilities}
 
@@ -158,15 +215,17 @@ def _learn(
     min_piece_count: int = 0,
     neutral: Sequence[str] = (),
     soft: SoftLabels | None = None,
+    assumed: SoftLabels | None = None,
 ) -> CweEncoder:
     """Take a base through pretraining and supervision; teachers and students alike."""
+    years = recipe.years if plan.dated else None
     folder.mkdir(parents=True, exist_ok=True)
     set_seed(plan.seed)
     base, tokenizer = adapted_base(
         plan.base,
         plan.pretrain,
         [render_record(row.text, parts_of_row(row)) for row in rows],
-        added_words(corpus.labels),
+        added_words(corpus.labels, years),
         folder,
         plan.seed,
         layers=layers,
@@ -184,12 +243,13 @@ def _learn(
     weights = age_weights(rows, options.half_life_years, options.floor)
     kept = soft.ids.shape[-1] if soft is not None else 1
     data = ViewedRows(
-        tokenize_rows(tokenizer, rows, neutral, plan.fit.max_tokens),
+        tokenize_rows(tokenizer, rows, neutral, plan.fit.max_tokens, years),
         labels,
         weights,
         recipe.labellers.index("cna"),
         label_prior(labels, weights, kept),
         soft,
+        assumed,
     )
     learn_views(model, data, plan.views, plan.fit, folder, plan.seed)
     return model

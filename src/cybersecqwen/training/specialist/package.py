@@ -70,7 +70,7 @@ def pack(
     tokenizer = Tokenizer.from_file(str(work / "student" / TOKENIZER_FILE))
     float_path, int8_path = work / "float32.onnx", work / "int8.onnx"
     export_onnx(exported(model), float_path, int8_path)
-    parts = tokenize_rows(tokenizer, corpus.validation, (), recipe.fit.max_tokens)
+    parts = tokenize_rows(tokenizer, corpus.validation, (), recipe.fit.max_tokens, recipe.years)
     results = _measure(float_path, int8_path, parts, recipe, corpus, minutes)
     config = SpecialistConfig(
         format_version=FORMAT_VERSION,
@@ -84,6 +84,8 @@ def pack(
         precision={name: r.precision for name, r in results.int8.items()},
         sha256=write_network(out, int8_path, tokenizer),
         taxonomy_version=shipped_taxonomy().version,
+        years=(recipe.years.first, recipe.years.last) if recipe.years else None,
+        assumed_year=recipe.years.assumed if recipe.years else 0,
         provenance=provenance(
             recipe.base, [teacher.base for teacher in recipe.teachers], corpus.hashes
         ),
@@ -144,7 +146,7 @@ def _measure(
         int8=_by_labeller(int8, every, recipe, corpus),
         float32=_by_labeller(predict_onnx(float_path, bare), every, recipe, corpus),
         record=_by_labeller(
-            predict_onnx(int8_path, whole_views(parts, known)), more, recipe, corpus
+            predict_onnx(int8_path, whole_views(parts, known, dated=True)), more, recipe, corpus
         ),
         record_text=_by_labeller(int8, more, recipe, corpus),
         model_bytes=int8_path.stat().st_size,

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from cybersecqwen.core.text.clean import render
-from cybersecqwen.core.text.record import BREAK, PARTS, RecordParts, part_texts
-from cybersecqwen.training.recipes.specialist import Views
+from cybersecqwen.core.text.record import BREAK, PARTS, RecordParts, part_texts, year_word
+from cybersecqwen.training.recipes.specialist import Views, Years
 from cybersecqwen.training.specialist.rows import TokenisedTexts
 
 _ENCODE_AT_ONCE = 4096
@@ -35,11 +35,31 @@ class View:
         tokens: Ids, special tokens included.
         shown: Whether each of ``PARTS`` is there, (P,).
         empty: Whether neutral sentences stand in the description's place.
+        assumed: Whether it is as of the assumed year.
     """
 
     tokens: Tokens
     shown: NDArray[np.bool_]
     empty: bool
+    assumed: bool = False
+
+
+@dataclass(frozen=True)
+class RowYears:
+    """When N records were published, for a model that tells years apart.
+
+    Attributes:
+        known: The years that it tells apart.
+        own: (N,), as of which year each record is read.
+    """
+
+    known: Years
+    own: Sequence[int]
+
+    @property
+    def recent(self) -> NDArray[np.bool_]:
+        """Whether each record's labels are as of the assumed year, (N,)."""
+        return np.asarray(self.own) >= self.known.assumed - self.known.recent
 
 
 class PartTokens:
@@ -51,6 +71,7 @@ class PartTokens:
         parts: What the records say besides.
         neutral: Sentences that name no weakness.
         max_tokens: Longest view.
+        years: When the records were published; None where years are not told apart.
     """
 
     def __init__(
@@ -60,6 +81,7 @@ class PartTokens:
         parts: Sequence[RecordParts],
         neutral: Sequence[str],
         max_tokens: int,
+        years: RowYears | None = None,
     ) -> None:
         tokenizer.no_truncation()
         tokenizer.no_padding()
@@ -73,6 +95,10 @@ class PartTokens:
         ]
         self._neutral = tokenize(tokenizer, [render(text) for text in neutral])
         self._max_tokens = max_tokens
+        self.years = years
+        known = sorted({*years.own, years.known.assumed}) if years is not None else []
+        words = tokenize(tokenizer, [year_word(year) for year in known])
+        self._year_words = {year: words[place] for place, year in enumerate(known)}
         self.present = np.stack([np.diff(p.starts) > 0 for p in self._parts], axis=1)  # (N, P)
 
     def __len__(self) -> int:
@@ -84,9 +110,17 @@ class PartTokens:
         lengths = np.minimum(np.diff(self._descriptions.starts) + 2, self._max_tokens)
         return [int(length) for length in lengths]
 
-    def show(self, row: int | np.integer, shown: NDArray[np.bool_]) -> Tokens:
-        """Return the view of one record with some of its parts, (T,)."""
-        return self._join(row, shown, [], [], self._descriptions[row])
+    def show(
+        self, row: int | np.integer, shown: NDArray[np.bool_], *, dated: bool = False
+    ) -> Tokens:
+        """Return the view of one record with some of its parts, (T,).
+
+        Where years are told apart it is as of the assumed year, or of its own if ``dated``.
+        """
+        year = 0
+        if self.years is not None:
+            year = self.years.own[int(row)] if dated else self.years.known.assumed
+        return self._join(row, shown, [], [], self._descriptions[row], year)
 
     def draw(self, row: int, odds: Views, draw: np.random.Generator, hint: int) -> View:
         """Return a view of one record, drawn at random; ``hint`` is the part that may tell."""
@@ -112,7 +146,16 @@ class PartTokens:
         if empty:
             description = np.zeros(0, np.int32)
             shown = np.zeros(len(PARTS), bool)
-        return View(self._join(row, shown, before, after, description), shown, empty)
+        year, assumed = 0, False
+        if self.years is not None and not empty:
+            when = draw.random()
+            assumed = when < odds.assumed
+            if assumed:
+                year = self.years.known.assumed
+            elif when < odds.assumed + odds.year:
+                year = self.years.own[row]
+        tokens = self._join(row, shown, before, after, description, year)
+        return View(tokens, shown, empty, assumed)
 
     def _join(
         self,
@@ -121,8 +164,11 @@ class PartTokens:
         before: Sequence[Tokens],
         after: Sequence[Tokens],
         description: Tokens,
+        year: int = 0,
     ) -> Tokens:
         pieces: list[Tokens | list[int]] = [self._first]
+        if year:
+            pieces += [self._year_words[year], self._break]
         for place in np.flatnonzero(shown):
             pieces += [self._parts[place][row], self._break]
         room = self._max_tokens - sum(map(len, pieces)) - 1

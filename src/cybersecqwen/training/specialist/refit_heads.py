@@ -62,11 +62,11 @@ def refit_heads(
     graph = work / "states.onnx"
     export_onnx(Exported(encoder, _FirstState(), ("logits",)), work / "states-float.onnx", graph)
     tokenizer = Tokenizer.from_file(str(work / "student" / TOKENIZER_FILE))
-    parts = tokenize_rows(tokenizer, rows, (), recipe.fit.max_tokens)
+    parts = tokenize_rows(tokenizer, rows, (), recipe.fit.max_tokens, recipe.years)
     draw = np.random.default_rng(recipe.seed)
     shown = parts.present & (draw.random(len(rows)) < 0.5)[:, None]
     shown[:, CWE_PART] = False
-    states = predict_onnx(graph, whole_views(parts, shown))
+    states = predict_onnx(graph, whole_views(parts, shown, dated=True))
     weights = age_weights(rows, recipe.supervision.half_life_years, recipe.supervision.floor)
     taught: SoftLabels | None = None
     if options.taught:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,8 +85,10 @@ def _batches(
             yield rows, model.logits(**batch).float()
 
 
-def average(teachers: list[SoftLabels], labels: int) -> SoftLabels:
-    """Average several teachers' soft labels over C ids."""
+def average(
+    teachers: Sequence[SoftLabels], labels: int, weights: Sequence[float] = ()
+) -> SoftLabels:
+    """Average several teachers' soft labels over C ids, each weighing 1 or as ``weights`` says."""
     if len(teachers) == 1:
         return teachers[0]
     ids: list[NDArray[np.int16]] = []
@@ -95,10 +97,10 @@ def average(teachers: list[SoftLabels], labels: int) -> SoftLabels:
         part = slice(start, start + 20_000)
         shape = (*teachers[0].ids[part].shape[:2], labels)
         dense = np.zeros(shape, dtype=np.float32)  # (n, L, C)
-        for teacher in teachers:
+        for teacher, weight in zip(teachers, weights or [1.0] * len(teachers), strict=True):
             places = teacher.ids[part].astype(np.int64)
             now = np.take_along_axis(dense, places, axis=-1)
-            np.put_along_axis(dense, places, now + teacher.probabilities[part], axis=-1)
+            np.put_along_axis(dense, places, now + weight * teacher.probabilities[part], axis=-1)
         kept = min(_SOFT_KEPT, labels)
         best = np.argpartition(-dense, kept - 1, axis=-1)[..., :kept]
         shares = np.take_along_axis(dense, best, axis=-1)
@@ -106,6 +108,15 @@ def average(teachers: list[SoftLabels], labels: int) -> SoftLabels:
         ids.append(best.astype(np.int16))
         probabilities.append(shares.astype(np.float16))
     return SoftLabels(np.concatenate(ids), np.concatenate(probabilities))
+
+
+def choose_rows(first: SoftLabels, second: SoftLabels, taken: NDArray[np.bool_]) -> SoftLabels:
+    """Return the first's soft labels of the rows in ``taken``, (N,), and the second's of others."""
+    picked = taken[:, None, None]
+    return SoftLabels(
+        np.where(picked, first.ids, second.ids),
+        np.where(picked, first.probabilities, second.probabilities),
+    )
 
 
 def to_device(model: nn.Module) -> None:

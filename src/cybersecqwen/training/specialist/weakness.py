@@ -14,14 +14,15 @@ from torch import Tensor
 
 from cybersecqwen.core.cvss_metrics import METRICS_V3
 from cybersecqwen.core.rows import CorpusRow
-from cybersecqwen.core.text.record import RecordParts, cwe_word, vector_words
+from cybersecqwen.core.text.record import RecordParts, cwe_word, vector_words, year_word
 from cybersecqwen.training.hf_trainer import Indices, fit
-from cybersecqwen.training.recipes.specialist import Fit, Views
+from cybersecqwen.training.recipes.specialist import Fit, Views, Years
 from cybersecqwen.training.specialist.encoder import CweEncoder
 from cybersecqwen.training.specialist.neutral_sentences import made_sentences, mined_sentences
 from cybersecqwen.training.specialist.record_views import (
     CWE_PART,
     PartTokens,
+    RowYears,
     Tokens,
     View,
     join_texts,
@@ -49,10 +50,11 @@ def parts_of_row(row: CorpusRow, *, hint: bool = True) -> RecordParts:
     )
 
 
-def added_words(labels: Sequence[str]) -> list[str]:
+def added_words(labels: Sequence[str], years: Years | None = None) -> list[str]:
     """Return the words of our own that records are written with."""
     vector = "/".join(f"{metric}:{v}" for metric, values in METRICS_V3.items() for v in values)
-    return [*vector_words(vector), *map(cwe_word, labels)]
+    told = range(years.first, years.last + 1) if years is not None else ()
+    return [*vector_words(vector), *map(cwe_word, labels), *map(year_word, told)]
 
 
 def neutral_sentences(rows: Sequence[CorpusRow], seed: int) -> list[str]:
@@ -64,11 +66,20 @@ def neutral_sentences(rows: Sequence[CorpusRow], seed: int) -> list[str]:
 
 
 def tokenize_rows(
-    tokenizer: Tokenizer, rows: Sequence[CorpusRow], neutral: Sequence[str], max_tokens: int
+    tokenizer: Tokenizer,
+    rows: Sequence[CorpusRow],
+    neutral: Sequence[str],
+    max_tokens: int,
+    years: Years | None = None,
 ) -> PartTokens:
-    """Return rows as token ids, cut at the parts."""
+    """Return rows as token ids, cut at the parts, with their years where these are told apart."""
     return PartTokens(
-        tokenizer, [row.text for row in rows], list(map(parts_of_row, rows)), neutral, max_tokens
+        tokenizer,
+        [row.text for row in rows],
+        list(map(parts_of_row, rows)),
+        neutral,
+        max_tokens,
+        RowYears(years, [years.nearest(row.year) for row in rows]) if years is not None else None,
     )
 
 
@@ -83,6 +94,7 @@ class ViewedRows:
         cna: The CNA's place among the labellers.
         prior: (L, K) ids and (L, K) probabilities: what to say of a text that says nothing.
         soft: What teachers make of the whole records, if there are any.
+        assumed: What they make of them as of the assumed year, where that differs.
     """
 
     parts: PartTokens
@@ -91,6 +103,7 @@ class ViewedRows:
     cna: int
     prior: tuple[NDArray[np.int64], NDArray[np.float32]]
     soft: SoftLabels | None = None
+    assumed: SoftLabels | None = None
 
 
 def learn_views(
@@ -121,11 +134,17 @@ def _batch(data: ViewedRows, rows: NDArray[np.int64], views: Sequence[View]) -> 
     told = np.array([view.shown[CWE_PART] for view in views])
     labels[empty] = NO_LABEL
     labels[told, data.cna] = NO_LABEL
+    as_assumed = np.array([view.assumed for view in views])
+    if data.parts.years is not None:
+        labels[as_assumed & ~data.parts.years.recent[rows]] = NO_LABEL
     made["labels"] = torch.from_numpy(labels)
     made["weight"] = torch.from_numpy(data.weights[rows])
     if data.soft is not None:
         ids = data.soft.ids[rows].astype(np.int64)
         shares = data.soft.probabilities[rows].astype(np.float32)
+        if data.assumed is not None:
+            ids[as_assumed] = data.assumed.ids[rows[as_assumed]]
+            shares[as_assumed] = data.assumed.probabilities[rows[as_assumed]]
         ids[empty], shares[empty] = data.prior
         counted = np.ones(labels.shape, bool)
         counted[told, data.cna] = False  # told the answer, it need not learn to repeat it
@@ -136,7 +155,7 @@ def _batch(data: ViewedRows, rows: NDArray[np.int64], views: Sequence[View]) -> 
 
 
 def soften_records(model: CweEncoder, parts: PartTokens, cna: int) -> SoftLabels:
-    """Return a teacher's soft labels of whole records.
+    """Return a teacher's soft labels of whole records, as of the assumed year if it knows years.
 
     The CNA's own answer is shown for every other labeller's, since it says more of theirs than
     the text does; what a text is to be taken for on average is the mean over what is known of it.
@@ -158,11 +177,18 @@ def soften_records(model: CweEncoder, parts: PartTokens, cna: int) -> SoftLabels
 
 
 def whole_views(
-    parts: PartTokens, shown: NDArray[np.bool_], rows: Sequence[int] | NDArray[np.int64] = ()
+    parts: PartTokens,
+    shown: NDArray[np.bool_],
+    rows: Sequence[int] | NDArray[np.int64] = (),
+    *,
+    dated: bool = False,
 ) -> TokenisedTexts:
-    """Return the views of some records (or all) with the parts that ``shown``, (N, P), says."""
+    """Return the views of some records (or all) with the parts that ``shown``, (N, P), says.
+
+    ``dated`` is as for ``PartTokens.show``.
+    """
     chosen = rows if len(rows) else range(len(parts))
-    views: list[Tokens] = [parts.show(row, shown[row]) for row in chosen]
+    views: list[Tokens] = [parts.show(row, shown[row], dated=dated) for row in chosen]
     return join_texts(views)
 
 
