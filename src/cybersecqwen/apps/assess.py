@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
@@ -79,10 +79,7 @@ class Assessor:
         self._techniques = techniques
         self._knowledge = knowledge
         self._mitigations_of: dict[str, list[dict[str, str]]] = {}
-        self._makers = {
-            labeller: RowMaker(shipped_taxonomy(), mapper.name, labeller=labeller)
-            for labeller in get_args(Labeller)
-        }
+        self._maker = RowMaker(shipped_taxonomy(), mapper.name)
 
     @classmethod
     def from_pretrained(
@@ -173,10 +170,11 @@ class Assessor:
         ``cvss`` is our vector; the record's own stand under ``record``.
         """
         record, weakness = assessment.record, assessment.weakness
-        maker = self._makers[assessment.labeller]
         # A bare text comes from nowhere, and its row says nothing of a record.
         made = (
-            maker.record_row(record, weakness) if record.where else maker.row(record.id, weakness)
+            self._maker.record_row(record, weakness, assessment.labeller)
+            if record.where
+            else self._maker.row(record.id, weakness)
         )
         row: dict[str, Any] = msgspec.to_builtins(made)
         for name in ("cvss", "cvss_score", "cvss_severity"):

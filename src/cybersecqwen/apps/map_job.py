@@ -202,17 +202,13 @@ def _map_text(mapping: _MappingRun, text: str, tally: MapTally) -> bytes:
 
 def _output(mapping: _MappingRun, summary: Callable[[], MapSummary]) -> MapOutput:
     job = mapping.job
-    maker = RowMaker(
-        shipped_taxonomy(),
-        mapping.classifier.name,
-        allowed_only=job.allowed_only,
-        labeller=mapping.options.labeller,
-    )
+    maker = RowMaker(shipped_taxonomy(), mapping.classifier.name, allowed_only=job.allowed_only)
     return MapOutput(
         mapping.files,
         mapping.to,
         maker,
         summary,
+        labeller=mapping.options.labeller,
         width=job.width,
         org_id=job.org_id,
         disagreements=job.disagreements,

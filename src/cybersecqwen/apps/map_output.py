@@ -17,6 +17,7 @@ from cybersecqwen.apps.outputs.spool import RowSpool
 from cybersecqwen.apps.outputs.table import TableWriter
 from cybersecqwen.apps.record_job import JobFiles, Notice
 from cybersecqwen.apps.report import write_report
+from cybersecqwen.core.records import Labeller
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 
 
@@ -28,6 +29,7 @@ class MapOutput:
         to: The output's format; a name of ``outputs.registry.FORMATS``.
         maker: Makes the rows.
         summary: Returns what has become of the records so far.
+        labeller: Whose convention the answers follow.
         width: Columns of the terminal, for a table.
         org_id: UUID of the organisation that publishes CVE containers; see ``OutputContext``.
         disagreements: Whether to leave out rows whose answer is among the record's own labels.
@@ -40,6 +42,7 @@ class MapOutput:
         maker: RowMaker,
         summary: Callable[[], MapSummary],
         *,
+        labeller: Labeller = "nvd",
         width: int = 120,
         org_id: str = "",
         disagreements: bool = False,
@@ -48,6 +51,7 @@ class MapOutput:
         self._to = to
         self._maker = maker
         self._summary = summary
+        self._labeller = labeller
         self._width = width
         self._org_id = org_id
         self._disagreements = disagreements
@@ -94,7 +98,7 @@ class MapOutput:
         keeps_problems = self._to == "json"
         for outcome in outcomes:
             if outcome.record and outcome.prediction:
-                row = self._maker.record_row(outcome.record, outcome.prediction)
+                row = self._maker.record_row(outcome.record, outcome.prediction, self._labeller)
                 if row.agrees is False or not self._disagreements:
                     yield row
             elif keeps_problems and outcome.problem and outcome.problem.is_failure:

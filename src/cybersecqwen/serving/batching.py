@@ -12,7 +12,7 @@ import msgspec
 
 from cybersecqwen.apps.map_stream import MapOptions, MapOutcome, map_windows
 from cybersecqwen.apps.outputs.rows import MapRow, RowMaker
-from cybersecqwen.core.records import Advisory, RecordProblem
+from cybersecqwen.core.records import Advisory, Labeller, RecordProblem
 from cybersecqwen.core.text.clean import has_text
 from cybersecqwen.serving.errors import ApiError, BusyError
 from cybersecqwen.specialists import CweMapper
@@ -137,11 +137,11 @@ def map_lines(
     """
     # In the calling thread alone: files take turns, and one whose turn is over does no work.
     for window in map_windows(records, mapper, options, skip=skip, windows_at_once=1):
-        yield [_line(outcome, maker) for outcome in window]
+        yield [_line(outcome, maker, options.labeller) for outcome in window]
 
 
-def _line(outcome: MapOutcome, maker: RowMaker) -> MapRow | RecordProblem:
+def _line(outcome: MapOutcome, maker: RowMaker, labeller: Labeller) -> MapRow | RecordProblem:
     if outcome.record and outcome.prediction:
-        return maker.record_row(outcome.record, outcome.prediction)
+        return maker.record_row(outcome.record, outcome.prediction, labeller)
     assert outcome.problem is not None  # what has no answer has a problem
     return outcome.problem

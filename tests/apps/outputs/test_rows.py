@@ -58,7 +58,7 @@ def test_row_of_a_record_says_what_the_record_says() -> None:
 )
 def test_agreement_is_with_the_convention_asked_for(labels, labeller, agrees) -> None:
     record = advisory(labels=tuple(CweLabel(*label) for label in labels))
-    made = RowMaker(TAXONOMY, "m", labeller=labeller).record_row(record, prediction())
+    made = RowMaker(TAXONOMY, "m").record_row(record, prediction(), labeller)
     assert made.agrees is agrees
     assert is_unlabelled(record) is (agrees is None)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,23 @@ def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
     broken.write_bytes(b"GGUF and damaged since")
     with pytest.raises(ModelError, match=r"broken\.gguf: is not the one that its folder states"):
         open_backend(f"gguf:{broken}")
+
+
+def test_files_of_another_kind_are_named(tiny_gguf: Path, tmp_path: Path) -> None:
+    adapter, prose = tmp_path / "adapter.gguf", tmp_path / "README.md"
+    mark = b"general.type\x08\x00\x00\x00\x07" + bytes(7) + b"adapter"
+    adapter.write_bytes(b"GGUF" + bytes(28) + mark)
+    prose.write_text("# A model")
+    for model, other, told in (
+        (adapter, None, f"--option adapter={adapter}"),
+        (prose, None, "no GGUF file"),
+        (tmp_path, None, "a folder"),
+        (tiny_gguf, tiny_gguf, "a model, not an adapter"),
+        (tiny_gguf, tmp_path, "export gguf-adapter"),
+    ):
+        options = {"adapter": str(other)} if other else {}
+        with pytest.raises(ModelError, match=re.escape(told)):
+            open_backend(f"gguf:{model}", **options)
 
 
 def test_a_whole_answer_is_its_text_and_the_turns_end(backend: Any, tiny_gguf: Path) -> None:

@@ -187,6 +187,19 @@ def test_missing_model_is_named(tmp_path: Path) -> None:
         open_backend(f"hf:{tmp_path / 'nothing-here'}")
     with pytest.raises(ModelError, match="no such file"):
         open_backend(f"hf:{tmp_path / 'nothing.gguf'}")
+    with pytest.raises(ModelError, match="no such file or folder"):
+        open_backend("hf:/nothing/here")
+
+
+def test_an_adapter_or_its_base_that_is_not_there_is_named(
+    tiny_llama: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match="no adapter's folder"):
+        open_backend(f"hf:{tiny_llama}", adapter=str(tiny_llama))
+    stated = '{"base_model_name_or_path": "/nothing/base"}'
+    (tmp_path / "adapter_config.json").write_text(stated)
+    with pytest.raises(ModelError, match="--option base=DIR"):
+        open_backend(f"hf:{tmp_path}")
 
 
 def test_a_damaged_file_is_refused_before_it_is_parsed(

@@ -40,3 +40,21 @@ def test_what_cannot_be_assessed_is_refused(client: TestClient) -> None:
     assert client.post("/api/assess", json={"text": "\u200b"}).status_code == 400
     assert client.post("/api/assess", json={"text": TEXT, "labeller": "me"}).status_code == 400
     assert client.post("/api/assess", json={"text": TEXT, "precision": 1}).status_code == 400
+
+
+def test_a_file_of_records_is_assessed_and_gone_on_with(client: TestClient) -> None:
+    lines = [
+        {"id": f"r{n}", "description": TEXT, "cwe": "CWE-20", "host": "web"} for n in range(40)
+    ]
+    body = "\n".join(map(json.dumps, [*lines, {"id": "none"}]))
+    found = client.post("/api/assess/file?name=feed.jsonl", content=body)
+    rows = [json.loads(line) for line in found.text.splitlines()]
+    assert [row["id"] for row in rows[:40]] == [line["id"] for line in lines]
+    assert rows[0]["columns"]["host"] == "web"
+    assert rows[0]["record"]["cwe"][0]["cwe"] == "CWE-20"
+    assert rows[40]["problem"]["id"] == "none"
+    rest = client.post("/api/assess/file?name=feed.jsonl&skip=39", content=body)
+    assert [json.loads(line) for line in rest.text.splitlines()] == rows[39:]
+    assert (
+        client.post("/api/assess/file", content=b"<html><body>no</body></html>").status_code == 400
+    )

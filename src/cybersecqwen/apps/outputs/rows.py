@@ -136,7 +136,6 @@ class RowMaker:
         model: Name and version of the model.
         allowed_only: Whether an id that MITRE discourages or prohibits for mapping is replaced by
             the nearest one that it allows.
-        labeller: Whose labels a prediction is compared with first.
     """
 
     def __init__(
@@ -145,12 +144,10 @@ class RowMaker:
         model: str,
         *,
         allowed_only: bool = False,
-        labeller: Labeller = "nvd",
     ) -> None:
         self._taxonomy = taxonomy
         self._model = model
         self._allowed_only = allowed_only
-        self._labeller = labeller
         self.warning = age_warning([age_of("CWE catalogue", taxonomy.version, taxonomy.date)])
         """What every row warns of; empty for nothing."""
 
@@ -158,8 +155,16 @@ class RowMaker:
         """Return the row of a text; a surrogate in its id, which no UTF-8 has, is spelt out."""
         return MapRow(**self._answer(record_id, prediction))
 
-    def record_row(self, record: Advisory, prediction: CwePrediction) -> RecordRow:
-        """Return the row of a record, with what the record says beside the answer."""
+    def record_row(
+        self, record: Advisory, prediction: CwePrediction, labeller: Labeller = "nvd"
+    ) -> RecordRow:
+        """Return the row of a record, with what the record says beside the answer.
+
+        Args:
+            record: The record.
+            prediction: What the classifier says of it.
+            labeller: Whose convention it follows: whose labels it is compared with first.
+        """
         answer = self._answer(record.id, prediction)
         facts = RecordFacts.of(record)
         return RecordRow(
@@ -168,7 +173,7 @@ class RowMaker:
             description=_writable(record.description),
             nvd_cwe=facts.nvd_cwe,
             cna_cwe=facts.cna_cwe,
-            agrees=agreement(answer["cwe"], facts, self._labeller),
+            agrees=agreement(answer["cwe"], facts, labeller),
             cvss=facts.cvss,
             cvss_score=facts.cvss_score,
             cvss_severity=facts.cvss_severity,

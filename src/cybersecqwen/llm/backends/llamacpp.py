@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
+import struct
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -29,6 +30,8 @@ from cybersecqwen.llm.decoding.best_first import ListedContinuation, best_first
 _FORCE = 1e5  # a logit bias that no logit outweighs
 _LISTED = 128  # likeliest tokens asked for: most permitted answers are among them
 _LOAD_SECONDS = 600.0
+_HEAD_BYTES = 1 << 16
+_ADAPTER_MARK = b"general.type" + struct.pack("<IQ", 8, 7) + b"adapter"  # 8: a string
 _ANSWER = "answer-1a5f"  # stands in the template for what a model would say
 
 
@@ -46,10 +49,11 @@ class LlamaCppBackend:
         threads: CPU threads; llama.cpp's own choice by default.
         gpu_layers: Layers kept on the GPU; all that fit by default.
         raw: Put the turns' bare text to the model, without its chat template.
+        adapter: A LoRA adapter as a GGUF file, which is added to the model on loading.
 
     Raises:
-        ModelError: The file is missing, is not the one that its folder states, or llama.cpp cannot
-            load it.
+        ModelError: A file is missing, is of another kind, is not the one that its folder states, or
+            llama.cpp cannot load it.
     """
 
     def __init__(
@@ -64,12 +68,10 @@ class LlamaCppBackend:
         adapter: str | None = None,
     ) -> None:
         self._name = f"gguf:{model}"
-        if not Path(model).is_file():
-            raise ModelError(f"{self._name}: no such file")
+        _check_file(model, adapter=False)
         if adapter is not None:
             self._name += f" with {adapter}"
-            if not Path(adapter).is_file():
-                raise ModelError(f"{self._name}: {adapter}: no such file")
+            _check_file(adapter, adapter=True)
         check_stated_files(model, adapter)
         self._parallel = parallel
         self._raw = raw
@@ -289,6 +291,27 @@ class LlamaCppBackend:
                     yield content
         except (TransientError, RefusedError, DecodeError) as error:
             raise ModelError(f"{self._name}: {error}") from error
+
+
+def _check_file(file: str, *, adapter: bool) -> None:
+    """Refuse a file that is no model, or no adapter, and say what it is."""
+    path = Path(file)
+    if path.is_dir():
+        made = "export gguf-adapter" if adapter else "export gguf"
+        raise ModelError(f"{file}: a folder; llama.cpp takes one GGUF file ({made} makes it)")
+    if not path.is_file():
+        raise ModelError(f"{file}: no such file")
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+    if not head.startswith(b"GGUF"):
+        raise ModelError(f"{file}: no GGUF file")
+    is_adapter = _ADAPTER_MARK in head
+    if is_adapter and not adapter:
+        raise ModelError(
+            f"{file}: an adapter; give its base: gguf:BASE.gguf --option adapter={file}"
+        )
+    if adapter and not is_adapter:
+        raise ModelError(f"{file}: a model, not an adapter")
 
 
 def _start(

@@ -11,6 +11,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from cybersecqwen.core.errors import ModelError, require_extra
 from cybersecqwen.core.model_files import NO_CODE, check_stated_files
 
+_ADAPTER = "adapter_config.json"
+
 
 def load(model: str, base: str | None, *, local: bool, **options: Any) -> tuple[Any, Any]:
     """Return a tokenizer and a causal language model.
@@ -25,26 +27,58 @@ def load(model: str, base: str | None, *, local: bool, **options: Any) -> tuple[
         ModelError: A GGUF file is missing, or a file is not the one that its folder states.
         OSError, ValueError, KeyError, ImportError, RuntimeError: As transformers and peft raise.
     """
+    for place in filter(None, (model, base)):
+        if is_missing_path(place):
+            raise ModelError(f"{place}: no such file or folder")
     where, source = _source(model)
     check_stated_files(model, base)
     source |= NO_CODE
     if local:
         source["local_files_only"] = True
         options |= {} if "gguf_file" in source else {"use_safetensors": True}
-    adapter = Path(model) / "adapter_config.json"
-    if not adapter.is_file():
+    if not is_adapter(model):
         tokenizer = AutoTokenizer.from_pretrained(where, **source)
         return tokenizer, AutoModelForCausalLM.from_pretrained(where, **source, **options)
     require_extra("llm", "peft")
     from peft import PeftModel  # noqa: PLC0415 - only for adapters
 
-    named = base or json.loads(adapter.read_bytes())["base_model_name_or_path"]
+    named = base or stated_base(model)
+    if is_missing_path(named):
+        raise ModelError(f"{model}: its base {named} is not there; give it: --option base=DIR")
     check_stated_files(None if base else named)
-    own = (adapter.parent / "tokenizer_config.json").is_file()
+    own = (Path(model) / "tokenizer_config.json").is_file()
     tokenizer = AutoTokenizer.from_pretrained(model if own else named, **source)
     whole = AutoModelForCausalLM.from_pretrained(named, **source, **options)
     safe = {"use_safetensors": True} if local else {}
     return tokenizer, PeftModel.from_pretrained(whole, model, **safe).merge_and_unload()
+
+
+def is_adapter(folder: str) -> bool:
+    """Whether a folder holds an adapter."""
+    return (Path(folder) / _ADAPTER).is_file()
+
+
+def stated_base(folder: str) -> str:
+    """Return where an adapter says that its base is: a hub id or a folder.
+
+    Raises:
+        ValueError, KeyError: Its configuration does not say.
+    """
+    return str(json.loads((Path(folder) / _ADAPTER).read_bytes())["base_model_name_or_path"])
+
+
+def base_hint(model: str) -> str:
+    """Return what to do where an adapter's base may be what is missing; empty for no adapter."""
+    try:
+        base = stated_base(model) if is_adapter(model) else ""
+    except (ValueError, KeyError):
+        base = ""
+    return base and f"its base is {base}; where that lies elsewhere give --option base=DIR: "
+
+
+def is_missing_path(model: str) -> bool:
+    """Whether a name can only be a path, and nothing is there."""
+    return model.startswith(("/", "./", "../", "~", "\\")) and not Path(model).exists()
 
 
 def _source(model: str) -> tuple[str, dict[str, Any]]:

@@ -30,7 +30,7 @@ from cybersecqwen.llm.backends.common import (
     plain_prompt,
     raw_prompt,
 )
-from cybersecqwen.llm.backends.loading import load
+from cybersecqwen.llm.backends.loading import base_hint, is_adapter, load
 from cybersecqwen.llm.backends.token_stream import TokenStream
 from cybersecqwen.llm.decoding.prefix_sharing import Branches, branched, next_words
 from cybersecqwen.llm.decoding.seeded_sampling import SeededSampling
@@ -75,6 +75,8 @@ class TransformersBackend:
         self._name = f"hf:{model}"
         if adapter is not None:
             self._name += f" with {adapter}"
+            if not is_adapter(adapter):
+                raise ModelError(f"{adapter}: no adapter's folder: it has no adapter_config.json")
             model, base = adapter, model
         self.batch_size = batch_size
         self._raw = raw
@@ -91,7 +93,8 @@ class TransformersBackend:
                     attn_implementation="flash_attention_2" if flash else "sdpa",
                 )
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-            raise ModelError(f"{self._name}: cannot load the model: {error}") from error
+            hint = base_hint(model) if base is None else ""
+            raise ModelError(f"{self._name}: cannot load the model: {hint}{error}") from error
         self._model.to(self._device).eval()
         self._context: int | None = getattr(self._model.config, "max_position_embeddings", None)
         self._trees = takes_trees(self._model.config)

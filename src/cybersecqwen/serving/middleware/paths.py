@@ -5,9 +5,10 @@ from __future__ import annotations
 from starlette.types import Scope
 
 FILE_ROUTE = "/api/map/file"
+ASSESS_FILE_ROUTE = "/api/assess/file"
 ROWS_ROUTE = "/api/rows"
 
-UPLOAD_ROUTES = frozenset({FILE_ROUTE, ROWS_ROUTE})
+UPLOAD_ROUTES = frozenset({FILE_ROUTE, ASSESS_FILE_ROUTE, ROWS_ROUTE})
 """Routes whose body is a file of any size."""
 
 OPEN_PATHS = frozenset({"/", "/health"})

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from cybersecqwen.apps.assess import Assessor
 from cybersecqwen.apps.assess_stream import WholeRows, assess_windows
-from cybersecqwen.core.records import Advisory, RecordProblem
+from cybersecqwen.core.records import Advisory, Labeller, RecordProblem
 from cybersecqwen.serving.errors import ApiError
 from cybersecqwen.serving.routes import schemas
 from cybersecqwen.serving.routes.rest import service_of
@@ -69,19 +69,36 @@ async def lines_of(service: Service, asked: schemas.AssessRequest) -> AsyncGener
     records = read_items(service, given, "text" if asked.text is not None else "")
 
     def work() -> Iterator[list[Line]]:
-        return _windows(service.assessor, with_stored_texts(records, "items"), asked)
+        known = with_stored_texts(records, "items")
+        return windows(service.assessor, known, asked.labeller, asked.threshold)
 
-    async with contextlib.aclosing(service.jobs.draw(work)) as windows:
-        async for window in windows:
+    async with contextlib.aclosing(service.jobs.draw(work)) as made:
+        async for window in made:
             service.batcher.count(len(window))
             yield window
 
 
-def _windows(
-    assessor: Assessor, records: Iterable[Advisory | RecordProblem], asked: schemas.AssessRequest
+def windows(
+    assessor: Assessor,
+    records: Iterable[Advisory | RecordProblem],
+    labeller: Labeller,
+    threshold: float | None,
+    *,
+    skip: int = 0,
 ) -> Iterator[list[Line]]:
+    """Assess records, a few at a time; yield the lines of each window.
+
+    Args:
+        assessor: The specialists.
+        records: What to assess.
+        labeller: Whose practice to follow.
+        threshold: As for ``Assessor.assess_many``.
+        skip: Records at the front whose lines are not wanted.
+    """
     stream = iter(records)
-    rows = WholeRows(asked.labeller)
+    rows = WholeRows(labeller)
     while together := list(islice(stream, _TOGETHER)):
-        for window in assess_windows(together, assessor, rows, threshold=asked.threshold):
+        left = max(0, skip - len(together))
+        for window in assess_windows(together, assessor, rows, threshold=threshold, skip=skip):
             yield [said for found in window if (said := found.row or found.problem)]
+        skip = left

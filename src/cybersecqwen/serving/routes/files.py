@@ -1,9 +1,10 @@
-"""The route that maps a file of any size in bounded memory."""
+"""The routes that map and assess a file of any size in bounded memory."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -11,11 +12,13 @@ from starlette.responses import Response
 
 from cybersecqwen.apps.map_stream import MapOptions
 from cybersecqwen.core.cancellation import checkpoint
-from cybersecqwen.core.records import Labeller
+from cybersecqwen.core.records import Advisory, Labeller, RecordProblem
 from cybersecqwen.serving.batching import map_lines
 from cybersecqwen.serving.middleware.deadlines import UNTIL
-from cybersecqwen.serving.middleware.paths import FILE_ROUTE
+from cybersecqwen.serving.middleware.paths import ASSESS_FILE_ROUTE, FILE_ROUTE
 from cybersecqwen.serving.middleware.uploads import UPLOAD, Upload
+from cybersecqwen.serving.routes.assess import Line as AssessmentLine
+from cybersecqwen.serving.routes.assess import windows as assessment_windows
 from cybersecqwen.serving.routes.rest import service_of
 from cybersecqwen.serving.routes.texts import Line, lines_of, ndjson
 from cybersecqwen.serving.stored_texts import with_stored_texts
@@ -55,24 +58,64 @@ async def map_file(
     """
     service = service_of(request)
     options = MapOptions(labeller, top_k, threshold)
+
+    def mapped() -> Iterator[list[Line]]:
+        with _uploaded(request, format, name) as records:
+            yield from map_lines(service.mapper, records, options, service.maker, skip=skip)
+
+    return await _streamed(request, mapped)
+
+
+@router.post(
+    ASSESS_FILE_ROUTE,
+    response_class=Response,
+    responses={200: {"content": {NDJSON: {}}}},
+    openapi_extra={"requestBody": _BODY},
+)
+async def assess_file(
+    request: Request,
+    format: Annotated[str, Query(max_length=40)] = "auto",  # noqa: A002 - the command line's word
+    labeller: Annotated[Labeller, Query()] = "nvd",
+    threshold: Annotated[float | None, Query(ge=0, le=1, allow_inf_nan=False)] = None,
+    skip: Annotated[int, Query(ge=0, le=1 << 40)] = 0,
+    name: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    """Assess every record of a file, whole records as they are published included, in order.
+
+    Lines, ``skip`` and what is read are those of ``/api/map/file``.
+    """
+    service = service_of(request)
+
+    def assessed() -> Iterator[list[AssessmentLine]]:
+        with _uploaded(request, format, name) as records:
+            yield from assessment_windows(service.assessor, records, labeller, threshold, skip=skip)
+
+    return await _streamed(request, assessed)
+
+
+@contextmanager
+def _uploaded(
+    request: Request, form: str, name: str
+) -> Iterator[Iterator[Advisory | RecordProblem]]:
+    """Open a request's body as records; those without a text are given the local store's."""
+    settings = service_of(request).settings
     upload: Upload = request.scope["state"][UPLOAD]
     limits = UnpackLimits(
-        members=service.settings.max_members,
-        directory_bytes=service.settings.max_members * _DIRECTORY_BYTES_PER_MEMBER,
-        record_bytes=service.settings.max_body_bytes,
-        document_bytes=service.settings.max_body_bytes,
+        members=settings.max_members,
+        directory_bytes=settings.max_members * _DIRECTORY_BYTES_PER_MEMBER,
+        record_bytes=settings.max_body_bytes,
+        document_bytes=settings.max_body_bytes,
         check=checkpoint,
         disk=upload.disk.take,
     )
+    called = name or "file"
+    with upload.open() as file:
+        records = read_advisories(None, form, stdin=file, name=called, limits=limits)
+        yield with_stored_texts(records, called)
 
-    def mapped() -> Iterator[list[Line]]:
-        with upload.open() as file:
-            called = name or "file"
-            records = read_advisories(None, format, stdin=file, name=called, limits=limits)
-            known = with_stored_texts(records, called)
-            yield from map_lines(service.mapper, known, options, service.maker, skip=skip)
 
+async def _streamed(request: Request, make: Callable[[], Iterator[list[Any]]]) -> Response:
     # Begun now, so that a file that cannot be used is refused with a proper status.
-    lines = await begun(lines_of(service, mapped))
+    lines = await begun(lines_of(service_of(request), make))
     seconds = request.scope["state"][UNTIL] - asyncio.get_running_loop().time()
     return Streamed(ndjson(lines, seconds), media_type=NDJSON)
