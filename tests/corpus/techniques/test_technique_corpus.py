@@ -97,6 +97,7 @@ def test_a_teachers_reports_are_kept_but_for_what_is_unfit_or_resembles_the_benc
         {"match": "Attack technique:", "reply": "Somebody was seen near the boats."},
         {"match": "Sentence:", "reply": "Seen in other words."},
         {"match": "Write one fluent paragraph", "reply": f"{facts} That was seen by many people."},
+        {"match": "Write a short entry", "reply": f"{facts} That was seen by many people."},
     ]
     script = tmp_path / "script.jsonl"
     script.write_text("".join(json.dumps(rule) + "\n" for rule in rules), encoding="utf-8")
@@ -125,12 +126,12 @@ def test_a_fact_that_a_report_leaves_out_is_unsure(tmp_path: Path) -> None:
         TechniqueRow("The tool counts every lantern of the harbour", "T1", "procedure", "S1"),
         TechniqueRow("The tool carries wax away at dawn", "T2", "procedure", "S1"),
         TechniqueRow("The tool hides ropes below the old pier", "T3", "procedure", "S1"),
-        TechniqueRow("The tool mends torn sails indoors", "T4", "procedure", "S1"),
+        TechniqueRow("The tool mends torn heavy sails of canvas indoors", "T4", "procedure", "S1"),
     ]
     said = (
         "At dawn it carries off the wax, hides ropes under some pier and counts lanterns in every "
     )
-    said += "harbour that it comes to, whatever the weather of the day may be like."
+    said += "harbour that it comes to, and mends sails indoors, whatever the weather may be."
 
     class Leaving(Teacher):
         def generate(
@@ -138,8 +139,15 @@ def test_a_fact_that_a_report_leaves_out_is_unsure(tmp_path: Path) -> None:
         ) -> Iterator[Generation]:
             return (Generation(said, "stop", 0.0) for _ in conversations)
 
-    (report,) = written_reports([facts], {}, Leaving(0), Journal(tmp_path / "journal"))  # type: ignore[arg-type]
-    assert (report.techniques, report.unsure) == (("T1", "T2", "T3"), ("T4",))
+    paragraph, entry = written_reports(
+        [facts, facts],
+        {},
+        Leaving(0),  # type: ignore[arg-type]
+        Journal(tmp_path / "journal"),
+    )
+    assert (paragraph.techniques, paragraph.unsure) == (("T1", "T2", "T3"), ("T4",))
+    # Of an entry, which is briefer, two words in five are enough.
+    assert (entry.techniques, entry.unsure) == (("T1", "T2", "T3", "T4"), ())
 
 
 class Teacher:

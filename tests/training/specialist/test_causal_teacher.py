@@ -1,4 +1,4 @@
-"""A causal language model read at its last token; `test_run.py` has one teach a student."""
+"""A causal language model as a teacher; `test_run.py` and others have one teach a student."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from cybersecqwen.training.specialist.base_encoder import adapted_base  # noqa: 
 from cybersecqwen.training.specialist.encoder import (  # noqa: E402
     CweEncoder,
     LastTokenEncoder,
+    NormedDecoder,
     load_base,
 )
 from cybersecqwen.training.specialist.rows import encode  # noqa: E402
@@ -57,6 +58,19 @@ def test_a_text_is_read_at_its_end_whatever_pads_it(language_model: Path) -> Non
         np.testing.assert_allclose(together[row], alone, atol=1e-5)
     # Its first token, the same in every text, would tell nothing apart.
     assert np.ptp(together[:, 0, 0]) > 1e-3
+
+
+def test_normed_states_are_the_same_whatever_pads_them(language_model: Path) -> None:
+    base = load_base(str(language_model))
+    encoder = NormedDecoder(base.encoder, base.hidden).eval()
+    ids = torch.tensor([[1, 2, 3, 0, 0, 0], [4, 5, 6, 7, 8, 9]])
+    mask = torch.tensor([[1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 1, 1]])
+    with torch.inference_mode():
+        together = encoder(ids, mask).last_hidden_state
+        alone = encoder(ids[:1, :3], mask[:1, :3]).last_hidden_state
+    torch.testing.assert_close(together[:1, :3], alone, atol=1e-5, rtol=0)
+    assert not together[0, 3:].any()
+    torch.testing.assert_close(together[1].std(-1, correction=0), torch.ones(6), atol=1e-2, rtol=0)
 
 
 def test_hidden_words_are_not_for_it(language_model: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.torch
 
 from cybersecqwen.core.config import load_recipe  # noqa: E402
 from cybersecqwen.specialists.technique import TechniqueClassifier  # noqa: E402
+from cybersecqwen.training.lora.tiny_base import write_tiny_base  # noqa: E402
 from cybersecqwen.training.recipes.technique import TechniqueRecipe  # noqa: E402
 from cybersecqwen.training.specialist.run import train_technique  # noqa: E402
 
@@ -29,7 +30,7 @@ layers: [0]
 averaged: [7]
 fit: {{epochs: 5, batch_size: 32, learning_rate: 1e-2}}
 teachers:
-  - base: {base}
+  - base: {teacher}
     fit: {{epochs: 3, batch_size: 32, learning_rate: 1e-2}}
 """
 
@@ -88,7 +89,10 @@ def test_a_tiny_recipe_makes_a_classifier_that_answers(
     base_folder: Path, technique_corpus: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "tiny.yaml"
-    file.write_text(RECIPE.format(base=base_folder))
+    # The teacher is a causal language model: an encoder in its place runs the same lines.
+    teacher = tmp_path / "language-model"
+    write_tiny_base(teacher, list(WORDS.values()))
+    file.write_text(RECIPE.format(base=base_folder, teacher=teacher))
     recipe = load_recipe(file, TechniqueRecipe)
     out = tmp_path / "technique"
     stages: list[str] = []

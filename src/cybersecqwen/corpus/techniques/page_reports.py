@@ -1,8 +1,8 @@
 """Reports made of pages' sentences: to learn from, and to fit how reports are read.
 
 Nobody has labelled condensed reports, but ATT&CK's pages say which sentences tell of which
-technique. A language model tells a page's sentences in a paragraph, several facts in one sentence;
-without one they are joined in pairs.
+technique. A language model tells a page's sentences in a paragraph, several facts in one sentence,
+or in an entry of few sentences; without one they are joined in pairs.
 """
 
 from __future__ import annotations
@@ -18,18 +18,26 @@ from cybersecqwen.core.technique_rows import OpeningRow, ReportRow, TechniqueRow
 from cybersecqwen.corpus.journal import Journal
 from cybersecqwen.corpus.techniques.teacher import written
 
-_PROMPT = (
+_PARAGRAPH = (
     "{}{}\n\nWrite one fluent paragraph that describes {} and tells all of the facts above, "
     "several of them in one sentence where they fit, in your own words and with their technical "
     "details. No headings, no list, no numbers; do not mention ATT&CK. Answer with the paragraph "
     "and nothing else."
+)
+_ENTRY = (
+    "{}{}\n\nWrite a short entry of two to four sentences on {} for an encyclopedia of threats. "
+    "Condense all of the facts above into it, several of them in each sentence as brief phrases, "
+    "in your own words. No headings, no list, no numbers; do not mention ATT&CK. Answer with the "
+    "entry and nothing else."
 )
 _SAMPLING = Sampling(temperature=0.9, top_p=0.95, max_tokens=300)
 _TIMES = 4  # that each page is told
 _FACTS = (4, 12)
 _FEWEST = 3
 _LEAST_WORDS = 20
-_TOLD = 0.5  # share of a fact's words that stand in a report which tells it
+_FORMS = ((_PARAGRAPH, 0.5), (_ENTRY, 0.4))
+"""What reports are asked for as, and the share of a fact's words in one that tells it."""
+
 _GROUPS = ("The attackers", "The group", "The threat actor", "The adversary", "They")
 _SOFTWARE = ("The malware", "The implant", "The sample", "It", "The backdoor", "The tool")
 _WORD = re.compile(r"[a-z0-9_][a-z0-9_.\-]{2,}[a-z0-9_]")
@@ -98,9 +106,14 @@ def written_reports(
 
     A fact that a report has hardly a word of counts as unsure: a model leaves some out.
     """
-    prompts = [_prompt(part, openings.get(part[0].group)) for part in facts]
-    for text, part in zip(written(prompts, _SAMPLING, teacher, journal), facts, strict=True):
-        sure = {row.technique for row in part if _told(row.text, text)}
+    forms = [_FORMS[place % len(_FORMS)] for place in range(len(facts))]
+    prompts = [
+        _prompt(form, part, openings.get(part[0].group))
+        for (form, _), part in zip(forms, facts, strict=True)
+    ]
+    texts = written(prompts, _SAMPLING, teacher, journal)
+    for text, (_, share), part in zip(texts, forms, facts, strict=True):
+        sure = {row.technique for row in part if _told(row.text, text, share)}
         if len(text.split()) >= _LEAST_WORDS and len(sure) >= _FEWEST:
             unsure = {row.technique for row in part} - sure
             yield ReportRow(text, tuple(sorted(sure)), part[0].group, tuple(sorted(unsure)))
@@ -114,16 +127,16 @@ def opened(reports: Iterable[ReportRow], openings: Mapping[str, OpeningRow]) -> 
         yield ReportRow(text, report.techniques, report.group, report.unsure)
 
 
-def _prompt(part: Sequence[TechniqueRow], opening: OpeningRow | None) -> str:
+def _prompt(form: str, part: Sequence[TechniqueRow], opening: OpeningRow | None) -> str:
     facts = "\n".join(f"- {row.text}" for row in part)
     if opening is None:
-        return _PROMPT.format("", facts, "the intruders")
-    return _PROMPT.format(f"{opening.text}\n", facts, opening.name)
+        return form.format("", facts, "the intruders")
+    return form.format(f"{opening.text}\n", facts, opening.name)
 
 
-def _told(fact: str, report: str) -> bool:
+def _told(fact: str, report: str, share: float) -> bool:
     words = _stems(fact)
-    return len(words & _stems(report)) >= _TOLD * len(words)
+    return len(words & _stems(report)) >= share * len(words)
 
 
 def _stems(text: str) -> set[str]:

@@ -32,6 +32,15 @@ _REGISTERS = (
     "Describe in one or two sentences what an attacker did.",
     "Write a short scenario of three sentences: an adversary, what they were after at {}, and "
     "step by step what they did.",
+    "Write a help desk ticket of two sentences from {}, in which somebody describes in plain words "
+    "what went wrong or looked odd because an attacker did this.",
+    "Write two sentences of a malware analysis report: what the sample does, with the functions, "
+    "files, keys or commands that it uses.",
+    "Write a question of a security course in two sentences: a situation at {} in which an "
+    "attacker does this, without asking for a name.",
+    "Write the raw alert of an endpoint sensor that saw this: its title, the process with its "
+    "parent and command line, user and host, in one or two lines.",
+    "Write one to three lines of a log that show this, as the system concerned writes its logs.",
 )
 _HELD_OUT_REGISTER = (
     "Write a scenario of three to four sentences for a training exercise: who attacked whom, what "

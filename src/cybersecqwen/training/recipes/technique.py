@@ -7,10 +7,10 @@ from cybersecqwen.training.recipes.specialist import MINILM, Fit, Pretrain
 
 
 class TechniqueTeacher(Recipe, frozen=True):
-    """A larger encoder whose probabilities the technique specialist learns.
+    """A larger model whose probabilities the technique specialist learns.
 
     Attributes:
-        base: Hugging Face id, or a folder.
+        base: Hugging Face id, or a folder, of an encoder or of a causal language model.
         fit: Schedule.
         seed: The teacher's own seed.
     """

@@ -136,6 +136,29 @@ class LastTokenEncoder(nn.Module):
         return States(states[torch.arange(len(last), device=last.device), last].unsqueeze(1))
 
 
+class NormedDecoder(nn.Module):
+    """A causal language model's states of all tokens, each normalised.
+
+    Untaught, few of a decoder's dimensions outweigh all others: their mean tells texts apart only
+    when it is normalised.
+
+    Args:
+        decoder: Any Hugging Face decoder that returns ``last_hidden_state`` (B, T, D).
+        hidden: D.
+    """
+
+    def __init__(self, decoder: nn.Module, hidden: int) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.norm = nn.LayerNorm(hidden)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> States:
+        """Return states, (B, T, D), of (B, T) ids padded on the right; padding's are 0."""
+        # No token sees what comes after it, so the padding needs no mask of its own.
+        states = self.norm(self.decoder(input_ids=input_ids).last_hidden_state)
+        return States(states * attention_mask.unsqueeze(-1))
+
+
 @dataclass(frozen=True)
 class PretrainedEncoder:
     """A pretrained encoder.

@@ -21,6 +21,7 @@ from cybersecqwen.core.text.clean import render
 from cybersecqwen.training.hf_trainer import Indices, fit
 from cybersecqwen.training.recipes.technique import TechniqueRecipe, TechniqueTeacher
 from cybersecqwen.training.specialist.base_encoder import adapted_base
+from cybersecqwen.training.specialist.encoder import NormedDecoder
 from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
 from cybersecqwen.training.specialist.rows import TokenisedTexts, encode_rendered
 from cybersecqwen.training.specialist.supervision import pad, to_device
@@ -287,17 +288,24 @@ def _learn(
     )
     set_seed(recipe.seed)
     encoder = ReadingEncoder(base.encoder, 0) if recipe.layers else base.encoder
+    if base.causal:
+        encoder = NormedDecoder(base.encoder, base.hidden)
     sizes = len(corpus.techniques), len(corpus.mains)
     model = TechniqueEncoder(encoder, base.hidden, *sizes, recipe)
-    _start_table(model, tokenizer, corpus, recipe.fit.max_tokens)
+    _start_table(model, tokenizer, corpus, recipe.fit.max_tokens, centred=base.causal)
     learn_techniques(model, tokenizer, lessons, taught, recipe, folder, seed)
     return model, tokenizer
 
 
 def _start_table(
-    model: TechniqueEncoder, tokenizer: Tokenizer, corpus: TechniqueCorpus, max_tokens: int
+    model: TechniqueEncoder,
+    tokenizer: Tokenizer,
+    corpus: TechniqueCorpus,
+    max_tokens: int,
+    *,
+    centred: bool,
 ) -> None:
-    """Let each technique start where its own name and description lie."""
+    """Let each technique start where its own name and description lie, or how they differ."""
     texts = [render(f"{t.name}. {t.text}") for t in corpus.techniques]
     encoded = encode_rendered(tokenizer, texts, max_tokens)
     to_device(model)
@@ -308,6 +316,9 @@ def _start_table(
             model.pooled(**{k: v.to(device) for k, v in pad(encoded, [i]).items()})[0].clone()
             for i in range(len(texts))
         ]
+    table = torch.stack(rows)
+    if centred:
+        table = functional.normalize(table - table.mean(0), dim=-1)
     with torch.no_grad():
-        model.table.weight.copy_(torch.stack(rows))
+        model.table.weight.copy_(table)
         model.table.bias.zero_()
