@@ -33,6 +33,12 @@ WINDOW = 512
 
 _STARTS = np.cumsum([0, *(question.size for question in QUESTIONS)])
 _VALUES = np.array(list(product(*(range(len(v)) for v in METRICS_V3.values()))))  # (2592, 8)
+_SIZES_V3 = np.array([len(values) for values in METRICS_V3.values()])
+_STARTS_V3 = np.cumsum(_SIZES_V3) - _SIZES_V3
+_HAS_VALUE = (
+    _VALUES[:, np.repeat(np.arange(len(_SIZES_V3)), _SIZES_V3)]
+    == np.concatenate([np.arange(size) for size in _SIZES_V3])
+).astype(np.float64)  # (2592, 22), which of the metrics' values a vector has
 _V4_FIRST = next(i for i, question in enumerate(QUESTIONS) if question.version == "4.0")
 
 
@@ -142,7 +148,7 @@ class SeverityScorer(EmbeddedSpecialist[SeverityConfig]):
         """Return the vector that a scorer would give for what was read."""
         logits = reading.logits
         first = next(i for i, q in enumerate(QUESTIONS) if q.scorer == scorer)
-        chosen, shares, whole = self._vector_v3(logits, scorer, first)
+        chosen, shares, whole = self._vector_v3(logits, scorer)
         metrics = list(METRICS_V3)
         if version == "4.0":
             chosen, shares = self._vector_v4(
@@ -182,31 +188,32 @@ class SeverityScorer(EmbeddedSpecialist[SeverityConfig]):
         self, logits: NDArray[np.float32], scorer: Labeller
     ) -> NDArray[np.float64]:
         """Return the probabilities of the eight metrics' values, each metric alone, end to end."""
-        first = next(i for i, q in enumerate(QUESTIONS) if q.scorer == scorer)
-        parts = []
-        for place in range(first, first + len(METRICS_V3)):
-            part = logits[_STARTS[place] : _STARTS[place + 1]].astype(np.float64)
-            part /= self.config.temperature[scorer]
-            parts.append(np.exp(part - _logsumexp(part)))
-        return np.concatenate(parts)
+        return np.exp(self._log_shares(logits, scorer))
+
+    def _log_shares(self, logits: NDArray[np.float32], scorer: str) -> NDArray[np.float64]:
+        """Return the logarithms of what ``metric_probabilities`` returns, (22,)."""
+        first = int(_STARTS[next(i for i, q in enumerate(QUESTIONS) if q.scorer == scorer)])
+        part = logits[first : first + len(_HAS_VALUE[0])].astype(np.float64)
+        part /= self.config.temperature[scorer]
+        part -= np.repeat(np.maximum.reduceat(part, _STARTS_V3), _SIZES_V3)
+        sums = np.add.reduceat(np.exp(part), _STARTS_V3)
+        part -= np.repeat(np.log(sums), _SIZES_V3)
+        return part
 
     def _vector_v3(
-        self, logits: NDArray[np.float32], scorer: str, first: int
+        self, logits: NDArray[np.float32], scorer: str
     ) -> tuple[list[int], list[float], float]:
         """Return the likeliest values of all eight metrics together, and how likely each is."""
-        temperature = self.config.temperature[scorer]
-        joint = self._together[scorer].copy()  # (2592,)
-        for place in range(len(METRICS_V3)):
-            part = logits[_STARTS[first + place] : _STARTS[first + place + 1]] / temperature
-            joint += (part - _logsumexp(part))[_VALUES[:, place]]
+        alone = np.zeros(1)
+        for part in np.split(self._log_shares(logits, scorer), _STARTS_V3[1:]):
+            alone = np.add.outer(alone, part).ravel()
+        joint = self._together[scorer] + alone  # (2592,)
         joint = np.exp(joint - joint.max())
         joint /= joint.sum()
         best = int(joint.argmax())
-        chosen = _VALUES[best].tolist()
-        shares = [
-            float(joint[_VALUES[:, place] == number].sum()) for place, number in enumerate(chosen)
-        ]
-        return chosen, shares, float(joint[best])
+        chosen = _VALUES[best]
+        shares = (joint @ _HAS_VALUE)[_STARTS_V3 + chosen]
+        return chosen.tolist(), shares.tolist(), float(joint[best])
 
     def _vector_v4(
         self, logits: NDArray[np.float32], v3: dict[str, tuple[int, float]]
@@ -271,11 +278,12 @@ def _whole(
 
 def _margins(added: NDArray[np.float32], first: int, chosen: Sequence[int]) -> NDArray[np.float32]:
     """Return what each token adds to each chosen value beyond the other values' mean, (T, M)."""
-    margins = np.empty((len(added), len(chosen)), np.float32)
-    for place, number in enumerate(chosen):
-        part = added[:, _STARTS[first + place] : _STARTS[first + place + 1]]
-        size = part.shape[1]
-        margins[:, place] = part[:, number] - (part.sum(1) - part[:, number]) / (size - 1)
+    starts = _STARTS[first : first + len(chosen)]
+    sizes = _STARTS[first + 1 : first + 1 + len(chosen)] - starts
+    values = added[:, starts[0] : starts[-1] + sizes[-1]]  # (T, A')
+    sums = np.add.reduceat(values, starts - starts[0], axis=1)  # (T, M)
+    own = added[:, starts + chosen]
+    margins: NDArray[np.float32] = own - (sums - own) / (sizes - 1).astype(np.float32)
     return margins
 
 

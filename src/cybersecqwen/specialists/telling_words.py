@@ -77,18 +77,22 @@ def telling_words(
     if not words:
         return [()] * columns
     starts = np.array([word.start() for word in words])
-    sums = np.zeros((len(words), columns))
     places = np.asarray(spans[: len(added)], np.int64).reshape(-1, 2)  # (T, 2)
     owners = np.searchsorted(starts, places[:, 0], side="right") - 1
     # Special tokens stand nowhere, and what stands before the first word is of none.
-    told = (places[:, 1] > places[:, 0]) & (owners >= 0)
-    np.add.at(sums, owners[told], added[: len(places)][told])
-    for place, word in enumerate(words):
-        if word[0].lower() in _EMPTY_WORDS:
-            sums[place] = 0
+    told = np.flatnonzero((places[:, 1] > places[:, 0]) & (owners >= 0))
+    sums = np.zeros((len(words), columns))
+    if told.size:
+        # Tokens come in the text's order, so that those of one word stand together.
+        firsts = np.flatnonzero(np.diff(owners[told], prepend=-1))
+        sums[owners[told[firsts]]] = np.add.reduceat(added[told], firsts, axis=0, dtype=np.float64)
+    sums[[word[0].lower() in _EMPTY_WORDS for word in words]] = 0
+    best = np.argsort(-sums, axis=0, kind="stable")[:_MOST]  # (3, M)
     found = []
-    for column in sums.T:
-        best = np.argsort(-column, kind="stable")[:_MOST]
-        kept = sorted(p for p in best if column[p] > max(0.0, _LEAST_SHARE * column[best[0]]))
-        found.append(tuple(dict.fromkeys(shown_word(words[p][0]) for p in kept)))
+    for column, most in zip(
+        best.T.tolist(), np.take_along_axis(sums, best, 0).T.tolist(), strict=True
+    ):
+        least = max(0.0, _LEAST_SHARE * most[0])
+        kept = sorted(place for place, size in zip(column, most, strict=True) if size > least)
+        found.append(tuple(dict.fromkeys(shown_word(words[place][0]) for place in kept)))
     return found
