@@ -12,16 +12,23 @@ import zlib
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 
 from apps.outputs.output_rows import TAXONOMY, advisory, prediction, record_row, row, written
-from cybersecqwen.apps.outputs.rows import MapRow, RecordRow
+from cybersecqwen.apps.outputs.rows import Assessed, MapRow, NamedTechnique, RecordRow
 from cybersecqwen.apps.report.bundle import VIEW, report_script
 from cybersecqwen.apps.report.markdown import figures_of
 from cybersecqwen.apps.report.summary import ReportSummary, urgency
 from cybersecqwen.core.records import CvssVector, CweLabel
 
 EVIL = "</script><img src=x onerror=alert(1)>| `*_[x](javascript:alert(1))\u202e"
+ASSESSED = Assessed(
+    vector="CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H",
+    score=9.8,
+    severity="critical",
+    techniques=(NamedTechnique("T1190", "Exploit Public-Facing Application", 0.6, "exploitation"),),
+)
 LOW = "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:U/C:N/I:L/A:N"
 
 
@@ -42,7 +49,9 @@ def rows() -> list[RecordRow]:
             if n % 2
             else advisory().cvss,
         )
-        found.append(record_row(record, said))
+        made = record_row(record, said)
+        # Some without a score of their own are assessed as well.
+        found.append(msgspec.structs.replace(made, assessed=ASSESSED) if n % 10 == 0 else made)
     return found
 
 
@@ -137,6 +146,14 @@ def test_figures_stand_in_the_page_without_a_script() -> None:
 def test_rows_of_texts_and_no_rows_make_a_report_too() -> None:
     assert "Records answered: 1," in written("markdown", row()).decode()
     assert b"No model" in written("html")
+
+
+def test_a_record_without_a_score_is_counted_by_ours() -> None:
+    summary = ReportSummary()
+    for each in rows():
+        summary.add(each)
+    assert summary.predicted == 6
+    assert "6 of them by our reading" in written("markdown", *rows()).decode()
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")

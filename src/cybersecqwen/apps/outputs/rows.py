@@ -127,6 +127,18 @@ class RecordRow(MapRow, frozen=True, kw_only=True, omit_defaults=True):
     columns: dict[str, Any] = {}
     assessed: Assessed | None = None
 
+    @property
+    def shown_severity(self) -> tuple[float | None, str]:
+        """Score and severity to count it by: the record's own, else the specialist's."""
+        if self.cvss_severity or self.assessed is None:
+            return self.cvss_score, self.cvss_severity
+        return self.assessed.score, self.assessed.severity
+
+    @property
+    def scored_by_us(self) -> bool:
+        """Whether that severity is the specialist's."""
+        return not self.cvss_severity and self.assessed is not None
+
 
 class RowMaker:
     """Turns predictions into rows.

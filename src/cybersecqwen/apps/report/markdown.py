@@ -123,7 +123,9 @@ class MarkdownReportWriter:
         score = ""
         text = ""
         if isinstance(row, RecordRow):
-            score = f" ({row.cvss_severity} {row.cvss_score})" if row.cvss_severity else ""
+            value, severity = row.shown_severity
+            ours = ", by our reading" if row.scored_by_us else ""
+            score = f" ({severity} {value}{ours})" if severity else ""
             text = " ".join(row.description.split())
             text = text if len(text) <= _TEXT_CHARACTERS else f"{text[: _TEXT_CHARACTERS - 1]}…"
         return (
@@ -148,9 +150,9 @@ def headlines(summary: ReportSummary) -> list[str]:
         )
     severe = summary.severities["critical"] + summary.severities["high"]
     if summary.severities.total():
-        said.append(
-            f"Critical or high: {severe:,} of {summary.severities.total():,} with a CVSS score."
-        )
+        ours = f", {summary.predicted:,} of them by our reading" if summary.predicted else ""
+        scored = summary.severities.total()
+        said.append(f"Critical or high: {severe:,} of {scored:,} with a CVSS score{ours}.")
     return said
 
 

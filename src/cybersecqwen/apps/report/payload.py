@@ -31,6 +31,7 @@ def packed_parts(rows: Iterable[MapRow]) -> Iterator[str]:
 def _short(row: MapRow) -> list[Any]:
     """Return a row as a list; ``view/report.js`` names its places."""
     record = row if isinstance(row, RecordRow) else None
+    score, severity = record.shown_severity if record else (None, "")
     return [
         row.id,
         row.cwe,
@@ -42,12 +43,14 @@ def _short(row: MapRow) -> list[Any]:
         year_of(row),
         own_labels(record) if record else (),
         record.agrees if record else None,
-        record.cvss_score if record else None,
-        record.cvss_severity if record else "",
+        score,
+        severity,
         record.url if record and not row.id.upper().startswith("CVE-") else "",
         record.title if record else "",
         record.description if record else "",
         record.columns if record else {},
+        record.assessed if record else None,
+        record.scored_by_us if record else False,
     ]
 
 

@@ -27,7 +27,8 @@ class ReportSummary:
         agreeing: Those whose answer is among the record's labels.
         cwes: Rows by answer.
         years: Rows by year of publication.
-        severities: Rows by CVSS severity.
+        severities: Rows by CVSS severity, the record's own or else ours.
+        predicted: Of these, rows whose severity is ours.
         pairs: Rows by the record's first label and the answer, where they differ.
         model: Name and version of the model.
     """
@@ -39,6 +40,7 @@ class ReportSummary:
     cwes: Counter[str] = field(default_factory=Counter)
     years: Counter[str] = field(default_factory=Counter)
     severities: Counter[str] = field(default_factory=Counter)
+    predicted: int = 0
     pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
     model: str = ""
     _first: list[tuple[float, int, MapRow]] = field(default_factory=list)
@@ -52,8 +54,9 @@ class ReportSummary:
         if year := year_of(row):
             self.years[year] += 1
         if isinstance(row, RecordRow):
-            if row.cvss_severity:
-                self.severities[row.cvss_severity] += 1
+            if severity := row.shown_severity[1]:
+                self.severities[severity] += 1
+            self.predicted += row.scored_by_us
             if row.agrees is not None:
                 self.labelled += 1
                 self.agreeing += row.agrees
@@ -98,7 +101,7 @@ def urgency(row: MapRow) -> float:
     An answer that contradicts the record's label may show a wrong label; an unsure one has to be
     read. Among both the severe come first.
     """
-    score = row.cvss_score if isinstance(row, RecordRow) else None
+    score = row.shown_severity[0] if isinstance(row, RecordRow) else None
     agrees = row.agrees if isinstance(row, RecordRow) else None
     severe = _UNKNOWN_SCORE if score is None else score
     if agrees is False and not row.abstained:

@@ -12,14 +12,15 @@ const BANDS = ["sure", "unsure", "likely"];
  */
 export function rowOf(list, place) {
   const [id, cwe, confidence, band, backoff, candidates, reason, year, said] = list;
-  const [agrees, score, severity, url, title, text, columns] = list.slice(9);
+  const [agrees, score, severity, url, title, text, columns, assessed, ours] = list.slice(9);
   return [
-    { place, id, cwe, confidence, abstained: band === 1, band: BANDS[band], backoff, said, agrees, score, severity, year, url, title },
+    { place, id, cwe, confidence, abstained: band === 1, band: BANDS[band], backoff, said, agrees, score, severity, ours, year, url, title },
     {
       text,
       title,
       reason,
       columns,
+      assessed,
       candidates: candidates.map((/** @type {[string, number]} */ [other, probability]) => ({
         cwe: other,
         probability,

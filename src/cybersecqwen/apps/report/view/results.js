@@ -17,6 +17,7 @@
  * @property {boolean|null} agrees Whether the answer is among them; null where there are none.
  * @property {number|null} score CVSS base score.
  * @property {string} severity
+ * @property {boolean} [ours] Whether score and severity are predicted.
  * @property {string} year
  * @property {string} url
  * @property {string} title

@@ -2,7 +2,7 @@
 // The rows of a result: a page of them at a time, each of which opens to its text.
 
 import { away, bar, count, el, foreign, percent, plural } from "./dom.js";
-import { cweLink, recordLinks } from "./links.js";
+import { cweLink, recordLinks, techniqueLink } from "./links.js";
 
 const PAGE = 100;
 const MOST_CHARACTERS = 8000;
@@ -10,7 +10,8 @@ const MOST_CHARACTERS = 8000;
 /**
  * @typedef {import("./results.js").Row} Row
  * @typedef {(row: Row, detail: Detail) => HTMLElement|null} More
- * @typedef {{text: string, title: string, candidates: {cwe: string, probability: number}[], columns?: Record<string, unknown>, reason?: string}} Detail
+ * @typedef {{text: string, title: string, candidates: {cwe: string, probability: number}[], columns?: Record<string, unknown>, reason?: string, assessed?: Assessed|null}} Detail
+ * @typedef {{vector: string, score: number, severity: string, vector4?: string, techniques?: {id: string, name: string, probability: number, role: string}[]}} Assessed
  */
 
 /** @type {[string, string, string][]} */
@@ -199,7 +200,7 @@ export class RowTable {
    * @param {Row} row
    * @param {Detail} detail
    */
-  #opened(row, { text, title, candidates, columns = {}, reason = "" }) {
+  #opened(row, { text, title, candidates, columns = {}, reason = "", assessed = null }) {
     const others = Object.entries(columns).filter(([, value]) => value !== null && value !== "" && value !== text);
     return [
       el(
@@ -245,10 +246,46 @@ export class RowTable {
               ),
             ),
           ),
+          ...(assessed ? assessedParts(assessed) : []),
         ),
       ),
     ];
   }
+}
+
+/**
+ * Return what the other specialists say of a record.
+ * @param {Assessed} found
+ */
+function assessedParts({ vector, score, severity, vector4 = "", techniques = [] }) {
+  return [
+    el("p.eyebrow", {}, "Severity, as we read it"),
+    el(
+      "p",
+      {},
+      el(`span.severity.s-${severity}`, {}, `${severity} ${score.toFixed(1)}`),
+      " ",
+      el("code", {}, vector),
+      vector4 ? " " : null,
+      vector4 ? el("code", {}, vector4) : null,
+    ),
+    techniques.length ? el("p.eyebrow", {}, "What an attacker does with it") : null,
+    techniques.length
+      ? el(
+          "ol.bars",
+          {},
+          techniques.map(({ id, name, probability, role }) =>
+            el(
+              "li",
+              {},
+              el("span", {}, away(id, techniqueLink(id)), " ", foreign(name, 120), el("span.hint", {}, ` ${role}`)),
+              bar(probability, id),
+              el("span.number", {}, percent(probability)),
+            ),
+          ),
+        )
+      : null,
+  ].filter((part) => part !== null);
 }
 
 /** @param {Row} row */
@@ -262,7 +299,8 @@ function remarks(row) {
 export function severityTag(row) {
   if (!row.severity) return el("span.none", {}, "\u2013");
   const score = row.score === null ? "" : ` ${row.score.toFixed(1)}`;
-  return el(`span.severity.s-${row.severity}`, {}, `${row.severity}${score}`);
+  const tag = el(`span.severity.s-${row.severity}`, {}, `${row.severity}${score}`);
+  return row.ours ? el("span", { title: "as we read it; the record has no score" }, tag, " (ours)") : tag;
 }
 
 /** @param {Row} row */
