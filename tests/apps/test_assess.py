@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cybersecqwen import Assessor
+from cybersecqwen import Assessor, KnowledgeBase
 from cybersecqwen.apps.assess_job import AssessJob, run_assess_job
 from cybersecqwen.apps.assess_stream import WholeRows, assess_windows
 from cybersecqwen.apps.audit import Differences, surest_first
@@ -46,6 +47,16 @@ def test_a_row_has_weakness_severity_technique_and_what_the_record_said(assessor
     assert second["cvss"]["labeller"] == "nvd"
     assert "T1190" in {found["id"] for found in second["techniques"]}
     assert first["record"]["cwe"] == [{"cwe": "CWE-20", "by": "cna"}]
+
+
+def test_the_catalogues_own_chain_stands_beside_what_is_predicted() -> None:
+    assessor = Assessor.from_pretrained(knowledge=KnowledgeBase.load())
+    row = assessor.row(assessor.assess("The password is hard-coded in the firmware of the camera."))
+    assert row["cwe"] == "CWE-798"
+    chain = {pattern["id"]: pattern["techniques"] for pattern in row["chain"]}
+    assert "T1078.001" in {found["id"] for found in chain["CAPEC-70"]}
+    (again,) = pickle.loads(pickle.dumps(assessor)).assess_many([SQL])
+    assert again.weakness.cwe == "CWE-89"
 
 
 def test_one_and_many_agree(assessor: Assessor) -> None:

@@ -69,8 +69,11 @@ def test_a_record_may_be_typed_or_piped(
     assert (row["title"], row["columns"]["host"]) == ("Search box", "web1")
     assert row["record"]["cwe"] == [{"cwe": "CWE-79", "by": "other"}]
     assert row["agrees"] is False
+    # A table's own label is audited as the publisher's.
     assert main(["audit", json.dumps(RECORD)]) == 0
-    assert capsysbinary.readouterr().out == b""  # neither party has labelled it
+    assert json.loads(capsysbinary.readouterr().out)["weakness"]["own"] == ["CWE-79"]
+    assert main(["audit", "--labeller", "nvd", json.dumps(RECORD)]) == 0
+    assert capsysbinary.readouterr().out == b""
 
 
 def test_rows_come_out_as_tables_and_sheets(

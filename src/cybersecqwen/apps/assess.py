@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -14,7 +14,6 @@ from cybersecqwen.apps.outputs.record_facts import base_score, newest_vector
 from cybersecqwen.apps.outputs.rows import RecordRow, RowMaker
 from cybersecqwen.core.cvss_metrics import CvssPrediction
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.interfaces import KnowledgeBaseLike
 from cybersecqwen.core.records import Advisory, CvssVector, CweLabel, CwePrediction, Labeller
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.specialists.mapper import CweMapper
@@ -23,6 +22,9 @@ from cybersecqwen.specialists.vulnerability_technique import (
     VulnerabilityTechnique,
     VulnerabilityTechniques,
 )
+
+if TYPE_CHECKING:
+    from cybersecqwen.knowledge.base import KnowledgeBase
 
 WINDOW = 256
 """Records that are assessed together."""
@@ -57,6 +59,19 @@ class Assessment:
     record: Advisory
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the knowledge base has on a weakness.
+
+    Attributes:
+        mitigations: The first of them, each with its citation.
+        chain: Attack patterns and their techniques, by the catalogues' own links.
+    """
+
+    mitigations: list[dict[str, str]]
+    chain: list[dict[str, Any]]
+
+
 class Assessor:
     """The embedded specialists, asked together.
 
@@ -64,7 +79,8 @@ class Assessor:
         mapper: Classifier of weaknesses.
         scorer: Predictor of CVSS vectors.
         techniques: Of what a vulnerability is used for.
-        knowledge: Where mitigations and their citations come from; None for none.
+        knowledge: Where mitigations with their citations and the catalogues' own chain come from;
+            None for none.
     """
 
     def __init__(
@@ -72,18 +88,18 @@ class Assessor:
         mapper: CweMapper,
         scorer: SeverityScorer,
         techniques: VulnerabilityTechniques,
-        knowledge: KnowledgeBaseLike | None = None,
+        knowledge: KnowledgeBase | None = None,
     ) -> None:
         self.mapper = mapper
         self.scorer = scorer
         self._techniques = techniques
         self._knowledge = knowledge
-        self._mitigations_of: dict[str, list[dict[str, str]]] = {}
+        self._known_of: dict[str, _Known] = {}
         self._maker = RowMaker(shipped_taxonomy(), mapper.name)
 
     @classmethod
     def from_pretrained(
-        cls, folder: str | Path | None = None, *, knowledge: KnowledgeBaseLike | None = None
+        cls, folder: str | Path | None = None, *, knowledge: KnowledgeBase | None = None
     ) -> Assessor:
         """Load the specialists that ship with the package, or those of a folder laid out alike.
 
@@ -105,8 +121,8 @@ class Assessor:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A worker has no knowledge base: all that rows say of one goes along.
-        mitigations = {cwe: self._mitigations(cwe) for cwe in self.mapper.config.labels}
-        return _in_worker, (self.mapper, self.scorer, self._techniques, mitigations)
+        known = {cwe: self._known(cwe) for cwe in self.mapper.config.labels}
+        return _in_worker, (self.mapper, self.scorer, self._techniques, known)
 
     @property
     def digest(self) -> str:
@@ -193,7 +209,9 @@ class Assessor:
             }
             for found in assessment.techniques
         ]
-        row["mitigations"] = self._mitigations(assessment.weakness.cwe)
+        known = self._known(assessment.weakness.cwe)
+        row["mitigations"] = known.mitigations
+        row["chain"] = known.chain
         row["record"] = said(assessment.record)
         row["models"] = self.models
         return row
@@ -214,26 +232,33 @@ class Assessor:
             for place, found in enumerate(kept)
         ]
 
-    def _mitigations(self, cwe: str) -> list[dict[str, str]]:
-        if cwe not in self._mitigations_of:
-            passages = self._knowledge.page(cwe) if self._knowledge else []
-            self._mitigations_of[cwe] = [
-                {"text": passage.text, "citation": passage.id}
-                for passage in passages
-                if passage.kind == "mitigation"
-            ][:_MITIGATIONS]
-        return self._mitigations_of[cwe]
+    def _known(self, cwe: str) -> _Known:
+        if cwe not in self._known_of:
+            self._known_of[cwe] = _known(self._knowledge, cwe)
+        return self._known_of[cwe]
 
 
 def _in_worker(
     mapper: CweMapper,
     scorer: SeverityScorer,
     techniques: VulnerabilityTechniques,
-    mitigations: dict[str, list[dict[str, str]]],
+    known: dict[str, _Known],
 ) -> Assessor:
     assessor = Assessor(mapper, scorer, techniques)
-    assessor._mitigations_of = mitigations
+    assessor._known_of = known
     return assessor
+
+
+def _known(knowledge: KnowledgeBase | None, cwe: str) -> _Known:
+    if knowledge is None:
+        return _Known([], [])
+    mitigations = [
+        {"text": passage.text, "citation": passage.id}
+        for passage in knowledge.page(cwe)
+        if passage.kind == "mitigation"
+    ]
+    chain = [pattern.row() for pattern in knowledge.attack_patterns(cwe)]
+    return _Known(mitigations[:_MITIGATIONS], chain)
 
 
 def cvss_row(found: CvssPrediction) -> dict[str, Any]:

@@ -76,6 +76,7 @@ class AssessSummary(msgspec.Struct, frozen=True, kw_only=True):
         records: Records of the input, of every kind.
         rows: Rows written.
         noun: What a row says of its record.
+        unsaid: Records that say nothing to compare with.
         skipped: Records that say of themselves to be ignored (rejected, reserved, withdrawn).
         problems: Those that could not be used; each has been reported.
         seconds: Wall-clock time.
@@ -85,6 +86,7 @@ class AssessSummary(msgspec.Struct, frozen=True, kw_only=True):
     records: int
     rows: int
     noun: str
+    unsaid: int
     skipped: int
     problems: int
     seconds: float
@@ -92,10 +94,9 @@ class AssessSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     def describe(self) -> str:
         """Return the closing lines of a run."""
-        parts = [
-            f"{self.rows:,} {self.noun}",
-            *([f"{self.skipped:,} skipped"] if self.skipped else []),
-        ]
+        parts = [f"{self.rows:,} {self.noun}"]
+        parts += [f"{self.unsaid:,} with no label or vector to compare"] if self.unsaid else []
+        parts += [f"{self.skipped:,} skipped"] if self.skipped else []
         parts.append(f"{self.problems:,} problem{'' if self.problems == 1 else 's'}")
         records = f"{self.records:,} record{'' if self.records == 1 else 's'}"
         written = f"\nwritten to {self.output}" if self.output else ""
@@ -200,7 +201,7 @@ class _AssessRun:
         self._failed: list[dict[str, str]] = []
         self._engine = open_engine(job.engine, job.workers)
         self.records = 0
-        self._rows = 0
+        self._rows = self._unsaid = 0
         self._problems: Counter[bool] = Counter()
         self._progress = progress
         self._report = report
@@ -233,6 +234,7 @@ class _AssessRun:
                 continue
             self.records += 1
             self._rows += outcome.row is not None
+            self._unsaid += not outcome.asked and problem is None
             if problem:
                 self._problems[problem.is_failure] += 1
                 if problem.is_failure:
@@ -278,6 +280,7 @@ class _AssessRun:
             records=self.records,
             rows=self._rows,
             noun=self._job.rows.noun,
+            unsaid=self._unsaid,
             skipped=self._problems[False],
             problems=self._problems[True],
             seconds=round(time.monotonic() - self._started, 2),

@@ -34,10 +34,12 @@ class AssessOutcome:
     Attributes:
         row: As it is written; None where there is none.
         problem: Why there is none; None where there is one.
+        asked: Whether it was assessed.
     """
 
     row: dict[str, Any] | None = None
     problem: RecordProblem | None = None
+    asked: bool = False
 
 
 class AssessmentRows(Protocol):
@@ -164,5 +166,5 @@ def _assess(
     asked = [record for place in places if isinstance(record := window[place][1], Advisory)]
     found = assessor.assess_many(asked, labeller=rows.labeller, threshold=threshold)
     for place, assessment in zip(places, found, strict=True):
-        outcomes[place] = AssessOutcome(rows.row(assessor, assessment))
+        outcomes[place] = AssessOutcome(rows.row(assessor, assessment), asked=True)
     return outcomes

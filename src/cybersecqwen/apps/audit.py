@@ -17,7 +17,7 @@ from cybersecqwen.apps.outputs.audit_rows import (
     audit_texts,
 )
 from cybersecqwen.apps.outputs.csv_table import csv_lines
-from cybersecqwen.apps.outputs.record_facts import record_url
+from cybersecqwen.apps.outputs.record_facts import PUBLISHERS, record_url
 from cybersecqwen.apps.outputs.registry import OutputContext
 from cybersecqwen.core.cvss import canonical_vector, score_of
 from cybersecqwen.core.records import Advisory, Labeller, LabelSource
@@ -47,8 +47,12 @@ class Differences:
     formats: ClassVar[tuple[str, ...]] = (TEXT, "table", "jsonl", "json", "csv")
 
     def concerns(self, record: Advisory) -> bool:
-        """Whether the party has said anything of a record."""
-        return bool(record.cwes(self.labeller) or _own_vector(record, self.labeller))
+        """Whether the party has said anything of a record.
+
+        For the CNA's word stands, where it has none, that of another who published the record (a
+        database such as GitHub's, a table), then CISA's: none of them is read for the opinion.
+        """
+        return bool(_own_weaknesses(record, self.labeller) or _own_vector(record, self.labeller))
 
     def row(self, assessor: Assessor, found: Assessment) -> dict[str, Any] | None:
         """Return how a record and its assessment differ; None where they agree."""
@@ -122,7 +126,7 @@ def similar_records(store: AdvisoryStore | None, record: Advisory) -> list[dict[
 def _weakness(
     assessor: Assessor, found: Assessment, labeller: Labeller, taxonomy: Taxonomy
 ) -> dict[str, Any] | None:
-    own = found.record.cwes(labeller)
+    own = _own_weaknesses(found.record, labeller)
     ours = found.weakness.cwe
     if not own or ours in own:
         return None
@@ -163,10 +167,19 @@ def _difference(
     return "weakness"
 
 
-def _own_vector(record: Advisory, labeller: LabelSource) -> str | None:
-    for scored in record.cvss:
-        if scored.source == labeller and scored.version[:1] == "3":
-            return canonical_vector(scored.vector)
+def _parties(labeller: Labeller) -> tuple[LabelSource, ...]:
+    return PUBLISHERS if labeller == "cna" else (labeller,)
+
+
+def _own_weaknesses(record: Advisory, labeller: Labeller) -> tuple[str, ...]:
+    return next(filter(None, map(record.cwes, _parties(labeller))), ())
+
+
+def _own_vector(record: Advisory, labeller: Labeller) -> str | None:
+    for party in _parties(labeller):
+        for scored in record.cvss:
+            if scored.source == party and scored.version[:1] == "3":
+                return canonical_vector(scored.vector)
     return None
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from cybersecqwen.core.interfaces import NO_HELPERS, AnswerHelpers
 from cybersecqwen.core.records import Answer, ChoiceAnswer, Passage
@@ -18,6 +19,26 @@ from cybersecqwen.knowledge.location import default_folder
 from cybersecqwen.knowledge.option_features import OptionFeaturizer
 from cybersecqwen.knowledge.query import Query
 from cybersecqwen.knowledge.search import PassageIndex
+
+
+@dataclass(frozen=True, slots=True)
+class AttackPattern:
+    """An attack pattern of CAPEC, and the techniques of ATT&CK that it leads to.
+
+    Attributes:
+        id: Such as ``CAPEC-66``.
+        name: As its page is headed.
+        techniques: Ids and names.
+    """
+
+    id: str
+    name: str
+    techniques: tuple[tuple[str, str], ...]
+
+    def row(self) -> dict[str, Any]:
+        """Return it as answers in JSON have it."""
+        techniques = [{"id": found, "name": name} for found, name in self.techniques]
+        return {"id": self.id, "name": self.name, "techniques": techniques}
 
 
 class KnowledgeBase(PassageIndex):
@@ -96,6 +117,21 @@ class KnowledgeBase(PassageIndex):
     def defined(self, text: str) -> list[Passage]:
         """Return what the glossary says of the field's concepts that a text names, in order."""
         return [concept.passage for concept in named_field_concepts(text)]
+
+    def attack_patterns(self, cwe: str) -> list[AttackPattern]:
+        """Return how a weakness is attacked, by the catalogues' own links: a chain, no prediction.
+
+        Args:
+            cwe: Id of the weakness.
+        """
+        return [
+            AttackPattern(
+                pattern,
+                self.title(pattern),
+                tuple((found, self.title(found)) for found in self.linked(pattern, "technique")),
+            )
+            for pattern in self.linked(cwe, "attack pattern")
+        ]
 
     def pages(self, query: str, limit: int = 5, choices: Sequence[str] = ()) -> list[str]:
         """Return the ids of the best pages, each as good as its best passage, best first.

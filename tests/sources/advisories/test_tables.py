@@ -326,3 +326,11 @@ def test_plain_text() -> None:
     assert (alone.id, alone.kind) == ("GHSA-2222-3333-4444", "no_description")
     assert isinstance(third, Advisory)
     assert (third.id, third.description[:17]) == ("CVE-2099-0503", "CVE-2099-0503 The")
+
+
+@pytest.mark.parametrize("header", ["Weakness,CVSS", "weaknesses,cvss vector", "CWEs,CVSS 3"])
+def test_columns_whose_names_are_no_plurals_are_read(header: str) -> None:
+    vector = "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N"
+    (found,) = rows(f"id,description,{header}\na,{TEXT},CWE-79,{vector}\n")
+    assert found.cwes("other") == ("CWE-79",)
+    assert [scored.vector for scored in found.cvss] == [vector]

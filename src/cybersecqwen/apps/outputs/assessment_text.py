@@ -10,6 +10,7 @@ from cybersecqwen.apps.outputs.table import LABELLER_NAMES, short_name
 from cybersecqwen.core.cvss_metrics import METRIC_NAMES, VALUE_NAMES
 from cybersecqwen.core.text.clean import clean
 
+_PATTERNS = 4
 _WHO = 12
 """Columns of a party's name."""
 
@@ -30,6 +31,7 @@ def assessment_text(
         "",
         *_severity(row, by_labeller, width),
         *_techniques(row, width),
+        *_chain(row, width),
         *_mitigations(row, width),
     ]
     return "\n".join(lines) + "\n"
@@ -105,6 +107,20 @@ def _techniques(row: dict[str, Any], width: int) -> Iterator[str]:
         tail = f"  ({found['role']})"
         name = short_name(clean(found["name"]), width - 19 - len(tail))
         yield f"  {found['id']:<9}  {found['probability']:>4.0%}  {name}{tail}"
+
+
+def _chain(row: dict[str, Any], width: int) -> Iterator[str]:
+    """Yield the weakness's attack patterns, those that lead to techniques first."""
+    patterns = sorted(row["chain"], key=lambda pattern: not pattern["techniques"])
+    if patterns:
+        yield from ("", f"{row['cwe']} in the catalogues' own links (CAPEC, ATT&CK)")
+    for pattern in patterns[:_PATTERNS]:
+        led = ", ".join(found["id"] for found in pattern["techniques"])
+        tail = f"  -> {led}" if led else ""
+        name = short_name(clean(pattern["name"]), width - 13 - len(tail))
+        yield f"  {pattern['id']:<9}  {name}{tail}"
+    if len(patterns) > _PATTERNS:
+        yield f"  and {len(patterns) - _PATTERNS} more attack patterns"
 
 
 def _mitigations(row: dict[str, Any], width: int) -> Iterator[str]:

@@ -15,7 +15,7 @@ from cvss.exceptions import CVSSError
 from cybersecqwen.core.records import Advisory, CvssVector, Labeller, LabelSource
 from cybersecqwen.core.taxonomy import canonical_cwe
 
-_PUBLISHERS: tuple[LabelSource, ...] = ("cna", "other", "adp")
+PUBLISHERS: tuple[LabelSource, ...] = ("cna", "other", "adp")
 """Who stands for the record's publisher: the first of them that assigned a weakness."""
 
 _VERSIONS = ("4.0", "3.1", "3.0", "2.0")
@@ -48,7 +48,7 @@ class RecordFacts:
         return cls(
             title=record.title,
             nvd_cwe=_ids(record.cwes("nvd")),
-            cna_cwe=next(filter(None, (_ids(record.cwes(who)) for who in _PUBLISHERS)), ()),
+            cna_cwe=next(filter(None, (_ids(record.cwes(who)) for who in PUBLISHERS)), ()),
             cvss=vector,
             cvss_score=score,
             cvss_severity=severity,

@@ -206,7 +206,9 @@ def cwe_json(service: Service, text: str) -> dict[str, Any] | None:
     entry = taxonomy.get(canonical_cwe(text) or "")
     if entry is None:
         return None
-    passages = service.knowledge.page(entry.id) if service.knowledge else []
+    book = service.knowledge
+    passages = book.page(entry.id) if book else []
+    patterns = book.attack_patterns(entry.id) if book else []
     return {
         "id": entry.id,
         "name": entry.name,
@@ -219,23 +221,8 @@ def cwe_json(service: Service, text: str) -> dict[str, Any] | None:
         ],
         "path": [_named(service, step) for step in _path(service, entry.id)],
         "passages": [asdict(passage) for passage in passages],
-        "attack_patterns": _attack_patterns(service, entry.id),
+        "attack_patterns": [found.row() for found in patterns],
     }
-
-
-def _attack_patterns(service: Service, cwe: str) -> list[dict[str, Any]]:
-    """Return the attack patterns of a weakness with their techniques, by the catalogues' links."""
-    if service.knowledge is None:
-        return []
-    book = service.knowledge
-
-    def named(name: str) -> dict[str, Any]:
-        return {"id": name, "name": book.title(name)}
-
-    return [
-        named(pattern) | {"techniques": [named(t) for t in book.linked(pattern, "technique")]}
-        for pattern in book.linked(cwe, "attack pattern")
-    ]
 
 
 def _named(service: Service, cwe: str) -> dict[str, str]:

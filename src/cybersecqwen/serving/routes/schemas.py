@@ -213,6 +213,7 @@ class AssessmentOut(BaseModel):
     cvss: dict[str, Any]
     techniques: list[dict[str, Any]]
     mitigations: list[dict[str, Any]]
+    chain: list[dict[str, Any]]
     record: dict[str, Any]
 
 

@@ -84,7 +84,8 @@ _BESIDE_IDS = _ID_WORDS | frozenset(
 def plain_name(name: str) -> str:
     """Return a column's name without case, spaces, punctuation and a plural s."""
     folded = _NOT_A_LETTER.sub("", name).lower()
-    return folded.removesuffix("s") or folded
+    # ``CVSS`` and ``Weakness`` are no plurals.
+    return folded if folded.endswith("ss") else folded.removesuffix("s") or folded
 
 
 def by_words(
