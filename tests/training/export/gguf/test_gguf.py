@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from cybersecqwen.llm.parity import compare_backends  # noqa: E402
 from cybersecqwen.training.export.gguf.importance import measure, read_texts  # noqa: E402
 from cybersecqwen.training.export.gguf.quantise import quantise, tensor_type  # noqa: E402
 from cybersecqwen.training.export.gguf.vocabulary import split_name  # noqa: E402
-from cybersecqwen.training.export.gguf.write import write_gguf  # noqa: E402
+from cybersecqwen.training.export.gguf.write import architecture, write_gguf  # noqa: E402
 from tiny_chat import chat_rows, write_base, write_rows  # noqa: E402
 
 TEXT_END = "<|endoftext|>"
@@ -193,3 +194,8 @@ def test_an_answer_ends_as_its_turn_does(bases: dict[str, Path], tmp_path: Path)
     for name in ends:
         opened = open_backend(f"gguf:{tmp_path / name}.gguf", threads=1, context=512)
         assert opened.score(asked, ids, whole=True) == pytest.approx(expected, abs=0.05)
+
+
+def test_other_families_are_refused() -> None:
+    with pytest.raises(ModelError, match=r"m: of the family gpt2; .* llama, qwen2, qwen3$"):
+        architecture(SimpleNamespace(model_type="gpt2"), Path("m"))

@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.files import atomic_path
 from cybersecqwen.core.model_files import check_stated_files
-from cybersecqwen.training.export.gguf.write import FAMILIES, as_llama_rotates, rotated_heads
+from cybersecqwen.training.export.gguf.write import architecture, as_llama_rotates, rotated_heads
 from cybersecqwen.training.export.merge import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 _PREFIX = "base_model.model."
@@ -55,10 +55,7 @@ def write_gguf_adapter(adapter: Path, config: Any, out: Path) -> int:
     """
     check_stated_files(adapter)
     settings, weights = _read(adapter)
-    if config.model_type not in FAMILIES:
-        known = ", ".join(FAMILIES)
-        raise ModelError(f"{adapter}: for a {config.model_type} model; this export knows {known}")
-    family = FAMILIES[config.model_type]
+    family = architecture(config, adapter)
     names = gguf.get_tensor_name_map(family, config.num_hidden_layers)
     with atomic_path(out) as part:
         writer = GGUFWriter(str(part), gguf.MODEL_ARCH_NAMES[family])

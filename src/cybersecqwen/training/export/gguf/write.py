@@ -21,18 +21,35 @@ from cybersecqwen.core.model_files import NO_CODE, check_stated_files
 from cybersecqwen.training.export.gguf.quantise import Quantisation, quantise, tensor_type
 from cybersecqwen.training.export.gguf.vocabulary import write_vocabulary
 
-FAMILIES = {
+_FAMILIES = {
     "llama": gguf.MODEL_ARCH.LLAMA,
     "qwen2": gguf.MODEL_ARCH.QWEN2,
     "qwen3": gguf.MODEL_ARCH.QWEN3,
 }
-"""llama.cpp's architecture of each family that can be written, by its name in transformers."""
-
 _FILE_TYPES = {
     "f16": gguf.LlamaFileType.MOSTLY_F16,
     "q8_0": gguf.LlamaFileType.MOSTLY_Q8_0,
     "q4_k_m": gguf.LlamaFileType.MOSTLY_Q4_K_M,
 }
+
+
+def architecture(config: Any, source: Path) -> gguf.MODEL_ARCH:
+    """Return llama.cpp's architecture of a model's family.
+
+    Args:
+        config: The model's configuration; for an adapter its base's.
+        source: What is to be written, for the message.
+
+    Raises:
+        ModelError: The family cannot be written.
+    """
+    found = _FAMILIES.get(config.model_type)
+    if found is None:
+        known = ", ".join(_FAMILIES)
+        raise ModelError(
+            f"{source}: of the family {config.model_type}; GGUF files can be written of {known}"
+        )
+    return found
 
 
 def write_gguf(
@@ -59,7 +76,7 @@ def write_gguf(
         ModelError: A family, tokenizer or position scaling that this export does not know.
     """
     config, tokenizer = _open(folder)
-    family = FAMILIES[config.model_type]
+    family = architecture(config, folder)
     names = gguf.get_tensor_name_map(family, config.num_hidden_layers)
     with atomic_path(out) as part:
         writer = GGUFWriter(str(part), gguf.MODEL_ARCH_NAMES[family])
@@ -162,9 +179,7 @@ def _open(folder: Path) -> tuple[Any, Any]:
             f"{folder}: no whole model with safetensors; `cybersecqwen export merge` makes one "
             "from an adapter"
         )
-    if config.model_type not in FAMILIES:
-        known = ", ".join(FAMILIES)
-        raise ModelError(f"{folder}: a {config.model_type} model; this export knows {known}")
+    architecture(config, folder)
     rope = getattr(config, "rope_parameters", None) or {}
     if rope.get("rope_type", "default") != "default":
         raise ModelError(f"{folder}: positions scaled by {rope['rope_type']}, which is not known")
