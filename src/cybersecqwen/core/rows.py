@@ -20,6 +20,9 @@ CVE_ID = re.compile(r"CVE-(\d{4})-(\d{4,})", re.IGNORECASE)
 REPLAY_FILE = "replay.jsonl"
 """In a corpus's folder: a base's own answers to neutral prompts, to be learnt beside the corpus."""
 
+REPLAY_KIND = "replay"
+"""Kind of those rows."""
+
 MOST_OPTIONS = 10
 """Options of a multiple-choice question, at most."""
 

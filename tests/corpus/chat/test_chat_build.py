@@ -13,7 +13,9 @@ import pytest
 
 from cybersecqwen.cli.main import main
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.corpus.chat.recipe import ChatRecipe, load_corpus_recipe
+from cybersecqwen.corpus.catalogue_graph import CatalogueLibrary
+from cybersecqwen.corpus.chat.from_quiz import quiz_drafts
+from cybersecqwen.corpus.chat.recipe import ChatRecipe, Quiz, load_corpus_recipe
 from cybersecqwen.corpus.records.recipe import CorpusRecipe
 from small_chat import BENCHMARK_TEXT, write_small_chat
 from small_corpus import write_small
@@ -205,3 +207,16 @@ def test_a_build_killed_while_its_teacher_writes_takes_up_from_there(
     assert report["phrasing"]["ids"] + report["phrasing"].get("quotations", 0) >= 1
     assert report["phrasing"]["gave up"] >= 1
     assert not journal.exists()
+
+
+def test_questions_can_be_answered_in_the_options_own_words(built: tuple[Path, Path]) -> None:
+    recipe = load_corpus_recipe(built[0])
+    assert isinstance(recipe, ChatRecipe)
+    catalogues = (recipe.knowledge.cwe, *recipe.knowledge.stix)
+    library = CatalogueLibrary.read(built[0].parent / name for name in catalogues)
+    closed = quiz_drafts(recipe, Quiz(rows=0, open_book=0.0), library)
+    worded = quiz_drafts(recipe, Quiz(rows=0, open_book=0.0, text_answers=1.0), library)
+    assert worded["train"]
+    for letter, words in zip(closed["train"], worded["train"], strict=True):
+        assert (letter.kind, words.kind) == ("quiz-closed", "quiz-text")
+        assert f"\n{letter.gold}. {words.response}\n" in words.prompt

@@ -64,6 +64,10 @@ def test_rows_of_a_kind_are_repeated_as_the_recipe_says(tmp_path: Path) -> None:
     write_rows(tmp_path / "train.jsonl", rows)
     found = read_chat_corpus(tmp_path, repeat={"map": 3}).train
     assert sorted(row.kind for row in found) == ["map"] * 3 + ["map-id"] * 3 + ["quiz"]
+    kept = read_chat_corpus(tmp_path, repeat={"map": 0}).train
+    assert [row.kind for row in kept] == ["quiz"]
+    with pytest.raises(InputError, match="leaves out every row"):
+        read_chat_corpus(tmp_path, repeat={"map": 0, "quiz": 0})
     with pytest.raises(InputError, match="'mapping', which `repeat` names"):
         read_chat_corpus(tmp_path, repeat={"mapping": 2})
 

@@ -112,6 +112,13 @@ def test_an_epochs_order_depends_on_its_number_alone() -> None:
     assert list(EpochBatches(10, 4, seed=1, epoch=lambda: 1)) == second
 
 
+def test_a_stage_comes_whole_before_the_next() -> None:
+    stages = [1, 0, 1, 0, 0, 1]
+    batches = EpochBatches(6, 2, seed=1, epoch=lambda: 0, stages=stages)
+    order = [stages[n] for batch in batches for n in batch]
+    assert order == [0, 0, 0, 1, 1, 1]
+
+
 def test_micro_batches_keep_to_the_memory() -> None:
     rows = make_rows(examples(), recipe("none")).rows
     parts = micro_batches(rows, 40)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ pytestmark = pytest.mark.torch
 
 from cybersecqwen.core.config import load_recipe  # noqa: E402
 from cybersecqwen.core.errors import ModelError  # noqa: E402
+from cybersecqwen.core.rows import REPLAY_KIND  # noqa: E402
+from cybersecqwen.training.lora.divergence import summed_divergence  # noqa: E402
 from cybersecqwen.training.lora.memory_plan import MemoryStrategy  # noqa: E402
 from cybersecqwen.training.lora.model import adapter_config, fuse_adapters  # noqa: E402
 from cybersecqwen.training.lora.packing import collate  # noqa: E402
@@ -200,7 +203,7 @@ def test_progress_is_told(job: LoraJob, tmp_path: Path) -> None:
 def test_a_lean_projection_is_the_same_in_bfloat16_too(job: LoraJob) -> None:
     torch.manual_seed(1)
     base = transformers.AutoModelForCausalLM.from_pretrained(job.recipe.base, dtype=torch.bfloat16)
-    model = peft.get_peft_model(base, adapter_config(job.recipe))
+    model = peft.get_peft_model(base, adapter_config(job.recipe, 2))
     for name, weights in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weights, std=0.1)
@@ -254,3 +257,49 @@ def test_a_loss_that_is_no_number_stops_the_training(
     monkeypatch.setattr(LoraTrainer, "_summed_loss", lambda *given: sound(*given) * float("nan"))
     with pytest.raises(ModelError, match="step 1: the loss is nan"):
         fit(job, tmp_path, MemoryStrategy(100_000))
+
+
+def test_only_the_last_layers_get_adapters(job: LoraJob) -> None:
+    base = transformers.AutoModelForCausalLM.from_pretrained(job.recipe.base)
+    last = msgspec.structs.replace(job.recipe.adapter, layers=1)
+    model = peft.get_peft_model(
+        base, adapter_config(msgspec.structs.replace(job.recipe, adapter=last), 2)
+    )
+    learning = [name for name, weights in model.named_parameters() if weights.requires_grad]
+    assert learning
+    assert all(".layers.1." in name for name in learning)
+
+
+def test_the_divergence_is_that_of_the_whole_distributions(job: LoraJob) -> None:
+    torch.manual_seed(1)
+    base = transformers.AutoModelForCausalLM.from_pretrained(job.recipe.base, dtype=torch.float32)
+    model = peft.get_peft_model(copy.deepcopy(base), adapter_config(job.recipe, 2)).eval()
+    fuse_adapters(model)
+    batch = collate(job.train.rows[:3], flat=False)
+    assert summed_divergence(model, batch).item() == pytest.approx(0.0, abs=1e-4)
+    for name, weights in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weights, std=0.1)
+    loss = summed_divergence(model, batch)
+    with torch.no_grad():
+        wanted, found = (
+            kind(batch["input_ids"]).logits.double().log_softmax(-1) for kind in (base, model)
+        )
+    each = (wanted.exp() * (wanted - found)).sum(-1)[:, :-1]
+    expected = each[batch["labels"][:, 1:] != -100].sum()
+    assert loss.item() == pytest.approx(float(expected), rel=1e-3)
+    assert loss.item() > 0.1
+    loss.backward()
+    assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
+
+
+def test_the_bases_own_answers_are_learnt_by_distribution(
+    job: LoraJob, plain: LoraTrainer, tmp_path: Path
+) -> None:
+    rows = [
+        dataclasses.replace(row, kind=REPLAY_KIND if place % 2 else "")
+        for place, row in enumerate(job.train.rows)
+    ]
+    mixed = dataclasses.replace(job, train=dataclasses.replace(job.train, rows=rows))
+    near = losses(fit(mixed, tmp_path, MemoryStrategy(100_000), replay_loss="distribution"))
+    assert near[0] < 0.7 * losses(plain)[0], "an untrained adapter is its base: half is 0"

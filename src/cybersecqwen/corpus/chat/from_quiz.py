@@ -37,6 +37,9 @@ _REASONED = Template(
     "{text}\n\n{options}\n\nGive the reason in a sentence; the last line of your reply is the "
     "letter alone."
 )
+_WORDED = Template(
+    "{text}\n\n{options}\n\nReply with the best answer's own words alone, without its letter."
+)
 _UNREASONED = (CHOICE_LETTER, CHOICE_LETTER_LINE, _INLINE)
 
 
@@ -93,6 +96,10 @@ def _draft(
         draw.shuffle(shown)
     # Where the exception is asked for, the passage is no reason for the right option.
     style = draw.choice(_UNREASONED if _NEGATED.search(row.question) else (*_UNREASONED, _REASONED))
+    # Drawn only where it is asked for: a corpus without it has the rows that it always had.
+    worded = not is_open and bool(quiz.text_answers) and draw.random() < quiz.text_answers
+    if worded:
+        style = _WORDED
     letter = LETTERS[row.answer]
     question = Question(
         id=row.id, task="", prompt="", gold="", choices=row.choices, text=row.question
@@ -100,13 +107,13 @@ def _draft(
     citation = used.id if is_open else page_of(used.id)
     reason = f"{row.right.rstrip('.')} [{citation}]."
     return DraftExample(
-        kind="quiz-open" if is_open else "quiz-closed",
+        kind="quiz-open" if is_open else "quiz-text" if worded else "quiz-closed",
         prompt=render_question(question, style, passages=shown)[0].content,
-        response=_answered(letter, style, reason),
+        response=row.choices[row.answer] if worded else _answered(letter, style, reason),
         record="",
         passages=(used,),
-        gold=letter,
-        reads="choice",
+        gold="" if worded else letter,
+        reads=None if worded else "choice",
         options=len(row.choices),
     )
 

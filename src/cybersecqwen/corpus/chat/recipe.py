@@ -74,13 +74,16 @@ class Quiz(Recipe, frozen=True):
     Attributes:
         rows: Number of rows to train on.
         open_book: Share that is asked with passages in front, one of which decides.
+        text_answers: Share of the others that is answered in the right option's own words, not by
+            its letter.
         per_page: Questions of one kind on one page, at most.
         per_kind: Questions of one kind, at most, before checks.
         validation_every: One page in so many is held out whole.
     """
 
     rows: Count
-    open_book: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    open_book: Share = 0.5
+    text_answers: Share = 0.0
     per_page: Annotated[int, Meta(ge=1)] = 2
     per_kind: Annotated[int, Meta(ge=1)] = 400
     validation_every: Annotated[int, Meta(ge=2)] = 6

@@ -7,11 +7,9 @@ from pathlib import Path
 from cybersecqwen.core.chat import Message, Sampling
 from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.core.jsonl import write_rows
-from cybersecqwen.core.rows import ChatRow
+from cybersecqwen.core.rows import REPLAY_KIND, ChatRow
 from cybersecqwen.corpus.chat.neutral_prompts import neutral_prompts
 from cybersecqwen.corpus.journal import Journal, key_of
-
-KIND = "replay"
 
 
 def write_replay(
@@ -40,7 +38,7 @@ def write_replay(
         Sampling(max_tokens=max_tokens),
     )
     rows = [
-        ChatRow(prompt, lines[key].text.strip(), kind=KIND)
+        ChatRow(prompt, lines[key].text.strip(), kind=REPLAY_KIND)
         for key, prompt in asked.items()
         if lines[key].finish == "stop" and lines[key].text.strip()
     ]

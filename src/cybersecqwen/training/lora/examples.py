@@ -47,11 +47,13 @@ class Encoded:
         answer: Place of the answer's first token; those before it are the prompt.
         final: (F,) places of the tokens that first spell the answer's last line, when that is
             short: an id or a letter. A model that gets all of them right has answered right.
+        kind: Of the conversation.
     """
 
     ids: NDArray[np.int32]
     answer: int
     final: NDArray[np.int32]
+    kind: str = ""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -68,11 +70,11 @@ def read_chat_corpus(
         path: The file or folder.
         replay: How often to repeat each of the base's own answers, which the folder (the file's,
             else) holds as ``replay.jsonl``.
-        repeat: How often to repeat rows, by what their kind begins with.
+        repeat: How often to have rows, by what their kind begins with; 0 for never.
 
     Raises:
-        InputError: A file is missing or empty, a line is no such row, or no row is of a kind to
-            repeat; the message names it.
+        InputError: A file is missing or empty, a line is no such row, no row is of a kind to
+            repeat, or none is left; the message names it.
     """
     files = [path / TRAIN_FILE, path / VALIDATION_FILE] if path.is_dir() else [path]
     train = [row for _, row in read_chat_rows(files[0])]
@@ -84,7 +86,11 @@ def read_chat_corpus(
         of_kind = [row for row in train if row.kind.startswith(kind)]
         if not of_kind:
             raise InputError(f"{files[0]}: no rows of the kind {kind!r}, which `repeat` names")
+        if times == 0:
+            train = [row for row in train if not row.kind.startswith(kind)]
         train += of_kind * (times - 1)
+    if not train:
+        raise InputError(f"{files[0]}: `repeat` leaves out every row")
     if replay:
         kept = (path if path.is_dir() else path.parent) / REPLAY_FILE
         if not kept.is_file():
@@ -115,7 +121,8 @@ def encode_examples(tokenizer: Any, examples: Sequence[ChatRow]) -> list[Encoded
     for example, prompt, answer in zip(examples, prompts, answers, strict=True):
         ids = np.array(prompt["ids"] + answer["ids"], dtype=np.int32)
         start = len(prompt["ids"])
-        encoded.append(Encoded(ids, start, _final(example.response, answer["offsets"]) + start))
+        final = _final(example.response, answer["offsets"]) + start
+        encoded.append(Encoded(ids, start, final, example.kind))
     return encoded
 
 

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.resources import usable_memory
+from cybersecqwen.training.lora.divergence import TOKENS_AT_ONCE
 from cybersecqwen.training.recipes.lora import LoraRecipe
 
 GIB = 1 << 30
@@ -34,6 +35,7 @@ BUDGETS: dict[Profile, float] = {
 _KEPT_PER_ELEMENT = 3.4
 _RECOMPUTED_PER_ELEMENT = 6.6
 _PER_LOGIT = 9.8
+_PER_DIVERGENCE = 24  # a token and word: both models' logits and shares, and what goes back
 _TILE_BYTES = GIB  # two float32 tiles of 4,096 tokens by 32,768 words
 _NF4_BYTES = 0.5625  # four bits, and a scale for every 64 weights
 _LARGEST_PART = 32_768  # tokens at once; more fill no card better
@@ -112,10 +114,11 @@ def read_shape(config: PretrainedConfig, recipe: LoraRecipe) -> Shape:
         )
     layers = config.num_hidden_layers
     ends = sum(m.in_features + m.out_features for m in adapted)
+    learning = min(recipe.adapter.layers or layers, layers)
     return Shape(
         parameters=sum(p.numel() for p in model.parameters()),
         projections=sum(m.weight.numel() for m in adapted),
-        adapter=recipe.adapter.rank * ends,
+        adapter=recipe.adapter.rank * ends * learning // layers,
         layers=layers,
         width=config.hidden_size,
         flow=ends // layers,
@@ -144,6 +147,8 @@ def estimate(
     logits = tokens * shape.vocabulary * _PER_LOGIT
     if recipe.logits == "tiled":
         logits = min(_TILE_BYTES, logits)
+    if recipe.replay and recipe.replay_loss == "distribution":
+        logits = max(logits, TOKENS_AT_ONCE * shape.vocabulary * _PER_DIVERGENCE)
     return int(rest + projections + learning + tokens * kept * bytes_per_weight / 2 + logits)
 
 

@@ -97,14 +97,16 @@ def has_flash_attention() -> bool:
     return torch.cuda.is_available() and importlib.util.find_spec("flash_attn") is not None
 
 
-def adapter_config(recipe: LoraRecipe) -> LoraConfig:
-    """Return the recipe's adapter as PEFT describes it."""
+def adapter_config(recipe: LoraRecipe, layers: int) -> LoraConfig:
+    """Return the recipe's adapter as PEFT describes it, for a base of so many layers."""
+    of = recipe.adapter.layers
     return LoraConfig(
         task_type="CAUSAL_LM",
         r=recipe.adapter.rank,
         lora_alpha=recipe.adapter.alpha,
         lora_dropout=recipe.adapter.dropout,
         target_modules=list(recipe.adapter.targets),
+        layers_to_transform=list(range(max(0, layers - of), layers)) if of else None,
         bias="none",
         base_model_name_or_path=recipe.base,
     )
@@ -165,6 +167,9 @@ def _lean_norm(self: Any, x: Tensor) -> Tensor:
 
 def _lean_forward(self: Any, x: Tensor) -> Tensor:
     """Return W x + s B A x for (..., I) states, of shape (..., O)."""
+    if self.disable_adapters:
+        base: Tensor = self.base_layer(x)
+        return base
     (name,) = self.active_adapters
     out: Tensor = self.base_layer(x)
     shown = self.lora_dropout[name](x)

@@ -29,12 +29,14 @@ class TokenRow:
         labels: (T,) int32: the token itself where it is learnt, else ``NO_LABEL``.
         starts: Where each example begins that must not see the ones before it; the first is 0.
         final: (T,) bool, tokens that spell a short final answer.
+        kind: Of the conversation, in a row of one example.
     """
 
     ids: NDArray[np.int32]
     labels: NDArray[np.int32]
     starts: tuple[int, ...] = (0,)
     final: NDArray[np.bool_] | None = None
+    kind: str = ""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -79,7 +81,7 @@ def _row(example: Encoded, recipe: LoraRecipe) -> TokenRow:
         labels[: example.answer] = NO_LABEL
     final = np.zeros(len(example), dtype=np.bool_)
     final[example.final] = True
-    return TokenRow(example.ids, labels, final=final)
+    return TokenRow(example.ids, labels, final=final, kind=example.kind)
 
 
 def _joined(rows: Sequence[TokenRow]) -> TokenRow:
@@ -140,19 +142,30 @@ class EpochBatches:
         batch: TokenRows a step; an epoch's last step has what is left.
         seed: Seed of the order.
         epoch: Tells which epoch it is, from 0, when iteration begins.
+        stages: Number of each row's stage, for an epoch of stages one after the other.
     """
 
-    def __init__(self, rows: int, batch: int, seed: int, epoch: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        rows: int,
+        batch: int,
+        seed: int,
+        epoch: Callable[[], int],
+        stages: Sequence[int] | None = None,
+    ) -> None:
         self._rows = rows
         self._batch = batch
         self._seed = seed
         self._epoch = epoch
+        self._stages = None if stages is None else np.array(stages)
 
     def __len__(self) -> int:
         return (self._rows + self._batch - 1) // self._batch
 
     def __iter__(self) -> Iterator[list[int]]:
         order = np.random.default_rng([self._seed, self._epoch()]).permutation(self._rows)
+        if self._stages is not None:
+            order = order[np.argsort(self._stages[order], kind="stable")]
         for start in range(0, self._rows, self._batch):
             yield order[start : start + self._batch].tolist()
 

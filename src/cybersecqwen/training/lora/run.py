@@ -58,6 +58,7 @@ def prepare(recipe: LoraRecipe, corpus: Path, profile: Profile | None = None) ->
         InputError: One of them will not do; the message says what would.
         ModelError: The base cannot hold conversations.
     """
+    _check(recipe)
     rows = read_chat_corpus(corpus, recipe.replay, recipe.repeat)
     base = find_base(recipe.base)
     longest = getattr(base.config, "max_position_embeddings", None)
@@ -79,6 +80,16 @@ def prepare(recipe: LoraRecipe, corpus: Path, profile: Profile | None = None) ->
     # have to pass through it equally often.
     plan = min(gather_object([plan]), key=lambda found: found.estimate)
     return LoraJob(recipe, base, rows, train, validation, plan)
+
+
+def _check(recipe: LoraRecipe) -> None:
+    """Refuse what cannot go together."""
+    by_distribution = recipe.replay_loss == "distribution"
+    if recipe.packing != "none" and (recipe.first or by_distribution):
+        key = "first" if recipe.first else "replay_loss: distribution"
+        raise InputError(f"recipe {recipe.name}: {key} needs `packing: none`")
+    if by_distribution and processes().num_processes > 1:
+        raise InputError(f"recipe {recipe.name}: replay_loss: distribution runs on one GPU only")
 
 
 def train_lora(

@@ -20,7 +20,10 @@ from transformers import PrinterCallback, TrainerCallback, TrainerControl, Train
 from trl import SFTConfig, SFTTrainer
 
 from cybersecqwen.core.errors import ModelError
+from cybersecqwen.core.rows import REPLAY_KIND
 from cybersecqwen.training.checkpoints import MarkWhole
+from cybersecqwen.training.lora.arguments import sft_arguments
+from cybersecqwen.training.lora.divergence import TOKENS_AT_ONCE, summed_divergence
 from cybersecqwen.training.lora.memory_plan import MemoryStrategy
 from cybersecqwen.training.lora.model import (
     adapter_config,
@@ -141,20 +144,23 @@ class LoraTrainer(SFTTrainer):
             self._launch_overhead_tokens = int(
                 _LAUNCHING / sum(p.numel() for p in model.parameters())
             )
-        self._batches = EpochBatches(len(rows), recipe.fit.batch, recipe.seed, self._epoch)
+        stages = [int(not row.kind.startswith(recipe.first)) for row in rows]
+        self._batches = EpochBatches(
+            len(rows), recipe.fit.batch, recipe.seed, self._epoch, stages if recipe.first else None
+        )
         self._started = time.monotonic()
         self._seconds_before = 0.0
         self._tokens_before = 0
         self._tokens = 0
         super().__init__(
             model=model,
-            args=_arguments(recipe, strategy, folder, validates=bool(validation)),
+            args=sft_arguments(recipe, strategy, folder, validates=bool(validation)),
             # Rows by their number: TRL asks for datasets of its own kind.
             train_dataset=_numbers(rows),
             eval_dataset=_numbers(validation) if validation else None,
             data_collator=self._share,
             processing_class=tokenizer,
-            peft_config=adapter_config(recipe),
+            peft_config=adapter_config(recipe, model.config.num_hidden_layers),
         )
         if self.is_fsdp_enabled:  # shards hold parameters of one type
             for parameter in self.model.parameters():
@@ -204,24 +210,33 @@ class LoraTrainer(SFTTrainer):
             # A mask would keep a row's examples apart too, but PyTorch's attention with one is
             # slow on a GPU and returns gradients that are no numbers now and then.
             rows = [example for row in rows for example in unpack(row)]
+        near: list[TokenRow] = []
+        if self._recipe.replay_loss == "distribution":
+            near = [row for row in rows if row.kind == REPLAY_KIND]
+            rows = [row for row in rows if row.kind != REPLAY_KIND]
         shares = [self._parts(rows[n :: self.args.world_size]) for n in range(self.args.world_size)]
         parts = shares[self.args.process_index]
         # Every process passes through the model equally often, as sharding asks; one that has too
         # few rows looks at some again and learns nothing from them.
         most = max(map(len, shares))
-        idle = _unlearnt(rows[-1])
-        parts += [[idle]] * (most - len(parts))
+        if len(parts) < most:
+            parts += [[_unlearnt(rows[-1])]] * (most - len(parts))
         multiple, weight = 1, self._recipe.final_weight
         if self.compiled and not self._flat and self._recipe.packing != "wrapped":
             multiple = _COMPILED_WIDTHS
             parts = [part if len(part) > 1 else [*part, _unlearnt(part[0])] for part in parts]
+        batches = [
+            collate(part, flat=self._flat, width_multiple=multiple, final_weight=weight)
+            for part in parts
+        ]
+        batches += [
+            {**collate(part, flat=False, width_multiple=multiple), "near": True}
+            for part in micro_batches(near, TOKENS_AT_ONCE)
+        ]
         return {
-            "parts": [
-                collate(part, flat=self._flat, width_multiple=multiple, final_weight=weight)
-                for part in parts
-            ],
-            "learnt": sum(row.weight(weight) for row in rows),
-            "tokens": sum(map(len, rows)),
+            "parts": batches,
+            "learnt": sum(r.weight(weight) for r in rows) + sum(r.learnt for r in near),
+            "tokens": sum(map(len, [*rows, *near])),
         }
 
     def _parts(self, rows: Sequence[TokenRow]) -> list[list[TokenRow]]:
@@ -249,8 +264,10 @@ class LoraTrainer(SFTTrainer):
     def _summed_loss(self, model: Any, batch: dict[str, Any]) -> Tensor:
         """Return the negative log-likelihood of a micro-batch's learnt tokens, nats, summed.
 
-        Each counts as its weight says.
+        Each counts as its weight says. For the base's own answers it may be the divergence.
         """
+        if batch.pop("near", False):
+            return summed_divergence(model, batch)
         weights = batch.pop("weights", None)
         if self._recipe.logits == "tiled":
             out = model(**batch, fused_lm_head=True, num_items_in_batch=1)
@@ -342,41 +359,3 @@ def _unlearnt(row: TokenRow) -> TokenRow:
     nothing = row.labels.copy()
     nothing[:] = NO_LABEL
     return TokenRow(row.ids, nothing, row.starts)
-
-
-def _arguments(
-    recipe: LoraRecipe, strategy: MemoryStrategy, folder: Path, *, validates: bool
-) -> SFTConfig:
-    cuda = torch.cuda.is_available()
-    fit = recipe.fit
-    by_steps = recipe.validate_every > 0
-    return SFTConfig(
-        output_dir=str(folder),
-        use_cpu=not cuda,
-        bf16=cuda,
-        num_train_epochs=fit.epochs,
-        # One process's share of a step; only said here, since the loader hands out whole steps.
-        per_device_train_batch_size=fit.batch,
-        learning_rate=fit.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=fit.warmup,
-        weight_decay=fit.weight_decay,
-        max_grad_norm=fit.clip,
-        optim="adamw_8bit" if strategy.optimizer_8bit else "adamw_torch_fused",
-        gradient_checkpointing=strategy.checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False} if strategy.checkpointing else None,
-        seed=recipe.seed,
-        data_seed=recipe.seed,
-        save_steps=recipe.checkpoint_every,
-        save_total_limit=2,
-        eval_strategy=("steps" if by_steps else "epoch") if validates else "no",
-        eval_steps=recipe.validate_every or None,
-        logging_steps=1,
-        logging_nan_inf_filter=False,  # it would show a loss that is no number as 0
-        report_to="none",
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        ddp_find_unused_parameters=False,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        max_length=None,
-    )

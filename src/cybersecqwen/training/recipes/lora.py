@@ -14,6 +14,8 @@ QWEN3_4B = "Qwen/Qwen3-4B-Instruct-2507"
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
 
+Repetitions = Annotated[int, Meta(ge=0)]
+
 Packing = Literal["none", "blocks", "wrapped"]
 """How examples become the rows of a batch; see ``training.lora.packing``."""
 
@@ -26,6 +28,7 @@ class Adapter(Recipe, frozen=True):
         alpha: Their product is scaled by ``alpha / rank``.
         dropout: Share of an adapter's inputs that are hidden while training, 0 to 1.
         targets: Names of the projections that get an adapter.
+        layers: How many layers get adapters, counted from the last; 0 for all.
     """
 
     rank: Count = 64
@@ -40,6 +43,7 @@ class Adapter(Recipe, frozen=True):
         "up_proj",
         "down_proj",
     )
+    layers: Annotated[int, Meta(ge=0)] = 0
 
 
 class Schedule(Recipe, frozen=True):
@@ -83,10 +87,15 @@ class LoraRecipe(Recipe, frozen=True):
         loss: ``answer`` learns the answer's tokens (its end token too), ``all`` every token.
         final_weight: How many tokens each token of a short final answer (an id, a letter) counts
             as in the loss. Answers of a word would else be drowned by those of a sentence.
-        repeat: How often an epoch repeats rows, by what their kind begins with: ``{map: 3}``. Rows
-            of other kinds come once.
+        repeat: How often an epoch has rows, by what their kind begins with: ``{map: 3}``; 0 leaves
+            them out. Rows of other kinds come once.
+        first: What the kinds begin with whose rows an epoch has before all others, as a stage of
+            its own. Needs rows of one example each.
         replay: How often an epoch repeats each of the base's own answers to neutral prompts
             (``corpus replay``), by which the model stays near it; 0 for never.
+        replay_loss: What is learnt of those answers: the ``words``, as of any others, or at each
+            of them the base's whole ``distribution`` over the next token, whose divergence from
+            the model's (Kullback and Leibler's, nats) is then the loss.
         scale: How many times the adapter's product is to count once it is trained: under 1,
             weights are averaged with the base's. ``reproduce`` does so, ``export adapter --scale``
             by hand.
@@ -106,8 +115,10 @@ class LoraRecipe(Recipe, frozen=True):
     packing: Packing = "none"
     loss: Literal["answer", "all"] = "answer"
     final_weight: Annotated[float, Meta(gt=0)] = 1.0
-    repeat: Mapping[str, Count] = {}
+    repeat: Mapping[str, Repetitions] = {}
+    first: tuple[str, ...] = ()
     replay: Annotated[int, Meta(ge=0)] = 0
+    replay_loss: Literal["words", "distribution"] = "words"
     scale: Annotated[float, Meta(gt=0, le=1)] = 1.0
     logits: Literal["tiled", "whole"] = "tiled"
     checkpoint_every: Count = 50
