@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +21,7 @@ from cybersecqwen.core.chat import Message  # noqa: E402
 from cybersecqwen.core.errors import InputError  # noqa: E402
 from cybersecqwen.llm import open_backend  # noqa: E402
 from small_chat import write_small_chat  # noqa: E402
+from tiny_chat import write_base  # noqa: E402
 
 LORA = Path(__file__).parents[2] / "recipes" / "lora" / "cybersecqwen.yaml"
 HEAD = "URL\tQuestion\tOption A\tOption B\tOption C\tOption D\tPrompt\tGT\n"
@@ -124,3 +127,29 @@ def test_recipes_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"corpus/nobody\.yaml: no such recipe"):
         reproduce(ReproduceOptions(tmp_path / "out", tmp_path, "nobody", tmp_path))
     assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_come_to_an_end_is_refused_before_the_corpus(
+    ground: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    none = str(tmp_path / "none")
+    asked = ReproduceOptions(out, ground / "data", "small", ground / "recipes", base=none)
+    with pytest.raises(InputError, match="none: not found"):
+        reproduce(asked)
+    base = write_base(tmp_path / "base")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(InputError, match=r"out: too little disk: .*base takes about 0\.0 GB"):
+        reproduce(dataclasses.replace(asked, base=str(base)))
+    assert not out.exists()
+
+
+def test_a_folder_of_other_settings_is_refused(ground: Path) -> None:
+    if not (ground / "out" / "settings.json").is_file():
+        pytest.skip("needs the dry run's folder")
+    asked = ReproduceOptions(ground / "out", ground / "data", "small", ground / "recipes")
+    with pytest.raises(InputError, match=r"holds what other settings made \(dry_run\); take"):
+        reproduce(asked)
+    based = dataclasses.replace(asked, dry_run=True, base="other")
+    with pytest.raises(InputError, match=r"\(LoRA recipe\)"):
+        reproduce(based)

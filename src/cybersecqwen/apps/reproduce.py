@@ -22,6 +22,7 @@ from cybersecqwen.apps.training import train_lora
 from cybersecqwen.core.config import load_recipe
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file, write_json, write_text
+from cybersecqwen.core.locks import exclusive
 from cybersecqwen.core.rows import REPLAY_FILE
 from cybersecqwen.corpus.chat.recipe import ChatRecipe, load_corpus_recipe
 from cybersecqwen.evaluation.divergence import Divergence
@@ -38,6 +39,7 @@ PROTOCOLS = ("ref", "constrained")
 """Protocols that the benchmarks are run under."""
 
 _CHECKED, _ESTIMATE, _DIVERGENCE = "check.json", "estimate.json", "divergence.json"
+_SETTINGS, _CARD = "settings.json", "README.md"
 
 _REPLAY_TOGETHER = 32
 """Neutral prompts that the base answers at once."""
@@ -93,11 +95,20 @@ def reproduce(options: ReproduceOptions, *, on_progress: OnProgress = ignore) ->
         on_progress: Told of each stage and of what it tells.
 
     Raises:
-        InputError: A recipe or file cannot be used, or the corpus overlaps a benchmark.
+        LockedError: Another job is at work in the folder.
+        InputError: A recipe or file cannot be used, memory or disk do not suffice, the folder holds
+            what other settings made, or the corpus overlaps a benchmark.
         MissingExtraError: The ``train`` or ``llm`` extra is not installed.
         ModelError: An export answers unlike its source.
     """
-    plan = _plan(options, on_progress)
+    corpus, lora = _recipes(options)
+    with exclusive(options.out):
+        _claim(options, corpus, lora)
+        return _reproduce(_planned(options, corpus, lora, on_progress), on_progress)
+
+
+def _reproduce(plan: _Plan, on_progress: OnProgress) -> Path:
+    options = plan.options
     _stage(plan.at("corpus"), "corpus", on_progress, lambda: _corpus(plan, on_progress))
     _stage(plan.at(_CHECKED), "check", on_progress, lambda: _check(plan))
     plan = _with_base(plan)
@@ -143,8 +154,8 @@ def reproduce(options: ReproduceOptions, *, on_progress: OnProgress = ignore) ->
         _read(plan.at(_CHECKED), dict[str, str]),
         dry_run=options.dry_run,
     )
-    write_text(plan.at("README.md"), card)
-    return plan.at("README.md")
+    write_text(plan.at(_CARD), card)
+    return plan.at(_CARD)
 
 
 def _stage(result: Path, name: str, on_progress: OnProgress, make: Callable[[], object]) -> None:
@@ -160,7 +171,8 @@ def _read(path: Path, kind: type[ValueT]) -> ValueT:
     return msgspec.json.decode(path.read_bytes(), type=kind)
 
 
-def _plan(options: ReproduceOptions, on_progress: OnProgress) -> _Plan:
+def _recipes(options: ReproduceOptions) -> tuple[ChatRecipe, LoraRecipe]:
+    """Return the recipes, with the base that was asked for."""
     files = [options.recipes / kind / f"{options.recipe}.yaml" for kind in ("corpus", "lora")]
     for file in files:
         if not file.is_file():
@@ -171,7 +183,42 @@ def _plan(options: ReproduceOptions, on_progress: OnProgress) -> _Plan:
     lora = load_recipe(files[1], LoraRecipe)
     if options.base:
         lora = msgspec.structs.replace(lora, base=options.base)
-    options.out.mkdir(parents=True, exist_ok=True)
+    return corpus, lora
+
+
+def _claim(options: ReproduceOptions, corpus: ChatRecipe, lora: LoraRecipe) -> None:
+    """Refuse a folder of other settings, and what cannot come to an end on this machine."""
+    settings = {
+        "dry_run": options.dry_run,
+        "corpus recipe": msgspec.to_builtins(corpus),
+        "LoRA recipe": msgspec.to_builtins(lora),
+    }
+    kept = options.out / _SETTINGS
+    if kept.is_file():
+        before, now = _read(kept, dict[str, Any]), _as_stored(settings)
+        changed = [name for name in now if before.get(name) != now[name]]
+        if changed:
+            raise InputError(
+                f"{options.out}: holds what other settings made ({', '.join(changed)}); take "
+                "another --out, or the settings that it was begun with"
+            )
+    if not options.dry_run or options.base:
+        from cybersecqwen.training.lora.estimate import require_room
+
+        require_room(lora, options.out, options.profile)
+    options.out.mkdir(exist_ok=True)
+    write_json(kept, settings)
+
+
+def _as_stored(settings: dict[str, Any]) -> dict[str, Any]:
+    stored: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(settings))
+    return stored
+
+
+def _planned(
+    options: ReproduceOptions, corpus: ChatRecipe, lora: LoraRecipe, on_progress: OnProgress
+) -> _Plan:
+    """Return the plan; in a dry run the recipes shortened, for a sample of the data."""
     data = options.data
     if options.dry_run:
         data = options.out / "sample"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 
 import msgspec
 
+from cybersecqwen.core.errors import InputError
 from cybersecqwen.training.lora.benchmark import Load, benchmark
-from cybersecqwen.training.lora.memory_plan import GIB, Profile, read_shape
-from cybersecqwen.training.lora.model import compiling_pays
+from cybersecqwen.training.lora.memory_plan import GIB, Profile, Shape, plan_memory, read_shape
+from cybersecqwen.training.lora.model import compiling_pays, find_base
 from cybersecqwen.training.lora.run import prepare
 from cybersecqwen.training.recipes.lora import LoraRecipe
 
@@ -18,6 +20,7 @@ _KEPT_CHECKPOINTS = 2
 _PER_CHECKPOINT = 3  # an adapter and the optimizer's two moments
 _MERGED_BYTES = 2  # bfloat16
 _Q4_BYTES = 0.62  # Q4_K_M, 4.9 bits a weight
+_SHORT_ROW = 512  # tokens; what does not fit such rows fits no corpus
 
 
 class TrainingEstimate(msgspec.Struct, frozen=True):
@@ -49,6 +52,36 @@ class TrainingEstimate(msgspec.Struct, frozen=True):
             f"second: {time} of training; {self.memory_bytes / GIB:.1f} GiB of memory, "
             f"{self.disk_bytes / 1e9:.2f} GB of disk"
         )
+
+
+def require_room(recipe: LoraRecipe, folder: Path, profile: Profile | None = None) -> None:
+    """See that a base is there and that memory and disk suffice, before anything long is done.
+
+    Args:
+        recipe: What is to be trained, on a corpus that need not be there yet.
+        folder: Where the results are to lie.
+        profile: Memory to keep to; None for this machine's.
+
+    Raises:
+        InputError: The base is not there, or something does not suffice; the message says what
+            is missing.
+    """
+    base = find_base(recipe.base)
+    shape = read_shape(base.config, recipe)
+    plan_memory(shape, recipe, min(_SHORT_ROW, recipe.max_tokens), profile=profile)
+    there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    needed, free = _disk(shape), shutil.disk_usage(there).free
+    if needed > free:
+        raise InputError(
+            f"{folder}: too little disk: what is made of {recipe.base} takes about "
+            f"{needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
+        )
+
+
+def _disk(shape: Shape) -> int:
+    """Return the bytes of the adapter, its checkpoints, the merged model and the GGUF file."""
+    adapter = shape.adapter * _ADAPTER_BYTES * (1 + _KEPT_CHECKPOINTS * _PER_CHECKPOINT)
+    return round(adapter + shape.parameters * (_MERGED_BYTES + _Q4_BYTES))
 
 
 def estimate_training(
@@ -88,13 +121,11 @@ def estimate_training(
         compiled=compiled,
         config=job.base.config,
     )
-    adapter = shape.adapter * _ADAPTER_BYTES
-    disk = adapter * (1 + _KEPT_CHECKPOINTS * _PER_CHECKPOINT)
     return TrainingEstimate(
         steps=math.ceil(len(rows) / recipe.fit.batch * recipe.fit.epochs),
         tokens=total,
         tokens_per_second=found.tokens_per_second,
         seconds=round(total / found.tokens_per_second, 1),
         memory_bytes=job.plan.estimate,
-        disk_bytes=round(disk + shape.parameters * (_MERGED_BYTES + _Q4_BYTES)),
+        disk_bytes=_disk(shape),
     )
