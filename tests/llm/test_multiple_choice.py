@@ -40,9 +40,13 @@ class Shelf:
     def answer(self, question: str) -> Answer:
         return Answer("Not in the knowledge base.", found=False)
 
+    def __init__(self) -> None:
+        self.ranked: list[bool] = []
+
     def choose(
         self, question: str, choices: Sequence[str], *, glossary: bool = True
     ) -> ChoiceAnswer:
+        self.ranked.append(glossary)
         count = len(choices)
         held = 0.2 if "moth" in question else 1.0
         return ChoiceAnswer(0, tuple([1 / count] * count), (SHELF[4], *[None] * (count - 1)), held)
@@ -178,13 +182,15 @@ def test_where_the_pages_are_silent_the_glossary_is_read_and_the_ranker_is_not(
 ) -> None:
     script = tmp_path / "s.jsonl"
     script.write_text(json.dumps({"scores": {"A": -0.1, "B": -3.0}}) + "\n", "utf-8")
+    shelf = Shelf()
     chooser = MultipleChoice(
         MockBackend(str(script)),
         MultipleChoiceConfig(rotations=1),
-        Shelf(),  # type: ignore[arg-type]
+        shelf,  # type: ignore[arg-type]
     )
     asked = chooser.look_up("When does a moth fly?", ["by day", "by night"])
     assert [p.id for p in asked.passages] == ["GLOSSARY#moth"]
     assert asked.ranked is not None
     assert asked.ranked.probabilities == (0.5, 0.5)
     assert "GLOSSARY" not in chooser.look_up("When is oil burnt?", ["x", "y"]).passages[0].id
+    assert shelf.ranked == [True, False]  # options are ranked once a question

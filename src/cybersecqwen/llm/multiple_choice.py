@@ -154,23 +154,17 @@ class MultipleChoice:
         """Return a question with the passages to read and the option ranker's answer."""
         if self.knowledge is None:
             return Choice(question, tuple(options))
-        # Exponents and passages were chosen with the pages alone, not with the glossary.
-        ranked = self.knowledge.choose(question, options, glossary=False)
-        if ranked.held < LEAST_HELD and (told := self._told(self.knowledge, question, options)):
+        told = self.knowledge.defined(" ".join([question, *options]))[: self.config.passages]
+        # What the ranker says is the same with the glossary where the pages hold the answer.
+        ranked = self.knowledge.choose(question, options, glossary=bool(told))
+        if told and ranked.held < LEAST_HELD:
             # What the ranker finds in the pages is a guess there.
             even = tuple([1 / len(options)] * len(options))
-            glossed = self.knowledge.choose(question, options)
-            return Choice(question, tuple(options), told, replace(glossed, probabilities=even))
+            whole = " ".join([question, *sorted(options)])
+            passages = tuple(excerpts(told, whole, self.config.words))
+            return Choice(question, tuple(options), passages, replace(ranked, probabilities=even))
         passages = evidence(self.knowledge, question, options, ranked, self.config)
         return Choice(question, tuple(options), passages, ranked)
-
-    def _told(
-        self, knowledge: KnowledgeBaseLike, question: str, options: Sequence[str]
-    ) -> tuple[Passage, ...]:
-        """Return what the glossary says of the concepts named, cut to what bears on the whole."""
-        told = knowledge.defined(" ".join([question, *options]))[: self.config.passages]
-        whole = " ".join([question, *sorted(options)])
-        return tuple(excerpts(told, whole, self.config.words))
 
     def decide(self, choices: Iterable[Choice]) -> Iterator[ChoiceAnswer]:
         """Yield an answer to each question, in order; questions are read as answers are drawn.

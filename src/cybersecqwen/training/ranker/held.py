@@ -1,8 +1,7 @@
 """Fits the decision whether a knowledge base answers a multiple-choice question.
 
-A logistic regression with an L2 penalty, by Newton's method (iteratively reweighted least squares;
-Hastie et al., The Elements of Statistical Learning, 4.4.1). Questions that the pages answer and
-questions that they do not weigh alike, however many there are of each.
+A logistic regression with an L2 penalty. Questions that the pages answer and questions that they
+do not weigh alike, however many there are of each.
 """
 
 from __future__ import annotations
@@ -15,8 +14,7 @@ from numpy.typing import NDArray
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.held_decision import HeldDecision, summary
-
-Floats = NDArray[np.float64]
+from cybersecqwen.training.logistic import Floats, fit_logistic
 
 HIGHEST = (
     *("full support", "page support", "sentence", "sentence of option", "entry"),
@@ -25,7 +23,6 @@ HIGHEST = (
 MEAN = ("entry",)
 _PENALTY = 0.03
 _FOLDS = 5
-_STEPS = 50
 _LEAST_SCALE = 1e-3
 
 
@@ -82,17 +79,7 @@ def logistic_weights(rows: Floats, held: NDArray[np.bool_], penalty: float = _PE
         penalty: L2 penalty of the weights of standardised columns.
     """
     centre, scale = rows.mean(axis=0), rows.std(axis=0) + _LEAST_SCALE
-    seen = np.column_stack([(rows - centre) / scale, np.ones(len(rows))])
     counts = np.where(held, 0.5 / held.sum(), 0.5 / (~held).sum())
-    shrunk = penalty * np.append(np.ones(rows.shape[1]), 0.0)
-    weights = np.zeros(seen.shape[1])
-    for _ in range(_STEPS):
-        share = 1 / (1 + np.exp(-np.clip(seen @ weights, -30, 30)))
-        slope = seen.T @ (counts * (share - held)) + shrunk * weights
-        bend = (seen * (counts * share * (1 - share))[:, None]).T @ seen + np.diag(shrunk + 1e-9)
-        step = np.linalg.solve(bend, slope)
-        weights -= step
-        if np.abs(step).max() < 1e-8:
-            break
+    weights = fit_logistic((rows - centre) / scale, held, counts=counts, penalty=penalty)
     raw = weights[:-1] / scale
     return np.append(raw, weights[-1] - raw @ centre)

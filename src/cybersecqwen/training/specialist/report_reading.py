@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from cybersecqwen.core.technique_reading import ReportReading
 from cybersecqwen.core.technique_rows import ReportRow
+from cybersecqwen.training.logistic import fit_logistic
 
 
 class TechniqueReader(Protocol):
@@ -29,7 +28,6 @@ OpenReader = Callable[[Path], TechniqueReader]
 """Opens a finished technique folder."""
 
 _FOLDS = 4
-_STEPS = 100
 _RIDGE = 1e-4
 _THRESHOLDS = np.arange(0.1, 0.65, 0.05)
 
@@ -83,20 +81,6 @@ def _probabilities(odds: NDArray[np.float64], weights: NDArray[np.float64]) -> N
 
 
 def _logistic(odds: NDArray[np.float64], told: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the weights of (N, F) log-odds and the bias, (F + 1,), by maximum likelihood."""
-    features = torch.from_numpy(odds)
-    wanted = torch.from_numpy(told.astype(np.float64))
-    weights = torch.zeros(odds.shape[-1] + 1, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights], max_iter=_STEPS, line_search_fn="strong_wolfe")
-
-    def loss() -> torch.Tensor:
-        optimizer.zero_grad()
-        logits = features @ weights[:-1] + weights[-1]
-        made = nn.functional.binary_cross_entropy_with_logits(logits, wanted)
-        made = made + _RIDGE * (weights[:-1] ** 2).sum()
-        made.backward()
-        return made
-
-    optimizer.step(loss)
-    found: NDArray[np.float64] = weights.detach().numpy()
-    return found
+    """Return the weights of (N, F) log-odds and the bias, (F + 1,)."""
+    counts = np.full(len(odds), 1 / len(odds))
+    return fit_logistic(odds, told, counts=counts, penalty=2 * _RIDGE)
