@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from cybersecqwen.core.cvss import score_of
-from cybersecqwen.core.cvss_metrics import METRICS_V3, METRICS_V4
+from cybersecqwen.core.cvss_metrics import METRICS_V3, METRICS_V4, QUESTIONS
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Advisory, CvssVector
 from cybersecqwen.specialists.severity import SeverityScorer
@@ -48,9 +49,32 @@ def test_version_4_does_not_contradict_version_3(scorer: SeverityScorer, text: s
     assert list(new.metrics) == list(METRICS_V4)
     assert list(old.metrics) == list(METRICS_V3)
     assert new.score == score_of(new.vector)
-    for metric in ("AV", "PR"):
-        assert new.metrics[metric].value == old.metrics[metric].value
-    assert (new.metrics["UI"].value == "N") == (old.metrics["UI"].value == "N")
+    values = {name: found.value for name, found in old.metrics.items()}
+    assert contradictions(values, {name: found.value for name, found in new.metrics.items()}) == []
+
+
+def contradictions(old: dict[str, str], new: dict[str, str]) -> list[str]:
+    """Return the metrics of a version 4 vector that a version 3 one contradicts."""
+    wrong = [metric for metric in ("AV", "PR") if new[metric] != old[metric]]
+    wrong += ["UI"] if (new["UI"] == "N") != (old["UI"] == "N") else []
+    wrong += ["AC"] if ((new["AC"], new["AT"]) == ("L", "N")) != (old["AC"] == "L") else []
+    unchanged = old["S"] == "U"
+    wrong += [f"V{m}" for m in "CIA" if unchanged and new[f"V{m}"] != old[m]]
+    wrong += ["S"] if all(new[f"S{m}"] == "N" for m in "CIA") != unchanged else []
+    return wrong
+
+
+def test_no_version_4_vector_contradicts_whatever_is_read(scorer: SeverityScorer) -> None:
+    random = np.random.default_rng(0)
+    size = sum(question.size for question in QUESTIONS)
+    for _ in range(300):
+        logits = random.normal(scale=3, size=size).astype(np.float32)
+        values = {name: int(random.integers(len(v))) for name, v in METRICS_V3.items()}
+        chosen, shares = scorer._vector_v4(logits, {m: (n, 0.9) for m, n in values.items()})
+        old = {name: METRICS_V3[name][number] for name, number in values.items()}
+        new = {m: METRICS_V4[m][n] for m, n in zip(METRICS_V4, chosen, strict=True)}
+        assert contradictions(old, new) == []
+        assert all(0 < share <= 1 for share in shares)
 
 
 def test_the_vector_of_whom_it_is_asked_for_is_not_read(scorer: SeverityScorer) -> None:

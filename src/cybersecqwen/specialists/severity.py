@@ -24,6 +24,7 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Advisory, Labeller
 from cybersecqwen.core.text.clean import render
 from cybersecqwen.core.text.record import parts_of, render_record
+from cybersecqwen.specialists.cvss_agreement import AS_V3, allowed_values, make_consistent
 from cybersecqwen.specialists.embedded import EmbeddedSpecialist
 from cybersecqwen.specialists.telling_words import telling_words
 from cybersecqwen.specialists.tokenize import Spans
@@ -220,32 +221,24 @@ class SeverityScorer(EmbeddedSpecialist[SeverityConfig]):
     ) -> tuple[list[int], list[float]]:
         """Return version 4's values, which agree with version 3's where the two ask the same."""
         temperature = self.config.temperature["4.0"]
-        chosen, shares = [], []
-        for place, (metric, values) in enumerate(METRICS_V4.items()):
-            at = _V4_FIRST + place
-            part = logits[_STARTS[at] : _STARTS[at + 1]].astype(np.float64) / temperature
-            share = np.exp(part - _logsumexp(part))
-            allowed = _allowed_v4(metric, values, {name: n for name, (n, _) in v3.items()})
-            number = max(allowed, key=lambda option: share[option])
-            chosen.append(number)
+        shares = []
+        for place, question in enumerate(QUESTIONS[_V4_FIRST:], _V4_FIRST):
+            part = logits[_STARTS[place] : _STARTS[place] + question.size].astype(np.float64)
+            part /= temperature
+            shares.append(np.exp(part - _logsumexp(part)))
+        decided = {name: METRICS_V3[name][number] for name, (number, _) in v3.items()}
+        allowed = [allowed_values(metric, values, decided) for metric, values in METRICS_V4.items()]
+        chosen = [
+            options[int(share[list(options)].argmax())]
+            for options, share in zip(allowed, shares, strict=True)
+        ]
+        make_consistent(chosen, shares, decided)
+        found = []
+        for metric, number, options, share in zip(METRICS_V4, chosen, allowed, shares, strict=True):
             # What version 3 decides is as sure as it is there.
-            certain = v3[metric][1] if len(allowed) == 1 and metric in v3 else 1.0
-            shares.append(certain * float(share[number] / share[list(allowed)].sum()))
-        return chosen, shares
-
-
-def _allowed_v4(metric: str, values: str, v3: dict[str, int]) -> tuple[int, ...]:
-    """Return the values of a version 4 metric that do not contradict a version 3 vector."""
-    every = tuple(range(len(values)))
-    if metric in ("AV", "PR"):
-        return (v3[metric],)
-    if metric == "UI":
-        return (0,) if METRICS_V3["UI"][v3["UI"]] == "N" else (1, 2)
-    if metric[0] == "V" and METRICS_V3["S"][v3["S"]] == "U":
-        none = values.index("N")
-        impact = METRICS_V3[metric[1]][v3[metric[1]]]
-        return (none,) if impact == "N" else tuple(v for v in every if v != none)
-    return every
+            certain = v3[AS_V3.get(metric, metric)][1] if len(options) == 1 else 1.0
+            found.append(certain * float(share[number] / share[list(options)].sum()))
+        return chosen, found
 
 
 def _readable(text: str | Advisory, number: int, scorer: Labeller) -> str:

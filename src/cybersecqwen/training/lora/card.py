@@ -33,7 +33,9 @@ conversations about defensive cybersecurity.
 
 {_measured(results)}
 
-No benchmark was run for this card. What it scores belongs in a log of `cybersecqwen eval`.
+No benchmark was run for this card, nor the check of general ability: what fine-tuning cost is the
+difference of `cybersecqwen eval run general` on the base and on this model. `cybersecqwen reproduce`
+prints both in its card.
 
 ## How it was made
 
