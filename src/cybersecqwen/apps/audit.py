@@ -24,6 +24,10 @@ from cybersecqwen.core.records import Advisory, Labeller, LabelSource
 from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
 from cybersecqwen.sources.advisory_store import AdvisoryStore
 
+_WORTH = {"convention": 0.2}
+"""Of 582 differences in 2,358 CVE records that NVD has labelled as well, NVD contradicted the
+record in 2 of 12 of convention, and in 440 of the 570 others, whatever they were: 0.17 and 0.77."""
+
 _DIGITS = 4
 _SHOWN = 300  # characters of a similar record's description
 
@@ -86,7 +90,7 @@ def audit_row(
     if weakness is None and severity is None:
         return None
     weight = max(
-        weakness["confidence"] if weakness else 0.0,
+        weakness["confidence"] * _WORTH.get(weakness["kind"], 1.0) if weakness else 0.0,
         severity["weight"] if severity else 0.0,
     )
     return {

@@ -34,8 +34,8 @@ conversations about defensive cybersecurity.
 {_measured(results)}
 
 No benchmark was run for this card, nor the check of general ability: what fine-tuning cost is the
-difference of `cybersecqwen eval run general` on the base and on this model. `cybersecqwen reproduce`
-prints both in its card.
+difference of `cybersecqwen eval run general` on the base and on this model, which the card of
+`cybersecqwen reproduce` prints.
 
 ## How it was made
 
