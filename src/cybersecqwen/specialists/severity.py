@@ -22,7 +22,7 @@ from cybersecqwen.core.cvss_metrics import (
 )
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Advisory, Labeller
-from cybersecqwen.core.text.clean import render
+from cybersecqwen.core.text.clean import has_text
 from cybersecqwen.core.text.record import parts_of, render_record
 from cybersecqwen.specialists.cvss_agreement import AS_V3, allowed_values, make_consistent
 from cybersecqwen.specialists.embedded import EmbeddedSpecialist
@@ -242,14 +242,11 @@ class SeverityScorer(EmbeddedSpecialist[SeverityConfig]):
 
 
 def _readable(text: str | Advisory, number: int, scorer: Labeller) -> str:
-    if isinstance(text, Advisory):
-        known = render(text.description)
-        rendered = known and render_record(text.description, parts_of(text, scorer, severity=True))
-    else:
-        rendered = render(text)
-    if not rendered:
+    description = text.description if isinstance(text, Advisory) else text
+    if not has_text(description):
         raise InputError(f"text {number} has nothing to read")
-    return rendered
+    parts = parts_of(text, scorer, severity=True) if isinstance(text, Advisory) else None
+    return render_record(description, parts)
 
 
 def _whole(
