@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,7 @@ class ExportResult(msgspec.Struct, frozen=True, omit_defaults=True):
         importance: Of a GGUF file: text that the importance matrix was measured on, and the
             beginning of its SHA-256.
         scale: Of an adapter brought nearer its base: how many times its product counts.
+        added: Of an adapter with others added: how often each one's product counts.
         kept: Of an adapter cut to a lower rank: share of its products' squared norm.
     """
 
@@ -52,6 +54,7 @@ class ExportResult(msgspec.Struct, frozen=True, omit_defaults=True):
     tensors: dict[str, int] = {}
     importance: str = ""
     scale: float = 1.0
+    added: dict[str, float] = {}
     kept: float = 1.0
 
 
@@ -88,10 +91,11 @@ def export_adapter(
     numbers: Literal["f32", "bf16"] = "f32",
     base: str | None = None,
     scale: float = 1.0,
+    add: Sequence[tuple[Path, float]] = (),
     rank: int | None = None,
     on_progress: OnProgress = ignore,
 ) -> ExportResult:
-    """Write the adapter alone: in another number format, nearer its base, or cut to a lower rank.
+    """Write the adapter alone: in other numbers, nearer its base, with others, or at a lower rank.
 
     Args:
         adapter: Folder of ``train lora``.
@@ -100,7 +104,9 @@ def export_adapter(
         base: Where the base is; None for where the adapter says.
         scale: Its product counts so many times as much: under 1, weights are averaged with the
             base's.
-        rank: Columns to cut it to; None for as many as it has.
+        add: Folders of other adapters of the same base, whose products are added so many times
+            each: with ``scale``, an average.
+        rank: Columns to cut it to, on average; None for as many as it has.
         on_progress: Told of each stage.
 
     Raises:
@@ -114,11 +120,13 @@ def export_adapter(
     if not 0 < scale <= 2:
         raise InputError(f"scale: above 0 and 2 at most, not {scale:g}")
     moved = {"base": base} if base else {}
-    changed = scale != 1.0 or rank is not None
+    changed = scale != 1.0 or rank is not None or bool(add)
     with _hidden(out) as part:
-        kept = merge.export_adapter(adapter, part, numbers, base, scale=scale, rank=rank)
-        limit = _QUANTISED if changed else _ROUNDING
-        facts = {"scale": scale, "kept": kept} if changed else {}
+        kept = merge.export_adapter(adapter, part, numbers, base, scale=scale, add=add, rank=rank)
+        # How far a sum is from its first part says nothing about the export.
+        limit = math.inf if add else _QUANTISED if changed else _ROUNDING
+        added = {"added": {str(folder): factor for folder, factor in add}} if add else {}
+        facts = {"scale": scale, **added, "kept": kept} if changed else {}
         return _compared(
             *(f"hf:{adapter}", "hf", part, out, limit, on_progress, moved), facts=facts
         )

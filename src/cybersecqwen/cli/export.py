@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cybersecqwen.cli.common import EXIT_DONE, print_json, show_progress
+from cybersecqwen.cli.common import EXIT_DONE, pairs_of, print_json, show_progress
+from cybersecqwen.core.errors import InputError
 
 if TYPE_CHECKING:
     from cybersecqwen.apps.export import ExportResult
@@ -38,7 +40,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="average with the base's weights: its product counts so many times as much (1)",
     )
     adapter.add_argument(
-        "--rank", type=int, metavar="N", help="cut it to its N largest singular values (as it is)"
+        "--add",
+        action="append",
+        default=[],
+        metavar="DIR=FACTOR",
+        help="another adapter of the base, whose product is added so many times",
+    )
+    adapter.add_argument(
+        "--rank",
+        type=int,
+        metavar="N",
+        help="cut it to the size of rank N: the largest singular values of all products (as it is)",
     )
     gguf = actions.add_parser("gguf", help="a model folder as one file for llama.cpp")
     _configure_gguf(gguf)
@@ -118,6 +130,14 @@ def _merge(arguments: argparse.Namespace) -> ExportResult:
     )
 
 
+def _added(pairs: Sequence[str]) -> list[tuple[Path, float]]:
+    found = pairs_of("--add", pairs)
+    try:
+        return [(Path(folder), float(factor)) for folder, factor in found]
+    except ValueError:
+        raise InputError(f"--add: factors are numbers, not {found[0][1]!r}") from None
+
+
 def _adapter(arguments: argparse.Namespace) -> ExportResult:
     from cybersecqwen.apps.export import export_adapter
 
@@ -127,6 +147,7 @@ def _adapter(arguments: argparse.Namespace) -> ExportResult:
         numbers=arguments.type,
         base=arguments.base,
         scale=arguments.scale,
+        add=_added(arguments.add),
         rank=arguments.rank,
         on_progress=show_progress(),
     )

@@ -14,12 +14,15 @@ pytestmark = pytest.mark.torch
 
 from safetensors.torch import load_file  # noqa: E402
 
+from cybersecqwen.cli.main import main  # noqa: E402
 from cybersecqwen.core.errors import InputError, ModelError  # noqa: E402
 from cybersecqwen.core.model_files import write_sums  # noqa: E402
 from cybersecqwen.training.export.merge import adapter_base, export_adapter, merge  # noqa: E402
 from cybersecqwen.training.lora.model import find_base  # noqa: E402
 from cybersecqwen.training.specialist.encoder import load_base  # noqa: E402
 from tiny_chat import write_base  # noqa: E402
+
+_WEIGHTS, _BASE = "adapter_model.safetensors", "base_model_name_or_path"
 
 
 @pytest.fixture(scope="module")
@@ -112,19 +115,54 @@ def test_cut_to_all_its_columns_it_computes_the_same(
     )
 
 
-def test_cut_to_fewer_columns_it_is_the_nearest_of_that_rank(
-    base: Path, adapter: Path, tmp_path: Path
+def products(folder: Path) -> dict[str, Any]:
+    """What each adapted matrix gets, and of what rank."""
+    model = adapted(Path(json.loads((folder / "adapter_config.json").read_text())[_BASE]), folder)
+    layers = {n: m for n, m in model.named_modules() if hasattr(m, "get_delta_weight")}
+    return {n: layer.get_delta_weight("default").detach() for n, layer in layers.items()}
+
+
+def test_cut_to_fewer_columns_each_product_is_the_nearest_of_its_rank(
+    adapter: Path, tmp_path: Path
 ) -> None:
     kept = export_adapter(adapter, tmp_path / "less", "f32", rank=2)
-    name = "base_model.model.model.layers.0.mlp.down_proj.lora_{}.weight"
-    whole, cut = (load_file(f / "adapter_model.safetensors") for f in (adapter, tmp_path / "less"))
-    product = whole[name.format("B")] @ whole[name.format("A")] * 2  # alpha 8, rank 4
-    nearest = cut[name.format("B")] @ cut[name.format("A")]
-    values = torch.linalg.svdvals(product)
-    assert torch.linalg.matrix_rank(nearest) == 2
-    assert float((product - nearest).norm()) == pytest.approx(float(values[2:].norm()), rel=1e-3)
-    assert 0.3 < kept < 1
-    assert adapted(base, tmp_path / "less").peft_config["default"].r == 2
+    whole, less = products(adapter), products(tmp_path / "less")
+    ranks = {name: int(torch.linalg.matrix_rank(matrix)) for name, matrix in less.items()}
+    assert len(set(ranks.values())) > 1
+    for name, matrix in less.items():
+        lost = torch.linalg.svdvals(whole[name])[ranks[name] :].norm()
+        assert float((whole[name] - matrix).norm()) == pytest.approx(float(lost), rel=1e-3)
+    squared = [sum(float(m.square().sum()) for m in made.values()) for made in (less, whole)]
+    assert kept == pytest.approx(squared[0] / squared[1], rel=1e-3)
+    sizes = [
+        sum(map(torch.numel, load_file(f / _WEIGHTS).values()))
+        for f in (tmp_path / "less", adapter)
+    ]
+    assert sizes[0] <= sizes[1] / 2
+    scaled = products(_scaled(tmp_path / "less", tmp_path / "scaled"))
+    assert all(torch.allclose(scaled[n], m / 2, atol=1e-5) for n, m in less.items())
+
+
+def _scaled(adapter: Path, out: Path) -> Path:
+    export_adapter(adapter, out, "f32", scale=0.5)
+    return out
+
+
+def test_adapters_of_one_base_are_averaged(adapter: Path, tmp_path: Path) -> None:
+    export_adapter(adapter, tmp_path / "less", "f32", rank=2)
+    export_adapter(adapter, tmp_path / "sum", "f32", scale=0.5, add=[(tmp_path / "less", 0.25)])
+    whole, less, both = (products(f) for f in (adapter, tmp_path / "less", tmp_path / "sum"))
+    assert all(torch.allclose(both[n], whole[n] / 2 + less[n] / 4, atol=1e-4) for n in whole)
+
+
+def test_an_adapter_to_add_is_a_folder_and_a_number(
+    adapter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for added, said in (("x", "not NAME=VALUE"), (f"{adapter}=half", "not 'half'")):
+        line = ["export", "adapter", str(adapter), "--out", str(tmp_path / "out"), "--add", added]
+        assert main(line) == 2
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_ranks_that_cannot_be_are_refused(adapter: Path, tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
-"""An adapter nearer its base, or with fewer columns."""
+"""An adapter nearer its base, added to others, or with fewer columns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,32 +11,76 @@ from torch import Tensor
 
 from cybersecqwen.core.errors import InputError
 
+Weights = Mapping[str, Tensor]
+Settings = Mapping[str, Any]
+
 _DOWN, _UP = ".lora_A.", ".lora_B."
+_PREFIX = "base_model.model."
 
 
-def scaled(settings: Mapping[str, Any], factor: float) -> dict[str, Any]:
+def scaled(settings: Settings, factor: float) -> dict[str, Any]:
     """Return an adapter's settings by which its product counts ``factor`` times as much.
 
     That is averaging the weights with the base's: ``factor`` of the fine-tuned ones, the rest of
     the base's (WiSE-FT: Wortsman et al., CVPR 2022, arXiv 2109.01903).
+    """
+    own = {name: alpha * factor for name, alpha in (settings.get("alpha_pattern") or {}).items()}
+    return {**settings, "lora_alpha": settings["lora_alpha"] * factor, "alpha_pattern": own}
+
+
+def factor_of(settings: Settings, module: str) -> float:
+    """Return what the product of a module's matrices is multiplied by: its alpha over its rank."""
+    alpha = of_module(settings.get("alpha_pattern"), module, settings["lora_alpha"])
+    return float(alpha) / float(of_module(settings.get("rank_pattern"), module, settings["r"]))
+
+
+def of_module(pattern: Mapping[str, float] | None, module: str, otherwise: float) -> float:
+    """Return a module's own setting, found as PEFT does: by an expression for its name's end."""
+    found = (own for end, own in (pattern or {}).items() if re.match(rf"(.*\.)?({end})$", module))
+    return next(found, otherwise)
+
+
+def module_of(name: str) -> str:
+    """Return the module that a tensor's name speaks of, as an adapter's settings name it."""
+    return name.removeprefix(_PREFIX).partition(".lora_")[0]
+
+
+def summed(adapters: Sequence[tuple[Weights, Settings]]) -> tuple[dict[str, Tensor], Settings]:
+    """Return one adapter whose products are the sums of several adapters' products.
+
+    Averaging fine-tunings of one base often beats each of them (model soups: Wortsman et al., ICML
+    2022, arXiv 2203.05482). Ranks add up.
 
     Raises:
-        InputError: Its modules have scalings of their own.
+        InputError: They do not adapt the same modules, or matrices have no partner.
     """
-    if settings.get("alpha_pattern") or settings.get("rank_pattern"):
-        raise InputError("an adapter whose modules differ in rank or alpha cannot be scaled")
-    return {**settings, "lora_alpha": settings["lora_alpha"] * factor}
+    first, settings = adapters[0]
+    if any(set(weights) != set(first) for weights, _ in adapters):
+        raise InputError("adapters of unlike modules cannot be added")
+    made: dict[str, Tensor] = {}
+    for name, other in _pairs(first):
+        module = module_of(name)
+        made[name] = torch.cat([weights[name].float() for weights, _ in adapters])
+        made[other] = torch.cat(
+            [weights[other].float() * factor_of(own, module) for weights, own in adapters], dim=1
+        )
+    ranks = {module_of(name): len(made[name]) for name, _ in _pairs(first)}
+    return made, _with_ranks(settings, ranks, max(ranks.values()))
 
 
 def cut_to_rank(
-    weights: Mapping[str, Tensor], settings: Mapping[str, Any], rank: int
-) -> tuple[dict[str, Tensor], dict[str, Any], float]:
-    """Return an adapter whose products are the nearest of a lower rank (Eckart and Young, 1936).
+    weights: Weights, settings: Settings, rank: int
+) -> tuple[dict[str, Tensor], Settings, float]:
+    """Return an adapter of the size of a lower rank whose products are near its own.
+
+    Each product becomes the nearest of its rank (Eckart and Young, 1936). Ranks differ: the
+    singular values of all products compete, by their square for each number that they take, for
+    as many numbers as ``rank`` columns everywhere would be. Each product keeps one at least.
 
     Args:
         weights: By name: ``lora_A``, (R, I), and ``lora_B``, (O, R), of each projection.
         settings: Its ``adapter_config.json``.
-        rank: Columns to keep; at most R.
+        rank: Columns to keep on average; at most R.
 
     Returns:
         Weights, float32, with each scale shared by both matrices; settings; and the share of the
@@ -44,23 +89,69 @@ def cut_to_rank(
     Raises:
         InputError: The rank is no smaller than it is, or matrices have no partner.
     """
-    held = int(settings["r"])
+    held = max(len(weights[name]) for name, _ in _pairs(weights))
     if not 1 <= rank <= held:
         raise InputError(f"an adapter of rank {held} cannot be cut to rank {rank}")
-    factor = scaled(settings, 1.0)["lora_alpha"] / held
+    parts = {name: _decomposed(weights, settings, name, other) for name, other in _pairs(weights)}
+    ranks = _ranks(parts, rank)
     made: dict[str, Tensor] = {}
     kept = whole = 0.0
-    for name in (name for name in weights if _DOWN in name):
-        other = name.replace(_DOWN, _UP)
+    for name, other in _pairs(weights):
+        left, values, right = parts[name]
+        whole += float(values.square().sum())
+        values = values[: ranks[name]]
+        kept += float(values.square().sum())
+        roots = values.sqrt()
+        made[other] = (left[:, : ranks[name]] * roots).contiguous()
+        made[name] = (roots[:, None] * right[: ranks[name]]).contiguous()
+    named = {module_of(name): own for name, own in ranks.items()}
+    return made, _with_ranks(settings, named, rank), kept / max(whole, 1e-30)
+
+
+def _pairs(weights: Weights) -> list[tuple[str, str]]:
+    """Return the names of matrices that are multiplied with each other."""
+    found = [(name, name.replace(_DOWN, _UP)) for name in weights if _DOWN in name]
+    for name, other in found:
         if other not in weights:
             raise InputError(f"{name}: its partner {other} is not there")
-        down, up = weights[name].float(), weights[other].float() * factor
-        left, upper = torch.linalg.qr(up)  # (O, R), (R, R)
-        right, lower = torch.linalg.qr(down.T)  # (I, R), (R, R)
-        u, values, v = torch.linalg.svd(upper @ lower.T)
-        whole += float(values.square().sum())
-        kept += float(values[:rank].square().sum())
-        roots = values[:rank].sqrt()
-        made[other] = (left @ u[:, :rank] * roots).contiguous()
-        made[name] = (roots[:, None] * v[:rank] @ right.T).contiguous()
-    return made, {**settings, "r": rank, "lora_alpha": rank}, kept / max(whole, 1e-30)
+    return found
+
+
+def _decomposed(
+    weights: Weights, settings: Settings, name: str, other: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a product's left vectors (O, R), singular values (R,), and right vectors (R, I)."""
+    down, up = weights[name].float(), weights[other].float()
+    left, upper = torch.linalg.qr(up * factor_of(settings, module_of(name)))  # (O, R), (R, R)
+    right, lower = torch.linalg.qr(down.T)  # (I, R), (R, R)
+    u, values, v = torch.linalg.svd(upper @ lower.T)
+    return left @ u, values, v @ right.T
+
+
+def _ranks(parts: Mapping[str, tuple[Tensor, Tensor, Tensor]], rank: int) -> dict[str, int]:
+    """Return how many singular values each product keeps."""
+    size = {name: len(left) + right.shape[1] for name, (left, _, right) in parts.items()}
+    worth = sorted(
+        (-(float(value) ** 2) / size[name], name, place)
+        for name, (_, values, _) in parts.items()
+        for place, value in enumerate(values.tolist())
+    )
+    ranks = dict.fromkeys(parts, 1)
+    left_over = (rank - 1) * sum(size.values())
+    for _, name, place in worth:
+        if place == ranks[name] and size[name] <= left_over:
+            ranks[name] += 1
+            left_over -= size[name]
+    return ranks
+
+
+def _with_ranks(settings: Settings, ranks: Mapping[str, int], rank: int) -> Settings:
+    """Return settings of matrices whose product counts once, and what module has what rank."""
+    own = {module: held for module, held in ranks.items() if held != rank}
+    return {
+        **settings,
+        "r": rank,
+        "lora_alpha": rank,
+        "rank_pattern": own,
+        "alpha_pattern": dict(own),
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +19,13 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write, sha256_file, write_json
 from cybersecqwen.core.lenient_json import DECODE_ERRORS
 from cybersecqwen.core.model_files import NO_CODE, check_stated_files, write_sums
-from cybersecqwen.training.export.low_rank import cut_to_rank, scaled
+from cybersecqwen.training.export.low_rank import (
+    Settings,
+    Weights,
+    cut_to_rank,
+    scaled,
+    summed,
+)
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -92,6 +99,7 @@ def export_adapter(
     base: str | None = None,
     *,
     scale: float = 1.0,
+    add: Sequence[tuple[Path, float]] = (),
     rank: int | None = None,
 ) -> float:
     """Write the adapter alone, without checkpoints or tokenizer.
@@ -102,37 +110,42 @@ def export_adapter(
         kind: Type of its numbers; ``bf16`` is half as large, and what a GPU computes with.
         base: What the copy should name as its base; None for what the adapter says.
         scale: Its product counts so many times as much; under 1 averages with the base's weights.
-        rank: Columns to cut it to; None for as many as it has.
+        add: Folders of other adapters of the base whose products are added, so many times each.
+        rank: Columns to cut it to, on average; None for as many as it has.
 
     Returns:
         Share of the products' squared norm that cutting kept.
 
     Raises:
-        InputError: ``out`` is taken, there is no adapter, or it cannot be scaled or cut so.
+        InputError: ``out`` is taken, there is no adapter, or it cannot be added to or cut so.
         ModelError: A file is not the one that its folder states.
     """
-    check_stated_files(adapter)
     named = base or adapter_base(adapter)
     dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[kind]
-    try:
-        weights = load_file(adapter / ADAPTER_WEIGHTS)
-    except OSError as error:
-        raise InputError(f"{adapter}: no adapter's weights: {error}") from error
-    settings = msgspec.json.decode((adapter / ADAPTER_CONFIG).read_bytes())
+    parts = [_scaled_adapter(*part) for part in ((adapter, scale), *add)]
+    weights, settings = summed(parts) if add else parts[0]
     kept = 1.0
-    if scale != 1.0:
-        settings = scaled(settings, scale)
     if rank is not None:
         weights, settings, kept = cut_to_rank(weights, settings, rank)
     with atomic_folder(out) as part:
         save_file({k: v.to(dtype) for k, v in weights.items()}, part / ADAPTER_WEIGHTS)
-        write_json(part / ADAPTER_CONFIG, settings | {"base_model_name_or_path": named})
+        write_json(part / ADAPTER_CONFIG, {**settings, "base_model_name_or_path": named})
         for name in _BESIDE:
             if (adapter / name).is_file():
                 with atomic_write(part / name) as stream:
                     stream.write((adapter / name).read_bytes())
         write_sums(part)
     return kept
+
+
+def _scaled_adapter(folder: Path, factor: float) -> tuple[Weights, Settings]:
+    check_stated_files(folder)
+    try:
+        weights = load_file(folder / ADAPTER_WEIGHTS)
+        settings = msgspec.json.decode((folder / ADAPTER_CONFIG).read_bytes())
+    except OSError as error:
+        raise InputError(f"{folder}: no adapter's weights: {error}") from error
+    return weights, settings if factor == 1.0 else scaled(settings, factor)
 
 
 def _tokenizer(adapter: Path, base: str) -> Any:

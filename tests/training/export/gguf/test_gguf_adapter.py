@@ -40,7 +40,8 @@ def made_adapter(base: Path, folder: Path, **settings: object) -> Path:
 @pytest.mark.parametrize("family", ["qwen2", "llama"])
 def test_llama_cpp_adds_what_peft_does(family: str, tmp_path: Path) -> None:
     base = write_base(tmp_path / "base", family, 64, family == "llama")
-    adapter = made_adapter(base, tmp_path / "adapter")
+    unlike = {"rank_pattern": {"down_proj": 2}, "alpha_pattern": {"down_proj": 1.5}}
+    adapter = made_adapter(base, tmp_path / "adapter", **(unlike if family == "qwen2" else {}))
     whole, small = tmp_path / "base.gguf", tmp_path / "adapter.gguf"
     write_gguf(base, whole, "f16")
     config = transformers.AutoConfig.from_pretrained(base)

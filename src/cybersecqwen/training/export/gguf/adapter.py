@@ -2,7 +2,7 @@
 
 The layout is that of llama.cpp's own adapters: ``general.type`` is ``adapter``, and beside each
 adapted matrix's name stand ``.lora_a`` (R, I) and ``.lora_b`` (O, R); what is added is
-``alpha / R * B A``.
+``alpha / R * B A``, with one alpha for all and R by matrix.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.files import atomic_path
 from cybersecqwen.core.model_files import check_stated_files
 from cybersecqwen.training.export.gguf.write import architecture, as_llama_rotates, rotated_heads
+from cybersecqwen.training.export.low_rank import module_of, of_module
 from cybersecqwen.training.export.merge import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 _PREFIX = "base_model.model."
@@ -33,7 +34,6 @@ class _Settings(msgspec.Struct):
     peft_type: str = "LORA"
     use_dora: bool = False
     use_rslora: bool = False
-    rank_pattern: dict[str, int] = {}
     alpha_pattern: dict[str, float] = {}
 
 
@@ -65,7 +65,9 @@ def write_gguf_adapter(adapter: Path, config: Any, out: Path) -> int:
         writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, settings.lora_alpha)
         writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
         for source, matrix in sorted(weights.items()):
-            name, values = _placed(source, matrix, names, config)
+            own = of_module(settings.alpha_pattern, module_of(source), settings.lora_alpha)
+            share = own / settings.lora_alpha if source.endswith(".lora_B.weight") else 1.0
+            name, values = _placed(source, matrix.float() * share, names, config)
             writer.add_tensor(name, values)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
@@ -82,8 +84,8 @@ def _read(adapter: Path) -> tuple[_Settings, dict[str, Any]]:
     except (OSError, msgspec.MsgspecError) as error:
         raise InputError(f"{adapter}: no adapter: {error}") from error
     special = settings.use_dora or settings.use_rslora
-    if settings.peft_type != "LORA" or special or settings.rank_pattern or settings.alpha_pattern:
-        raise ModelError(f"{adapter}: not a plain LoRA adapter of one rank and one alpha")
+    if settings.peft_type != "LORA" or special:
+        raise ModelError(f"{adapter}: not a plain LoRA adapter")
     return settings, weights
 
 
