@@ -135,8 +135,15 @@ def test_what_cannot_come_to_an_end_is_refused_before_the_corpus(
     out = tmp_path / "out"
     none = str(tmp_path / "none")
     asked = ReproduceOptions(out, ground / "data", "small", ground / "recipes", base=none)
-    with pytest.raises(InputError, match="none: not found"):
+    with pytest.raises(InputError, match=r"none: no such folder$"):
         reproduce(asked)
+    empty = dataclasses.replace(asked, data=tmp_path)
+    with pytest.raises(InputError, match=r": lacks .*, bench\.tsv, cti-mcq\.tsv, .* recipe names"):
+        reproduce(empty)
+    with pytest.raises(InputError, match="nowhere: no such folder; --data"):
+        reproduce(dataclasses.replace(asked, data=tmp_path / "nowhere"))
+    with pytest.raises(InputError, match=r"test_reproduce\.py: is no folder"):
+        reproduce(dataclasses.replace(asked, out=Path(__file__)))
     base = write_base(tmp_path / "base")
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
     with pytest.raises(InputError, match=r"out: too little disk: .*base takes about 0\.0 GB"):

@@ -25,6 +25,7 @@ from cybersecqwen.core.files import sha256_file, write_json, write_text
 from cybersecqwen.core.locks import exclusive
 from cybersecqwen.core.rows import REPLAY_FILE
 from cybersecqwen.corpus.chat.recipe import ChatRecipe, load_corpus_recipe
+from cybersecqwen.corpus.cleaning.pipeline import with_files
 from cybersecqwen.evaluation.divergence import Divergence
 from cybersecqwen.evaluation.plan import RunOptions
 from cybersecqwen.training.recipes.lora import LoraRecipe
@@ -188,6 +189,8 @@ def _recipes(options: ReproduceOptions) -> tuple[ChatRecipe, LoraRecipe]:
 
 def _claim(options: ReproduceOptions, corpus: ChatRecipe, lora: LoraRecipe) -> None:
     """Refuse a folder of other settings, and what cannot come to an end on this machine."""
+    if options.out.exists() and not options.out.is_dir():
+        raise InputError(f"{options.out}: is no folder")
     settings = {
         "dry_run": options.dry_run,
         "corpus recipe": msgspec.to_builtins(corpus),
@@ -202,12 +205,30 @@ def _claim(options: ReproduceOptions, corpus: ChatRecipe, lora: LoraRecipe) -> N
                 f"{options.out}: holds what other settings made ({', '.join(changed)}); take "
                 "another --out, or the settings that it was begun with"
             )
+    if not (options.out / "corpus").is_dir():
+        _require_files(options, corpus)
     if not options.dry_run or options.base:
         from cybersecqwen.training.lora.estimate import require_room
 
         require_room(lora, options.out, options.profile)
     options.out.mkdir(exist_ok=True)
     write_json(kept, settings)
+
+
+def _require_files(options: ReproduceOptions, corpus: ChatRecipe) -> None:
+    """See that the data folder has what the corpus is built from."""
+    data, knowledge = options.data, corpus.knowledge
+    if not data.is_dir():
+        raise InputError(f"{data}: no such folder; --data names that of the raw data")
+    catalogues = [knowledge.cwe] if options.dry_run else [knowledge.cwe, *knowledge.stix]
+    sources = [source.path for source in with_files(corpus, data).sources]
+    wanted = [*sources, *corpus.benchmarks, *catalogues]
+    missing = [path for path in wanted if not (data / path).exists()]
+    if missing:
+        raise InputError(
+            f"{data}: lacks {', '.join(missing)}, which the corpus recipe names; `cybersecqwen "
+            "data fetch` gets what is public"
+        )
 
 
 def _as_stored(settings: dict[str, Any]) -> dict[str, Any]:

@@ -67,7 +67,11 @@ def run(arguments: argparse.Namespace) -> int:
         compiled=arguments.compile,
         dry_run=arguments.dry_run,
     )
-    card = reproduce(options, on_progress=tell)
+    try:
+        card = reproduce(options, on_progress=tell)
+    except KeyboardInterrupt:
+        warn(f"{said}: stopped; the same command goes on from here")
+        raise
     if arguments.json:
         print_json({"card": str(card), "folder": str(arguments.out)})
     else:

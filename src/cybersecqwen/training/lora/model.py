@@ -49,6 +49,9 @@ def find_base(source: str) -> LoraBase:
         ModelError: A file of it is not the one that its folder states.
     """
     check_stated_files(source)
+    # An id of the hub has one slash at most; what transformers says of a path is no help.
+    if not Path(source).is_dir() and (source.startswith((".", "/")) or source.count("/") > 1):
+        raise InputError(f"base {source}: no such folder")
     try:
         with silent_without_terminal():
             config = AutoConfig.from_pretrained(source, **NO_CODE)

@@ -9,6 +9,8 @@ import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
+from cybersecqwen.training.lora.model import silent_without_terminal
+
 _TEMPLATE = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
@@ -67,4 +69,5 @@ def write_tiny_base(folder: Path, texts: Iterable[str]) -> None:
         eos_token_id=fast.eos_token_id,
         pad_token_id=fast.pad_token_id,
     )
-    Qwen3ForCausalLM(config).save_pretrained(folder)
+    with silent_without_terminal():
+        Qwen3ForCausalLM(config).save_pretrained(folder)
