@@ -197,8 +197,7 @@ class Assessor:
             row.pop(name, None)
         row["weaknesses"] = self._weaknesses(assessment.weakness)
         row["cvss"] = cvss_row(assessment.cvss)
-        if assessment.cvss4:
-            row["cvss4"] = cvss_row(assessment.cvss4)
+        row["cvss4"] = cvss_row(assessment.cvss4) if assessment.cvss4 else None
         row["techniques"] = [
             {
                 "id": found.id,
@@ -309,7 +308,7 @@ def record_row(row: dict[str, Any]) -> RecordRow:
         "vector": cvss["vector"],
         "score": cvss["score"],
         "severity": cvss["severity"],
-        "vector4": row["cvss4"]["vector"] if "cvss4" in row else "",
+        "vector4": row["cvss4"]["vector"] if row["cvss4"] else "",
         "weaknesses": row["weaknesses"],
         "techniques": row["techniques"],
     }

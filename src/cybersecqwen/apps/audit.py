@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from statistics import fmean
 from typing import Any, ClassVar
 
 from cybersecqwen.apps.assess import Assessment, Assessor, said
@@ -192,7 +193,7 @@ def _severity(found: Assessment, labeller: Labeller) -> dict[str, Any] | None:
     if own is None or own == found.cvss.vector:
         return None
     values = dict(part.split(":") for part in own.split("/")[1:])
-    metrics = {
+    metrics: dict[str, dict[str, Any]] = {
         name: {
             "own": values[name],
             "ours": metric.value,
@@ -203,11 +204,7 @@ def _severity(found: Assessment, labeller: Labeller) -> dict[str, Any] | None:
         if metric.value != values[name]
     }
     gap = found.cvss.score - score_of(own)
-    surest = max(
-        metric.probability
-        for name, metric in found.cvss.metrics.items()
-        if metric.value != values[name]
-    )
+    sure = fmean(metric["probability"] for metric in metrics.values())
     return {
         "own": own,
         "own_score": score_of(own),
@@ -215,6 +212,8 @@ def _severity(found: Assessment, labeller: Labeller) -> dict[str, Any] | None:
         "our_score": found.cvss.score,
         "gap": round(gap, 1),
         "metrics": metrics,
-        # A sure difference that moves the score by three points is worth as much as can be.
-        "weight": round(surest * min(1.0, abs(gap) / 3), _DIGITS),
+        # A sure difference that moves the score by three points is worth as much as can be. Of 138
+        # records, NVD's score was a point off the CNA's in a better order by the metrics' mean
+        # probability than by the surest one's (area under the curve 0.635, 0.617).
+        "weight": round(sure * min(1.0, abs(gap) / 3), _DIGITS),
     }

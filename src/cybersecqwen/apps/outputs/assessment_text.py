@@ -83,7 +83,7 @@ def _severity(
     yield "Severity"
     for who, said in by_labeller.items():
         yield _scored(LABELLER_NAMES[who], said["cvss"])
-    newest = next((said["cvss4"] for said in by_labeller.values() if "cvss4" in said), None)
+    newest = next((said["cvss4"] for said in by_labeller.values() if said["cvss4"]), None)
     if newest:
         yield _scored("Vendor, v4.0", {**newest, "vector": ""}).rstrip()
         yield f"  {newest['vector']}"

@@ -211,6 +211,7 @@ class AssessmentOut(BaseModel):
     band: str
     weaknesses: list[dict[str, Any]]
     cvss: dict[str, Any]
+    cvss4: dict[str, Any] | None
     techniques: list[dict[str, Any]]
     mitigations: list[dict[str, Any]]
     chain: list[dict[str, Any]]

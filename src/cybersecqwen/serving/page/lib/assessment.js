@@ -36,7 +36,7 @@ export function assessment(text, labeller) {
 }
 
 /** Return what an assessment says besides the weakness. */
-function parts({ cvss, techniques, mitigations }) {
+function parts({ cvss, cvss4, techniques, mitigations }) {
   return [
     el(
       "p",
@@ -46,6 +46,15 @@ function parts({ cvss, techniques, mitigations }) {
       el("code", {}, cvss.vector),
       el("span.hint", {}, ` predicted, the whole vector right with ${percent(cvss.probability)}`),
     ),
+    cvss4
+      ? el(
+          "p",
+          {},
+          el(`span.severity.s-${cvss4.severity.toLowerCase()}`, {}, `${cvss4.severity} ${cvss4.score}`),
+          " ",
+          el("code", {}, cvss4.vector),
+        )
+      : "",
     el(
       "table",
       {},
