@@ -99,7 +99,7 @@ def build_chat(
         for name, drafts in (("train", made.train), ("validation", made.validation)):
             write_rows(part / f"{name}.jsonl", map(example, _mixed(drafts, recipe.seed)))
         write_rows(part / REMOVED, work.removed)
-        after = check_corpus(part, benchmarks, near, engine) if made.train else None
+        after = check_corpus(part, benchmarks, near, engine, answered=True) if made.train else None
         report = reporting.describe(recipe, work, generator, made.train, made.validation, after)
         report = msgspec.structs.replace(report, phrasing=dict(made.phrasing))
         write_json(part / REPORT, report)

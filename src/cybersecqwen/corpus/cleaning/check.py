@@ -69,6 +69,8 @@ def check_corpus(
     benchmarks: Sequence[Path],
     limits: NearDuplicate | None = None,
     engine: Engine | None = None,
+    *,
+    answered: bool = False,
 ) -> CheckReport:
     """Compare a corpus folder, or one JSONL file of rows or conversations, with benchmarks.
 
@@ -79,12 +81,15 @@ def check_corpus(
         benchmarks: Files whose items must not occur.
         limits: From where on two texts count as alike.
         engine: Where texts are compared; None for this process.
+        answered: Whether items are also known by their question and right option together. What
+            a builder filtered so is to be checked so: which words are rare among the items decides
+            how much alike two texts are.
 
     Raises:
         InputError: A file is missing, a line cannot be read, or there is nothing to check.
     """
     limits = limits or NearDuplicate()
-    check = BenchmarkFilter(benchmarks, limits, engine=engine)
+    check = BenchmarkFilter(benchmarks, limits, answered=answered, engine=engine)
     duplicates = _Duplicates()
     owners: deque[int] = deque()
     overlapping = set()
