@@ -28,11 +28,11 @@ def test_what_leads_a_text_stands_before_each_of_its_pieces(tiny_model: Path) ->
     encoder = Encoder((tiny_model / "tokenizer.json").read_bytes(), max_tokens=6)
     text = "script sql sql sql sql sql sql"
     lead = encoder.encode([text]).ids[0][1]
-    plain, led = encoder.encode([text]), encoder.encode([text], lead=1)
+    plain, led = encoder.encode([text]), encoder.encode([text], leads=[1])
     assert [ids[1] == lead for ids in plain.ids] == [True] + [False] * (len(plain.ids) - 1)
     assert all(ids[1] == lead and len(ids) <= 6 for ids in led.ids)
     assert led.starts == [0, *(1 + 3 * place for place in range(1, len(led.ids)))]
-    assert encoder.encode(["script"], lead=1).ids[0].tolist() == [2, lead, 3]
+    assert encoder.encode(["script"], leads=[1]).ids[0].tolist() == [2, lead, 3]
 
 
 def test_the_piece_that_is_sure_outweighs_those_that_are_not() -> None:

@@ -73,7 +73,7 @@ def build_corpus(
             the recipe file's own folder.
         teacher: SPEC of a language model that puts a conversation corpus's answers into other
             words; each is checked, and kept as it was if that fails. For a quiz it writes more
-            questions from passages.
+            questions from passages; of records it tells descriptions in plain words.
         on_progress: Told of each stage.
         engine: Where texts are compared, which is the slow part; None for this process. The
             corpus is the same, byte for byte.
@@ -85,8 +85,6 @@ def build_corpus(
     """
     loaded = load_corpus_recipe(recipe) if isinstance(recipe, Path) else recipe
     folder = data or data_folder(recipe if isinstance(recipe, Path) else None)
-    if teacher and not isinstance(loaded, ChatRecipe | QuizRecipe):
-        raise InputError(f"{loaded.name}: a teacher is for recipes of kind chat or quiz")
 
     def observe(stage: str) -> None:
         on_progress(JobProgress(stage))
@@ -94,11 +92,11 @@ def build_corpus(
     if isinstance(loaded, QuizRecipe):
         return _build_quiz(loaded, folder, out, on_progress, teacher)
     report: CorpusReport | ChatReport
+    backend = open_backend(teacher) if teacher else None
     if isinstance(loaded, ChatRecipe):
-        backend = open_backend(teacher) if teacher else None
         report = build_chat(loaded, folder, out, observe, backend, engine=engine)
     else:
-        report = build_records(loaded, folder, out, observe, engine=engine)
+        report = build_records(loaded, folder, out, observe, engine=engine, teacher=backend)
     unreadable = report.removed.get("unreadable", 0)
     return CorpusBuild(out, report, unreadable, _unreadable(out) if unreadable else ())
 

@@ -69,7 +69,8 @@ def _configure_build(build: argparse.ArgumentParser) -> None:
         "--teacher",
         metavar="SPEC",
         help="language model that puts a chat corpus's answers into other words "
-        "(hf:, gguf:, openai: or mock:); each answer is checked, and kept as it was if that fails",
+        "(hf:, gguf:, openai: or mock:); each answer is checked, and kept as it was if that fails; "
+        "for a corpus of records it tells some descriptions in plain words (reworded.jsonl)",
     )
     add_engine(build.add_argument_group(SEVERAL))
     build.add_argument("--json", action="store_true", help="print the report as JSON")

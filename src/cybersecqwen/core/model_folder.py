@@ -43,7 +43,10 @@ class SpecialistConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
         provenance: Where it comes from: base model, training data by hash, commit and so on.
         years: First and last year whose practice it was taught apart, or empty. A record is read
             as of its own year, the nearest of these.
-        assumed_year: As of which year a text is read whose year nobody says; 0 for none.
+        assumed_year: As of which year a text is read whose year nobody says, if it uses one of
+            ``settled_names``; 0 for none.
+        settled_names: Names of weaknesses, as ``core.text.settled_names`` writes them, whose id
+            is settled by now whatever the wording around them dates from.
     """
 
     format_version: int
@@ -60,12 +63,20 @@ class SpecialistConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     precision: dict[str, tuple[tuple[float, float], ...]] = {}
     years: tuple[int, int] | None = None
     assumed_year: int = 0
+    settled_names: tuple[str, ...] = ()
 
-    def read_as_of(self, year: int) -> int:
-        """Return the year that a text of some year (0 where it is unknown) is read as of."""
+    def read_as_of(self, year: int, named: bool) -> int:
+        """Return the year that a text is read as of, 0 for none.
+
+        Args:
+            year: Its own, 0 where nobody says.
+            named: Whether it uses a settled name.
+        """
         if self.years is None:
             return 0
-        return min(max(year, self.years[0]), self.years[1]) if year else self.assumed_year
+        if year:
+            return min(max(year, self.years[0]), self.years[1])
+        return self.assumed_year if named else 0
 
     def threshold_at(self, labeller: str, precision: float) -> float | None:
         """Return the least confidence with which a precision was reached, or None if it was not."""

@@ -18,7 +18,8 @@ from cybersecqwen.core.model_folder import SpecialistConfig
 from cybersecqwen.core.records import Advisory, Band, Candidate, CwePrediction, Labeller
 from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
 from cybersecqwen.core.text.clean import has_text
-from cybersecqwen.core.text.record import YEAR_TOKENS, parts_of, render_record, year_of
+from cybersecqwen.core.text.record import parts_of, render_record, year_of, year_tokens
+from cybersecqwen.core.text.settled_names import NameFinder
 from cybersecqwen.specialists.backoff import Backoff
 from cybersecqwen.specialists.model import ModelFolder, load_folder, resolve_folder
 from cybersecqwen.specialists.onnx_session import Logits, Network, PendingLogits
@@ -56,6 +57,7 @@ class CweMapper:
         self._taxonomy = taxonomy
         self._encoder = Encoder(folder.tokenizer, self.config.max_tokens)
         shape = (len(self.config.labellers), len(self.config.labels))
+        self._uses_name = NameFinder(self.config.settled_names)
         self._network = Network(folder.graph, shape, threads)
 
     @property
@@ -263,7 +265,7 @@ class CweMapper:
 
     def _encode(self, rendered: Sequence[str]) -> Pieces:
         """Return texts in pieces, each as of the text's year where the model knows years."""
-        return self._encoder.encode(rendered, lead=YEAR_TOKENS if self.config.years else 0)
+        return self._encoder.encode(rendered, leads=[year_tokens(text) for text in rendered])
 
     def _readable(self, text: str | Advisory, number: int, labeller: Labeller) -> str:
         """Return a text as the model was trained to read it."""
@@ -272,7 +274,9 @@ class CweMapper:
             year = year_of(text.id, text.published)
             if not self.reads_records:
                 text = text.description
-        return _readable(text, number, labeller, self.config.read_as_of(year))
+        said = text.description if isinstance(text, Advisory) else text
+        named = not year and self._uses_name(said)
+        return _readable(text, number, labeller, self.config.read_as_of(year, named))
 
     def _options(
         self, labeller: Labeller, top_k: int, threshold: float | None

@@ -38,25 +38,26 @@ class Encoder:
         self._tokenizer.no_truncation()
         self._max_tokens = max_tokens
 
-    def encode(self, texts: Sequence[str], *, lead: int = 0) -> Pieces:
+    def encode(self, texts: Sequence[str], *, leads: Sequence[int] = ()) -> Pieces:
         """Return the token ids of rendered texts (see ``core.text.record.render_record``).
 
         Args:
             texts: The texts.
-            lead: So many tokens at the start of each text stand before each of its pieces.
+            leads: So many tokens at the start of each text stand before each of its pieces too.
         """
-        return self._pieces(self._tokenizer.encode_batch_fast(list(texts)), lead)
+        return self._pieces(self._tokenizer.encode_batch_fast(list(texts)), leads)
 
     def encode_with_spans(self, texts: Sequence[str]) -> tuple[Pieces, list[Spans]]:
         """Return what ``encode`` does, and where each text's tokens stand in it."""
         encodings = self._tokenizer.encode_batch(list(texts))
         return self._pieces(encodings), [encoding.offsets for encoding in encodings]
 
-    def _pieces(self, encodings: Sequence[Encoding], lead: int = 0) -> Pieces:
+    def _pieces(self, encodings: Sequence[Encoding], leads: Sequence[int] = ()) -> Pieces:
         pieces: list[TokenIds] = []
         owners: list[int] = []
         starts: list[int] = []
         for place, encoding in enumerate(encodings):
+            lead = leads[place] if leads else 0
             for start, cut in self._cut(np.array(encoding.ids, dtype=np.int64), lead):
                 pieces.append(cut)
                 owners.append(place)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from cybersecqwen.core.records import Advisory, CvssVector, CweLabel
-from cybersecqwen.core.text.record import RecordParts, parts_of, render_record, year_of
+from cybersecqwen.core.text.record import RecordParts, parts_of, render_record, year_of, year_tokens
 
 VECTOR = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"
 
@@ -35,6 +35,8 @@ def test_a_year_is_one_word_before_all_else() -> None:
     assert render_record("A flaw.", parts, 2024) == "year2024 | A title | A flaw."
     assert render_record("A flaw.", None, 2024) == "year2024 | A flaw."
     assert render_record("A flaw.", parts) == "A title | A flaw."
+    assert year_tokens("year2024 | A flaw.") == 2
+    assert year_tokens("year2024 had a flaw | A flaw.") == year_tokens("A flaw.") == 0
 
 
 def test_a_records_year_is_that_of_its_publication_else_of_its_id() -> None:

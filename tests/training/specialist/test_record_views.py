@@ -23,15 +23,15 @@ from cybersecqwen.training.recipes.specialist import (  # noqa: E402
     Years,
 )
 from cybersecqwen.training.specialist.fit import _taught  # noqa: E402
-from cybersecqwen.training.specialist.record_views import PartTokens  # noqa: E402
+from cybersecqwen.training.specialist.record_views import PartTokens, When  # noqa: E402
 from cybersecqwen.training.specialist.supervision import SoftLabels  # noqa: E402
 from cybersecqwen.training.specialist.vocabulary import prune  # noqa: E402
 from cybersecqwen.training.specialist.weakness import added_words, tokenize_rows  # noqa: E402
 
 YEARS = Years(first=2019, last=2022, assumed=2021)
 ROWS = [
-    CorpusRow(f"CVE-{year}-1000", "query", f"{year}-01-02", labels_of(nvd=("CWE-89",)))
-    for year in (2001, 2020, 2024)
+    CorpusRow(f"CVE-{year}-1000", text, f"{year}-01-02", labels_of(nvd=("CWE-89",)))
+    for year, text in ((2001, "A double-free."), (2020, "query"), (2024, "query"))
 ]
 NOTHING = np.zeros(len(PARTS), bool)
 
@@ -44,17 +44,18 @@ def tokenizer(base_folder: Path) -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def parts(tokenizer: Tokenizer) -> PartTokens:
-    return tokenize_rows(tokenizer, ROWS, ["never used"], 32, YEARS)
+    return tokenize_rows(tokenizer, ROWS, ["never used"], 32, YEARS, ["double free"])
 
 
 def test_a_view_is_as_of_the_assumed_year_or_the_nearest_to_its_own(
     tokenizer: Tokenizer, parts: PartTokens
 ) -> None:
-    def year(row: int, dated: bool) -> str | None:
-        return tokenizer.id_to_token(int(parts.show(row, NOTHING, dated=dated)[1]))
+    def year(row: int, when: When) -> str | None:
+        return tokenizer.id_to_token(int(parts.show(row, NOTHING, when=when)[1]))
 
-    assert [year(row, False) for row in range(3)] == ["year2021"] * 3
-    assert [year(row, True) for row in range(3)] == ["year2019", "year2020", "year2022"]
+    assert [year(row, "assumed") for row in range(3)] == ["year2021"] * 3
+    assert [year(row, "own") for row in range(3)] == ["year2019", "year2020", "year2022"]
+    assert [year(row, "unsaid") for row in range(3)] == ["year2021", "query", "query"]
     assert parts.years is not None
     assert parts.years.recent.tolist() == [True, True, True]
     early = tokenize_rows(tokenizer, ROWS, [], 32, Years(first=2000, last=2022, assumed=2021))

@@ -24,9 +24,6 @@ from cybersecqwen.core.text.clean import clean, render
 BREAK: Final = "|"
 """Stands between two parts."""
 
-YEAR_TOKENS: Final = 2
-"""Tokens of a year before a text: its word and ``BREAK``."""
-
 PARTS: Final = ("assigner", "product", "title", "vector", "hosts", "cwe")
 """The parts of a record besides its description, in the order in which they are read."""
 
@@ -37,6 +34,7 @@ _UNKNOWN = {"", "n/a", "na", "unknown", "unspecified", "-", "none"}
 _METRIC = re.compile(r"\b(AV|AC|PR|UI|S|C|I|A|VC|VI|VA):([A-Z])\b")
 _VECTOR_WORD = re.compile(r"cvss(av|ac|pr|ui|s|c|i|a)([a-z])")
 _CWE_WORD = re.compile(r"cnacwe\d+")
+_DATED = re.compile(rf"year\d{{4}} {re.escape(BREAK)} ")
 _AS_V3 = {"VC": "C", "VI": "I", "VA": "A"}
 
 
@@ -124,6 +122,11 @@ def render_record(description: str, parts: RecordParts | None = None, year: int 
 def year_word(year: int) -> str:
     """Return the word for a year: never one that a description has."""
     return f"year{year}"
+
+
+def year_tokens(rendered: str) -> int:
+    """Return how many tokens say the year before a rendered text: its word and ``BREAK``, or 0."""
+    return 2 if _DATED.match(rendered) else 0
 
 
 def year_of(record_id: str, published: str) -> int:

@@ -16,7 +16,7 @@ from cybersecqwen.core.text.clean import normalised
 from cybersecqwen.corpus.chat.rows import TrainingText, read_example
 from cybersecqwen.corpus.cleaning.decontaminate import BenchmarkFilter, Overlap
 from cybersecqwen.corpus.records.recipe import NearDuplicate
-from cybersecqwen.corpus.records.rows import PARTS
+from cybersecqwen.corpus.records.rows import PARTS, REWORDED
 
 
 class CheckReport(msgspec.Struct, frozen=True):
@@ -117,7 +117,8 @@ def _files(path: Path) -> list[Path]:
     if not files:
         names = ", ".join(f"{part}.jsonl" for part in PARTS)
         raise InputError(f"{path}: no corpus: it has none of {names}")
-    return files
+    reworded = path / f"{REWORDED}.jsonl"
+    return [*files, reworded] if reworded.is_file() else files
 
 
 def _examples(

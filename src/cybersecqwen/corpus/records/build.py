@@ -8,10 +8,11 @@ from pathlib import Path
 from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.files import write_json, write_text
+from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.core.jsonl import write_rows
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.corpus.cleaning.check import check_corpus
-from cybersecqwen.corpus.cleaning.decontaminate import Overlap
+from cybersecqwen.corpus.cleaning.decontaminate import BenchmarkFilter, Overlap
 from cybersecqwen.corpus.cleaning.pipeline import (
     CleaningState,
     Observer,
@@ -20,13 +21,16 @@ from cybersecqwen.corpus.cleaning.pipeline import (
     with_files,
 )
 from cybersecqwen.corpus.cleaning.split import CorpusParts
+from cybersecqwen.corpus.journal import Journal
 from cybersecqwen.corpus.manifest import MANIFEST, write_manifest
 from cybersecqwen.corpus.records import report as reporting
 from cybersecqwen.corpus.records.recipe import CorpusRecipe
 from cybersecqwen.corpus.records.report import CorpusReport, CrossingReport
-from cybersecqwen.corpus.records.rows import PARTS
+from cybersecqwen.corpus.records.reworded import reworded_rows
+from cybersecqwen.corpus.records.rows import PARTS, REWORDED
 
 REMOVED = "removed.jsonl"
+_SEED = 18
 
 
 def build_records(
@@ -36,6 +40,7 @@ def build_records(
     observe: Observer = lambda stage: None,
     *,
     engine: Engine | None = None,
+    teacher: Backend | None = None,
 ) -> CorpusReport:
     """Build a corpus: merge, label policy, decontaminate, split, deduplicate, guard, prove.
 
@@ -49,15 +54,26 @@ def build_records(
         out: Folder to make; an earlier corpus there is replaced.
         observe: Told of each stage.
         engine: Where texts are compared; None for this process.
+        teacher: Language model that tells descriptions in plain words, which are written beside
+            them; what it has told when the build is killed is kept beside the folder.
 
     Raises:
         InputError: A source or benchmark cannot be read, or ``out`` holds something else.
+        ModelError: The teacher cannot answer.
     """
     recipe = with_files(recipe, data)
     benchmarks = [data / path for path in recipe.benchmarks]
     inputs = hash_inputs(data, (*(s.path for s in recipe.sources), *recipe.benchmarks))
+    journal = Journal(out.with_name(f".{out.name}.reworded.jsonl"))
     with atomic_folder(out, MANIFEST) as part:
         work, parts = prepare(recipe, data, observe, engine=engine)
+        if teacher is not None:
+            observe(f"{teacher.name} tells descriptions in plain words")
+            told = list(reworded_rows(parts.train, teacher, journal, _SEED))
+            limits = BenchmarkFilter(benchmarks, recipe.near_duplicate, engine=engine)
+            found = limits.find((REWORDED, row.id, row.text) for row in told)
+            clean = [row for row, matches in zip(told, found, strict=True) if not matches]
+            write_rows(part / f"{REWORDED}.jsonl", clean)
         observe("writing, and checking what was written")
         for name in PARTS:
             write_rows(part / f"{name}.jsonl", getattr(parts, name))
@@ -68,6 +84,7 @@ def build_records(
         write_json(part / reporting.REPORT, report)
         write_text(part / reporting.PAGE, page)
         write_manifest(part, recipe, inputs)
+    journal.remove()
     return report
 
 

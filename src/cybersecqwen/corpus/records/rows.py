@@ -13,6 +13,9 @@ from cybersecqwen.core.rows import CVE_ID, CorpusRow
 PARTS = ("train", "validation", "unlabelled")
 """Names of a corpus's files of rows, without their ``.jsonl``."""
 
+REWORDED = "reworded"
+"""Name of the file of descriptions told in plain words, if a language model told any."""
+
 LABELLERS: tuple[LabelSource, ...] = ("nvd", "cna", "adp")
 
 Stage = Literal["unreadable", "rejected", "benchmark", "duplicate", "guard"]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import set_seed
 
 from cybersecqwen.core.errors import InputError
-from cybersecqwen.core.files import sha256_file
+from cybersecqwen.core.files import sha256_file, write_json
 from cybersecqwen.core.rows import CorpusRow, read_corpus_rows
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.core.text.record import render_record
@@ -21,7 +22,7 @@ from cybersecqwen.training.recipes.specialist import SpecialistRecipe, Specialis
 from cybersecqwen.training.specialist.base_encoder import adapted_base
 from cybersecqwen.training.specialist.encoder import CweEncoder, LastTokenEncoder
 from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
-from cybersecqwen.training.specialist.record_views import RowYears
+from cybersecqwen.training.specialist.reworded import halves, join, select, still_told, told_by
 from cybersecqwen.training.specialist.rows import age_weights, choose_labels, label_numbers
 from cybersecqwen.training.specialist.settling_names import (
     SettledRows,
@@ -45,7 +46,11 @@ from cybersecqwen.training.specialist.weakness import (
     parts_of_row,
     soften_records,
     tokenize_rows,
+    years_of,
 )
+
+SETTLED_NAMES = "settled-names.json"
+"""File of a work folder: the names that recent rows settle."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class Corpus:
         validation: Rows that nothing is learnt from.
         labels: The C ids to tell apart.
         hashes: SHA-256 of each corpus file.
+        reworded: Labelled rows told in plain words, for the student alone.
     """
 
     taught: list[CorpusRow]
@@ -65,10 +71,13 @@ class Corpus:
     validation: list[CorpusRow]
     labels: list[str]
     hashes: dict[str, str]
+    reworded: list[CorpusRow] = field(default_factory=list)
 
 
 def read_corpus(folder: Path, recipe: SpecialistRecipe) -> Corpus:
     """Read ``train.jsonl``, ``unlabelled.jsonl`` and ``validation.jsonl`` of a built corpus.
+
+    And ``reworded.jsonl``, where a language model told descriptions in plain words.
 
     Raises:
         InputError: A file is missing or damaged, or no id has enough rows.
@@ -83,8 +92,12 @@ def read_corpus(folder: Path, recipe: SpecialistRecipe) -> Corpus:
             f"{folder}: {len(labels)} ids have {recipe.min_count} rows or more and validation has "
             f"{len(validation)} rows: too little to train on"
         )
-    hashes = {name: sha256_file(folder / name) for name in names}
-    return Corpus(taught, untaught, validation, labels, hashes)
+    told = folder / "reworded.jsonl"
+    reworded = [row for _, row in read_corpus_rows(told)] if told.exists() else []
+    hashes = {
+        name: sha256_file(folder / name) for name in (*names, told.name)[: 4 if reworded else 3]
+    }
+    return Corpus(taught, untaught, validation, labels, hashes, reworded)
 
 
 def fit_specialist(
@@ -102,9 +115,7 @@ def fit_specialist(
 
     made = [SoftLabels(**said) for said in taught_by(recipe.teachers, folder, report, teach)]
     start = time.monotonic()
-    soft, assumed = _taught(made, recipe, rows, len(corpus.labels))
-    if assumed is not None and recipe.years is not None and recipe.years.names:
-        assumed = settle(assumed, _settled(recipe.years, recipe, corpus, rows), recipe.years.names)
+    lessons = _lessons(made, recipe, corpus, rows, folder)
     model = _learn(
         SpecialistTeacher(
             base=recipe.base,
@@ -116,15 +127,15 @@ def fit_specialist(
         ),
         recipe,
         corpus,
-        rows,
+        lessons.rows,
         folder / "student",
         layers=recipe.layers,
         reading=recipe.reading,
         intermediate=recipe.intermediate,
         min_piece_count=recipe.min_piece_count,
         neutral=neutral,
-        soft=soft,
-        assumed=assumed,
+        soft=lessons.soft,
+        assumed=lessons.assumed,
     )
     report("student", (time.monotonic() - start) / 60)
     return model
@@ -140,6 +151,43 @@ def teachers_answers(recipe: SpecialistRecipe, folder: Path, labels: int) -> Sof
         raise InputError("refit: 'taught' is a share for teachers, and the recipe has none")
     made = [SoftLabels(**kept_answers(folder, n)) for n in range(len(recipe.teachers))]
     return average(made, labels, [teacher.weight for teacher in recipe.teachers])
+
+
+@dataclass(frozen=True)
+class _Lessons:
+    """Rows that a student learns, and their soft labels: as they stand, as of the assumed year."""
+
+    rows: list[CorpusRow]
+    soft: SoftLabels | None
+    assumed: SoftLabels | None
+
+
+def _lessons(
+    made: list[SoftLabels],
+    recipe: SpecialistRecipe,
+    corpus: Corpus,
+    rows: list[CorpusRow],
+    folder: Path,
+) -> _Lessons:
+    """Return what the student learns: all rows, and rewordings that still tell of their labels."""
+    ids = len(corpus.labels)
+    soft, assumed = _taught([select(one, slice(len(rows))) for one in made], recipe, rows, ids)
+    if assumed is not None and recipe.years is not None and recipe.years.names:
+        settled = _settled(recipe.years, recipe, corpus, rows)
+        write_json(folder / SETTLED_NAMES, settled.names)
+        assumed = settle(assumed, settled, recipe.years.names)
+    if soft is None or not corpus.reworded:
+        return _Lessons(rows, soft, assumed)
+    said = select(made[0], slice(len(rows), None))
+    owners = told_by(rows, corpus.reworded)
+    numbers = label_numbers(corpus.reworded, corpus.labels, recipe.labellers)
+    kept = np.flatnonzero(still_told(numbers, said) & (owners >= 0))
+    said, owners = select(said, kept), owners[kept]
+    return _Lessons(
+        rows + [corpus.reworded[place] for place in kept],
+        join(soft, halves(said, soft, owners, ids)),
+        assumed and join(assumed, halves(said, assumed, owners, ids)),
+    )
 
 
 def _taught(
@@ -161,7 +209,7 @@ def _taught(
     if recipe.years is None or not all(sides):
         return every, None
     years = recipe.years
-    recent = RowYears(years, [years.nearest(row.year) for row in rows]).recent
+    recent = years_of(rows, years).recent
     plain, dated = (
         average([made[n] for n in side], labels, [weights[n] for n in side]) for side in sides
     )
@@ -175,7 +223,7 @@ def _settled(
     return settled_rows(
         [row.text for row in rows],
         label_numbers(rows, corpus.labels, recipe.labellers),
-        RowYears(years, [years.nearest(row.year) for row in rows]).recent,
+        years_of(rows, years).recent,
         catalogue_names(shipped_taxonomy()),
         len(corpus.labels),
     )
@@ -188,14 +236,15 @@ def _teach(
     rows: list[CorpusRow],
     folder: Path,
 ) -> Callable[[], dict[str, NDArray[Any]]]:
-    """Fit a teacher and return what gives its soft labels of every row."""
+    """Fit a teacher and return what gives its soft labels of every row, then of rewordings."""
     model = _learn(teacher, recipe, corpus, rows, folder)
     to_device(model)
 
     def soften() -> dict[str, NDArray[Any]]:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         years = recipe.years if teacher.dated else None
-        parts = tokenize_rows(tokenizer, rows, (), teacher.fit.max_tokens, years)
+        asked = rows + corpus.reworded
+        parts = tokenize_rows(tokenizer, asked, (), teacher.fit.max_tokens, years)
         found = soften_records(model, parts, recipe.labellers.index("cna"))
         return {"ids": found.ids, "probabilities": found.probabilities}
 

@@ -24,7 +24,7 @@ from cybersecqwen.training.specialist.calibrate import LabellerResult, calibrate
 from cybersecqwen.training.specialist.card import write_card
 from cybersecqwen.training.specialist.encoder import CweEncoder
 from cybersecqwen.training.specialist.export_onnx import Exported, export_onnx, predict_onnx
-from cybersecqwen.training.specialist.fit import Corpus
+from cybersecqwen.training.specialist.fit import SETTLED_NAMES, Corpus
 from cybersecqwen.training.specialist.reading_encoder import ReadingEncoder
 from cybersecqwen.training.specialist.record_views import CWE_PART, PartTokens
 from cybersecqwen.training.specialist.rows import label_numbers
@@ -70,7 +70,10 @@ def pack(
     tokenizer = Tokenizer.from_file(str(work / "student" / TOKENIZER_FILE))
     float_path, int8_path = work / "float32.onnx", work / "int8.onnx"
     export_onnx(exported(model), float_path, int8_path)
-    parts = tokenize_rows(tokenizer, corpus.validation, (), recipe.fit.max_tokens, recipe.years)
+    kept = work / SETTLED_NAMES
+    names = msgspec.json.decode(kept.read_bytes(), type=tuple[str, ...]) if kept.exists() else ()
+    longest = recipe.fit.max_tokens
+    parts = tokenize_rows(tokenizer, corpus.validation, (), longest, recipe.years, names)
     results = _measure(float_path, int8_path, parts, recipe, corpus, minutes)
     config = SpecialistConfig(
         format_version=FORMAT_VERSION,
@@ -86,6 +89,7 @@ def pack(
         taxonomy_version=shipped_taxonomy().version,
         years=(recipe.years.first, recipe.years.last) if recipe.years else None,
         assumed_year=recipe.years.assumed if recipe.years else 0,
+        settled_names=names,
         provenance=provenance(
             recipe.base, [teacher.base for teacher in recipe.teachers], corpus.hashes
         ),
@@ -138,7 +142,7 @@ def _measure(
     """Ask both graphs about the validation rows."""
     known = parts.present.copy()
     known[:, CWE_PART] = False
-    bare = whole_views(parts, np.zeros_like(known))
+    bare = whole_views(parts, np.zeros_like(known), when="unsaid")
     more = np.asarray(known.any(1), bool)
     int8 = predict_onnx(int8_path, bare)
     every = np.ones(len(parts), bool)
@@ -146,7 +150,7 @@ def _measure(
         int8=_by_labeller(int8, every, recipe, corpus),
         float32=_by_labeller(predict_onnx(float_path, bare), every, recipe, corpus),
         record=_by_labeller(
-            predict_onnx(int8_path, whole_views(parts, known, dated=True)), more, recipe, corpus
+            predict_onnx(int8_path, whole_views(parts, known, when="own")), more, recipe, corpus
         ),
         record_text=_by_labeller(int8, more, recipe, corpus),
         model_bytes=int8_path.stat().st_size,

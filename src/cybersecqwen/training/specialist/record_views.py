@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,10 @@ CWE_PART = PARTS.index("cwe")
 VECTOR_PART = PARTS.index("vector")
 
 Tokens = NDArray[np.int32]
+
+When = Literal["own", "assumed", "unsaid"]
+"""As of which year a record is read: its own, the assumed one, or as a text at work whose year
+nobody says, which is the assumed one if it uses a settled name, else none."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +56,12 @@ class RowYears:
     Attributes:
         known: The years that it tells apart.
         own: (N,), as of which year each record is read.
+        named: (N,), whether its description uses a settled name.
     """
 
     known: Years
     own: Sequence[int]
+    named: NDArray[np.bool_]
 
     @property
     def recent(self) -> NDArray[np.bool_]:
@@ -111,15 +118,17 @@ class PartTokens:
         return [int(length) for length in lengths]
 
     def show(
-        self, row: int | np.integer, shown: NDArray[np.bool_], *, dated: bool = False
+        self, row: int | np.integer, shown: NDArray[np.bool_], *, when: When = "assumed"
     ) -> Tokens:
         """Return the view of one record with some of its parts, (T,).
 
-        Where years are told apart it is as of the assumed year, or of its own if ``dated``.
+        Where years are told apart it is as of the year that ``when`` says.
         """
         year = 0
-        if self.years is not None:
-            year = self.years.own[int(row)] if dated else self.years.known.assumed
+        if self.years is not None and when == "own":
+            year = self.years.own[int(row)]
+        elif self.years is not None and (when == "assumed" or self.years.named[int(row)]):
+            year = self.years.known.assumed
         return self._join(row, shown, [], [], self._descriptions[row], year)
 
     def draw(self, row: int, odds: Views, draw: np.random.Generator, hint: int) -> View:

@@ -66,7 +66,7 @@ def refit_heads(
     draw = np.random.default_rng(recipe.seed)
     shown = parts.present & (draw.random(len(rows)) < 0.5)[:, None]
     shown[:, CWE_PART] = False
-    states = predict_onnx(graph, whole_views(parts, shown, dated=True))
+    states = predict_onnx(graph, whole_views(parts, shown, when="own"))
     weights = age_weights(rows, recipe.supervision.half_life_years, recipe.supervision.floor)
     taught: SoftLabels | None = None
     if options.taught:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cybersecqwen.core.taxonomy import Taxonomy
+from cybersecqwen.core.text.settled_names import names_in, words_of
 from cybersecqwen.training.specialist.rows import NO_LABEL
 from cybersecqwen.training.specialist.supervision import SoftLabels
 
@@ -26,7 +27,6 @@ _STILL_USED = 0.05
 _QUOTED = re.compile(r"\('([^')]+)'\)")
 _ASIDE = re.compile(r"\s*\(.*")
 _EITHER = re.compile(r"\s+or\s+|/")
-_WORD = re.compile(r"[a-z0-9]+")
 _KINDS = ("class", "base", "variant", "compound")
 
 
@@ -36,13 +36,15 @@ class SettledRows:
 
     Attributes:
         rows: (M,), numbers of the rows.
-        names: (M,), which of T names each uses.
+        used: (M,), which of T names each uses.
+        names: The T names, the longest first.
         told: (T, L, C), how common each id is among recent rows with a name.
         asked: (M, L), whether that settles a labeller's answer, and its own label does not agree.
     """
 
     rows: NDArray[np.int64]
-    names: NDArray[np.int64]
+    used: NDArray[np.int64]
+    names: tuple[str, ...]
     told: NDArray[np.float32]
     asked: NDArray[np.bool_]
 
@@ -50,7 +52,8 @@ class SettledRows:
 def catalogue_names(taxonomy: Taxonomy) -> dict[str, str]:
     """Return names of two words or more, as ``words_of`` writes them, and whose they are.
 
-    A weakness has its name, its common name in quotation marks, and the sides of an ``or``.
+    A weakness has its name, its common name in quotation marks, and the sides of an ``or``; what
+    is stack-based is a stack's too.
     """
     names: dict[str, str] = {}
     for entry in taxonomy:
@@ -59,14 +62,10 @@ def catalogue_names(taxonomy: Taxonomy) -> dict[str, str]:
         whole = [*_QUOTED.findall(entry.name), _ASIDE.sub("", entry.name)]
         for name in [*whole, *(side for one in whole for side in _EITHER.split(one))]:
             words = words_of(name).strip()
-            if " " in words:
-                names.setdefault(words, entry.id)
+            for written in (words, words.replace(" based ", " ")):
+                if " " in written:
+                    names.setdefault(written, entry.id)
     return names
-
-
-def words_of(text: str) -> str:
-    """Return a text's words in lower case, a space before and after each."""
-    return f" {' '.join(_WORD.findall(text.lower()))} "
 
 
 def settled_rows(
@@ -103,7 +102,7 @@ def settled_rows(
     longest_first = sorted(told, key=lambda name: (-len(name), name))
     rows, used, asked = [], [], []
     for row in np.flatnonzero(~recent):
-        seen = _used(worded[row], longest_first)
+        seen = names_in(worded[row], longest_first)
         if len({names[name] for name in seen}) == 1:
             shares = told[seen[0]]
             own = np.maximum(labels[row], 0)
@@ -115,6 +114,7 @@ def settled_rows(
     return SettledRows(
         np.array(rows, np.int64),
         np.array(used, np.int64),
+        tuple(longest_first),
         np.array([told[name] for name in longest_first], np.float32).reshape(shape),
         np.array(asked, bool).reshape(len(rows), labels.shape[1]),
     )
@@ -129,24 +129,13 @@ def _shares(labels: NDArray[np.int64], ids: int) -> NDArray[np.float32]:
     return shares if settles else np.zeros_like(shares)
 
 
-def _used(words: str, names: Sequence[str]) -> list[str]:
-    """Return the names that a text uses, in the singular or with an ``s``, none within another."""
-    used = []
-    for name in names:
-        for written in (f" {name} ", f" {name}s "):
-            if written in words:
-                used.append(name)
-                words = words.replace(written, " # ")
-    return used
-
-
 def settle(soft: SoftLabels, settled: SettledRows, share: float) -> SoftLabels:
     """Return soft labels in which ``share`` of what settled rows teach is settled."""
     ids, shares = soft.ids.copy(), soft.probabilities.copy()
     kept = ids.shape[-1]
     for start in range(0, len(settled.rows), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
-        rows, told = settled.rows[part], settled.told[settled.names[part]]  # told: (n, L, C)
+        rows, told = settled.rows[part], settled.told[settled.used[part]]  # told: (n, L, C)
         mixed = share * told
         places = ids[rows].astype(np.int64)
         now = np.take_along_axis(mixed, places, axis=-1) + (1 - share) * shares[rows]

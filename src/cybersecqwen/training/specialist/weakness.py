@@ -15,6 +15,7 @@ from torch import Tensor
 from cybersecqwen.core.cvss_metrics import METRICS_V3
 from cybersecqwen.core.rows import CorpusRow
 from cybersecqwen.core.text.record import RecordParts, cwe_word, vector_words, year_word
+from cybersecqwen.core.text.settled_names import NameFinder
 from cybersecqwen.training.hf_trainer import Indices, fit
 from cybersecqwen.training.recipes.specialist import Fit, Views, Years
 from cybersecqwen.training.specialist.encoder import CweEncoder
@@ -25,6 +26,7 @@ from cybersecqwen.training.specialist.record_views import (
     RowYears,
     Tokens,
     View,
+    When,
     join_texts,
 )
 from cybersecqwen.training.specialist.rows import NO_LABEL, TokenisedTexts
@@ -71,16 +73,27 @@ def tokenize_rows(
     neutral: Sequence[str],
     max_tokens: int,
     years: Years | None = None,
+    names: Sequence[str] = (),
 ) -> PartTokens:
-    """Return rows as token ids, cut at the parts, with their years where these are told apart."""
+    """Return rows as token ids, cut at the parts, with their years where these are told apart.
+
+    ``names`` are those that are settled: they matter to views of which nobody says the year.
+    """
     return PartTokens(
         tokenizer,
         [row.text for row in rows],
         list(map(parts_of_row, rows)),
         neutral,
         max_tokens,
-        RowYears(years, [years.nearest(row.year) for row in rows]) if years is not None else None,
+        years_of(rows, years, names) if years is not None else None,
     )
+
+
+def years_of(rows: Sequence[CorpusRow], years: Years, names: Sequence[str] = ()) -> RowYears:
+    """Return as of which years rows are read."""
+    uses_name = NameFinder(names)
+    own = [years.nearest(row.year) for row in rows]
+    return RowYears(years, own, np.array([uses_name(row.text) for row in rows], bool))
 
 
 @dataclass(frozen=True)
@@ -181,14 +194,14 @@ def whole_views(
     shown: NDArray[np.bool_],
     rows: Sequence[int] | NDArray[np.int64] = (),
     *,
-    dated: bool = False,
+    when: When = "assumed",
 ) -> TokenisedTexts:
     """Return the views of some records (or all) with the parts that ``shown``, (N, P), says.
 
-    ``dated`` is as for ``PartTokens.show``.
+    ``when`` is as for ``PartTokens.show``.
     """
     chosen = rows if len(rows) else range(len(parts))
-    views: list[Tokens] = [parts.show(row, shown[row], dated=dated) for row in chosen]
+    views: list[Tokens] = [parts.show(row, shown[row], when=when) for row in chosen]
     return join_texts(views)
 
 
