@@ -19,7 +19,7 @@ from cybersecqwen.core.records import Advisory, Band, Candidate, CwePrediction, 
 from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
 from cybersecqwen.core.text.clean import has_text
 from cybersecqwen.core.text.record import parts_of, render_record, year_of, year_tokens
-from cybersecqwen.core.text.settled_names import NameFinder
+from cybersecqwen.core.text.settled_names import SettledNameFinder
 from cybersecqwen.specialists.backoff import Backoff
 from cybersecqwen.specialists.model import ModelFolder, load_folder, resolve_folder
 from cybersecqwen.specialists.onnx_session import Logits, Network, PendingLogits
@@ -57,7 +57,7 @@ class CweMapper:
         self._taxonomy = taxonomy
         self._encoder = Encoder(folder.tokenizer, self.config.max_tokens)
         shape = (len(self.config.labellers), len(self.config.labels))
-        self._uses_name = NameFinder(self.config.settled_names)
+        self._uses_name = SettledNameFinder(self.config.settled_names)
         self._network = Network(folder.graph, shape, threads)
 
     @property

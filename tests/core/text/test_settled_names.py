@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cybersecqwen.core.text.settled_names import NameFinder, names_in, words_of
+from cybersecqwen.core.text.settled_names import SettledNameFinder, names_in, words_of
 
 NAMES = ["stack based buffer overflow", "buffer overflow", "double free"]
 
@@ -17,8 +17,8 @@ NAMES = ["stack based buffer overflow", "buffer overflow", "double free"]
 )
 def test_names_are_found_in_any_spelling_none_within_another(text: str, used: list[str]) -> None:
     assert names_in(words_of(text), NAMES) == used
-    assert NameFinder(NAMES)(text) is bool(used)
+    assert SettledNameFinder(NAMES)(text) is bool(used)
 
 
 def test_no_names_are_found_nowhere() -> None:
-    assert not NameFinder([])("A double free.")
+    assert not SettledNameFinder([])("A double free.")

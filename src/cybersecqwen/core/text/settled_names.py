@@ -29,7 +29,7 @@ def names_in(words: str, names: Sequence[str]) -> list[str]:
     return used
 
 
-class NameFinder:
+class SettledNameFinder:
     """Says whether a text uses one of many names.
 
     Args:

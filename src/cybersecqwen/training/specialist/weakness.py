@@ -15,7 +15,7 @@ from torch import Tensor
 from cybersecqwen.core.cvss_metrics import METRICS_V3
 from cybersecqwen.core.rows import CorpusRow
 from cybersecqwen.core.text.record import RecordParts, cwe_word, vector_words, year_word
-from cybersecqwen.core.text.settled_names import NameFinder
+from cybersecqwen.core.text.settled_names import SettledNameFinder
 from cybersecqwen.training.hf_trainer import Indices, fit
 from cybersecqwen.training.recipes.specialist import Fit, Views, Years
 from cybersecqwen.training.specialist.encoder import CweEncoder
@@ -91,7 +91,7 @@ def tokenize_rows(
 
 def years_of(rows: Sequence[CorpusRow], years: Years, names: Sequence[str] = ()) -> RowYears:
     """Return as of which years rows are read."""
-    uses_name = NameFinder(names)
+    uses_name = SettledNameFinder(names)
     own = [years.nearest(row.year) for row in rows]
     return RowYears(years, own, np.array([uses_name(row.text) for row in rows], bool))
 
