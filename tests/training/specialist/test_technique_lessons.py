@@ -24,6 +24,10 @@ NAMES = ("T1", "T2", "T2.001", "T3")
 
 @pytest.fixture
 def lessons() -> TechniqueLessons:
+    return lessons_of(padded=0.0)
+
+
+def lessons_of(padded: float) -> TechniqueLessons:
     techniques = [TechniqueEntry(name, f"Name {name}", "Text.") for name in NAMES]
     train = [
         TechniqueRow(f"{{actor}} {fact}.", NAMES[n % 4], "procedure", "S1")
@@ -33,7 +37,9 @@ def lessons() -> TechniqueLessons:
     told = [ReportRow("It logs and takes.", ("T1", "T2.001"), "S1", ("T3",))]
     openings = [OpeningRow("Moth is a moth.", "Moth", "S1")]
     corpus = TechniqueCorpus(techniques, train, [], [], [], told, openings)
-    recipe = TechniqueRecipe("tiny", Fit(1, 8, 1e-3), joined=0.3, condensed=0.3, paragraphs=0.4)
+    recipe = TechniqueRecipe(
+        "tiny", Fit(1, 8, 1e-3), joined=0.3, condensed=0.3, paragraphs=0.4, padded=padded
+    )
     return TechniqueLessons(corpus, recipe)
 
 
@@ -54,6 +60,16 @@ def test_a_scenario_is_shown_alone_and_sentences_in_company(lessons: TechniqueLe
     assert drawn == [[5]] * 20
     sizes = {len(lessons.draw(0, np.random.default_rng(seed)).rows) for seed in range(60)}
     assert sizes == {1, 2, 3, 4}
+
+
+def test_a_padded_lesson_tells_the_same_among_other_words() -> None:
+    lessons = lessons_of(padded=1.0)
+    drawn = [lessons.draw(5, np.random.default_rng(seed)) for seed in range(20)]
+    assert all(one.rows == [5] and len(one.text) > 30 for one in drawn)
+    first = [one.text.startswith("Somebody was seen. ") for one in drawn]
+    assert 2 < sum(first) < 15
+    last = [one.text.endswith(" Somebody was seen.") for one in drawn]
+    assert sum(first) + sum(last) == 20
 
 
 def test_what_rows_tell(lessons: TechniqueLessons) -> None:

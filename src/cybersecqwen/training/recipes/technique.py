@@ -37,6 +37,7 @@ class TechniqueRecipe(Recipe, frozen=True):
         paragraphs: Reports on a page's facts that are shown for each sentence.
         joined: Share of examples that are several sentences on one technique.
         condensed: Share of examples that tell of several techniques in one sentence.
+        padded: Share of lessons with a sentence before or after that tells no technique.
         words: How much the likeness of words adds to a technique's logit for a sentence; see
             ``TechniqueConfig``. For scenarios it is fitted.
         rarity: How much the logarithm of a technique's sentences takes off; likewise.
@@ -58,6 +59,7 @@ class TechniqueRecipe(Recipe, frozen=True):
     paragraphs: float = 0.15
     joined: float = 0.25
     condensed: float = 0.35
+    padded: float = 0.08
     words: float = 8.0
     rarity: float = 0.2
     word_sentences: int = 30

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from cybersecqwen.core.text.clean import render
 from cybersecqwen.training.recipes.technique import TechniqueRecipe
 from cybersecqwen.training.specialist.condensed import condensed
+from cybersecqwen.training.specialist.neutral_sentences import Source, made_sentences
 from cybersecqwen.training.specialist.technique_corpus import TechniqueCorpus, with_actor
 
 _SENTENCES = frozenset({"procedure", "report", "description", "name"})
@@ -24,6 +26,11 @@ _OPENED = 0.85  # share of reports that begin with their page's first sentences
 _OPENING_TOLD = 0.3  # what an opening weighs in learning what reports tell
 _ALONE_TOLD = 0.25  # what a single sentence weighs in learning what reports tell
 _REPORT_WEIGHT = 0.3  # what a report weighs in learning which technique a text is about
+_NEUTRAL = 1400  # sentences that tell no technique, of each source
+_NEUTRAL_SEED = 7
+_BEFORE = 0.6  # share of padded lessons whose neutral sentence comes first
+_PADDED_REPORTS = 0.5  # share of reports on a page's facts with neutral sentences among them
+_PADDING = (1, 4)  # how many
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,16 @@ class TechniqueLessons:
         self.lengths = [len(text) for text in self.texts] + [_REPORT_LENGTH] * made
 
     @cached_property
+    def _neutral(self) -> list[str]:
+        """Return sentences that tell no technique, rendered."""
+        made = (
+            render(sentence)
+            for number, source in enumerate(get_args(Source))
+            for sentence in made_sentences(_NEUTRAL, _NEUTRAL_SEED + number, source)
+        )
+        return list(dict.fromkeys(made))
+
+    @cached_property
     def texts(self) -> list[str]:
         """Return every row by itself, as teachers read it, rendered."""
         return [self._alone(row, row) for row in range(len(self.places))]
@@ -89,6 +106,15 @@ class TechniqueLessons:
         """Return a lesson that begins with a row, or beyond the last row a report."""
         if row >= len(self.places):
             return self._report(draw)
+        lesson = self._of_row(row, draw)
+        if draw.random() >= self._recipe.padded:
+            return lesson
+        neutral = str(draw.choice(self._neutral))
+        before = draw.random() < _BEFORE
+        text = f"{neutral} {lesson.text}" if before else f"{lesson.text} {neutral}"
+        return replace(lesson, text=text)
+
+    def _of_row(self, row: int, draw: np.random.Generator) -> Lesson:
         recipe, actor = self._recipe, int(draw.integers(99))
         if row >= len(self._corpus.train):
             report = row < len(self._corpus.train) + len(self._corpus.paragraphs)
@@ -159,4 +185,7 @@ class TechniqueLessons:
                 text = text.replace("{actor}", opening.name)
             said.append(with_actor(text, int(draw.integers(99))))
             start += len(part)
+        if draw.random() < _PADDED_REPORTS:
+            for neutral in draw.choice(self._neutral, int(draw.integers(*_PADDING))).tolist():
+                said.insert(int(draw.integers(len(said) + 1)), neutral)
         return Lesson(render(" ".join(said)), rows, _REPORT_WEIGHT, 1.0)
