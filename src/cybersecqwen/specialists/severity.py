@@ -20,12 +20,15 @@ from cybersecqwen.core.cvss_metrics import (
     MetricPrediction,
     rating,
 )
-from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.errors import InputError, ModelError
+from cybersecqwen.core.metric_words import MetricWords
 from cybersecqwen.core.records import Advisory, Labeller
-from cybersecqwen.core.text.clean import has_text
+from cybersecqwen.core.technique_words import WORDS_FILE
+from cybersecqwen.core.text.clean import has_text, render
 from cybersecqwen.core.text.record import parts_of, render_record
 from cybersecqwen.specialists.cvss_agreement import AS_V3, allowed_values, make_consistent
 from cybersecqwen.specialists.embedded import EmbeddedSpecialist
+from cybersecqwen.specialists.folder import SpecialistFiles
 from cybersecqwen.specialists.telling_words import telling_words
 from cybersecqwen.specialists.tokenize import Spans
 
@@ -57,7 +60,9 @@ class SeverityConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         together: For each scorer, the logarithm of how much more often its vectors hold each
             combination of values than chance would have it, in the order of ``itertools.product``
             over the metrics and their values; in hundredths.
-        sha256: Hexadecimal digests of the graph's and the tokenizer's file, by file name.
+        words: How much the logarithm of what the words say counts beside the network's; 0 for a
+            model without ``words.npz``.
+        sha256: Hexadecimal digests of the model's files, by file name.
         provenance: Where it comes from.
     """
 
@@ -69,6 +74,7 @@ class SeverityConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     temperature: dict[str, float]
     weight: float
     together: dict[str, tuple[int, ...]]
+    words: float = 0.0
     sha256: dict[str, str]
     provenance: dict[str, str]
 
@@ -96,6 +102,16 @@ class SeverityScorer(EmbeddedSpecialist[SeverityConfig]):
     kind = "severity"
     schema = SeverityConfig
     outputs = ("logits", "added")
+
+    def __init__(
+        self, files: SpecialistFiles[SeverityConfig], *, threads: int | None = None
+    ) -> None:
+        super().__init__(files, threads=threads)
+        content = files.more.get(WORDS_FILE)
+        if self.config.words and content is None:
+            raise ModelError(f"{files.path}: {WORDS_FILE} is missing")
+        sizes = [question.size for question in QUESTIONS[:_V4_FIRST]]
+        self._words = MetricWords(content, sizes) if content is not None else None
 
     def score(
         self, text: str | Advisory, *, scorer: Labeller = "nvd", version: str = "3.1"
@@ -135,13 +151,35 @@ class SeverityScorer(EmbeddedSpecialist[SeverityConfig]):
         """
         rendered = (_readable(text, number, scorer) for number, text in enumerate(texts, 1))
         while window := list(islice(rendered, WINDOW)):
-            pieces, spans = self._encoder.encode_with_spans(window)
+            whole = [text for text, _ in window]
+            pieces, spans = self._encoder.encode_with_spans(whole)
             found = self._graph.run(pieces.ids)
             counts = np.bincount(pieces.owners, minlength=len(window))
             ends = np.cumsum(counts)
-            for text, places, start, end in zip(window, spans, ends - counts, ends, strict=True):
-                whole = _whole(found[start:end], pieces.starts[start:end], len(places))
-                yield SeverityReading(text, places, *whole)
+            for (text, description), places, start, end in zip(
+                window, spans, ends - counts, ends, strict=True
+            ):
+                logits, added = _whole(found[start:end], pieces.starts[start:end], len(places))
+                yield SeverityReading(text, places, self._with_words(logits, description), added)
+
+    def _with_words(self, logits: NDArray[np.float32], description: str) -> NDArray[np.float32]:
+        """Return a text's logits with what the words of its description say of version 3.1."""
+        if self._words is None:
+            return logits
+        said = self._words.log_probabilities(description)
+        together = logits.copy()
+        together[: len(said)] += self._word_weights * said
+        return together
+
+    @cached_property
+    def _word_weights(self) -> NDArray[np.float32]:
+        """Return what the words' log-probabilities are multiplied by to be added to logits."""
+        weights = [
+            self.config.words * self.config.temperature[question.scorer]
+            for question in QUESTIONS[:_V4_FIRST]
+            for _ in question.values
+        ]
+        return np.array(weights, np.float32)
 
     def answer(
         self, reading: SeverityReading, *, scorer: Labeller = "nvd", version: str = "3.1"
@@ -241,12 +279,14 @@ class SeverityScorer(EmbeddedSpecialist[SeverityConfig]):
         return chosen, found
 
 
-def _readable(text: str | Advisory, number: int, scorer: Labeller) -> str:
+def _readable(text: str | Advisory, number: int, scorer: Labeller) -> tuple[str, str]:
+    """Return what is read of a text or record, and its description alone."""
     description = text.description if isinstance(text, Advisory) else text
     if not has_text(description):
         raise InputError(f"text {number} has nothing to read")
     parts = parts_of(text, scorer, severity=True) if isinstance(text, Advisory) else None
-    return render_record(description, parts)
+    whole = render_record(description, parts)
+    return whole, render(description) if parts else whole
 
 
 def _whole(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ pytest.importorskip("accelerate")
 pytestmark = pytest.mark.torch
 
 from cybersecqwen.apps.training import train_specialist  # noqa: E402
-from cybersecqwen.core.errors import InputError  # noqa: E402
+from cybersecqwen.core.errors import InputError, ModelError  # noqa: E402
 from cybersecqwen.specialists.severity import SeverityScorer  # noqa: E402
 from cybersecqwen.training.recipes.severity import SeverityRecipe  # noqa: E402
 from cybersecqwen.training.recipes.specialist import Fit  # noqa: E402
@@ -73,6 +74,25 @@ def test_a_tiny_recipe_makes_a_scorer_that_answers(
     assert second.vector == LOCAL
     assert first.score == 5.4
     assert "tiny-severity" in (out / "README.md").read_text()
+    assert scorer.config.words == 0.15
+    reading = next(scorer.read(texts[:1], "nvd"))
+    alone = next(SeverityScorer.from_pretrained(without_words(out, tmp_path)).read(texts, "nvd"))
+    # What the words say is added to the logits of version 3.1, and to no others.
+    differs = reading.logits != alone.logits
+    assert differs[:66].mean() > 0.9
+    assert not differs[66:].any()
+    (out / "words.npz").write_bytes(b"")
+    with pytest.raises(ModelError, match="damaged"):
+        SeverityScorer.from_pretrained(out)
+
+
+def without_words(folder: Path, place: Path) -> Path:
+    """Return a copy of a model that knows no words."""
+    copy = shutil.copytree(folder, place / "without")
+    config = json.loads((copy / "config.json").read_text())
+    del config["words"], config["sha256"]["words.npz"]
+    (copy / "config.json").write_text(json.dumps(config))
+    return copy
 
 
 def test_a_corpus_without_vectors_is_refused(corpus_folder: Path, tmp_path: Path) -> None:

@@ -41,6 +41,9 @@ class SeverityRecipe(Recipe, frozen=True):
         views: Of the records, as the specialist is shown them.
         teachers: Models to learn from; their probabilities are averaged.
         together: How much the practice of giving values together counts beside the text, 0 to 1.
+        words: How much the logarithm of what a linear model of words says counts beside the
+            network's; 0 for none.
+        word_terms: Words and pairs of words that it knows, at most.
     """
 
     name: str
@@ -58,3 +61,5 @@ class SeverityRecipe(Recipe, frozen=True):
     views: Views = Views()
     teachers: tuple[SeverityTeacher, ...] = ()
     together: float = 0.23
+    words: float = 0.15
+    word_terms: int = 20000

@@ -14,10 +14,15 @@ from torch import Tensor, nn
 
 from cybersecqwen.core.calibration import fit_temperature
 from cybersecqwen.core.cvss_metrics import METRICS_V3, METRICS_V4, QUESTIONS, SCORERS
+from cybersecqwen.core.files import atomic_write, sha256_file
+from cybersecqwen.core.metric_words import MetricWords
 from cybersecqwen.core.model_folder import FORMAT_VERSION
 from cybersecqwen.core.rows import CorpusRow
+from cybersecqwen.core.technique_words import WORDS_FILE
+from cybersecqwen.core.text.clean import render
 from cybersecqwen.training.recipes.severity import SeverityRecipe
 from cybersecqwen.training.specialist.export_onnx import Exported, export_onnx, predict_onnx
+from cybersecqwen.training.specialist.metric_words import fit_metric_words
 from cybersecqwen.training.specialist.record_views import VECTOR_PART, join_texts
 from cybersecqwen.training.specialist.rows import NO_LABEL
 from cybersecqwen.training.specialist.severity import SIZES, SeverityEncoder, metric_labels
@@ -97,10 +102,19 @@ def write_severity(
     """
     given = metric_labels(validation)
     taught = metric_labels(train)
+    hashes = write_network(out, graph, tokenizer)
     temperature = {
         name: _temperature(logits["description"], given, places)
         for name, places in _groups().items()
     }
+    if recipe.words:
+        asked = [question.size for question in QUESTIONS if question.version == "3.1"]
+        texts = [render(row.text) for row in train]
+        content = fit_metric_words(texts, taught[:, : len(asked)], asked, most=recipe.word_terms)
+        with atomic_write(out / WORDS_FILE) as stream:
+            stream.write(content)
+        hashes[WORDS_FILE] = sha256_file(out / WORDS_FILE)
+        logits = _with_words(logits, MetricWords(content, asked), validation, recipe, temperature)
     together = {
         scorer: practice(taught[:, _groups()[scorer]]) for scorer in SCORERS if scorer != "adp"
     }
@@ -121,11 +135,30 @@ def write_severity(
             "temperature": temperature,
             "weight": recipe.together,
             "together": together,
-            "sha256": write_network(out, graph, tokenizer),
+            "words": recipe.words,
+            "sha256": hashes,
             "provenance": provenance,
         },
     )
     return measured
+
+
+def _with_words(
+    logits: dict[str, NDArray[np.float32]],
+    words: MetricWords,
+    rows: Sequence[CorpusRow],
+    recipe: SeverityRecipe,
+    temperature: dict[str, float],
+) -> dict[str, NDArray[np.float32]]:
+    """Return what the network says of rows, by view, with what their words say added."""
+    said = np.stack([words.log_probabilities(render(row.text)) for row in rows])
+    asked = [question for question in QUESTIONS if question.version == "3.1"]
+    weights = [recipe.words * temperature[q.scorer] for q in asked for _ in q.values]
+    added = said * np.array(weights, np.float32)
+    return {
+        view: np.concatenate((found[:, : added.shape[1]] + added, found[:, added.shape[1] :]), 1)
+        for view, found in logits.items()
+    }
 
 
 def practice(answers: NDArray[np.int64]) -> list[int]:
@@ -233,6 +266,14 @@ def _card(
             "",
             "Label-wise attention: each metric's answer is a sum over tokens, which is where the",
             "words that speak for it come from. Weights int8 per channel, activations per token.",
+            *(
+                (
+                    "Beside it a linear model of words and pairs of words, whose logarithms count",
+                    f"{recipe.words:g} times.",
+                )
+                if recipe.words
+                else ()
+            ),
             "",
             "## What it is not for",
             "",
