@@ -238,7 +238,8 @@ class _AssessRun:
             if problem:
                 self._problems[problem.is_failure] += 1
                 if problem.is_failure:
-                    self._failed.append(problem.row())
+                    if self._to == "json":
+                        self._failed.append(problem.row())
                     self._report(problem)
 
     def write(self, outcomes: Iterable[AssessOutcome]) -> Iterator[bytes]:
