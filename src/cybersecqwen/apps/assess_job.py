@@ -39,6 +39,7 @@ from cybersecqwen.apps.record_job import (
 from cybersecqwen.apps.record_windows import ReadShare
 from cybersecqwen.apps.report import report_format, write_report
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.records import Labeller
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 
 ASSESSING = "assessing"
@@ -76,7 +77,8 @@ class AssessSummary(msgspec.Struct, frozen=True, kw_only=True):
         records: Records of the input, of every kind.
         rows: Rows written.
         noun: What a row says of its record.
-        unsaid: Records that say nothing to compare with.
+        labeller: Whose practice was followed.
+        unsaid: Records in which that party says nothing to compare with.
         skipped: Records that say of themselves to be ignored (rejected, reserved, withdrawn).
         problems: Those that could not be used; each has been reported.
         seconds: Wall-clock time.
@@ -86,6 +88,7 @@ class AssessSummary(msgspec.Struct, frozen=True, kw_only=True):
     records: int
     rows: int
     noun: str
+    labeller: Labeller
     unsaid: int
     skipped: int
     problems: int
@@ -95,7 +98,8 @@ class AssessSummary(msgspec.Struct, frozen=True, kw_only=True):
     def describe(self) -> str:
         """Return the closing lines of a run."""
         parts = [f"{self.rows:,} {self.noun}"]
-        parts += [f"{self.unsaid:,} with no label or vector to compare"] if self.unsaid else []
+        whose = "NVD's" if self.labeller == "nvd" else "the publisher's"
+        parts += [f"{self.unsaid:,} without {whose} weakness or vector"] if self.unsaid else []
         parts += [f"{self.skipped:,} skipped"] if self.skipped else []
         parts.append(f"{self.problems:,} problem{'' if self.problems == 1 else 's'}")
         records = f"{self.records:,} record{'' if self.records == 1 else 's'}"
@@ -281,6 +285,7 @@ class _AssessRun:
             records=self.records,
             rows=self._rows,
             noun=self._job.rows.noun,
+            labeller=self._job.rows.labeller,
             unsaid=self._unsaid,
             skipped=self._problems[False],
             problems=self._problems[True],
