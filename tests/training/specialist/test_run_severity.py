@@ -80,7 +80,7 @@ def test_a_tiny_recipe_makes_a_scorer_that_answers(
     alone = next(wordless.read(texts[:1], "nvd"))
     # What the words say is added to the logits of version 3.1, and to no others.
     differs = abs(reading.logits - alone.logits) > 1e-4
-    assert differs[:66].mean() > 0.8
+    assert differs[:66].mean() > 0.5
     assert not differs[66:].any()
     (out / "words.npz").write_bytes(b"")
     with pytest.raises(ModelError, match="damaged"):
