@@ -91,18 +91,21 @@ def test_a_parent_is_a_difference_of_depth(assessor: Assessor) -> None:
     assert row["weakness"]["kind"] == "depth"
 
 
-def test_an_interrupted_run_is_gone_on_with(assessor: Assessor, tmp_path: Path) -> None:
+def test_an_interrupted_run_is_gone_on_with(
+    assessor: Assessor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cybersecqwen.apps.assess_stream.WINDOW", 32)
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
-    lines = [f'{{"id": "r{n}", "description": "{SQL} {n}", "cwe": "CWE-20"}}' for n in range(600)]
+    lines = [f'{{"id": "r{n}", "description": "{SQL} {n}", "cwe": "CWE-20"}}' for n in range(80)]
     source.write_text("\n".join([*lines, "{"]))
     job = AssessJob(source=source, assessor=assessor, output=output)
     summary = run_assess_job(job)
-    assert (summary.records, summary.rows, summary.problems) == (601, 600, 1)
+    assert (summary.records, summary.rows, summary.problems) == (81, 80, 1)
     whole = output.read_bytes()
     output.unlink()
 
     def stop(progress: JobProgress) -> None:
-        if progress.done >= 512:
+        if progress.done >= 64:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -110,8 +113,8 @@ def test_an_interrupted_run_is_gone_on_with(assessor: Assessor, tmp_path: Path) 
     assert not output.exists()
     notices: list[str] = []
     again = replace(job, resume=True)
-    assert run_assess_job(again, notice=notices.append).rows == 600
-    assert notices == ["going on after 512 records of an interrupted run"]
+    assert run_assess_job(again, notice=notices.append).rows == 80
+    assert notices == ["going on after 64 records of an interrupted run"]
     assert output.read_bytes() == whole
     assert [file.name for file in tmp_path.iterdir() if "part" in file.name] == []
 
