@@ -41,6 +41,9 @@ class LoraBase:
     tokenizer: Any
 
 
+_MODEL_FILES = "the model (config.json, tokenizer.json, *.safetensors)"
+
+
 def find_base(source: str) -> LoraBase:
     """Read a base's configuration and tokenizer.
 
@@ -51,7 +54,7 @@ def find_base(source: str) -> LoraBase:
     check_stated_files(source)
     # An id of the hub has one slash at most; what transformers says of a path is no help.
     if not Path(source).is_dir() and (source.startswith((".", "/")) or source.count("/") > 1):
-        raise InputError(f"base {source}: no such folder")
+        raise InputError(f"base {source}: no such folder; give a folder that holds {_MODEL_FILES}")
     try:
         with silent_without_terminal():
             config = AutoConfig.from_pretrained(source, **NO_CODE)
@@ -59,8 +62,7 @@ def find_base(source: str) -> LoraBase:
     except (OSError, ValueError, KeyError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(
-            f"base {source}: not found: {reason} Offline, give a folder that holds the model "
-            "(config.json, tokenizer.json, *.safetensors)"
+            f"base {source}: not found: {reason} Offline, give a folder that holds {_MODEL_FILES}"
         ) from error
     return LoraBase(source, config, tokenizer)
 
