@@ -171,15 +171,6 @@ def test_a_teacher_that_loses_facts_changes_nothing_and_is_counted(
     assert list(tmp_path.glob(".*")) == []
 
 
-def test_a_teacher_is_for_conversations_only(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    recipe = write_small(tmp_path / "data")
-    spec = _script(tmp_path / "script.jsonl", {"reply": "x"})
-    assert main(["corpus", "build", str(recipe), "--out", "x", "--teacher", spec]) == 2
-    assert "kind chat" in capsys.readouterr().err
-
-
 def test_a_build_killed_while_its_teacher_writes_takes_up_from_there(
     built: tuple[Path, Path], tmp_path: Path
 ) -> None:
