@@ -74,5 +74,5 @@ def test_build_corpus_takes_a_recipe_of_each_kind(tmp_path: Path) -> None:
     )
     assert (built.folder / "train.jsonl").is_file()
     assert stages
-    with pytest.raises(InputError, match="teacher"):
+    with pytest.raises(InputError, match="a: cannot be read"):
         cybersecqwen.build_corpus(recipe, tmp_path / "x", teacher="mock:a")
