@@ -1,34 +1,19 @@
 """How alike a text's words are to what is known of each ATT&CK technique.
 
-A technique is one document: its name, its description and some sentences on it. Words and pairs of
-words are weighted by TF-IDF (Salton and Buckley, 1988), the logarithm of their counts: rare
-techniques, of which a network has seen little, still have words of their own.
+A technique is one document: its name, its description and some sentences on it. Rare techniques,
+of which a network has seen little, still have words of their own.
 """
 
 from __future__ import annotations
 
-import re
-import zlib
-from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.packed_arrays import packed_arrays
-
-WORDS_FILE = "words.npz"
-
-_WORD = re.compile(r"\w(?:[\w.+#/-]*\w)?")
-
-
-def terms(text: str) -> Counter[int]:
-    """Return how often each word and each pair of neighbouring words occurs, by its CRC-32."""
-    found = _WORD.findall(text.lower())
-    pairs = [f"{first} {second}" for first, second in pairwise(found)]
-    return Counter(zlib.crc32(term.encode()) for term in (*found, *pairs))
+from cybersecqwen.core.term_weights import WORDS_FILE, TermWeights
 
 
 class TechniqueWords:
@@ -46,8 +31,7 @@ class TechniqueWords:
     def __init__(self, content: bytes, techniques: int) -> None:
         try:
             arrays = packed_arrays(content)
-            self._terms = arrays["terms"]
-            self._idf = arrays["idf"].astype(np.float64)
+            self._weigh = TermWeights(arrays["terms"], arrays["idf"].astype(np.float64))
             self._starts = arrays["starts"]
             self._techniques = arrays["techniques"]
             self._weights = arrays["weights"].astype(np.float64)
@@ -61,15 +45,7 @@ class TechniqueWords:
         """Return the cosine of each of N rendered texts and each technique, (N, C), 0 to 1."""
         found = np.zeros((len(texts), self._count))
         for row, text in zip(found, texts, strict=True):
-            counted = terms(text)
-            keys = np.fromiter(counted, np.uint32, len(counted))
-            times = np.fromiter(counted.values(), np.float64, len(counted))
-            places = np.searchsorted(self._terms, keys)
-            known = places < len(self._terms)
-            known[known] = self._terms[places[known]] == keys[known]
-            places = places[known]
-            weights = (1 + np.log(times[known])) * self._idf[places]
-            weights /= np.linalg.norm(weights) or 1.0
+            places, weights = self._weigh(text)
             for place, weight in zip(places, weights, strict=True):
                 part = slice(self._starts[place], self._starts[place + 1])
                 row[self._techniques[part]] += weight * self._weights[part]

@@ -18,7 +18,7 @@ from cybersecqwen.core.model_folder import (
     TOKENIZER_FILE,
 )
 from cybersecqwen.core.model_spec import ModelSpec
-from cybersecqwen.core.technique_words import WORDS_FILE
+from cybersecqwen.core.term_weights import WORDS_FILE
 from cybersecqwen.specialists.model import resolve_folder
 from cybersecqwen.specialists.vulnerability_technique import WEIGHTS_FILE
 

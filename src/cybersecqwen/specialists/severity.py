@@ -23,7 +23,7 @@ from cybersecqwen.core.cvss_metrics import (
 from cybersecqwen.core.errors import InputError, ModelError
 from cybersecqwen.core.metric_words import MetricWords
 from cybersecqwen.core.records import Advisory, Labeller
-from cybersecqwen.core.technique_words import WORDS_FILE
+from cybersecqwen.core.term_weights import WORDS_FILE
 from cybersecqwen.core.text.clean import has_text, render
 from cybersecqwen.core.text.record import parts_of, render_record
 from cybersecqwen.specialists.cvss_agreement import AS_V3, allowed_values, make_consistent

@@ -19,7 +19,8 @@ from cybersecqwen.core.technique_reading import (
     ReportReading,
     ScenarioReading,
 )
-from cybersecqwen.core.technique_words import WORDS_FILE, TechniqueWords
+from cybersecqwen.core.technique_words import TechniqueWords
+from cybersecqwen.core.term_weights import WORDS_FILE
 from cybersecqwen.core.text.clean import clean, render
 from cybersecqwen.core.text.sentences import sentences
 from cybersecqwen.specialists.embedded import EmbeddedSpecialist

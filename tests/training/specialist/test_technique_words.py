@@ -6,7 +6,8 @@ pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
 
 from cybersecqwen.core.errors import ModelError  # noqa: E402
-from cybersecqwen.core.technique_words import TechniqueWords, terms  # noqa: E402
+from cybersecqwen.core.technique_words import TechniqueWords  # noqa: E402
+from cybersecqwen.core.term_weights import terms  # noqa: E402
 from cybersecqwen.training.specialist.technique_words import fit_words  # noqa: E402
 
 DOCUMENTS = [

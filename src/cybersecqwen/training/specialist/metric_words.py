@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.linear_model import SGDClassifier
 
-from cybersecqwen.core.technique_words import terms
+from cybersecqwen.core.term_weights import terms
 from cybersecqwen.training.specialist.rows import NO_LABEL
 
 _LEAST_TEXTS = 8  # that hold a term

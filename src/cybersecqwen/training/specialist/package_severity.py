@@ -18,7 +18,7 @@ from cybersecqwen.core.files import atomic_write, sha256_file
 from cybersecqwen.core.metric_words import MetricWords
 from cybersecqwen.core.model_folder import FORMAT_VERSION
 from cybersecqwen.core.rows import CorpusRow
-from cybersecqwen.core.technique_words import WORDS_FILE
+from cybersecqwen.core.term_weights import WORDS_FILE
 from cybersecqwen.core.text.clean import render
 from cybersecqwen.training.recipes.severity import SeverityRecipe
 from cybersecqwen.training.specialist.export_onnx import Exported, export_onnx, predict_onnx

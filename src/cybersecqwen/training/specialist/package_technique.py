@@ -20,7 +20,8 @@ from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.files import atomic_write, sha256_file, write_json
 from cybersecqwen.core.model_folder import CONFIG_FILE, FORMAT_VERSION, GRAPH_FILE, TOKENIZER_FILE
 from cybersecqwen.core.technique_reading import LEAST_SHARE, UNSEEN
-from cybersecqwen.core.technique_words import WORDS_FILE, TechniqueWords
+from cybersecqwen.core.technique_words import TechniqueWords
+from cybersecqwen.core.term_weights import WORDS_FILE
 from cybersecqwen.core.text.clean import render
 from cybersecqwen.training.recipes.technique import TechniqueRecipe
 from cybersecqwen.training.specialist.export_onnx import Exported, export_onnx, predict_onnx

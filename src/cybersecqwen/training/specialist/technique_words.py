@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cybersecqwen.core.technique_words import terms
+from cybersecqwen.core.term_weights import terms
 
 _LEAST_TIMES = 2  # that a term is used
 
