@@ -108,12 +108,17 @@ def technique_row(
 
 def _found(classifier: TechniqueClassifier, found: TechniqueCandidate) -> dict[str, Any]:
     parent, _, sub = found.id.partition(".")
-    names = dict(zip(classifier.config.techniques, classifier.config.names, strict=True))
     return {
         "id": found.id,
         "name": found.name,
         "probability": round(found.probability, _DIGITS),
-        **({"parent": {"id": parent, "name": names.get(parent, "")}} if sub else {}),
+        **({"parent": {"id": parent, "name": _name(classifier, parent)}} if sub else {}),
         "sentence": found.sentence,
         "citation": found.citation,
     }
+
+
+def _name(classifier: TechniqueClassifier, technique: str) -> str:
+    """Return the name of a technique, empty for one that the model does not know."""
+    known = zip(classifier.config.techniques, classifier.config.names, strict=True)
+    return next((name for id_, name in known if id_ == technique), "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections import Counter
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -41,7 +42,10 @@ class TermWeights:
 
     def __call__(self, text: str) -> tuple[NDArray[np.intp], NDArray[Any]]:
         """Return the places of a rendered text's N known terms and their weights, both (N,)."""
-        counted = terms(text)
+        return self.of(terms(text))
+
+    def of(self, counted: Mapping[int, int]) -> tuple[NDArray[np.intp], NDArray[Any]]:
+        """Return the same of what ``terms`` has counted."""
         keys = np.fromiter(counted, np.uint32, len(counted))
         times = np.fromiter(counted.values(), self._idf.dtype, len(counted))
         places = np.searchsorted(self._known, keys)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.linear_model import SGDClassifier
 
-from cybersecqwen.core.term_weights import terms
+from cybersecqwen.core.term_weights import TermWeights, terms
 from cybersecqwen.training.specialist.rows import NO_LABEL
 
 _LEAST_TEXTS = 8  # that hold a term
@@ -65,16 +65,11 @@ def _features(
     counted: Sequence[Counter[int]], kept: NDArray[np.int64], idf: NDArray[np.float64]
 ) -> sparse.csr_matrix:
     """Return TF-IDF of the kept terms, (N, V), each row of length 1."""
-    place = {term: index for index, term in enumerate(kept.tolist())}
-    starts, columns, values = [0], [], []
-    for found in counted:
-        known = [(place[term], times) for term, times in found.items() if term in place]
-        row = np.array([(1 + np.log(times)) * idf[index] for index, times in known])
-        columns += [index for index, _ in known]
-        values.append(row / (np.linalg.norm(row) or 1.0))
-        starts.append(len(columns))
+    weigh = TermWeights(kept.astype(np.uint32), idf)
+    places, weights = zip(*map(weigh.of, counted), strict=True)
+    starts = np.cumsum([0, *map(len, places)])
     return sparse.csr_matrix(
-        (np.concatenate(values), np.array(columns), np.array(starts)), (len(counted), len(kept))
+        (np.concatenate(weights), np.concatenate(places), starts), (len(counted), len(kept))
     )
 
 

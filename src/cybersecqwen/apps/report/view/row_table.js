@@ -270,23 +270,28 @@ function assessedParts({ vector, score, severity, vector4 = "", techniques = [] 
       vector4 ? el("code", {}, vector4) : null,
     ),
     techniques.length ? el("p.eyebrow", {}, "What an attacker does with it") : null,
-    techniques.length
-      ? el(
-          "ol.bars",
-          {},
-          techniques.map(({ id, name, probability, role }) =>
-            el(
-              "li",
-              {},
-              el("span", {}, away(id, techniqueLink(id)), " ", foreign(name, 120), el("span.hint", {}, ` ${role}`)),
-              bar(probability, id),
-              el("span.number", {}, percent(probability)),
-            ),
-          ),
-        )
-      : null,
+    techniques.length ? techniqueBars(techniques) : null,
   ].filter((part) => part !== null);
 }
+
+/**
+ * Return ATT&CK techniques with a bar for the probability of each.
+ * @param {{id: string, name: string, probability: number, role: string}[]} techniques
+ */
+export const techniqueBars = (techniques) =>
+  el(
+    "ol.bars",
+    {},
+    techniques.map(({ id, name, probability, role }) =>
+      el(
+        "li",
+        {},
+        el("span", {}, away(id, techniqueLink(id)), " ", foreign(name, 120), el("span.hint", {}, ` ${role}`)),
+        bar(probability, id),
+        el("span.number", {}, percent(probability)),
+      ),
+    ),
+  );
 
 /** @param {Row} row */
 function remarks(row) {

@@ -2,8 +2,8 @@
 
 import { aborted, postJson } from "./api.js";
 import { errorBox } from "./errors.js";
-import { away, bar, el, foreign, percent } from "../view/dom.js";
-import { techniqueLink } from "../view/links.js";
+import { el, foreign, percent } from "../view/dom.js";
+import { techniqueBars } from "../view/row_table.js";
 
 /**
  * Return a part that asks the server on demand, or null where there is no text to ask about.
@@ -80,19 +80,7 @@ function parts({ cvss, cvss4, techniques, mitigations }) {
     ),
     el("h4", {}, "ATT&CK techniques"),
     techniques.length
-      ? el(
-          "ol.bars",
-          {},
-          techniques.map(({ id, name, probability, role }) =>
-            el(
-              "li",
-              {},
-              el("span", {}, away(id, techniqueLink(id)), " ", foreign(name, 120), el("span.hint", {}, ` ${role}`)),
-              bar(probability, id),
-              el("span.number", {}, percent(probability)),
-            ),
-          ),
-        )
+      ? techniqueBars(techniques)
       : el("p", {}, "None is likely."),
     mitigations.length ? el("h4", {}, "Mitigations") : "",
     mitigations.length
