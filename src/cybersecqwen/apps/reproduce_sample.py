@@ -45,7 +45,7 @@ def shortened(corpus: ChatRecipe, lora: LoraRecipe) -> tuple[ChatRecipe, LoraRec
         limits=limits,
     )
     fit = change(lora.fit, epochs=1, batch=min(lora.fit.batch, 8))
-    adapter = change(lora.adapter, rank=min(lora.adapter.rank, 8))
+    adapter = lora.adapter and change(lora.adapter, rank=min(lora.adapter.rank, 8))
     return corpus, change(lora, fit=fit, adapter=adapter, max_tokens=min(lora.max_tokens, 2048))
 
 

@@ -1,4 +1,4 @@
-"""Training jobs: a specialist, a LoRA adapter, the option ranker, and the timing of LoRA steps."""
+"""Training jobs: a specialist, a fine-tuning, the option ranker, and the timing of its steps."""
 
 from __future__ import annotations
 
@@ -108,8 +108,9 @@ def _refuse_unusable(out: Path, corpus: Path) -> None:
 def _plan_line(job: LoraJob) -> str:
     """Return what a training is about to do, and the memory that it takes."""
     strategy = job.plan.strategy
+    learning = "all weights learn, " if job.recipe.adapter is None else ""
     return (
-        f"{len(job.train.rows):,} rows ({job.train.too_long:,} examples too long), "
+        f"{learning}{len(job.train.rows):,} rows ({job.train.too_long:,} examples too long), "
         f"{strategy.tokens_at_once:,} tokens at once, checkpointing "
         f"{'on' if strategy.checkpointing else 'off'}, about {job.plan.estimate / 2**30:.1f} GiB"
     )
@@ -127,12 +128,12 @@ def train_lora(
     deterministic: bool = False,
     on_progress: OnProgress = ignore,
 ) -> LoraResults | None:
-    """Fine-tune an adapter for an instruction-tuned language model.
+    """Fine-tune an instruction-tuned language model: an adapter for it, or all of its weights.
 
     Args:
         recipe: A recipe, or its YAML file.
         corpus: JSONL of prompts and responses, or a folder with ``train.jsonl`` of them.
-        out: Folder for the adapter.
+        out: Folder for the adapter, or the model.
         profile: Memory to keep to; None for this machine's.
         against: Benchmark files that no row of the corpus may overlap.
         resume: Whether to go on with what a killed run left beside ``out``.

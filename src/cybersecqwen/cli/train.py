@@ -32,7 +32,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         )
     )
     _configure_lora(
-        kinds.add_parser("lora", help="an adapter for an instruction-tuned language model")
+        kinds.add_parser(
+            "lora",
+            help="an instruction-tuned language model: an adapter for it, or all its weights",
+        )
     )
     _configure_ranker(
         kinds.add_parser(
@@ -85,7 +88,7 @@ def _configure_lora(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="JSONL of prompts and responses, or a folder with train.jsonl (and validation.jsonl)",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder for the adapter")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the adapter or model")
     add_profile(parser)
     parser.add_argument(
         "--against",
@@ -282,7 +285,8 @@ def _lora(arguments: argparse.Namespace) -> int:
     )
     for name, value in results.validation.items():
         print(f"validation {name.replace('_', ' ')}: {value:.4f}")
-    print(f"{arguments.out}: the adapter, training.json and README.md")
+    made = "adapter" if (arguments.out / "adapter_config.json").is_file() else "model"
+    print(f"{arguments.out}: the {made}, training.json and README.md")
     return EXIT_DONE
 
 

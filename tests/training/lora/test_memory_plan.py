@@ -43,7 +43,7 @@ def qwen3_4b() -> memory_plan.Shape:
 
 def test_the_shape_is_counted(qwen3_4b: memory_plan.Shape) -> None:
     assert qwen3_4b.parameters == pytest.approx(4.02e9, rel=0.001)
-    assert qwen3_4b.adapter == 132_120_576
+    assert qwen3_4b.learning == 132_120_576
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ from cybersecqwen.training.lora.model import (
     has_flash_attention,
     load_weights,
     silent_without_terminal,
+    weight_type,
 )
 from cybersecqwen.training.lora.packing import TokenRow, make_rows
 from cybersecqwen.training.lora.run import peak_memory
@@ -168,6 +169,8 @@ def benchmark(
     """
     if steps < 1:
         raise InputError(f"--steps must be at least 1, not {steps}")
+    if recipe.adapter is None and not fused_adapters:
+        raise InputError(f"recipe {recipe.name}: --plain is for adapters, and all weights learn")
     config = config or Qwen3Config(**_SHAPES[shape], tie_word_embeddings=True)
     longest = steps + (_LONGEST_WARM_UP if compiled else _WARM_UP)
     rows = _rows(recipe, load or Load(), config.vocab_size, longest)
@@ -276,7 +279,7 @@ def _trainer(
     ):
         model = AutoModelForCausalLM.from_config(
             config,
-            dtype=torch.bfloat16 if cuda else torch.float32,
+            dtype=weight_type(recipe),
             attn_implementation="flash_attention_2" if has_flash_attention() else "sdpa",
         )
     model.config.use_cache = False
@@ -286,7 +289,7 @@ def _trainer(
     )
     if strategy.base_4bit:
         model.save_pretrained(folder / "base")
-        model = load_weights(LoraBase(str(folder / "base"), config, tokenizer), strategy)
+        model = load_weights(LoraBase(str(folder / "base"), config, tokenizer), recipe, strategy)
     once = msgspec.structs.replace(recipe.fit, epochs=1)
     changed = msgspec.structs.replace(recipe, fit=once, checkpoint_every=1_000_000)
     return LoraTrainer(

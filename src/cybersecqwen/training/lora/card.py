@@ -1,4 +1,4 @@
-"""An adapter's model card, written from its run."""
+"""The card of an adapter, or of a fully fine-tuned model, written from its run."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ def write_card(record: dict[str, Any]) -> str:
         record: What ``training.json`` holds.
     """
     recipe, results, rows = record["recipe"], record["results"], record["rows"]
-    adapter, fit = recipe["adapter"], recipe["fit"]
+    fit, full = recipe["fit"], recipe["adapter"] is None
+    made = "All weights of {}" if full else "A LoRA adapter for {}"
+    export = "gguf FOLDER --out model.gguf" if full else "merge FOLDER --out merged"
     return f"""---
 base_model: {recipe["base"]}
-library_name: peft
-tags: [lora, cybersecurity]
+library_name: {"transformers" if full else "peft"}
+tags: [{"full-fine-tuning" if full else "lora"}, cybersecurity]
 ---
 
 # {recipe["name"]}
 
-A LoRA adapter for {recipe["base"]}, fine-tuned by cybersecqwen on {rows["examples"]:,}
+{made.format(recipe["base"])}, fine-tuned by cybersecqwen on {rows["examples"]:,}
 conversations about defensive cybersecurity.
 
-    cybersecqwen export merge FOLDER --out merged
+    cybersecqwen export {export}
     cybersecqwen eval run cti-rcm --data cti-rcm.tsv --model hf:FOLDER --output run.jsonl
 
 ## Measured in the run
@@ -39,8 +41,7 @@ difference of `cybersecqwen eval run general` on the base and on this model, whi
 
 ## How it was made
 
-- adapter: rank {adapter["rank"]}, alpha {adapter["alpha"]:g}, dropout {adapter["dropout"]:g}, on
-  {", ".join(adapter["targets"])}
+- {_learnt(recipe["adapter"])}
 - schedule: {fit["epochs"]:g} epochs, {fit["batch"]} rows a step, learning rate
   {fit["learning_rate"]:g} along a cosine, warm-up {fit["warmup"]:.0%}, weight decay
   {fit["weight_decay"]:g}, seed {recipe["seed"]}
@@ -66,6 +67,17 @@ The recipe and the curve are in `training.json`.
 
 
 _LEARNT = {"answer": "answers alone", "all": "every token"}
+
+
+def _learnt(adapter: dict[str, Any] | None) -> str:
+    """Say what learnt."""
+    if adapter is None:
+        return "all weights, in float32, rounded once to the base's type at the end"
+    of = f" of the last {adapter['layers']} layers" if adapter["layers"] else ""
+    return (
+        f"adapter: rank {adapter['rank']}, alpha {adapter['alpha']:g}, dropout "
+        f"{adapter['dropout']:g}, on\n  {', '.join(adapter['targets'])}{of}"
+    )
 
 
 def _weighted(recipe: dict[str, Any]) -> str:

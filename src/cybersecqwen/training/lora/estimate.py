@@ -15,9 +15,9 @@ from cybersecqwen.training.lora.model import compiling_pays, find_base
 from cybersecqwen.training.lora.run import prepare
 from cybersecqwen.training.recipes.lora import LoraRecipe
 
-_ADAPTER_BYTES = 4  # float32
+_LEARNING_BYTES = 4  # float32
 _KEPT_CHECKPOINTS = 2
-_PER_CHECKPOINT = 3  # an adapter and the optimizer's two moments
+_PER_CHECKPOINT = 3  # what learns and the optimizer's two moments
 _MERGED_BYTES = 2  # bfloat16
 _Q4_BYTES = 0.62  # Q4_K_M, 4.9 bits a weight
 _SHORT_ROW = 512  # tokens; what does not fit such rows fits no corpus
@@ -32,7 +32,7 @@ class TrainingEstimate(msgspec.Struct, frozen=True):
         tokens_per_second: Measured by some steps with random weights of the base's shape.
         seconds: Of training, without validation.
         memory_bytes: Peak, by the planner.
-        disk_bytes: Of the adapter, its checkpoints, the merged model and the GGUF file.
+        disk_bytes: Of what is trained, its checkpoints, the merged model and the GGUF file.
     """
 
     steps: int
@@ -79,9 +79,9 @@ def require_room(recipe: LoraRecipe, folder: Path, profile: Profile | None = Non
 
 
 def _disk(shape: Shape) -> int:
-    """Return the bytes of the adapter, its checkpoints, the merged model and the GGUF file."""
-    adapter = shape.adapter * _ADAPTER_BYTES * (1 + _KEPT_CHECKPOINTS * _PER_CHECKPOINT)
-    return round(adapter + shape.parameters * (_MERGED_BYTES + _Q4_BYTES))
+    """Return the bytes of what is trained, its checkpoints, the merged model and the GGUF file."""
+    trained = shape.learning * _LEARNING_BYTES * (1 + _KEPT_CHECKPOINTS * _PER_CHECKPOINT)
+    return round(trained + shape.parameters * (_MERGED_BYTES + _Q4_BYTES))
 
 
 def estimate_training(
@@ -111,7 +111,7 @@ def estimate_training(
     shape = read_shape(job.base.config, recipe)
     total = round(tokens * recipe.fit.epochs)
     if compiled is None:
-        compiled = compiling_pays(shape.parameters, total)
+        compiled = compiling_pays(shape, total)
     found = benchmark(
         recipe,
         "tiny",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -37,6 +37,8 @@ _RECOMPUTED_PER_ELEMENT = 6.6
 _PER_LOGIT = 9.8
 _PER_DIVERGENCE = 24  # a token and word: both models' logits and shares, and what goes back
 _TILE_BYTES = GIB  # two float32 tiles of 4,096 tokens by 32,768 words
+_FLOAT32_BYTES = 4
+_COPY_BYTES = 2  # of a float32 weight in bfloat16, which a GPU computes with
 _NF4_BYTES = 0.5625  # four bits, and a scale for every 64 weights
 _LARGEST_PART = 32_768  # tokens at once; more fill no card better
 _SMALLEST_FAST_PART = 4_096
@@ -45,25 +47,30 @@ _FREE_SHARE = 0.92  # of a card's free memory: the allocator's own pieces take s
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes of a base and its adapters that memory depends on.
+    """The sizes of a base and of what learns that memory depends on.
 
     Attributes:
         parameters: Number of parameters of the base.
-        projections: Those of them in the adapted projections.
-        adapter: Parameters that learn.
+        projections: Those of them in the projections that learn or are adapted.
+        learning: Parameters that learn: the adapters' or, in full fine-tuning, the base's.
         layers: Number of layers of the base.
         width: Width of the states between layers.
-        flow: Elements that go into and come out of one layer's adapted projections, a token.
+        flow: Elements that go into and come out of one layer's such projections, a token.
         vocabulary: Words.
     """
 
     parameters: int
     projections: int
-    adapter: int
+    learning: int
     layers: int
     width: int
     flow: int
     vocabulary: int
+
+    @property
+    def full(self) -> bool:
+        """Whether all weights learn."""
+        return self.learning == self.parameters
 
 
 @dataclass(frozen=True)
@@ -100,25 +107,27 @@ def read_shape(config: PretrainedConfig, recipe: LoraRecipe) -> Shape:
     """
     with torch.device("meta"):
         model: Any = AutoModelForCausalLM.from_config(config)
-    adapted = [
-        module
+    linear = [
+        (name.rpartition(".")[2], module)
         for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear) and name.rpartition(".")[2] in recipe.adapter.targets
+        if isinstance(module, torch.nn.Linear)
     ]
-    if not adapted:
-        linear = (n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear))
-        names = sorted({name.rpartition(".")[2] for name in linear})
+    adapter, head = recipe.adapter, model.get_output_embeddings()
+    flowing = [m for name, m in linear if (name in adapter.targets if adapter else m is not head)]
+    if adapter is not None and not flowing:
         raise InputError(
-            f"{recipe.base}: has none of the projections {', '.join(recipe.adapter.targets)}; "
-            f"adapter.targets may name {', '.join(names)}"
+            f"{recipe.base}: has none of the projections {', '.join(adapter.targets)}; "
+            f"adapter.targets may name {', '.join(sorted({name for name, _ in linear}))}"
         )
     layers = config.num_hidden_layers
-    ends = sum(m.in_features + m.out_features for m in adapted)
-    learning = min(recipe.adapter.layers or layers, layers)
+    ends = sum(m.in_features + m.out_features for m in flowing)
+    learning = parameters = sum(p.numel() for p in model.parameters())
+    if adapter is not None:
+        learning = adapter.rank * ends * min(adapter.layers or layers, layers) // layers
     return Shape(
-        parameters=sum(p.numel() for p in model.parameters()),
-        projections=sum(m.weight.numel() for m in adapted),
-        adapter=recipe.adapter.rank * ends * learning // layers,
+        parameters=parameters,
+        projections=sum(m.weight.numel() for m in flowing),
+        learning=learning,
         layers=layers,
         width=config.hidden_size,
         flow=ends // layers,
@@ -135,12 +144,9 @@ def estimate(
         shape: Of the base and its adapters.
         recipe: For how logits are computed.
         strategy: How memory is used.
-        bytes_per_weight: 2 for bfloat16, 4 for float32.
+        bytes_per_weight: Of the numbers computed with: 2 for bfloat16, 4 for float32.
     """
     tokens = strategy.tokens_at_once
-    rest = (shape.parameters - shape.projections) * bytes_per_weight
-    projections = shape.projections * (_NF4_BYTES if strategy.base_4bit else bytes_per_weight)
-    learning = shape.adapter * (4 + 4 + (2 if strategy.optimizer_8bit else 8))
     kept = shape.layers * _KEPT_PER_ELEMENT * shape.flow
     if strategy.checkpointing:
         kept = shape.layers * 2 * shape.width + _RECOMPUTED_PER_ELEMENT * shape.flow
@@ -149,7 +155,24 @@ def estimate(
         logits = min(_TILE_BYTES, logits)
     if recipe.replay and recipe.replay_loss == "distribution":
         logits = max(logits, TOKENS_AT_ONCE * shape.vocabulary * _PER_DIVERGENCE)
-    return int(rest + projections + learning + tokens * kept * bytes_per_weight / 2 + logits)
+    held = _held_bytes(shape, strategy, bytes_per_weight)
+    return int(held + tokens * kept * bytes_per_weight / 2 + logits)
+
+
+def _held_bytes(shape: Shape, strategy: MemoryStrategy, bytes_per_weight: int) -> float:
+    """Return the bytes of weights, gradients and the optimizer's moments."""
+    moments = 2 if strategy.optimizer_8bit else 2 * _FLOAT32_BYTES
+    learning = shape.learning * (2 * _FLOAT32_BYTES + moments)
+    if shape.full:
+        copies = shape.parameters * (_COPY_BYTES if bytes_per_weight == 2 else 0)
+        # The gradient of the words comes in two parts: from reading and from writing them.
+        return learning + copies + shape.vocabulary * shape.width * _FLOAT32_BYTES
+    rest = (shape.parameters - shape.projections) * bytes_per_weight
+    return (
+        rest
+        + shape.projections * (_NF4_BYTES if strategy.base_4bit else bytes_per_weight)
+        + learning
+    )
 
 
 def plan_memory(
@@ -179,7 +202,7 @@ def plan_memory(
         budget = min(budget, int(BUDGETS[profile]))
     plans = [
         MemoryPlan(strategy, estimate(shape, recipe, strategy, 2 if cuda else 4))
-        for strategy in _strategies(longest, four_bit=cuda and has_bitsandbytes())
+        for strategy in _strategies(longest, _reductions(shape, cuda=cuda))
     ]
     fitting = next((plan for plan in plans if plan.estimate <= budget), None)
     if fitting is None:
@@ -200,7 +223,20 @@ def has_bitsandbytes() -> bool:
     return importlib.util.find_spec("bitsandbytes") is not None
 
 
-def _strategies(longest: int, *, four_bit: bool) -> Iterator[MemoryStrategy]:
+def _reductions(shape: Shape, *, cuda: bool) -> list[tuple[bool, bool]]:
+    """Return whether base and optimizer can be held in few bits, what changes least first.
+
+    Weights that learn are not among what can be.
+    """
+    ways = [(False, False), (False, True), (True, True)]
+    return (
+        [way for way in ways if not (way[0] and shape.full)]
+        if cuda and has_bitsandbytes()
+        else ways[:1]
+    )
+
+
+def _strategies(longest: int, reductions: Iterable[tuple[bool, bool]]) -> Iterator[MemoryStrategy]:
     """Yield ways, what changes least and computes fastest first."""
     sizes = [longest]
     size = _LARGEST_PART
@@ -209,20 +245,20 @@ def _strategies(longest: int, *, four_bit: bool) -> Iterator[MemoryStrategy]:
         size //= 2
     sizes.sort(reverse=True)
     fast = [size for size in sizes if size >= min(_SMALLEST_FAST_PART, sizes[0])]
-    smaller = ((False, False), (False, True), (True, True)) if four_bit else ((False, False),)
-    for base_4bit, optimizer_8bit in smaller:
+    for base_4bit, optimizer_8bit in reductions:
         yield from (MemoryStrategy(tokens, False, base_4bit, optimizer_8bit) for tokens in fast)
         yield from (MemoryStrategy(tokens, True, base_4bit, optimizer_8bit) for tokens in sizes)
 
 
 def _too_little(recipe: LoraRecipe, budget: int, smallest: int, longest: int, cuda: bool) -> str:
-    ways = ["a smaller base", "a lower adapter.rank"]
+    ways = ["a smaller base", "a lower adapter.rank" if recipe.adapter else "method: lora"]
     if longest > 1024:
         ways.append(f"a lower max_tokens (the longest row has {longest:,})")
     if recipe.logits == "whole":
         ways.append("logits: tiled")
     if cuda and not has_bitsandbytes():
-        ways.append("pip install bitsandbytes, for a base in 4 bits")
+        smaller = "a base in 4 bits" if recipe.adapter else "an optimizer in 8 bits"
+        ways.append(f"pip install bitsandbytes, for {smaller}")
     return (
         f"{recipe.base}: too little memory: training takes about {smallest / GIB:.1f} GiB at the "
         f"least, and {budget / GIB:.1f} GiB may be used; what helps: {'; '.join(ways)}"

@@ -1,4 +1,4 @@
-"""The base of a fine-tuning, its adapters, and a faster way through them."""
+"""The base of a fine-tuning, what of it learns, and a faster way through it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAn
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file
 from cybersecqwen.core.model_files import NO_CODE, check_stated_files
-from cybersecqwen.training.lora.memory_plan import MemoryStrategy
+from cybersecqwen.training.lora.memory_plan import MemoryStrategy, Shape
 from cybersecqwen.training.recipes.lora import LoraRecipe
 
 
@@ -67,13 +67,29 @@ def find_base(source: str) -> LoraBase:
     return LoraBase(source, config, tokenizer)
 
 
-def load_weights(base: LoraBase, strategy: MemoryStrategy) -> Any:
-    """Load a base's weights: bfloat16 (or NF4) for a GPU, float32 for a processor.
+def weight_type(recipe: LoraRecipe) -> torch.dtype:
+    """Return the type in which a base's weights are held while a recipe's training runs.
+
+    A GPU computes in bfloat16, in which weights that do not learn are held too. Those that learn
+    are float32, else steps smaller than its rounding would be lost (Micikevicius et al., arXiv
+    1710.03740); autocast makes the bfloat16 copies that are computed with.
+    """
+    held_fixed = recipe.adapter is not None
+    return torch.bfloat16 if torch.cuda.is_available() and held_fixed else torch.float32
+
+
+def own_type(base: LoraBase) -> torch.dtype:
+    """Return the type that a base's weights are kept in."""
+    kind = getattr(base.config, "dtype", None)
+    return kind if isinstance(kind, torch.dtype) else torch.bfloat16
+
+
+def load_weights(base: LoraBase, recipe: LoraRecipe, strategy: MemoryStrategy) -> Any:
+    """Load a base's weights: in ``weight_type``, or NF4.
 
     Raises:
         InputError: They are not there or do not fit the configuration.
     """
-    cuda = torch.cuda.is_available()
     options: dict[str, Any] = {}
     if strategy.base_4bit:
         options["quantization_config"] = BitsAndBytesConfig(
@@ -86,7 +102,7 @@ def load_weights(base: LoraBase, strategy: MemoryStrategy) -> Any:
         with silent_without_terminal():
             model = AutoModelForCausalLM.from_pretrained(
                 base.source,
-                dtype=torch.bfloat16 if cuda else torch.float32,
+                dtype=weight_type(recipe),
                 attn_implementation="flash_attention_2" if has_flash_attention() else "sdpa",
                 **options,
                 **NO_CODE,
@@ -102,19 +118,39 @@ def has_flash_attention() -> bool:
     return torch.cuda.is_available() and importlib.util.find_spec("flash_attn") is not None
 
 
-def adapter_config(recipe: LoraRecipe, layers: int) -> LoraConfig:
-    """Return the recipe's adapter as PEFT describes it, for a base of so many layers."""
-    of = recipe.adapter.layers
+def adapter_config(recipe: LoraRecipe, layers: int) -> LoraConfig | None:
+    """Return the recipe's adapter as PEFT describes it, for a base of so many layers.
+
+    None where all weights learn.
+    """
+    adapter = recipe.adapter
+    if adapter is None:
+        return None
+    of = adapter.layers
     return LoraConfig(
         task_type="CAUSAL_LM",
-        r=recipe.adapter.rank,
-        lora_alpha=recipe.adapter.alpha,
-        lora_dropout=recipe.adapter.dropout,
-        target_modules=list(recipe.adapter.targets),
+        r=adapter.rank,
+        lora_alpha=adapter.alpha,
+        lora_dropout=adapter.dropout,
+        target_modules=list(adapter.targets),
         layers_to_transform=list(range(max(0, layers - of), layers)) if of else None,
         bias="none",
         base_model_name_or_path=recipe.base,
     )
+
+
+def narrow_states(model: Any) -> None:
+    """Let the states between layers have autocast's type though the weights are float32, in place.
+
+    They begin as rows of the embedding, which autocast leaves in the type that they are held in.
+    """
+
+    def narrowed(_: nn.Module, __: Any, states: Tensor) -> Tensor:
+        kind = states.device.type
+        on = torch.is_autocast_enabled(kind)
+        return states.to(torch.get_autocast_dtype(kind)) if on else states
+
+    model.get_input_embeddings().register_forward_hook(narrowed)
 
 
 def fuse_adapters(model: nn.Module) -> None:
@@ -148,18 +184,20 @@ def compile_layers(model: nn.Module, names: Collection[str]) -> None:
 # reaches without it, this is five of them.
 _WORTH_COMPILING = 6e16
 _FLOPS_PER_WEIGHT = 4  # of a token: forward, and backward through weights that do not learn
+_FLOPS_PER_LEARNING = 2  # more, where they do
 
 
-def compiling_pays(parameters: int, tokens: int) -> bool:
+def compiling_pays(shape: Shape, tokens: int) -> bool:
     """Whether layers should be compiled: there is a GPU that Triton knows, and a long run.
 
     Args:
-        parameters: Of the base.
+        shape: Of the base and what learns.
         tokens: To be learnt from, over all epochs.
     """
     if not torch.cuda.is_available() or importlib.util.find_spec("triton") is None:
         return False
-    return _FLOPS_PER_WEIGHT * parameters * tokens >= _WORTH_COMPILING
+    each = _FLOPS_PER_WEIGHT * shape.parameters + _FLOPS_PER_LEARNING * shape.learning
+    return each * tokens >= _WORTH_COMPILING
 
 
 def _lean_norm(self: Any, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""One fine-tuning: refuse what cannot work, fit, write the adapter's folder."""
+"""One fine-tuning: refuse what cannot work, fit, write the adapter's or model's folder."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from cybersecqwen.training.lora.model import (
     find_base,
     has_flash_attention,
     load_weights,
+    own_type,
 )
 from cybersecqwen.training.lora.packing import TokenRow, TokenRows, make_rows
 from cybersecqwen.training.lora.results import RESULTS_FILE, LoraResults, summarise
@@ -104,9 +105,9 @@ def train_lora(
 ) -> LoraResults | None:
     """Fine-tune into the folder ``out``.
 
-    Checkpoints lie in ``out`` with ``.work`` added to its name, which goes when the adapter is
-    whole. Under ``torchrun`` or ``accelerate launch`` every process calls this alike; all but the
-    main one get None.
+    Checkpoints lie in ``out`` with ``.work`` added to its name, which goes when the result is
+    whole: an adapter's folder or, of full fine-tuning, a model's. Under ``torchrun`` or
+    ``accelerate launch`` every process calls this alike; all but the main one get None.
 
     Args:
         job: What to do.
@@ -126,10 +127,10 @@ def train_lora(
     strategy = job.plan.strategy
     if compiled is None:
         tokens = sum(map(len, job.train.rows)) * job.recipe.fit.epochs
-        parameters = read_shape(job.base.config, job.recipe).parameters
+        shape = read_shape(job.base.config, job.recipe)
         # FSDP and 4-bit weights were not measured with it.
         alone = state.num_processes == 1 and not strategy.base_4bit
-        compiled = alone and compiling_pays(parameters, round(tokens))
+        compiled = alone and compiling_pays(shape, round(tokens))
     identity = [job.recipe, job.corpus.hashes, strategy.base_4bit, strategy.optimizer_8bit]
     with ExitStack() as held:
         with state.main_process_first():
@@ -141,6 +142,10 @@ def train_lora(
             with _reproducible() if deterministic else nullcontext():
                 trainer = _fitted(job, work / "checkpoints", found, report, compiled=compiled)
         made = work / "folder"
+        if job.recipe.adapter is None:
+            # A model that others load: in the base's own type, rounded once, with its cache.
+            trainer.model.to(own_type(job.base))
+            trainer.model.config.use_cache = True
         trainer.save_model(str(made))
         if state.is_main_process:
             results = summarise(trainer.state.log_history, peak_memory(), trainer.tokens_per_second)
@@ -158,7 +163,7 @@ def _fitted(
 ) -> LoraTrainer:
     set_seed(job.recipe.seed)
     trainer = LoraTrainer(
-        load_weights(job.base, job.plan.strategy),
+        load_weights(job.base, job.recipe, job.plan.strategy),
         job.base.tokenizer,
         job.recipe,
         job.plan.strategy,
@@ -198,7 +203,7 @@ def _write(
     *,
     deterministic: bool,
 ) -> None:
-    """Put beside the adapter what made it."""
+    """Put beside the weights what made them."""
     (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle, of nothing that is not below
     record = {
         "recipe": job.recipe,

@@ -30,6 +30,8 @@ from cybersecqwen.training.lora.model import (
     compile_layers,
     fuse_adapters,
     has_flash_attention,
+    narrow_states,
+    silent_without_terminal,
 )
 from cybersecqwen.training.lora.packing import (
     EpochBatches,
@@ -99,7 +101,7 @@ class _LoraProgress(TrainerCallback):
 
 
 class LoraTrainer(SFTTrainer):
-    """Fits an adapter to rows.
+    """Fits an adapter, or all weights, to rows.
 
     Each process is handed whole optimizer steps, takes its share of a step's rows, and splits
     that into micro-batches. A step's loss is the sum over its learnt tokens divided by how many
@@ -171,6 +173,8 @@ class LoraTrainer(SFTTrainer):
         self.model.train()
         if fused_adapters:
             fuse_adapters(self.model)
+        if recipe.adapter is None:
+            narrow_states(self.model)
         if compiled:
             compile_layers(self.model, model._no_split_modules)
             # Else the first layer, whose input learns nothing, would be compiled for itself.
@@ -340,6 +344,11 @@ class LoraTrainer(SFTTrainer):
     def floating_point_ops(self, inputs: Any) -> int:
         """Not counted: the Trainer's own count knows nothing of adapters."""
         return 0
+
+    def _save(self, *given: Any, **named: Any) -> None:
+        """Save without the bar that transformers shows where a whole model is written."""
+        with silent_without_terminal():
+            super()._save(*given, **named)
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """Not here: the run writes its own card."""

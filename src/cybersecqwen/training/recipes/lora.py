@@ -1,4 +1,4 @@
-"""The recipe of a LoRA fine-tuning: every choice that makes the adapter, with its unit."""
+"""The recipe of a fine-tuning, by adapters or of all weights: every choice, with its unit."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from msgspec import Meta
+from msgspec.structs import force_setattr
 
 from cybersecqwen.core.config import Recipe
 
@@ -68,7 +69,7 @@ class Schedule(Recipe, frozen=True):
 
 
 class LoraRecipe(Recipe, frozen=True):
-    """An adapter from its base to its folder.
+    """A fine-tuning from its base to its folder.
 
     How rows are split into what the memory holds at once is no part of a recipe: it changes
     neither the gradient nor the result (but for rounding), and follows from the machine.
@@ -76,7 +77,9 @@ class LoraRecipe(Recipe, frozen=True):
     Attributes:
         name: Name of the model, as its card says.
         base: Hugging Face id of an instruction-tuned model, or a folder.
-        adapter: What learns.
+        method: What learns: ``lora``, an adapter on a base that stays as it is; or ``full``, all
+            of the base's weights, which makes a model of the base's size.
+        adapter: Of ``lora``: the adapter. None with ``full``.
         fit: Schedule.
         max_tokens: Tokens of a row at most. A longer example is left out, and counted, unless
             ``packing`` is ``wrapped``, which cuts.
@@ -95,10 +98,10 @@ class LoraRecipe(Recipe, frozen=True):
             (``corpus replay``), by which the model stays near it; 0 for never.
         replay_loss: What is learnt of those answers: the ``words``, as of any others, or at each
             of them the base's whole ``distribution`` over the next token, whose divergence from
-            the model's (Kullback and Leibler's, nats) is then the loss.
-        scale: How many times the adapter's product is to count once it is trained: under 1,
-            weights are averaged with the base's. ``reproduce`` does so, ``export adapter --scale``
-            by hand.
+            the model's (Kullback and Leibler's, nats) is then the loss. Of ``lora`` alone.
+        scale: How many times what was learnt is to count once it is trained: under 1, weights are
+            averaged with the base's. ``reproduce`` does so, ``export adapter --scale`` or
+            ``export merge --scale`` by hand.
         logits: ``tiled`` computes logits where something is learnt, a tile at a time; ``whole``
             holds those of every token over the whole vocabulary at once, as the reference does.
         checkpoint_every: Optimizer steps between checkpoints, from which a killed run goes on.
@@ -110,7 +113,8 @@ class LoraRecipe(Recipe, frozen=True):
     name: str
     fit: Schedule
     base: str = QWEN3_4B
-    adapter: Adapter = Adapter()
+    method: Literal["lora", "full"] = "lora"
+    adapter: Adapter | None = None
     max_tokens: Annotated[int, Meta(ge=8)] = 4096
     packing: Packing = "none"
     loss: Literal["answer", "all"] = "answer"
@@ -125,3 +129,16 @@ class LoraRecipe(Recipe, frozen=True):
     validate_every: Annotated[int, Meta(ge=0)] = 0
     validation_rows: Annotated[int, Meta(ge=0)] = 1000
     seed: int = 42
+
+    def __post_init__(self) -> None:
+        """Give LoRA its adapter, and refuse what only adapters have beside full fine-tuning."""
+        if self.method == "lora":
+            if self.adapter is None:
+                force_setattr(self, "adapter", Adapter())
+            return
+        given = {
+            "adapter": self.adapter is not None,
+            "replay_loss: distribution": self.replay_loss == "distribution",
+        }
+        for key in (key for key, is_given in given.items() if is_given):
+            raise ValueError(f"{key}: needs `method: lora`; with `method: full` all weights learn")
