@@ -7,21 +7,32 @@ import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import msgspec
 import pytest
 
 for module in ("torch", "trl", "peft", "gguf", "xllamacpp", "sklearn", "sparse_dot_topn"):
     pytest.importorskip(module)
 pytestmark = pytest.mark.torch
 
+from safetensors.torch import load_file  # noqa: E402
+
 from cybersecqwen.apps.evaluation import measure_model_divergence  # noqa: E402
-from cybersecqwen.apps.reproduce import ReproduceOptions, reproduce  # noqa: E402
+from cybersecqwen.apps.progress import ignore  # noqa: E402
+from cybersecqwen.apps.reproduce import (  # noqa: E402
+    ReproduceOptions,
+    _Plan,
+    _tuned,
+    reproduce,
+)
 from cybersecqwen.cli.main import main  # noqa: E402
 from cybersecqwen.core.chat import Message  # noqa: E402
 from cybersecqwen.core.errors import InputError  # noqa: E402
 from cybersecqwen.llm import open_backend  # noqa: E402
+from cybersecqwen.training.recipes.lora import LoraRecipe, Schedule  # noqa: E402
 from small_chat import write_small_chat  # noqa: E402
-from tiny_chat import write_base  # noqa: E402
+from tiny_chat import write_base, write_corpus  # noqa: E402
 
 LORA = Path(__file__).parents[2] / "recipes" / "lora" / "cybersecqwen.yaml"
 HEAD = "URL\tQuestion\tOption A\tOption B\tOption C\tOption D\tPrompt\tGT\n"
@@ -121,6 +132,31 @@ def test_an_adapter_is_put_on_the_base_that_is_named(ground: Path) -> None:
     assert scores[0] == pytest.approx(scores[1], abs=1e-3)
     alone = open_backend(f"hf:{out / 'tiny-base'}").score(asked, ["CWE-79", "a script"])
     assert alone != pytest.approx(scores[0], abs=1e-6)
+
+
+def test_all_weights_make_a_model_that_is_averaged_and_not_merged(tmp_path: Path) -> None:
+    base = write_base(tmp_path / "base")
+    write_corpus(tmp_path / "corpus")
+    recipe = LoraRecipe(
+        name="full",
+        base=str(base),
+        method="full",
+        fit=Schedule(epochs=0.2, batch=8, learning_rate=1e-3),
+        max_tokens=128,
+    )
+    options = ReproduceOptions(tmp_path, tmp_path)
+    corpus: Any = SimpleNamespace(benchmarks=[])
+    plan = _Plan(corpus, recipe, options, tmp_path)
+    assert _tuned(plan, ignore) == tmp_path / "trained"
+    assert not (tmp_path / "merged").exists()
+    halved = msgspec.structs.replace(recipe, scale=0.5)
+    assert _tuned(_Plan(corpus, halved, options, tmp_path), ignore) == tmp_path / "merged"
+    weights = [
+        load_file(tmp_path / name / "model.safetensors")["model.norm.weight"]
+        for name in ("merged", "base", "trained")
+    ]
+    assert weights[0].allclose((weights[1] + weights[2]) / 2)
+    assert not weights[0].equal(weights[1])
 
 
 def test_recipes_that_are_not_there_are_named(tmp_path: Path) -> None:

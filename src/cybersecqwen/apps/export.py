@@ -41,9 +41,11 @@ class ExportResult(msgspec.Struct, frozen=True, omit_defaults=True):
         tensors: Of a GGUF file: how many tensors have each type.
         importance: Of a GGUF file: text that the importance matrix was measured on, and the
             beginning of its SHA-256.
-        scale: Of an adapter brought nearer its base: how many times its product counts.
+        scale: Of what was brought nearer its base: how many times what was learnt counts.
         added: Of an adapter with others added: how often each one's product counts.
-        kept: Of an adapter cut to a lower rank: share of its products' squared norm.
+        kept: Of an adapter cut to a lower rank: share of its products' squared norm. Of one made
+            of a fully fine-tuned model: share of the squared norm of all that changed.
+        projections: Of such a one: share of it that lies in the matrices that can have adapters.
     """
 
     output: str
@@ -56,32 +58,48 @@ class ExportResult(msgspec.Struct, frozen=True, omit_defaults=True):
     scale: float = 1.0
     added: dict[str, float] = {}
     kept: float = 1.0
+    projections: float = 1.0
 
 
 def export_merged(
-    adapter: Path, out: Path, *, base: str | None = None, on_progress: OnProgress = ignore
+    tuned: Path,
+    out: Path,
+    *,
+    base: str | None = None,
+    scale: float = 1.0,
+    on_progress: OnProgress = ignore,
 ) -> ExportResult:
-    """Merge a base and its adapter into one model folder.
+    """Merge a base and its adapter, or average it with a fully fine-tuned model, in one folder.
 
     Args:
-        adapter: Folder of ``train lora``.
+        tuned: Folder of ``train lora``: an adapter's or, with ``scale``, a model's.
         out: Folder to make.
-        base: Where the base is; None for where the adapter says.
+        base: Where the base is; None for where the folder says.
+        scale: What was learnt counts so many times as much: under 1, weights are averaged with the
+            base's.
         on_progress: Told of each stage.
 
     Raises:
-        InputError: A folder cannot be used, or ``out`` is taken.
+        InputError: A folder cannot be used, there is nothing to merge, or ``out`` is taken.
         MissingExtraError: The ``train`` extra is not installed.
         ModelError: The export answers unlike its source.
     """
     from cybersecqwen.training.export.merge import merge
 
     _require_free(out)
+    _require_scale(scale)
     moved = {"base": base} if base else {}
+    limit = _ROUNDING if scale == 1.0 else _QUANTISED
     with _hidden(out) as part:
         on_progress(JobProgress("merging"))
-        merge(adapter, part, base)
-        return _compared(f"hf:{adapter}", "hf", part, out, _ROUNDING, on_progress, moved)
+        merge(tuned, part, base, scale)
+        facts = {"scale": scale}
+        return _compared(f"hf:{tuned}", "hf", part, out, limit, on_progress, moved, facts=facts)
+
+
+def _require_scale(scale: float) -> None:
+    if not 0 < scale <= 2:
+        raise InputError(f"scale: above 0 and 2 at most, not {scale:g}")
 
 
 def export_adapter(
@@ -97,8 +115,10 @@ def export_adapter(
 ) -> ExportResult:
     """Write the adapter alone: in other numbers, nearer its base, with others, or at a lower rank.
 
+    Of a fully fine-tuned model, the adapter is made of its difference from its base.
+
     Args:
-        adapter: Folder of ``train lora``.
+        adapter: Folder of ``train lora``: an adapter's or, with ``rank``, a model's.
         out: Folder to make.
         numbers: Type of its numbers.
         base: Where the base is; None for where the adapter says.
@@ -110,16 +130,21 @@ def export_adapter(
         on_progress: Told of each stage.
 
     Raises:
-        InputError: A folder cannot be used, ``out`` is taken, or the rank or scale will not do.
+        InputError: A folder cannot be used, ``out`` is taken, or an option will not do.
         MissingExtraError: The ``train`` extra is not installed.
         ModelError: The export answers unlike its source, more than such a change explains.
     """
     from cybersecqwen.training.export import merge
 
     _require_free(out)
-    if not 0 < scale <= 2:
-        raise InputError(f"scale: above 0 and 2 at most, not {scale:g}")
+    _require_scale(scale)
     moved = {"base": base} if base else {}
+    if merge.is_whole_model(adapter):
+        if rank is None or add:
+            raise InputError(
+                f"{adapter}: is a whole model; an adapter of what changed takes --rank, no --add"
+            )
+        return _export_difference(adapter, out, numbers, base, scale, rank, on_progress)
     changed = scale != 1.0 or rank is not None or bool(add)
     with _hidden(out) as part:
         kept = merge.export_adapter(adapter, part, numbers, base, scale=scale, add=add, rank=rank)
@@ -130,6 +155,26 @@ def export_adapter(
         return _compared(
             *(f"hf:{adapter}", "hf", part, out, limit, on_progress, moved), facts=facts
         )
+
+
+def _export_difference(
+    tuned: Path,
+    out: Path,
+    numbers: Literal["f32", "bf16"],
+    base: str | None,
+    scale: float,
+    rank: int,
+    on_progress: OnProgress,
+) -> ExportResult:
+    """Write what full fine-tuning changed as an adapter."""
+    from cybersecqwen.training.export.merge import export_difference
+
+    with _hidden(out) as part:
+        on_progress(JobProgress("taking the difference apart"))
+        made = export_difference(tuned, part, numbers, rank, base, scale=scale)
+        facts = {"scale": scale, "kept": made.kept, "projections": made.projections}
+        # How far it is from the model says how much of the change an adapter holds.
+        return _compared(f"hf:{tuned}", "hf", part, out, math.inf, on_progress, facts=facts)
 
 
 def export_gguf_adapter(

@@ -84,6 +84,10 @@ class _Plan:
         return self.options.out / name
 
     @property
+    def trained(self) -> Path:
+        return self.at("trained" if self.lora.method == "full" else "adapter")
+
+    @property
     def benchmarks(self) -> list[Path]:
         return [self.data / path for path in self.corpus.benchmarks]
 
@@ -119,13 +123,7 @@ def _reproduce(plan: _Plan, on_progress: OnProgress) -> Path:
     _stage(plan.at(_ESTIMATE), "estimate", on_progress, lambda: _estimate(plan))
     found = _read(plan.at(_ESTIMATE), dict[str, Any])
     on_progress(JobProgress(f"estimate: {found['said']}"))
-    _stage(plan.at("adapter"), "train", on_progress, lambda: _train(plan, on_progress))
-    adapter, merged, base = plan.at("adapter"), plan.at("merged"), plan.lora.base
-    if plan.lora.scale != 1:
-        whole, adapter = adapter, plan.at("scaled")
-        scale = plan.lora.scale
-        _stage(adapter, "scale", on_progress, lambda: export_adapter(whole, adapter, scale=scale))
-    _stage(merged, "merge", on_progress, lambda: export_merged(adapter, merged))
+    merged, base = _tuned(plan, on_progress), plan.lora.base
     kind: GgufType = "q8_0" if options.dry_run else "q4_k_m"
     gguf = plan.at(f"model-{kind}.gguf")
     _stage(gguf, "gguf", on_progress, lambda: export_gguf(merged, gguf, quantisation=kind))
@@ -148,8 +146,8 @@ def _reproduce(plan: _Plan, on_progress: OnProgress) -> Path:
         lambda: write_report(logs, plan.at("report"), plan.lora.name),
     )
     card = reproduce_card.write_card(
-        plan.lora.name,
-        base,
+        plan.lora,
+        plan.trained.name,
         logs,
         _read(plan.at(_DIVERGENCE), Divergence),
         _read(plan.at(_CHECKED), dict[str, str]),
@@ -157,6 +155,23 @@ def _reproduce(plan: _Plan, on_progress: OnProgress) -> Path:
     )
     write_text(plan.at(_CARD), card)
     return plan.at(_CARD)
+
+
+def _tuned(plan: _Plan, on_progress: OnProgress) -> Path:
+    """Train, average with the base and merge, as far as the recipe asks; return the model."""
+    trained, merged, scale = plan.trained, plan.at("merged"), plan.lora.scale
+    _stage(trained, "train", on_progress, lambda: _train(plan, on_progress))
+    if plan.lora.method == "full":
+        if scale == 1:
+            return trained
+        _stage(merged, "average", on_progress, lambda: export_merged(trained, merged, scale=scale))
+        return merged
+    adapter = trained
+    if scale != 1:
+        adapter = plan.at("scaled")
+        _stage(adapter, "scale", on_progress, lambda: export_adapter(trained, adapter, scale=scale))
+    _stage(merged, "merge", on_progress, lambda: export_merged(adapter, merged))
+    return merged
 
 
 def _stage(result: Path, name: str, on_progress: OnProgress, make: Callable[[], object]) -> None:
@@ -299,14 +314,13 @@ def _estimate(plan: _Plan) -> None:
 
 
 def _train(plan: _Plan, on_progress: OnProgress) -> None:
-    adapter = plan.at("adapter")
     train_lora(
         plan.lora,
         plan.at("corpus"),
-        adapter,
+        plan.trained,
         profile=plan.options.profile,
         against=plan.benchmarks,
-        resume=adapter.with_name("adapter.work").exists(),
+        resume=plan.at(f"{plan.trained.name}.work").exists(),
         compiled=plan.options.compiled,
         on_progress=on_progress,
     )

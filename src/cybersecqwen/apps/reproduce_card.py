@@ -8,13 +8,14 @@ from pathlib import Path
 from cybersecqwen.apps.evaluation import score_log
 from cybersecqwen.evaluation.divergence import Divergence
 from cybersecqwen.evaluation.report.summary import Summary
+from cybersecqwen.training.recipes.lora import LoraRecipe
 
 _GENERAL = "general"
 
 
 def write_card(
-    name: str,
-    base: str,
+    recipe: LoraRecipe,
+    trained: str,
     logs: Sequence[Path],
     divergence: Divergence,
     benchmarks: Mapping[str, str],
@@ -24,8 +25,8 @@ def write_card(
     """Return the card as Markdown.
 
     Args:
-        name: Of the model.
-        base: Where its base came from.
+        recipe: What the model was trained by, with its base.
+        trained: Name of the folder that training made.
         logs: Of the evaluations, named ``base-...`` and ``tuned-...``.
         divergence: Of the model from its base.
         benchmarks: SHA-256 of each benchmark file that the corpus was compared with, by its name.
@@ -39,9 +40,11 @@ def write_card(
         if dry_run
         else ""
     )
-    return f"""# {name}
+    full = recipe.method == "full"
+    what = "All weights of {}, fine-tuned" if full else "A LoRA adapter merged into {}, made"
+    return f"""# {recipe.name}
 
-{trial}A LoRA adapter merged into {base}, made by `cybersecqwen reproduce`.
+{trial}{what.format(recipe.base)} by `cybersecqwen reproduce`.
 
 ## Scores
 
@@ -56,8 +59,8 @@ Kullback-Leibler divergence from the base).
 
 ## How it was made
 
-The recipe, the curve and the hashes of corpus and base are in `adapter/training.json`, the corpus's
-own report in `corpus/report.md`, every prompt and answer in `logs`, comparisons of both in
+The recipe, the curve and the hashes of corpus and base are in `{trained}/training.json`, the
+corpus's own report in `corpus/report.md`, every prompt and answer in `logs`, comparisons of both in
 `report`. No row of the corpus overlaps an item of these benchmark files:
 {_files(benchmarks)}.
 

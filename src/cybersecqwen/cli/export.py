@@ -24,20 +24,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's commands."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     merge = actions.add_parser("merge", help="base and adapter as one model folder")
-    adapter = actions.add_parser("adapter", help="the adapter alone")
+    adapter = actions.add_parser(
+        "adapter", help="the adapter alone, or an adapter of what full fine-tuning changed"
+    )
     for parts in (merge, adapter):
-        parts.add_argument("adapter", type=Path, metavar="ADAPTER", help="folder of `train lora`")
+        parts.add_argument("tuned", type=Path, metavar="TUNED", help="folder of `train lora`")
         parts.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make")
         parts.add_argument("--base", metavar="ID|DIR", help="where the base is (as it says)")
+        parts.add_argument(
+            "--scale",
+            type=float,
+            default=1.0,
+            metavar="FACTOR",
+            help="average with the base's weights: what was learnt counts so many times (1)",
+        )
     adapter.add_argument(
         "--type", choices=("f32", "bf16"), default="f32", help="of its numbers (f32)"
-    )
-    adapter.add_argument(
-        "--scale",
-        type=float,
-        default=1.0,
-        metavar="FACTOR",
-        help="average with the base's weights: its product counts so many times as much (1)",
     )
     adapter.add_argument(
         "--add",
@@ -50,7 +52,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--rank",
         type=int,
         metavar="N",
-        help="cut it to the size of rank N: the largest singular values of all products (as it is)",
+        help="cut it to the size of rank N: the largest singular values of all products (as it is);"
+        " of a whole model: make one of its difference from its base",
     )
     gguf = actions.add_parser("gguf", help="a model folder as one file for llama.cpp")
     _configure_gguf(gguf)
@@ -118,6 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"{result.output}: {result.bytes / 1e6:,.1f} MB; {found.same_text} of {found.prompts} "
             f"answers word for word those of {result.source}, log-probabilities "
             f"{found.mean_gap:.4f} nats a character apart"
+            + ("" if result.kept == 1 else f"; {result.kept:.1%} of the squared norm kept")
         )
     return EXIT_DONE
 
@@ -126,7 +130,11 @@ def _merge(arguments: argparse.Namespace) -> ExportResult:
     from cybersecqwen.apps.export import export_merged
 
     return export_merged(
-        arguments.adapter, arguments.out, base=arguments.base, on_progress=show_progress()
+        arguments.tuned,
+        arguments.out,
+        base=arguments.base,
+        scale=arguments.scale,
+        on_progress=show_progress(),
     )
 
 
@@ -142,7 +150,7 @@ def _adapter(arguments: argparse.Namespace) -> ExportResult:
     from cybersecqwen.apps.export import export_adapter
 
     return export_adapter(
-        arguments.adapter,
+        arguments.tuned,
         arguments.out,
         numbers=arguments.type,
         base=arguments.base,

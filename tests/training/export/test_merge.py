@@ -178,7 +178,7 @@ def test_taken_folders_and_missing_adapters_are_refused(
     with pytest.raises(InputError, match="is there already"):
         merge(adapter, tmp_path / "taken")
     with pytest.raises(InputError, match="no adapter"):
-        merge(base, tmp_path / "merged")
+        merge(tmp_path / "nothing", tmp_path / "merged")
     other = write_base(tmp_path / "wider", width=64)
     with pytest.raises(InputError, match="does not fit"):
         merge(adapter, tmp_path / "merged", base=str(other))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import copy
 import importlib.util
-import io
 import math
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext, redirect_stderr
 from typing import Any
 
 import torch
@@ -21,6 +18,7 @@ from transformers import (
 from cybersecqwen.core.chat import Generation, Message, Sampling
 from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.interfaces import Capability
+from cybersecqwen.core.progress_bars import silent_without_terminal
 from cybersecqwen.core.prompts import escape_special_tokens
 from cybersecqwen.llm.backends.common import (
     StopCutter,
@@ -84,7 +82,7 @@ class TransformersBackend:
         on_gpu = self._device.startswith("cuda")
         flash = on_gpu and importlib.util.find_spec("flash_attn") is not None
         try:
-            with _silent_without_terminal():
+            with silent_without_terminal():
                 self._tokenizer, self._model = load(
                     model,
                     base,
@@ -382,11 +380,6 @@ class TransformersBackend:
 
     def _tokens(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-def _silent_without_terminal() -> AbstractContextManager[Any]:
-    # Loading draws several libraries' progress bars, which a log file has no use for.
-    return nullcontext() if sys.stderr.isatty() else redirect_stderr(io.StringIO())
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:

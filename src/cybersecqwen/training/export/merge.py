@@ -1,9 +1,9 @@
-"""An adapter's folder: alone, or merged into its base."""
+"""What a fine-tuning made: an adapter alone, or one model with its base."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,14 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write, sha256_file, write_json
 from cybersecqwen.core.lenient_json import DECODE_ERRORS
 from cybersecqwen.core.model_files import NO_CODE, check_stated_files, write_sums
+from cybersecqwen.core.progress_bars import silent_without_terminal
+from cybersecqwen.training.export.full import (
+    RECORD_FILE,
+    AdapterOfDifference,
+    adapter_of_difference,
+    average,
+    base_of,
+)
 from cybersecqwen.training.export.low_rank import (
     Settings,
     Weights,
@@ -30,7 +38,7 @@ from cybersecqwen.training.export.low_rank import (
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 MERGE_FILE = "merge.json"
-_BESIDE = ("README.md", "training.json")
+_BESIDE = ("README.md", RECORD_FILE)
 
 
 class _AdapterConfig(msgspec.Struct):
@@ -50,25 +58,60 @@ def adapter_base(folder: Path) -> str:
         raise InputError(f"{folder}: no adapter: {error}") from error
 
 
-def merge(adapter: Path, out: Path, base: str | None = None) -> None:
-    """Write base and adapter as one model, in the base's own number type.
+def is_whole_model(folder: Path) -> bool:
+    """Whether a folder holds a model of its own, as full fine-tuning makes, and no adapter."""
+    return (folder / "config.json").is_file() and not (folder / ADAPTER_CONFIG).is_file()
 
-    Products are added in float32 and rounded once.
+
+def merge(tuned: Path, out: Path, base: str | None = None, scale: float = 1.0) -> None:
+    """Write what a fine-tuning made and its base as one model, in the base's own number type.
+
+    What was learnt is added in float32 and rounded once.
 
     Args:
-        adapter: Folder that ``train lora`` made.
+        tuned: Folder that ``train lora`` made: an adapter's, or a model's.
         out: Folder to appear.
-        base: Hub id or folder, where it is not where the adapter says.
+        base: Hub id or folder, where it is not where the folder says.
+        scale: How often what was learnt counts; under 1 averages with the base's weights.
 
     Raises:
-        InputError: ``out`` is taken, or adapter or base cannot be used.
+        InputError: ``out`` is taken, one of them cannot be used, or there is nothing to merge.
         ModelError: A file is not the one that its folder states.
     """
+    whole = is_whole_model(tuned)
+    if whole and scale == 1:
+        raise InputError(
+            f"{tuned}: no adapter but a whole model; --scale averages it with its base"
+        )
+    named = base or (base_of(tuned) if whole else adapter_base(tuned))
+    model = average(tuned, named, scale) if whole else _adapted(tuned, named, scale)
+    with atomic_folder(out) as part:
+        with silent_without_terminal():
+            model.save_pretrained(part)
+        _tokenizer(tuned, named).save_pretrained(part)
+        for name in _BESIDE:
+            if (tuned / name).is_file():
+                shutil.copyfile(tuned / name, part / name)
+        facts = {"base": named, "scale": scale, **_origin(tuned)}
+        write_json(part / MERGE_FILE, facts)
+        write_sums(part)
+
+
+def _origin(tuned: Path) -> dict[str, str]:
+    """Return the digests of what was merged."""
+    file = tuned / ADAPTER_WEIGHTS
+    if file.is_file():
+        return {"adapter_sha256": sha256_file(file)}
+    return {f"{file.name}_sha256": sha256_file(file) for file in tuned.glob("*.safetensors")}
+
+
+def _adapted(adapter: Path, named: str, scale: float) -> Any:
+    """Return a base with an adapter's products added to its weights."""
     check_stated_files(adapter)
-    named = base or adapter_base(adapter)
     check_stated_files(named)
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(named, dtype="auto", **NO_CODE)
+        with silent_without_terminal():
+            model: Any = AutoModelForCausalLM.from_pretrained(named, dtype="auto", **NO_CODE)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise InputError(f"base {named}: cannot be loaded; name a folder with --base") from error
     try:
@@ -78,18 +121,9 @@ def merge(adapter: Path, out: Path, base: str | None = None) -> None:
     with torch.no_grad():
         for layer in (m for m in adapted.modules() if isinstance(m, LoraLayer)):
             weight = layer.get_base_layer().weight
-            whole = weight.float() + layer.get_delta_weight("default").float()
+            whole = weight.float() + scale * layer.get_delta_weight("default").float()
             weight.copy_(whole.to(weight.dtype))
-    plain = adapted.unload()
-    with atomic_folder(out) as part:
-        plain.save_pretrained(part)
-        _tokenizer(adapter, named).save_pretrained(part)
-        for name in _BESIDE:
-            if (adapter / name).is_file():
-                shutil.copyfile(adapter / name, part / name)
-        facts = {"base": named, "adapter_sha256": sha256_file(adapter / ADAPTER_WEIGHTS)}
-        write_json(part / MERGE_FILE, facts)
-        write_sums(part)
+    return adapted.unload()
 
 
 def export_adapter(
@@ -121,21 +155,74 @@ def export_adapter(
         ModelError: A file is not the one that its folder states.
     """
     named = base or adapter_base(adapter)
-    dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[kind]
     parts = [_scaled_adapter(*part) for part in ((adapter, scale), *add)]
     weights, settings = summed(parts) if add else parts[0]
     kept = 1.0
     if rank is not None:
         weights, settings, kept = cut_to_rank(weights, settings, rank)
+    beside = {name: adapter / name for name in _BESIDE}
+    read = {name: file.read_bytes() for name, file in beside.items() if file.is_file()}
+    _write_adapter(out, weights, {**settings, "base_model_name_or_path": named}, kind, read)
+    return kept
+
+
+def export_difference(
+    tuned: Path,
+    out: Path,
+    kind: Literal["f32", "bf16"],
+    rank: int,
+    base: str | None = None,
+    *,
+    scale: float = 1.0,
+) -> AdapterOfDifference:
+    """Write what full fine-tuning changed as an adapter, as near as one of its size comes.
+
+    Args:
+        tuned: Folder of the fully fine-tuned model.
+        out: Folder to appear.
+        kind: Type of its numbers.
+        rank: Columns on average.
+        base: Hub id or folder, where it is not where the model says.
+        scale: Its product counts so many times as much.
+
+    Returns:
+        The adapter, and what share of the difference it holds.
+
+    Raises:
+        InputError: ``out`` is taken, or a model cannot be used.
+        ModelError: A file is not the one that its folder states.
+    """
+    named = base or base_of(tuned)
+    made = adapter_of_difference(tuned, named, rank)
+    settings = {**scaled(made.settings, scale), "base_model_name_or_path": named}
+    card = (
+        f"A LoRA adapter for {named}, of the size of rank {rank}: the nearest to what full "
+        f"fine-tuning changed (`{RECORD_FILE}`). {made.kept:.1%} of the change's squared norm are "
+        f"kept; {made.projections:.1%} of it lie where an adapter can be.\n"
+    )
+    read = {"README.md": card.encode()}
+    if (tuned / RECORD_FILE).is_file():
+        read[RECORD_FILE] = (tuned / RECORD_FILE).read_bytes()
+    _write_adapter(out, made.weights, settings, kind, read)
+    return made
+
+
+def _write_adapter(
+    out: Path,
+    weights: Weights,
+    settings: Settings,
+    kind: Literal["f32", "bf16"],
+    beside: Mapping[str, bytes],
+) -> None:
+    """Write an adapter's folder, with other files by their name; it appears whole or not at all."""
+    dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[kind]
     with atomic_folder(out) as part:
         save_file({k: v.to(dtype) for k, v in weights.items()}, part / ADAPTER_WEIGHTS)
-        write_json(part / ADAPTER_CONFIG, {**settings, "base_model_name_or_path": named})
-        for name in _BESIDE:
-            if (adapter / name).is_file():
-                with atomic_write(part / name) as stream:
-                    stream.write((adapter / name).read_bytes())
+        write_json(part / ADAPTER_CONFIG, settings)
+        for name, content in beside.items():
+            with atomic_write(part / name) as stream:
+                stream.write(content)
         write_sums(part)
-    return kept
 
 
 def _scaled_adapter(folder: Path, factor: float) -> tuple[Weights, Settings]:

@@ -30,6 +30,7 @@ from transformers import (
 )
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.progress_bars import silent_without_terminal
 from cybersecqwen.training.hf_trainer import processes
 from cybersecqwen.training.lora.examples import Encoded
 from cybersecqwen.training.lora.memory_plan import (
@@ -44,7 +45,6 @@ from cybersecqwen.training.lora.model import (
     LoraBase,
     has_flash_attention,
     load_weights,
-    silent_without_terminal,
     weight_type,
 )
 from cybersecqwen.training.lora.packing import TokenRow, make_rows

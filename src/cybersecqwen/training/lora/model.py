@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import io
-import sys
 import types
 from collections.abc import Collection
-from contextlib import AbstractContextManager, nullcontext, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +19,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAn
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file
 from cybersecqwen.core.model_files import NO_CODE, check_stated_files
+from cybersecqwen.core.progress_bars import silent_without_terminal
 from cybersecqwen.training.lora.memory_plan import MemoryStrategy, Shape
 from cybersecqwen.training.recipes.lora import LoraRecipe
 
@@ -234,8 +232,3 @@ def base_identity(base: LoraBase) -> dict[str, str]:
         return {"revision": str(getattr(base.config, "_commit_hash", "") or "unknown")}
     files = sorted([folder / "config.json", *folder.glob("*.safetensors")])
     return {file.name: sha256_file(file) for file in files if file.is_file()}
-
-
-def silent_without_terminal() -> AbstractContextManager[Any]:
-    """Keep libraries' progress bars out of log files."""
-    return nullcontext() if sys.stderr.isatty() else redirect_stderr(io.StringIO())

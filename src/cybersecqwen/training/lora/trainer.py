@@ -20,6 +20,7 @@ from transformers import PrinterCallback, TrainerCallback, TrainerControl, Train
 from trl import SFTConfig, SFTTrainer
 
 from cybersecqwen.core.errors import ModelError
+from cybersecqwen.core.progress_bars import silent_without_terminal
 from cybersecqwen.core.rows import REPLAY_KIND
 from cybersecqwen.training.checkpoints import MarkWhole
 from cybersecqwen.training.lora.arguments import sft_arguments
@@ -31,7 +32,6 @@ from cybersecqwen.training.lora.model import (
     fuse_adapters,
     has_flash_attention,
     narrow_states,
-    silent_without_terminal,
 )
 from cybersecqwen.training.lora.packing import (
     EpochBatches,
