@@ -153,9 +153,10 @@ def estimate(
     logits = tokens * shape.vocabulary * _PER_LOGIT
     if recipe.logits == "tiled":
         logits = min(_TILE_BYTES, logits)
+    held = _held_bytes(shape, strategy, bytes_per_weight)
     if recipe.replay and recipe.replay_loss == "distribution":
         logits = max(logits, TOKENS_AT_ONCE * shape.vocabulary * _PER_DIVERGENCE)
-    held = _held_bytes(shape, strategy, bytes_per_weight)
+        held += shape.parameters * bytes_per_weight if shape.full else 0  # the base as it was
     return int(held + tokens * kept * bytes_per_weight / 2 + logits)
 
 

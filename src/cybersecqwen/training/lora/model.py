@@ -65,15 +65,19 @@ def find_base(source: str) -> LoraBase:
     return LoraBase(source, config, tokenizer)
 
 
+def computing_type() -> torch.dtype:
+    """Return the type that is computed in: bfloat16 on a GPU, float32 on a processor."""
+    return torch.bfloat16 if torch.cuda.is_available() else torch.float32
+
+
 def weight_type(recipe: LoraRecipe) -> torch.dtype:
     """Return the type in which a base's weights are held while a recipe's training runs.
 
-    A GPU computes in bfloat16, in which weights that do not learn are held too. Those that learn
-    are float32, else steps smaller than its rounding would be lost (Micikevicius et al., arXiv
+    Weights that do not learn are held in the type that is computed in. Those that learn are
+    float32, else steps smaller than bfloat16's rounding would be lost (Micikevicius et al., arXiv
     1710.03740); autocast makes the bfloat16 copies that are computed with.
     """
-    held_fixed = recipe.adapter is not None
-    return torch.bfloat16 if torch.cuda.is_available() and held_fixed else torch.float32
+    return torch.float32 if recipe.adapter is None else computing_type()
 
 
 def own_type(base: LoraBase) -> torch.dtype:

@@ -24,11 +24,12 @@ from cybersecqwen.core.progress_bars import silent_without_terminal
 from cybersecqwen.core.rows import REPLAY_KIND
 from cybersecqwen.training.checkpoints import MarkWhole
 from cybersecqwen.training.lora.arguments import sft_arguments
-from cybersecqwen.training.lora.divergence import TOKENS_AT_ONCE, summed_divergence
+from cybersecqwen.training.lora.divergence import TOKENS_AT_ONCE, frozen_copy, summed_divergence
 from cybersecqwen.training.lora.memory_plan import MemoryStrategy
 from cybersecqwen.training.lora.model import (
     adapter_config,
     compile_layers,
+    computing_type,
     fuse_adapters,
     has_flash_attention,
     narrow_states,
@@ -154,6 +155,9 @@ class LoraTrainer(SFTTrainer):
         self._seconds_before = 0.0
         self._tokens_before = 0
         self._tokens = 0
+        self._base = None
+        if recipe.adapter is None and recipe.replay_loss == "distribution":
+            self._base = frozen_copy(model, computing_type())
         super().__init__(
             model=model,
             args=sft_arguments(recipe, strategy, folder, validates=bool(validation)),
@@ -175,6 +179,8 @@ class LoraTrainer(SFTTrainer):
             fuse_adapters(self.model)
         if recipe.adapter is None:
             narrow_states(self.model)
+        if self._base is not None:
+            self._base.to(self.args.device)
         if compiled:
             compile_layers(self.model, model._no_split_modules)
             # Else the first layer, whose input learns nothing, would be compiled for itself.
@@ -271,7 +277,7 @@ class LoraTrainer(SFTTrainer):
         Each counts as its weight says. For the base's own answers it may be the divergence.
         """
         if batch.pop("near", False):
-            return summed_divergence(model, batch)
+            return summed_divergence(model, batch, self._base)
         weights = batch.pop("weights", None)
         if self._recipe.logits == "tiled":
             out = model(**batch, fused_lm_head=True, num_items_in_batch=1)

@@ -98,7 +98,7 @@ class LoraRecipe(Recipe, frozen=True):
             (``corpus replay``), by which the model stays near it; 0 for never.
         replay_loss: What is learnt of those answers: the ``words``, as of any others, or at each
             of them the base's whole ``distribution`` over the next token, whose divergence from
-            the model's (Kullback and Leibler's, nats) is then the loss. Of ``lora`` alone.
+            the model's (Kullback and Leibler's, nats) is then the loss.
         scale: How many times what was learnt is to count once it is trained: under 1, weights are
             averaged with the base's. ``reproduce`` does so, ``export adapter --scale`` or
             ``export merge --scale`` by hand.
@@ -131,14 +131,11 @@ class LoraRecipe(Recipe, frozen=True):
     seed: int = 42
 
     def __post_init__(self) -> None:
-        """Give LoRA its adapter, and refuse what only adapters have beside full fine-tuning."""
-        if self.method == "lora":
-            if self.adapter is None:
-                force_setattr(self, "adapter", Adapter())
-            return
-        given = {
-            "adapter": self.adapter is not None,
-            "replay_loss: distribution": self.replay_loss == "distribution",
-        }
-        for key in (key for key, is_given in given.items() if is_given):
-            raise ValueError(f"{key}: needs `method: lora`; with `method: full` all weights learn")
+        """Give LoRA its adapter, and refuse one beside full fine-tuning."""
+        if self.method == "lora" and self.adapter is None:
+            force_setattr(self, "adapter", Adapter())
+        if self.method == "full" and self.adapter is not None:
+            raise ValueError(
+                "adapter: belongs to `method: lora`; with `method: full` all weights learn, so "
+                "take it out"
+            )
