@@ -351,7 +351,7 @@ def test_ids_alone_of_osv_batches_and_rows_that_only_look_like_osv() -> None:
         (b"#include <stdio.h>\nint main(void) {\n  return 0;\n}\n", "a.txt", "source code"),
         (b"import os\n\ndef main():\n    print(os.name)\n", "a.txt", "source code"),
         (b"diff --git a/x b/x\n--- a/x\n+++ b/x\n", "a.txt", "source code, a script or a patch"),
-        (b"{\\rtf1\\ansi A flaw.\\par}", "a.rtf", "source code"),
+        (b"{\\rtf1\\ansi A flaw.\\par}", "a.rtf", "rich text"),
         (b"A=b\nC=d\n", ".env", "a TOML or INI file"),
         (b"These are records of flaws.\nSee the guide.\n", "data/README", "a readme"),
         (packed({"format": "NVD_CPE", "products": [{"cpe": {}}]}), "in", "NVD's list of products"),

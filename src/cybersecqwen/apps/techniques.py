@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any
@@ -11,7 +12,10 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write
 from cybersecqwen.core.jsonl import json_line
 from cybersecqwen.core.records import RecordProblem
+from cybersecqwen.core.text.clean import clean, has_text
 from cybersecqwen.sources import read_advisories
+from cybersecqwen.sources.advisories.prose import markup_kind, says_nothing
+from cybersecqwen.sources.io.streams import ByteSource
 from cybersecqwen.specialists.technique import TechniqueCandidate, TechniqueClassifier
 
 _LIKELIEST = 5
@@ -31,13 +35,52 @@ def report_text(data: bytes, name: str) -> str:
         data: As read.
         name: What to call it in a message.
 
+    Returns:
+        The text; its encoding is told as that of records is.
+
     Raises:
-        InputError: It is no UTF-8.
+        InputError: It is no text.
     """
+    content = ByteSource(io.BufferedReader(io.BytesIO(data)), name).as_utf8().read()
+    if b"\0" in content:
+        raise InputError(f"{name}: no text: byte {content.index(0)} is NUL")
     try:
-        return data.decode("utf-8-sig")
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    try:
+        return content.decode("cp1252")
     except UnicodeDecodeError as error:
-        raise InputError(f"{name}: no UTF-8 text (byte {error.start})") from error
+        raise InputError(f"{name}: neither UTF-8 nor Windows-1252 (byte {error.start})") from error
+
+
+def technique_rows(
+    classifier: TechniqueClassifier,
+    source: Path,
+    report: Callable[[RecordProblem], None],
+    *,
+    format: str = "auto",  # noqa: A002 - as ``read_advisories`` calls it
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for the text of each record of a file.
+
+    Args:
+        classifier: The specialist.
+        source: The file.
+        report: Called with each record whose text cannot be read.
+        format: As for ``read_advisories``.
+
+    Raises:
+        InputError: The source cannot be read.
+    """
+    for record in read_advisories(source, format):
+        if isinstance(record, RecordProblem):
+            if record.is_failure:
+                report(record)
+            continue
+        try:
+            yield technique_row(classifier, record.description, record.id)
+        except InputError as error:
+            report(RecordProblem(record.where, record.id, str(error)))
 
 
 def write_technique_rows(
@@ -47,35 +90,28 @@ def write_technique_rows(
     report: Callable[[RecordProblem], None],
     *,
     format: str = "auto",  # noqa: A002 - as ``read_advisories`` calls it
-) -> None:
-    """Write a row for the text of each record of a file, as JSON lines.
+) -> int:
+    """Write the rows of ``technique_rows`` as JSON lines and return how many they are.
 
     Args:
         classifier: The specialist.
         source: The file.
         sink: A file to write, whole or not at all, or a stream.
-        report: Called with each record whose text cannot be read.
+        report: As for ``technique_rows``.
         format: As for ``read_advisories``.
 
     Raises:
         InputError: The source cannot be read, or the output cannot be written.
     """
-    records = read_advisories(source, format)
+    rows = 0
     try:
         with atomic_write(sink) if isinstance(sink, Path) else nullcontext(sink) as stream:
-            for record in records:
-                if isinstance(record, RecordProblem):
-                    if record.is_failure:
-                        report(record)
-                    continue
-                try:
-                    row = technique_row(classifier, record.description, record.id)
-                except InputError as error:
-                    report(RecordProblem(record.where, record.id, str(error)))
-                else:
-                    stream.write(json_line(row))
+            for row in technique_rows(classifier, source, report, format=format):
+                stream.write(json_line(row))
+                rows += 1
     except OSError as error:
         raise InputError(f"{sink}: cannot be written: {error.strerror}") from error
+    return rows
 
 
 def technique_row(
@@ -93,8 +129,15 @@ def technique_row(
         record_id: What to call it.
 
     Raises:
-        InputError: The text has nothing to read.
+        InputError: The text has nothing to read, or is none on what happened: markup, an id, an
+            address, a placeholder.
     """
+    if not has_text(text):
+        raise InputError("the text has nothing to read")
+    if kind := markup_kind(text):
+        raise InputError(f"the text is {kind}: give what attackers did, in words")
+    if says_nothing(text):
+        raise InputError(f"{clean(text)[:40]!r} tells nothing of what attackers did")
     about = classifier.classify(text, top_k=_LIKELIEST)
     return {
         "id": record_id,

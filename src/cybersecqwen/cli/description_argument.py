@@ -40,12 +40,16 @@ def ids_alone(words: Sequence[str]) -> bytes | None:
     return "\n".join(ids).encode()
 
 
-def check_description(text: str, verb: str) -> None:
+def check_description(
+    text: str, verb: str, *, wanted: str = "a vulnerability description", of_id: str = ""
+) -> None:
     """Refuse a text that is no description.
 
     Args:
         text: What was typed.
         verb: The verb that it was typed after, for advice.
+        wanted: What to give instead.
+        of_id: What to do with an id; empty to give its description or a feed that holds it.
 
     Raises:
         InputError: It is empty, a placeholder, the name of a file, an id, or an address; with what
@@ -53,20 +57,21 @@ def check_description(text: str, verb: str) -> None:
     """
     said = clean(text)
     if not said:
-        raise InputError("the text is empty: give a vulnerability description")
+        raise InputError(f"the text is empty: give {wanted}")
     if _is_file(text.strip()):
         raise InputError(f"{said} is a file: {verb} --input {said}")
     if ID.fullmatch(said):
-        raise InputError(
-            f"{said} is an id, not a description: give its description, or a feed that holds it "
-            f"({verb} --input FILE), or fill the local store (data fetch nvd, data import FILE)"
+        advice = of_id or (
+            f"give its description, or a feed that holds it ({verb} --input FILE), "
+            "or fill the local store (data fetch nvd, data import FILE)"
         )
+        raise InputError(f"{said} is an id, not a description: {advice}")
     if _ADDRESS.fullmatch(said):
-        raise InputError(f"{said} is an address, and nothing is fetched: give a description")
+        raise InputError(f"{said} is an address, and nothing is fetched: give {wanted}")
     if _FILE_NAME.fullmatch(said):
-        raise InputError(f"{said}: no such file, and no description of a vulnerability")
+        raise InputError(f"{said}: no such file, and no text: give {wanted}")
     if is_placeholder(said):
-        raise InputError(f"{said!r} says that there is no description: give one")
+        raise InputError(f"{said!r} says that there is no description: give {wanted}")
 
 
 def _is_file(text: str) -> bool:

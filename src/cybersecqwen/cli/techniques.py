@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cybersecqwen.cli.common import EXIT_DONE, EXIT_SOME_FAILED, print_json, printable, warn
+from cybersecqwen.cli.description_argument import check_description
 from cybersecqwen.core.errors import InputError
 
 if TYPE_CHECKING:
     from cybersecqwen.core.records import RecordProblem
+    from cybersecqwen.specialists.technique import TechniqueClassifier
 
 HELP = "ATT&CK techniques of a sentence, a scenario or a report, with the words that tell of each"
 EXAMPLES = (
@@ -23,7 +25,6 @@ EXAMPLES = (
 )
 
 
-_LONGEST_PATH = 4096
 _LEAST_SHOWN = 0.02  # a technique less likely is not shown to a person
 
 
@@ -47,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Name the techniques of a text, or of every text of a file."""
-    from cybersecqwen.apps.techniques import technique_row, write_technique_rows
+    from cybersecqwen.apps.techniques import technique_row
     from cybersecqwen.specialists.technique import TechniqueClassifier
 
     text = _report(arguments)
@@ -59,14 +60,29 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             print("\n".join(_lines(row, shutil.get_terminal_size().columns)))
         return EXIT_DONE
-    problems = []
+    return _answer_records(arguments, classifier)
+
+
+def _answer_records(arguments: argparse.Namespace, classifier: TechniqueClassifier) -> int:
+    """Answer the records of a file: JSON lines, or one object with all of them."""
+    from cybersecqwen.apps.techniques import technique_rows, write_technique_rows
+
+    problems: list[RecordProblem] = []
 
     def report(problem: RecordProblem) -> None:
         problems.append(problem)
         warn(printable(str(problem)))
 
-    sink = arguments.output or sys.stdout.buffer
-    write_technique_rows(classifier, arguments.input, sink, report, format=arguments.format)
+    source, form, output = arguments.input, arguments.format, arguments.output
+    said: dict[str, Any] = {"model": classifier.name}
+    if output or not arguments.json:
+        sink = output or sys.stdout.buffer
+        said["rows"] = write_technique_rows(classifier, source, sink, report, format=form)
+    else:
+        said["items"] = list(technique_rows(classifier, source, report, format=form))
+    if arguments.json:
+        said |= {"output": str(output)} if output else {}
+        print_json(said | {"problems": [problem.row() for problem in problems]})
     return EXIT_SOME_FAILED if problems else EXIT_DONE
 
 
@@ -90,8 +106,12 @@ def _report(arguments: argparse.Namespace) -> str | None:
         raise InputError("give a text in quotes, --input FILE, or a report on standard input")
     if text in {None, "-"}:
         return report_text(sys.stdin.buffer.read(), "standard input")
-    if len(text) < _LONGEST_PATH and "\n" not in text and Path(text).is_file():
-        raise InputError(f"{text} is a file: techniques --input {text}")
+    check_description(
+        text,
+        "techniques",
+        wanted="what attackers did",
+        of_id="ask says what it is, assess what is done with a CVE's flaw",
+    )
     return str(text)
 
 

@@ -27,7 +27,9 @@ from cybersecqwen.specialists.embedded import EmbeddedSpecialist
 from cybersecqwen.specialists.folder import SpecialistFiles
 
 _LEAST_WORDS = 3
-
+_LEAST_OF_ONE = 0.5
+"""Least probability of what one sentence tells that the model is unsure of: reports tell several
+techniques and a sentence often none."""
 
 _CLAUSE = re.compile(r"[;,]\s+|\s+(?:and|or|which|while|by|to|via|using|with)\s+")
 
@@ -198,18 +200,25 @@ class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
         """Return every main technique that a report tells of, surest first.
 
         A technique's probability is that of it and its sub-techniques together, in the sentence and
-        in the clause that tell most of it; of those the likeliest is named.
+        in the clause that tell most of it; of those the likeliest is named. A text none of whose
+        words is known tells of none.
 
         Args:
             text: A report, or a part of one.
-            threshold: Least probability; None for the model's own.
+            threshold: Least probability; None for the model's own, of a single sentence that it is
+                unsure of for 0.5.
 
         Raises:
             InputError: The text has nothing to read.
         """
         reading = self.config.report
-        least = reading.threshold if threshold is None else threshold
         read = self._read_report(text)
+        if self._words and not read.words.any():
+            return []
+        least = threshold
+        if least is None:
+            alone = read.whole.sum() == 1 and read.shares[read.whole].max() < self.config.threshold
+            least = max(reading.threshold, _LEAST_OF_ONE) if alone else reading.threshold
         summed = read.shares @ self._parents  # (P, M)
         odds = _report_odds(read, summed) @ reading.weights + reading.bias
         said = 1 / (1 + np.exp(-odds))  # (M,)

@@ -6,6 +6,7 @@ import datetime
 import io
 import json
 import re
+import textwrap
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -150,6 +151,8 @@ def test_in_a_table_of_utf8_a_row_that_is_not_is_named() -> None:
     [
         *("nan", "N/A", "TBD", ".", "-", "None", "null", "n.a.", "???", "12"),
         *("CWE-79", "https://example.org/a", "eca15ee6fd0ef82ca4cba770a3ec4189"),
+        *("Awaiting analysis", "Currently no description", "details to follow", "ops@example.org"),
+        *("pkg:npm/left-pad@1.3.0", "cpe:2.3:a:acme:viewer:1.0", "no further information yet"),
     ],
 )
 def test_texts_that_say_that_there_is_none(text: str) -> None:
@@ -334,3 +337,76 @@ def test_columns_whose_names_are_no_plurals_are_read(header: str) -> None:
     (found,) = rows(f"id,description,{header}\na,{TEXT},CWE-79,{vector}\n")
     assert found.cwes("other") == ("CWE-79",)
     assert [scored.vector for scored in found.cvss] == [vector]
+
+
+@pytest.mark.parametrize(
+    ("row", "name", "aliases"),
+    [
+        ({"CVE": "N/A", "Plugin ID": "7"}, "7", ()),
+        ({"id": "1", "name": "CVE-2099-0001"}, "CVE-2099-0001", ()),
+        (
+            {
+                "cve": "acme:scanner:7",
+                "identifiers": [{"type": "cve", "value": "CVE-2099-0001"}],
+            },
+            "CVE-2099-0001",
+            (),
+        ),
+        (
+            {"id": "SNYK-1", "identifiers": {"CVE": ["CVE-2099-0001"], "CWE": ["CWE-79"]}},
+            "SNYK-1",
+            ("CVE-2099-0001",),
+        ),
+        (
+            {"cve": "CVE-2099-0001", "ghsa": "GHSA-2345-6789-cfgh"},
+            "CVE-2099-0001",
+            ("GHSA-2345-6789-cfgh",),
+        ),
+    ],
+)
+def test_the_id_of_a_vulnerability_comes_before_others(
+    row: dict[str, Any], name: str, aliases: tuple[str, ...]
+) -> None:
+    [found] = rows(json.dumps({**row, "description": TEXT}))
+    assert (found.id, found.aliases) == (name, aliases)
+
+
+def test_a_report_that_sums_up_what_it_lists() -> None:
+    listed = [{"id": f"ACME-{n}", "title": "Flaw", "description": TEXT} for n in (1, 2)]
+    report = {"ok": False, "vulnerabilities": listed, "summary": "2 vulnerable paths"}
+    assert [row.id for row in rows(json.dumps(report))] == ["ACME-1", "ACME-2"]
+    record = {"id": "CVE-2099-0001", "summary": TEXT, "findings": [{"text": "words of a finding"}]}
+    assert [row.description for row in rows(json.dumps(record))] == [TEXT]
+
+
+def test_columns_of_one_name_fill_each_other() -> None:
+    [row] = rows(f"id,description,description\n7,,{TEXT}\n")
+    assert row.description == TEXT
+    [row] = rows(f"id,description,details\n7,N/A,{TEXT}\n")
+    assert row.description == TEXT
+
+
+def test_a_header_under_a_preamble_that_names_no_ids() -> None:
+    table = (
+        '"List version 1",,,,\n"Date: 20990101",,,,\n"Name","Status","Description","Notes",""\n'
+        f',,,,\n"CVE-2099-0001","Candidate","{TEXT}","None (not yet proposed)",\n'
+        '"CVE-2099-0002","Candidate","** RESERVED ** Held for an announcement.","",\n'
+    )
+    found = read(table)
+    assert [(each.id, isinstance(each, Advisory)) for each in found] == [
+        ("CVE-2099-0001", True),
+        ("CVE-2099-0002", False),
+    ]
+
+
+def test_wrapped_text_is_read_by_paragraphs() -> None:
+    text = f"{TEXT} {TEXT} Script then runs in the browser of whoever is logged in."
+    wrapped = f"{textwrap.fill(text, 60)}\n"
+    note, first, second = read(f"{wrapped}\n{wrapped}")
+    assert isinstance(note, RecordProblem)
+    assert note.kind == "note"
+    assert isinstance(first, Advisory)
+    assert first.description == text
+    assert (first.line, second.where) == (1, "in:6")
+    each = "heap overflow in the parser of foo\nsql injection in the login form\nxss in bar\n"
+    assert len(rows(each)) == 3

@@ -34,8 +34,12 @@ _CWE_IN_TEXT = re.compile(r"\bCWE[-_ :]?\d{1,6}\b", re.IGNORECASE)
 _DATE = re.compile(r"(\d{4})-\d{2}-\d{2}")
 _YEAR_ZERO = "0001"  # Go's zero time, which its vulnerability database writes for "unknown"
 _REJECTED = re.compile(r"\s*\*\*\s*REJECT(?:ED)?\s*\*\*|\s*Rejected reason\s*:", re.IGNORECASE)
-_MAY_BE_REJECTED = frozenset("*Rr \t\n\r")
-_RESERVED = re.compile(r"\s*\*\*\s*RESERVED\s*\*\*", re.IGNORECASE)
+_MAY_BE_REJECTED = frozenset("*RrTt \t\n\r")
+_RESERVED = re.compile(
+    r"\s*\*\*\s*RESERVED\s*\*\*|"
+    r"\s*This (?:CVE|candidate)(?: id| number)? (?:has been|is) reserved\b",
+    re.IGNORECASE,
+)
 _CVSS_PREFIX = re.compile(r"CVSS:(\d\.\d)/")
 _VULNERABILITY_ID = re.compile(
     r"(?<![\w-])(?:CVE-\d{4}-\d{4,19}|GHSA(?:-[0-9a-z]{4}){3})(?![\w-])", re.IGNORECASE

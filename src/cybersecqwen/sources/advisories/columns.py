@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from cybersecqwen.core.records import ColumnValue, CvssVector, CweLabel, LabelSource
+from cybersecqwen.core.text.description import is_placeholder
 from cybersecqwen.sources.advisories.advisory_fields import (
     AN_ID_ALONE,
     cvss_vector,
@@ -42,6 +43,7 @@ from cybersecqwen.sources.advisories.column_names import (
     plain_name,
 )
 from cybersecqwen.sources.advisories.formats import Place, ReadOptions, Record
+from cybersecqwen.sources.advisories.prose import says_nothing
 
 _CVSS = re.compile(r"\s*(CVSS:\d\.\d/|AV:[A-Z]/)\S+", re.IGNORECASE)
 _BARE_CVE = re.compile(r"(?:19|20)\d\d-\d{4,19}")
@@ -52,6 +54,8 @@ _SHORTEST_PROSE, _FEW_WORDS = 40, 5
 
 TEXT_COLUMNS = ("description", "text", "summary")
 """The names that messages suggest for the text's column."""
+
+NAME_TEXT_COLUMN = "name the one that holds the text: --text-column NAME"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +123,16 @@ def find_roles(names: Sequence[str], options: ReadOptions) -> Roles:
         names: The columns, in their order.
         options: Names that the caller gives; one that no column has is left unused.
     """
-    places: dict[str, int] = {}
+    places: dict[str, list[int]] = {}
     for place, name in enumerate(names):
-        places.setdefault(plain_name(name), place)
-        places.setdefault(name, place)
-
-    def first(candidates: Iterable[str]) -> int | None:
-        return next((places[name] for name in candidates if name in places), None)
+        for known in dict.fromkeys((plain_name(name), name)):
+            places.setdefault(known, []).append(place)
 
     def every(candidates: Iterable[str]) -> tuple[int, ...]:
-        return tuple(dict.fromkeys(places[name] for name in candidates if name in places))
+        return tuple(dict.fromkeys(p for name in candidates for p in places.get(name, ())))
+
+    def first(candidates: Iterable[str]) -> int | None:
+        return next(iter(every(candidates)), None)
 
     title = first(TITLES)
     summary = first(SUMMARIES)
@@ -149,7 +153,7 @@ def find_roles(names: Sequence[str], options: ReadOptions) -> Roles:
         by_name = (p for p, name in enumerate(names) if names_ids(name))
         cve_ids = tuple(dict.fromkeys((*every(CVE_IDS), *by_name, *every(COMMON_IDS))))
         ids = tuple(dict.fromkeys((*cve_ids, *every(OTHER_IDS))))
-    cwes = {places[name]: whose for name, whose in CWES.items() if name in places}
+    cwes = {place: whose for name, whose in CWES.items() for place in places.get(name, ())}
     return Roles(
         names=tuple(names),
         text=text,
@@ -218,16 +222,18 @@ def holds_prose(rows: Iterable[Sequence[str]]) -> bool:
     return any(len(cell) > _SHORTEST_PROSE and len(cell.split()) > _FEW_WORDS for cell in cells)
 
 
+def shown_columns(columns: Sequence[str]) -> str:
+    """Return the first columns' names, for a message."""
+    more = ", ..." if len(columns) > 20 else ""
+    return f"columns found: {', '.join(name[:40] for name in columns[:20])}{more}"
+
+
 def missing_text(columns: Sequence[str], options: ReadOptions) -> str:
     """Return the message for a table or row in which no column is known to hold the text."""
-    shown = ", ".join(name[:40] for name in columns[:20]) + (", ..." if len(columns) > 20 else "")
+    shown = shown_columns(columns)
     if options.text_column:
-        return f"no column {options.text_column!r}; columns found: {shown}"
-    wanted = ", ".join(TEXT_COLUMNS)
-    return (
-        f"no column {wanted} or the like; columns found: {shown}; "
-        "name the one that holds the text: --text-column NAME"
-    )
+        return f"no column {options.text_column!r}; {shown}"
+    return f"no column {', '.join(TEXT_COLUMNS)} or the like; {shown}; {NAME_TEXT_COLUMN}"
 
 
 def advisory_of(
@@ -257,8 +263,8 @@ def advisory_of(
 
     name, aliases = _identify(cell, roles, values, place)
     text = cell(roles.text)
-    if roles.more_texts and not text.strip():
-        text = next(filter(str.strip, map(cell, roles.more_texts)), "")
+    if roles.more_texts and says_nothing(text):
+        text = next((more for more in map(cell, roles.more_texts) if not says_nothing(more)), text)
     labels: list[CweLabel] = []
     for column, whose in roles.cwes:
         text_of = cell(column)
@@ -300,26 +306,28 @@ def _identify(
 ) -> tuple[str, list[str]]:
     """Return the id of a row and its other ids.
 
-    A cell may hold several ids. Where no column for ids has one, an address that ends in one gives
-    it, else a cell that is one, else a headline that names a single one.
+    Of the columns for ids the first that has a vulnerability's counts, else a headline that is
+    one, else the first that has any. A cell may hold several. Where no column for ids has one, an
+    address that ends in one gives it, else a cell that is one, else a headline that names a single
+    one.
     """
-    aliases = (
-        [name for column in roles.aliases for name in vulnerability_ids(cell(column))]
-        if roles.aliases
-        else []
-    )
+    given = [_cve_in_full(name, roles) for place in roles.ids if (name := cell(place).strip())]
+    given = [name for name in given if not is_placeholder(name)]
+    others = [*given[1:], *map(cell, roles.aliases)]
     title = vulnerability_ids(cell(roles.title)) if roles.title is not None else []
-    aliases += title
-    for column in roles.ids:
-        if name := cell(column).strip():
-            if _BARE_CVE.fullmatch(name) and roles.names_ids:
-                name = f"CVE-{name}"
-            if name.replace("-", "").isalnum():
-                return name, aliases  # one word
-            several = vulnerability_ids(name)
-            if len(several) > 1:
-                return several[0], [*several[1:], *aliases]
-            return (several[0] if several and _is_list(name) else name), aliases
+    if given and not ids_alone(given[0]):
+        headline = cell(roles.title)
+        others.append(given[0])
+        given = [*filter(ids_alone, (*given, headline)), *given]
+    aliases = [*(name for text in others for name in vulnerability_ids(text)), *title]
+    if given:
+        name = given[0]
+        if name.replace("-", "").isalnum():
+            return name, aliases  # one word
+        several = vulnerability_ids(name)
+        if len(several) > 1:
+            return several[0], [*several[1:], *aliases]
+        return (several[0] if several and _is_list(name) else name), aliases
     for column in roles.urls:
         if name := id_of_address(cell(column)):
             return name, aliases
@@ -327,6 +335,11 @@ def _identify(
         if isinstance(value, str) and (found := ids_alone(value)):
             return found[0], [*found[1:], *aliases]
     return (title[0] if len(title) == 1 else place.fallback_id), aliases
+
+
+def _cve_in_full(name: str, roles: Roles) -> str:
+    """Return an id; of ``2024-1234`` in a column of CVE ids the whole of it."""
+    return f"CVE-{name}" if roles.names_ids and _BARE_CVE.fullmatch(name) else name
 
 
 def _is_list(name: str) -> bool:

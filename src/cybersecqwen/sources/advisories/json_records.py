@@ -33,7 +33,13 @@ from cybersecqwen.sources.advisories.json_shapes import (
     members_of,
     mostly_lines,
 )
-from cybersecqwen.sources.advisories.nested_json import empty_list, nested, rows_of_table
+from cybersecqwen.sources.advisories.nested_json import (
+    RECORD_LISTS,
+    empty_list,
+    is_id,
+    nested,
+    rows_of_table,
+)
 from cybersecqwen.sources.advisories.rows import is_row, parse_row, row_of
 from cybersecqwen.sources.io.json_stream import elements, members, prefix_value, whole_objects
 from cybersecqwen.sources.io.streams import ByteSource, NotRecordsError, UnreadableError, lines
@@ -133,7 +139,9 @@ class JsonReader:
             if any(isinstance(i, dict) and self._format_of(i) for i in value[key][:LINES_TRIED]):
                 return _Layout(None, (key,))
         if self._is_row(value):
-            return None
+            # What has no id of its own may sum up in a few words what it lists.
+            of_records = not any(map(is_id, value.values()))
+            lists = [key for key in lists if of_records and key in RECORD_LISTS]
         for key in lists:
             if all(isinstance(i, dict) and self._is_row(i) for i in value[key][:LINES_TRIED]):
                 return _Layout(None, (key,))

@@ -35,8 +35,8 @@ _TOML_PIECE = re.compile(r"\[\S*|[\w.-]+\s*=\s*(?:[\"'\[{].*|[\d.-]+|true|false)
 _LINES_TRIED = 100
 _PIECES_ALLOWED = 5  # one line in so many
 _LONGEST_PLACEHOLDER = 80
-_TOKEN = re.compile(r"\w+://\S+|(?=\S*\d)[\w+/=.-]{16,}")
-"""An address alone, or a hash or key."""
+_TOKEN = re.compile(r"\w[\w+.-]*:\S*[\d/]\S*|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?=\S*\d)[\w+/=.-]{16,}")
+"""An address alone, the name of a product or package by a scheme, or a hash or key."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
@@ -69,7 +69,9 @@ def markup_kind(text: str) -> str:
 def fragment_kind(line: str) -> str:
     """Return what a line of text is a piece of that is no prose; empty where it may be prose."""
     text = line.strip()
-    if _JSON_PIECE.search(text) or text[:1] in "}]" or text[-2:] in {'",', '"}', '"]', "},", "],"}:
+    if _JSON_PIECE.search(text) or text[:1] in "}]" or text[-2:] in {'"}', '"]', "},", "],"}:
+        return "JSON"
+    if text.endswith('",') and '","' not in text:  # a table's row has several cells
         return "JSON"
     if text.startswith("<") and text.endswith(">") and not text.startswith("<script"):
         return "XML"

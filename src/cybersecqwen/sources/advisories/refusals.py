@@ -59,15 +59,18 @@ _MARKDOWN_SIGNS = re.compile(
 _HEADING = re.compile(rb"#{1,6} \S")
 _DRAWN = re.compile(r"^[ \t]*[+\u2500-\u257f][-+=|\u2500-\u257f \t]{8,}$", re.MULTILINE)
 _MARKDOWN_NAMES = (".md", ".markdown", ".rst", ".adoc")
+_YAML_LIST = re.compile(rb"- [A-Za-z_][\w.-]*:(?:\s|$)")
 _YAML_LINE = re.compile(rb"(?:[A-Za-z_][\w.-]*|\"[^\"\n]+\"):(?:\s|$)|\s*- |\s+\S|#|---|\.\.\.")
-_INI_LINE = re.compile(rb"\[[\w.\" -]+\]\s*$|[\w.-]+\s*=\s*\S|[#;]|\s*$")
+_INI_LINE = re.compile(rb"\[{1,2}[\w.\" -]+\]{1,2}\s*$|[\w.-]+\s*=\s*\S|[#;]|\s*$")
 
 
 _SETTING = re.compile(rb"(?:export )?[A-Za-z_]\w*=\S*\s*$|#|\s*$")
 _LINES_TRIED = 40
-_CODE_STARTS = (b"#!", b"#include", b"{\\rtf", b"diff --git ", b"<?php", b"--- a/", b"/*", b"%!PS")
+_CODE_STARTS = (b"#!", b"#include", b"diff --git ", b"<?php", b"--- a/", b"/*")
+_SQL = re.compile(rb"(?:INSERT INTO|CREATE TABLE|DROP TABLE|PRAGMA \w|BEGIN(?: TRANSACTION)?;|-- )")
 _CODE_LINE = re.compile(
     rb"\s*(?:import \w[\w.]*|from [\w.]+ import .+|(?:async )?def .+:|class .+:|if .+:|for .+:"
+    rb"|(?:FROM|RUN|CMD|COPY|ADD|ENV|ARG|EXPOSE|WORKDIR|USER|LABEL|ENTRYPOINT) .+"
     rb"|else:|try:|return\b.*|[\w.]+\(.*\)|[\w.\[\]\"']+ [-+]?= .+|#include .*|.*[;{}])"
 )
 _STATUS_LINE = re.compile(r"(?:HTTP/\d\S* |error )?[45]\d\d\b[\s:-]*[\w' -]*[.!]?", re.IGNORECASE)
@@ -132,10 +135,13 @@ def _is_yaml(head: bytes, name: str) -> bool:
     if head.startswith((b"%YAML", b"--- \n", b"---\n", b"---\r\n")):
         return True
     first = head.split(b"\n", 1)[0].rstrip()
+    named = name.lower().endswith((".yaml", ".yml"))
+    if named and _YAML_LIST.match(first):
+        return True
     if not re.match(rb"[A-Za-z_][\w.-]*:(?:\s|$)", first) or not _lines_match(_YAML_LINE, head):
         return False
     keys = re.findall(rb"^[A-Za-z_][\w.-]*:(?=\s|$)", head[:_START_BYTES], re.MULTILINE)
-    return name.lower().endswith((".yaml", ".yml")) or len(keys) > 1
+    return named or len(keys) > 1
 
 
 def _is_ini(head: bytes, _name: str) -> bool:
@@ -145,7 +151,7 @@ def _is_ini(head: bytes, _name: str) -> bool:
 
 
 def _is_code(head: bytes, _name: str) -> bool:
-    if head.startswith(_CODE_STARTS):
+    if head.startswith(_CODE_STARTS) or _SQL.match(head):
         return True
     lines = [line.rstrip() for line in head.split(b"\n")[:_LINES_TRIED] if line.strip()]
     code = sum(_CODE_LINE.fullmatch(line) is not None for line in lines)
@@ -274,6 +280,24 @@ REFUSALS: tuple[RefusedFormat, ...] = (
         _is_xml,
     ),
     RefusedFormat(
+        "a text in rich text (RTF) or PostScript",
+        "`{\\rtf`, `%!PS`",
+        "save it as plain text, one description a line",
+        _starts(b"{\\rtf", b"%!PS"),
+    ),
+    RefusedFormat(
+        "a text signed or encrypted with PGP",
+        "`-----BEGIN PGP`",
+        "give the text in it, one description a line",
+        _starts(b"-----BEGIN PGP "),
+    ),
+    RefusedFormat(
+        "an HTTP message with its head",
+        "`HTTP/1.1 200` and the like at the start, or a boundary over `Content-Disposition`",
+        "give the body alone (curl without --include)",
+        _finds(rb"\AHTTP/\d\S* [23]\d\d\b|\A--\S+\r?\nContent-"),
+    ),
+    RefusedFormat(
         "a PEM file",
         "`-----BEGIN`",
         "keys and certificates hold no descriptions",
@@ -323,7 +347,7 @@ REFUSALS: tuple[RefusedFormat, ...] = (
     ),
     RefusedFormat(
         "source code, a script or a patch",
-        "`#!`, `#include`, `diff --git` and the like; or most lines are statements",
+        "`#!`, `#include`, `INSERT INTO` and the like; or most lines are statements",
         "give the records as text",
         _is_code,
     ),

@@ -100,13 +100,19 @@ def _value(value: Any) -> ColumnValue:
         return value
     if isinstance(value, dict):
         text = next((value[key] for key in _IN_A_TEXT if key in value), None)
+        if text is None and value and all(isinstance(item, list) for item in value.values()):
+            return _value([item for some in value.values() for item in some])  # ids by kind
         return text if isinstance(text, str) else None
-    if isinstance(value, list):
-        if value and all(isinstance(item, dict) and "value" in item for item in value):
-            return english((str(i.get("lang", "")), str(i["value"])) for i in value)
-        if all(isinstance(item, str | int | float) for item in value):
-            return ", ".join(map(str, value))
-    return None
+    return _joined(value) if isinstance(value, list) else None
+
+
+def _joined(items: list[Any]) -> ColumnValue:
+    if items and all(isinstance(item, dict) and "value" in item for item in items):
+        if any("lang" in item for item in items):
+            return english((str(i.get("lang", "")), str(i["value"])) for i in items)
+        items = [item["value"] for item in items]
+    plain = all(isinstance(item, str | int | float) for item in items)
+    return ", ".join(map(str, items)) if plain else None
 
 
 def _labels(labels: Any) -> Iterator[CweLabel]:

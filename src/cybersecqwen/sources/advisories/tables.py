@@ -12,6 +12,7 @@ from cybersecqwen.core.records import ColumnValue, RecordProblem
 from cybersecqwen.sources.advisories.advisory_fields import ids_alone
 from cybersecqwen.sources.advisories.column_names import plain_name
 from cybersecqwen.sources.advisories.columns import (
+    NAME_TEXT_COLUMN,
     Roles,
     TableHeader,
     advisory_of,
@@ -19,6 +20,7 @@ from cybersecqwen.sources.advisories.columns import (
     find_roles,
     holds_prose,
     missing_text,
+    shown_columns,
 )
 from cybersecqwen.sources.advisories.formats import Place, ReadOptions, Record, TextFormat
 from cybersecqwen.sources.io import streams
@@ -92,9 +94,14 @@ def _begin(head: bytes, options: ReadOptions) -> _Beginning:
 
 
 def _stands_below(rows: Sequence[Sequence[str]], header: TableHeader) -> bool:
-    """Whether a header below other lines is one: the row below it has as many cells."""
+    """Whether a header below other lines is one: the row below it has as many cells.
+
+    Of a header that names no ids there must be several cells.
+    """
     below = rows[header.place + 1 :][:1]
-    return header.roles.has_id and bool(below) and len(below[0]) == len(header.roles.names)
+    width = len(header.roles.names)
+    surely = header.roles.has_id or width >= _CERTAINLY_COLUMNS
+    return surely and bool(below) and len(below[0]) == width
 
 
 def _headless(rows: Sequence[Sequence[str]], options: ReadOptions) -> Roles | None:
@@ -212,6 +219,8 @@ def _notes(name: str, found: _Beginning, roles: Roles) -> Iterator[RecordProblem
         reason = f"a table without a header; {which}"
     elif not roles.has_text:
         reason = "no column of descriptions, so ids are looked up in the local store"
+        if len(found.columns) > 1:
+            reason += f"; {shown_columns(found.columns)}; {NAME_TEXT_COLUMN}"
     elif roles.summary is None and roles.text is not None and roles.text == roles.title:
         reason = f"no column of descriptions: the text is the headline, {roles.names[roles.text]!r}"
     if reason:
@@ -221,9 +230,8 @@ def _notes(name: str, found: _Beginning, roles: Roles) -> Iterator[RecordProblem
 def _no_id_column(name: str, roles: Roles, options: ReadOptions) -> RecordProblem:
     """Say once what a user would not see from the rows."""
     missing = f"no column {options.id_column!r}" if options.id_column else "no column holds an id"
-    shown = ", ".join(column[:40] for column in roles.names[:20])
     reason = (
-        f"{missing}, so rows are called by their line; columns found: {shown}; "
+        f"{missing}, so rows are called by their line; {shown_columns(roles.names)}; "
         "name the one that holds it: --id-column NAME"
     )
     return RecordProblem(name, "", reason, "note")
