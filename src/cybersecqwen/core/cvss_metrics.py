@@ -44,20 +44,31 @@ VALUE_NAMES: Final[dict[str, dict[str, str]]] = {
 METRICS_V3: Final = {metric: "".join(values) for metric, values in VALUE_NAMES.items()}
 """Base metrics of version 3.1 and the letters of their values, in FIRST's order."""
 
-METRICS_V4: Final = {
-    "AV": "NALP",
-    "AC": "LH",
-    "AT": "NP",
-    "PR": "NLH",
-    "UI": "NPA",
-    "VC": "NLH",
-    "VI": "NLH",
-    "VA": "NLH",
-    "SC": "NLH",
-    "SI": "NLH",
-    "SA": "NLH",
+METRIC_NAMES_V4: Final = {
+    "AV": "Attack Vector",
+    "AC": "Attack Complexity",
+    "AT": "Attack Requirements",
+    "PR": "Privileges Required",
+    "UI": "User Interaction",
+    "VC": "Vulnerable System Confidentiality",
+    "VI": "Vulnerable System Integrity",
+    "VA": "Vulnerable System Availability",
+    "SC": "Subsequent System Confidentiality",
+    "SI": "Subsequent System Integrity",
+    "SA": "Subsequent System Availability",
 }
-"""Base metrics of version 4.0 and their values, in FIRST's order."""
+"""Base metrics of version 4.0 by abbreviation, in FIRST's order (its sections 2.1 to 2.3)."""
+
+VALUE_NAMES_V4: Final[dict[str, dict[str, str]]] = {
+    **{metric: VALUE_NAMES[metric] for metric in ("AV", "AC", "PR")},
+    "AT": {"N": "None", "P": "Present"},
+    "UI": {"N": "None", "P": "Passive", "A": "Active"},
+    **dict.fromkeys(list(METRIC_NAMES_V4)[5:], _IMPACT),
+}
+"""Values of each of these metrics by abbreviation, in FIRST's order."""
+
+METRICS_V4: Final = {metric: "".join(VALUE_NAMES_V4[metric]) for metric in METRIC_NAMES_V4}
+"""Base metrics of version 4.0 and the letters of their values, in FIRST's order."""
 
 _PAIR = re.compile(r"\b([A-Z]{1,2}):([A-Z])\b")
 

@@ -1,8 +1,9 @@
-"""What no page of the catalogues defines: their own words, and the field's frameworks and roles.
+"""What no page of the catalogues defines: their own words, CVSS, and the field's frameworks.
 
-``concepts.yaml`` has the catalogues' own words (CWE, a tactic, a base, a CNA), and
-``field_concepts.yaml`` the field's (STIX, TLP, the Diamond Model, a SIEM), each with the address
-where its publisher defines it; an answer cites them as ``GLOSSARY#tactic``.
+``concepts.yaml`` has the catalogues' own words (CWE, a tactic, a base, a CNA),
+``cvss_concepts.yaml`` the metrics and scores of CVSS, and ``field_concepts.yaml`` the field's
+(STIX, TLP, the Diamond Model, a SIEM), each with the address where its publisher defines it; an
+answer cites them as ``GLOSSARY#tactic``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from cybersecqwen.core.records import Passage
 GLOSSARY = "GLOSSARY"
 """The page that concepts are cited by."""
 
-_OWN, _FIELD = "concepts.yaml", "field_concepts.yaml"
+_OWN, _FIELD, _CVSS = "concepts.yaml", "field_concepts.yaml", "cvss_concepts.yaml"
 _LONGEST = 6  # words of a name
 _SPACE = re.compile(r"[^a-z0-9&,]+")
 _ASKS = re.compile(
@@ -40,6 +41,10 @@ _WITHIN = re.compile(
     r" (?:in|of|for|from|within|under|by|according to)(?: the| a| an)?"
     r"(?: mitre)?(?: (?:att&ck|attck|attack|cwe|capec|mitre|cve|security|cybersecurity))"
     r"(?: (?:terms|framework|catalogue|catalog|matrix|mapping|id|entry|list|context|world))?$"
+)
+_OF_CVSS = re.compile(
+    r" (?:metric |value )?(?:in|of|for|from|under)(?: the| a)? cvss(?: ?v?[234](?: [01])?)?"
+    r"(?: (?:scores?|scoring|vectors?|strings?|metrics?))?(?= mean|$)"
 )
 _ARTICLE = re.compile(r"^(?:an?|the|this|these|all|by) ")
 _TRAILING = re.compile(r"^(.+?) (?:what|wat) (?:is|does) (?:it|that|this)(?: mean)?$")
@@ -87,7 +92,7 @@ def concepts() -> dict[str, Concept]:
     Raises:
         ModelError: The installation is damaged.
     """
-    return {concept.id: concept for name in (_OWN, _FIELD) for concept in _read(name)}
+    return {concept.id: concept for name in (_OWN, _FIELD, _CVSS) for concept in _read(name)}
 
 
 @lru_cache(maxsize=1)
@@ -118,7 +123,7 @@ def _field_names() -> dict[str, str]:
     return {_SPACE.sub(" ", name): c.id for c in field_concepts() for name in c.names}
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def _read(name: str) -> tuple[Concept, ...]:
     try:
         text = files("cybersecqwen.knowledge").joinpath(name).read_text("utf-8")
@@ -149,10 +154,13 @@ def asked_concepts(text: str) -> list[Concept]:
         return list(dict.fromkeys(named)) if len(named) > 1 else []
     plain = _TRAILING.sub(r"\1", plain)
     asked = _ASKS.sub("", plain.replace("whats", "what is")).strip()
+    of_cvss = _OF_CVSS.search(asked) is not None
+    asked = _OF_CVSS.sub("", asked)
     for _ in range(3):
         asked = _ARTICLE.sub("", asked)
-        if found := _names().get(asked) or _names().get(asked.removesuffix("s")):
-            return [concepts()[found]]
+        for name in (f"cvss {asked}",) * of_cvss + (asked, asked.removesuffix("s")):
+            if found := _names().get(name):
+                return [concepts()[found]]
         asked = _TAIL.sub("", _WITHIN.sub("", asked))
     named = _all_named(asked) if " and " in asked else []
     return named if len(named) > 1 else []
@@ -179,12 +187,14 @@ def _all_named(plain: str) -> list[Concept]:
     Any word beside them that says more than ``difference between`` makes it another question.
     """
     words = plain.replace(",", " ").split()
+    kind = words[-1] if words and words[-1] in _SCORED else ""  # "base and temporal metrics"
     found: list[Concept] = []
     place = 0
     while place < len(words):
         for end in range(min(len(words), place + _LONGEST), place, -1):
             name = " ".join(words[place:end])
-            key = _names().get(name) or _names().get(name.removesuffix("s"))
+            named = (f"{name} {kind}", name, name.removesuffix("s"))
+            key = next((_names()[each] for each in named if each in _names()), None)
             if key:
                 found.append(concepts()[key])
                 place = end
@@ -196,7 +206,8 @@ def _all_named(plain: str) -> list[Concept]:
     return found
 
 
+_SCORED = frozenset(("score", "metrics"))
 _JOINING = re.compile(
     r"an?|the|and|or|to|from|of|in|is|are|between|whats?|how|do|does|differences?|different|with|"
-    r"each|other|it|explain|tell|me|about|mitre|framework|one|ids?|please|main"
+    r"each|other|it|same|as|scores?|metrics?|explain|tell|me|about|mitre|framework|one|ids?|please|main"
 )

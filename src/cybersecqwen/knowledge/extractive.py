@@ -17,6 +17,7 @@ from cybersecqwen.knowledge.answers import (
     chain,
     comparison,
     cve,
+    cvss,
     entry,
     glossary,
     mapping,
@@ -61,9 +62,9 @@ def answer(index: PassageIndex, query: Query, helpers: AnswerHelpers) -> Answer:
     """Answer a question: the direct answer first, then details, each with its passages."""
     if query.intent is Intent.SMALL_TALK:
         return Answer(f"{NOT_FOUND} {HELP}", found=False, intent=query.intent.value)
-    if not query.subjects and not query.cves and (asked := asked_concepts(query.corrected)):
-        return glossary.define_concepts(index, asked).finished(index, _defining(query))
     described = helpers.describes(query.text)
+    if not query.cves and (explained := _explained(index, query, described)):
+        return explained
     elsewhere = asks_elsewhere(query) or sets_beside_unknown(index, query)
     if query.unknown or (elsewhere and not described):
         lacks = f" It has no page {', '.join(query.unknown)}." if query.unknown else ""
@@ -73,6 +74,19 @@ def answer(index: PassageIndex, query: Query, helpers: AnswerHelpers) -> Answer:
     if helpers.predict and _describes(query, helpers):
         return _predicted(index, query, helpers.predict(_description(query)), helpers.classifier)
     return _from_pages(index, _without_own_words(index, query))
+
+
+def _explained(index: PassageIndex, query: Query, described: bool) -> Answer | None:
+    """Say what a CVSS vector or value, or a word of the glossary means; None for others."""
+    scored = None if described else cvss.about(query.text)
+    if scored is not None and not scored.found:
+        return _refused(index, replace(query, rest=()), f"{NOT_FOUND} {scored.direct[0].text}")
+    if scored is not None:
+        return scored.finished(index, replace(query, intent=Intent.DEFINITION))
+    asked = [] if query.subjects else asked_concepts(query.corrected)
+    if not asked:
+        return None
+    return glossary.define_concepts(index, asked).finished(index, _defining(query))
 
 
 def _predicted(

@@ -206,3 +206,20 @@ def test_everything_can_be_reached_by_keys(page) -> None:
         page.keyboard.press("Tab")
         seen.add(page.evaluate("document.activeElement.textContent.trim().slice(0, 12)"))
     assert {"Map", "It is right", "Correct it…"} <= seen
+
+
+def test_an_id_is_mapped_by_its_whole_record_as_on_the_command_line(page) -> None:
+    labels = {"nvd_cwe": [], "cna_cwe": ["CWE-787"], "cvss_score": None, "published": "2024-01-02"}
+    record = {"id": "CVE-2024-12345", "description": HEAP, **labels}
+    asked = []
+
+    def answer(route) -> None:
+        asked.append(json.loads(route.request.post_data))
+        route.continue_(post_data=json.dumps(asked[-1] | {"text": HEAP}))
+
+    page.route("**/api/advisories/*", lambda route: route.fulfill(json=record))
+    page.route("**/api/map", answer)
+    map_text(page, "cve-2024-12345")
+    assert {body["text"] for body in asked} == {"CVE-2024-12345"}
+    assert page.input_value("#map-text") == HEAP
+    assert "text=CVE-2024-12345" in page.url

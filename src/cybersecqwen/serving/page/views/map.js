@@ -54,7 +54,12 @@ let explorer;
 /** @type {AbortController|null} */
 let running = null;
 let recordId = "";
-/** @type {{text: string, id: string, answers: Record<string, any>}|null} */
+let isStored = false; // whether the text is the description of an id that the server looked up
+/**
+ * What is shown; ``given`` is what the server was asked: the text, or an id, of which it reads the
+ * whole record.
+ * @type {{text: string, given: string, id: string, answers: Record<string, any>}|null}
+ */
 let shown = null;
 let passOn;
 
@@ -78,6 +83,7 @@ export function startMap(toBatch) {
   });
   byId("map-text").addEventListener("input", () => {
     recordId = "";
+    isStored = false;
   });
   byId("map-labeller").addEventListener("change", () => {
     if (!shown) return;
@@ -99,7 +105,7 @@ export async function restoreMap() {
   const labeller = kept?.run.labeller ?? parameters.get("labeller");
   const input = byId("map-labeller").querySelector(`input[value="${CSS.escape(labeller ?? "")}"]`);
   if (input && !input.disabled) input.checked = true;
-  if (!text || text === shown?.text) return;
+  if (!text || text === shown?.given) return;
   setText(text, parameters.get("id") ?? "");
   await mapText();
 }
@@ -111,8 +117,8 @@ function tellAddress() {
 
 function addressed() {
   const parameters = new URLSearchParams();
-  if (shown && shown.text.length <= MOST_SHARED_CHARACTERS) {
-    parameters.set("text", shown.text);
+  if (shown && shown.given.length <= MOST_SHARED_CHARACTERS) {
+    parameters.set("text", shown.given);
     parameters.set("labeller", chosen());
     if (shown.id) parameters.set("id", shown.id);
   }
@@ -139,6 +145,7 @@ export function mapThis(text) {
 function setText(text, id = "") {
   byId("map-text").value = text;
   recordId = id;
+  isStored = false;
 }
 
 function chosen() {
@@ -196,14 +203,15 @@ async function mapText() {
   result.setAttribute("aria-busy", "true");
   if (!shown) result.replaceChildren(el("p.hint", {}, "Reading it\u2026"));
   try {
-    shown = { text, id: recordId, answers: await mapAll(text, mine.signal) };
+    const given = isStored ? recordId : text;
+    shown = { text, given, id: recordId, answers: await mapAll(given, mine.signal) };
     if (!record && !recordId) byId("map-note").replaceChildren();
     show();
     tellAddress();
     announceAnswer();
     remember(
       { kind: "text", name: nameOf(text, recordId), labeller: chosen(), rows: 1 },
-      text,
+      given,
     );
   } catch (error) {
     if (aborted(error)) return;
@@ -215,12 +223,13 @@ async function mapText() {
   }
 }
 
-/** Put the description of an id into the form; return whether this machine's store has it. */
+/** Show the description of an id in the form; return whether this machine's store has it. */
 async function lookUp(id) {
   const note = byId("map-note");
   try {
     const record = await getJson(`api/advisories/${encodeURIComponent(id)}`);
     setText(record.description, record.id);
+    isStored = true;
     const own = [...new Set([...record.nvd_cwe, ...record.cna_cwe])].join(", ");
     note.replaceChildren(
       notice(
@@ -249,7 +258,7 @@ function nameOf(text, id) {
   return id || (line.length > NAME_CHARACTERS ? `${line.slice(0, NAME_CHARACTERS)}\u2026` : line);
 }
 
-/** Return the rows of a text by labeller. */
+/** Return the rows of a text, or of the record of an id, by labeller. */
 async function mapAll(text, signal) {
   const known = labellers();
   const rows = await Promise.all(
@@ -284,7 +293,7 @@ function show() {
     answerCard(answer, labeller),
     unsure,
     candidateList(answer),
-    assessment(shown.text, labeller) ?? "",
+    assessment(shown.given, labeller) ?? "",
     conventions,
     correctionForm(subject),
   );
