@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 import shlex
 from collections.abc import Iterator
 
 import pytest
 
 from cybersecqwen.cli.main import VERBS, build_parser, main
+from cybersecqwen.training.recipes.lora import Adapter, LoraRecipe, Schedule
 
 
 def _parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
@@ -66,3 +68,12 @@ def test_an_option_of_several_values_given_twice_keeps_them_all(verb: str) -> No
 
 def test_the_overview_is_the_help_of_all() -> None:
     assert build_parser(overview=True).format_help() == build_parser().format_help()
+
+
+def test_the_help_of_train_lora_names_every_key_of_its_recipe() -> None:
+    text = " ".join(
+        parser.format_help() for parser in _parsers(build_parser("train")) if "lora" in parser.prog
+    )
+    named = set(re.findall(r"[a-z_]+", text))
+    for part in (LoraRecipe, Adapter, Schedule):
+        assert set(part.__struct_fields__) <= named

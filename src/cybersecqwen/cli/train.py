@@ -16,6 +16,14 @@ EXAMPLES = (
     "train lora recipes/lora/cybersecqwen.yaml --corpus chat --out adapter",
 )
 
+# Written out, since the recipe's own type is not to be imported for a help text.
+_LORA_KEYS = (
+    "name, base, method (lora, full), adapter (rank, alpha, dropout, targets, layers), fit "
+    "(epochs, batch, learning_rate, warmup, weight_decay, clip), max_tokens, packing, loss, "
+    "final_weight, repeat, first, replay, replay_loss, scale, logits, checkpoint_every, "
+    "validate_every, validation_rows, seed"
+)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
@@ -81,7 +89,7 @@ def _configure_mapped(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_lora(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", type=Path, help="YAML recipe")
+    parser.add_argument("recipe", type=Path, help=f"YAML recipe of {_LORA_KEYS}: see docs/lora.md")
     parser.add_argument(
         "--corpus",
         type=Path,

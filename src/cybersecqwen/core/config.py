@@ -9,6 +9,7 @@ import msgspec
 import yaml
 
 from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.recipe_errors import told_of
 
 _MAX_YAML_BYTES = 4 << 20
 _MAX_YAML_DEPTH = 100
@@ -50,13 +51,13 @@ def load_recipe(path: Path, kind: type[RecipeT]) -> RecipeT:
 
     Raises:
         InputError: The file is missing, is no YAML, or has a wrong or unknown key; the message
-            names the file, the key and what was expected.
+            names the file, the key and what may stand there.
     """
     try:
         # Not strict: YAML 1.1 reads 5e-5, without a point, as text.
         return msgspec.convert(read_yaml(path) or {}, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {told_of(error, kind)}") from error
 
 
 def read_yaml(path: Path) -> Any:

@@ -145,6 +145,12 @@ def test_what_cannot_work_is_refused_with_the_way_out(
     changed.write_text(text.replace("max_tokens: 128", "max_tokens: 4096"))
     with pytest.raises(InputError, match="reads 512 at most"):
         prepare(load_recipe(changed, LoraRecipe), chat_corpus)
+    changed.write_text(f"{text}first: [map, quiz]\n")
+    with pytest.raises(InputError, match="no rows of the kind 'quiz', which `first` names"):
+        prepare(load_recipe(changed, LoraRecipe), chat_corpus)
+    changed.write_text(text.replace("rank: 8", "rank: 8, layers: 3"))
+    with pytest.raises(InputError, match=r"adapter\.layers 3: .* has 2"):
+        prepare(load_recipe(changed, LoraRecipe), chat_corpus)
 
 
 def test_another_runs_work_is_not_gone_on_with(

@@ -103,7 +103,7 @@ def read_shape(config: PretrainedConfig, recipe: LoraRecipe) -> Shape:
     """Return the sizes of a base, from its configuration alone.
 
     Raises:
-        InputError: It has none of the projections that the recipe adapts.
+        InputError: It has none of the projections that the recipe adapts, or fewer layers.
     """
     with torch.device("meta"):
         model: Any = AutoModelForCausalLM.from_config(config)
@@ -120,10 +120,12 @@ def read_shape(config: PretrainedConfig, recipe: LoraRecipe) -> Shape:
             f"adapter.targets may name {', '.join(sorted({name for name, _ in linear}))}"
         )
     layers = config.num_hidden_layers
+    if adapter is not None and adapter.layers > layers:
+        raise InputError(f"adapter.layers {adapter.layers}: {recipe.base} has {layers}")
     ends = sum(m.in_features + m.out_features for m in flowing)
     learning = parameters = sum(p.numel() for p in model.parameters())
     if adapter is not None:
-        learning = adapter.rank * ends * min(adapter.layers or layers, layers) // layers
+        learning = adapter.rank * ends * (adapter.layers or layers) // layers
     return Shape(
         parameters=parameters,
         projections=sum(m.weight.numel() for m in flowing),

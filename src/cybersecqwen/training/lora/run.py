@@ -61,6 +61,9 @@ def prepare(recipe: LoraRecipe, corpus: Path, profile: Profile | None = None) ->
     """
     _check(recipe)
     rows = read_chat_corpus(corpus, recipe.replay, recipe.repeat)
+    for kind in recipe.first:
+        if not any(row.kind.startswith(kind) for row in rows.train):
+            raise InputError(f"{corpus}: no rows of the kind {kind!r}, which `first` names")
     base = find_base(recipe.base)
     longest = getattr(base.config, "max_position_embeddings", None)
     if longest is not None and recipe.max_tokens > longest:
@@ -84,12 +87,8 @@ def prepare(recipe: LoraRecipe, corpus: Path, profile: Profile | None = None) ->
 
 
 def _check(recipe: LoraRecipe) -> None:
-    """Refuse what cannot go together."""
-    by_distribution = recipe.replay_loss == "distribution"
-    if recipe.packing != "none" and (recipe.first or by_distribution):
-        key = "first" if recipe.first else "replay_loss: distribution"
-        raise InputError(f"recipe {recipe.name}: {key} needs `packing: none`")
-    if by_distribution and processes().num_processes > 1:
+    """Refuse what cannot be done here."""
+    if recipe.replay_loss == "distribution" and processes().num_processes > 1:
         raise InputError(f"recipe {recipe.name}: replay_loss: distribution runs on one GPU only")
 
 

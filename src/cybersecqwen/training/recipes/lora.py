@@ -131,7 +131,11 @@ class LoraRecipe(Recipe, frozen=True):
     seed: int = 42
 
     def __post_init__(self) -> None:
-        """Give LoRA its adapter, and refuse one beside full fine-tuning."""
+        """Give LoRA its adapter, and refuse what cannot go together.
+
+        Raises:
+            ValueError: Two keys contradict each other.
+        """
         if self.method == "lora" and self.adapter is None:
             force_setattr(self, "adapter", Adapter())
         if self.method == "full" and self.adapter is not None:
@@ -139,3 +143,9 @@ class LoraRecipe(Recipe, frozen=True):
                 "adapter: belongs to `method: lora`; with `method: full` all weights learn, so "
                 "take it out"
             )
+        by_distribution = self.replay_loss == "distribution"
+        if self.packing != "none" and (self.first or by_distribution):
+            key = "first" if self.first else "replay_loss: distribution"
+            raise ValueError(f"{key}: needs `packing: none`, not {self.packing}")
+        if by_distribution and not self.replay:
+            raise ValueError("replay_loss: distribution: needs `replay`, which is 0")
