@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -18,7 +19,7 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.rows import read_corpus_rows
 from cybersecqwen.corpus.chat.recipe import ChatRecipe, load_corpus_recipe
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
-from cybersecqwen.training.recipes.lora import LoraRecipe
+from cybersecqwen.training.recipes.lora import Adapter, LoraRecipe, Schedule
 from cybersecqwen.training.recipes.ranker import RankerRecipe
 from cybersecqwen.training.recipes.severity import SeverityRecipe
 from cybersecqwen.training.recipes.specialist import SpecialistRecipe
@@ -61,6 +62,14 @@ def test_the_reference_fine_tuning_is_the_published_one() -> None:
     assert (recipe.fit.epochs, recipe.fit.batch, recipe.fit.learning_rate) == (10, 16, 5e-5)
     assert (recipe.fit.warmup, recipe.fit.weight_decay, recipe.seed) == (0.05, 0.01, 42)
     assert (recipe.max_tokens, recipe.loss) == (4096, "all")
+
+
+def test_each_key_of_a_fine_tuning_is_documented() -> None:
+    page = (RECIPES.parent / "docs" / "lora.md").read_text("utf-8")
+    named = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`\n]+)`", page))))
+    for part in (LoraRecipe, Adapter, Schedule):
+        assert set(part.__struct_fields__) <= named
+    assert "text_answers" in named
 
 
 def test_recipes_of_training_need_no_heavy_package() -> None:
