@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("peft")
 pytest.importorskip("trl")
+pytest.importorskip("gguf")
 pytestmark = pytest.mark.torch
 
 from cybersecqwen.cli.main import main  # noqa: E402
@@ -20,6 +21,7 @@ from cybersecqwen.core.chat import Message  # noqa: E402
 from cybersecqwen.core.config import load_recipe  # noqa: E402
 from cybersecqwen.core.errors import InputError, ModelError  # noqa: E402
 from cybersecqwen.llm import open_backend  # noqa: E402
+from cybersecqwen.training.export.gguf.write import write_gguf  # noqa: E402
 from cybersecqwen.training.lora import memory_plan  # noqa: E402
 from cybersecqwen.training.lora.benchmark import Load, benchmark  # noqa: E402
 from cybersecqwen.training.lora.memory_plan import GIB, MemoryStrategy, estimate  # noqa: E402
@@ -78,7 +80,9 @@ def tuned(full_recipe: Path, replay_corpus: Path, tmp_path_factory: pytest.TempP
     return out
 
 
-def test_every_weight_learns_and_the_folder_is_a_model(tuned: Path, chat_base: Path) -> None:
+def test_every_weight_learns_and_the_folder_is_a_model(
+    tuned: Path, chat_base: Path, tmp_path: Path
+) -> None:
     base, model = (
         transformers.AutoModelForCausalLM.from_pretrained(folder) for folder in (chat_base, tuned)
     )
@@ -90,6 +94,7 @@ def test_every_weight_learns_and_the_folder_is_a_model(tuned: Path, chat_base: P
     assert model.config.use_cache
     assert model.dtype == base.dtype
     assert not (tuned / "adapter_config.json").exists()
+    assert write_gguf(tuned, tmp_path / "model.gguf", "f16", None, "")["F16"] > 10
     answered = open_backend(f"hf:{tuned}").score([Message("user", "Which?")], ["CWE-79", "word"])
     assert all(score < 0 for score in answered)
 
@@ -153,9 +158,6 @@ def test_what_only_adapters_have_is_refused_beside_it(full_recipe: Path, tmp_pat
     changed = tmp_path / "changed.yaml"
     changed.write_text(f"{full_recipe.read_text()}adapter: {{rank: 64}}\n")
     with pytest.raises(InputError, match=r"changed\.yaml: adapter: belongs to `method: lora`"):
-        load_recipe(changed, LoraRecipe)
-    changed.write_text(full_recipe.read_text().replace("method: full", "method: all"))
-    with pytest.raises(InputError, match=r"changed\.yaml: .*'all' - at `\$\.method`"):
         load_recipe(changed, LoraRecipe)
     with pytest.raises(InputError, match="--plain is for adapters"):
         benchmark(load_recipe(full_recipe, LoraRecipe), "tiny", 1, fused_adapters=False)

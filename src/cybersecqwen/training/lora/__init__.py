@@ -1,4 +1,4 @@
-"""LoRA fine-tuning of an instruction-tuned language model, on TRL and PEFT."""
+"""Fine-tuning of an instruction-tuned language model, by adapters or whole, on TRL and PEFT."""
 
 import os
 
