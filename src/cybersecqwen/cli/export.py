@@ -120,10 +120,18 @@ def run(arguments: argparse.Namespace) -> int:
         print(
             f"{result.output}: {result.bytes / 1e6:,.1f} MB; {found.same_text} of {found.prompts} "
             f"answers word for word those of {result.source}, log-probabilities "
-            f"{found.mean_gap:.4f} nats a character apart"
-            + ("" if result.kept == 1 else f"; {result.kept:.1%} of the squared norm kept")
+            f"{found.mean_gap:.4f} nats a character apart" + _kept(result)
         )
     return EXIT_DONE
+
+
+def _kept(result: ExportResult) -> str:
+    """Say what share an adapter of a lower rank has of what it stands for."""
+    if result.kept == 1:
+        return ""
+    inside = result.projections
+    where = "" if inside == 1 else f", and {inside:.1%} lies in matrices that have adapters"
+    return f"; {result.kept:.1%} of the squared norm kept{where}"
 
 
 def _merge(arguments: argparse.Namespace) -> ExportResult:
