@@ -118,6 +118,12 @@ def test_calls_that_cannot_work_are_refused(place: Path, capfd: pytest.CaptureFi
     gguf = ("export", "gguf", place / "base", "--out", place / "corpus")
     assert "is there already" in refused(capfd, *gguf)
     assert "no adapter" in refused(capfd, "export", "merge", place / "base", "--out", place / "x")
+    nothing = place / "nothing"
+    for what in ("merge", "adapter", "gguf"):
+        said_of = refused(capfd, "export", what, nothing, "--out", place / "x")
+        assert f"{nothing}: no" in said_of
+        assert "no such folder; give" in said_of
+    assert "holds no train.jsonl" in refused(capfd, *lora, "--corpus", place / "base")
 
 
 def test_steps_are_timed(place: Path, capfd: pytest.CaptureFixture[str]) -> None:

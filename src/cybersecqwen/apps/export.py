@@ -99,7 +99,7 @@ def export_merged(
 
 def _require_scale(scale: float) -> None:
     if not 0 < scale <= 2:
-        raise InputError(f"scale: above 0 and 2 at most, not {scale:g}")
+        raise InputError(f"--scale: above 0 and 2 at most, not {scale:g}")
 
 
 def export_adapter(

@@ -51,6 +51,8 @@ def adapter_base(folder: Path) -> str:
     Raises:
         InputError: The folder holds no adapter.
     """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no adapter: no such folder; give one that `train lora` made")
     try:
         raw = (folder / ADAPTER_CONFIG).read_bytes()
         return msgspec.json.decode(raw, type=_AdapterConfig).base_model_name_or_path

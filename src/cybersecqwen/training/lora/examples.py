@@ -77,6 +77,8 @@ def read_chat_corpus(
             repeat, or none is left; the message names it.
     """
     files = [path / TRAIN_FILE, path / VALIDATION_FILE] if path.is_dir() else [path]
+    if path.is_dir() and not files[0].is_file():
+        raise InputError(f"{path}: holds no {TRAIN_FILE}; `cybersecqwen corpus build` makes one")
     train = [row for _, row in read_chat_rows(files[0])]
     if not train:
         raise InputError(f"{files[0]}: no rows to train on")

@@ -168,6 +168,8 @@ def rotated_heads(config: Any, source: str) -> int:
 
 
 def _open(folder: Path) -> tuple[Any, Any]:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; give a model's (`export merge` makes one)")
     check_stated_files(folder)
     try:
         config = AutoConfig.from_pretrained(folder, **NO_CODE)
