@@ -20,15 +20,12 @@ from safetensors.torch import load_file  # noqa: E402
 
 from cybersecqwen.apps.evaluation import measure_model_divergence  # noqa: E402
 from cybersecqwen.apps.progress import ignore  # noqa: E402
-from cybersecqwen.apps.reproduce import (  # noqa: E402
-    ReproduceOptions,
-    _Plan,
-    _tuned,
-    reproduce,
-)
+from cybersecqwen.apps.reproduce import _Plan, _tuned, reproduce  # noqa: E402
+from cybersecqwen.apps.reproduce_inputs import ReproduceOptions  # noqa: E402
 from cybersecqwen.cli.main import main  # noqa: E402
 from cybersecqwen.core.chat import Message  # noqa: E402
 from cybersecqwen.core.errors import InputError  # noqa: E402
+from cybersecqwen.core.files import sha256_file  # noqa: E402
 from cybersecqwen.llm import open_backend  # noqa: E402
 from cybersecqwen.training.recipes.lora import LoraRecipe, Schedule  # noqa: E402
 from small_chat import write_small_chat  # noqa: E402
@@ -71,6 +68,12 @@ def test_a_dry_run_goes_through_every_stage_and_is_gone_on_with(
         assert f"| cti-mcq | `{protocol}" in card
     assert "nats a token" in card
     assert "A dry run" in card
+    digest = sha256_file(out / "corpus" / "train.jsonl")[:16]
+    for stated in (f"train.jsonl `{digest}`", "- scale: 0.8", "## Licence", "- expected: training"):
+        assert stated in card
+    assert "library_name: transformers" in (out / "merged" / "README.md").read_text()
+    assert "gguf" in json.loads((out / "times.json").read_text())
+    assert "6 answers to write" in told.err or "8 answers to write" in told.err
     names = {path.name for path in out.iterdir()}
     assert {"corpus", "check.json", "estimate.json", "adapter", "merged", "report"} <= names
     assert (out / "corpus" / "replay.jsonl").is_file()
@@ -86,7 +89,9 @@ def test_a_dry_run_goes_through_every_stage_and_is_gone_on_with(
     (out / "divergence.json").unlink()
     (out / "README.md").unlink()
     assert main(words) == 0
-    assert (out / "README.md").read_text() == card
+    again = (out / "README.md").read_text()
+    assert again.split("## What it took")[0] == card.split("## What it took")[0]
+    assert capsys.readouterr().err.count(" is there\n") == 15
     assert {name: (out / name).stat().st_mtime_ns for name in made} == made
 
 
@@ -159,6 +164,38 @@ def test_all_weights_make_a_model_that_is_averaged_and_not_merged(tmp_path: Path
     assert not weights[0].equal(weights[1])
 
 
+def test_inputs_that_changed_and_results_whose_source_is_gone_are_refused(
+    ground: Path, tmp_path: Path
+) -> None:
+    out, data = tmp_path / "out", tmp_path / "data"
+    if not (ground / "out" / "README.md").is_file():
+        pytest.skip("needs the dry run's folder")
+    shutil.copytree(ground / "out", out)
+    shutil.copytree(ground / "data", data)
+    asked = ReproduceOptions(out, data, "small", ground / "recipes", dry_run=True)
+    shutil.move(out / "adapter", tmp_path / "adapter")
+    with pytest.raises(InputError, match=r"out/adapter: is gone, but .*out/scaled, which was made"):
+        reproduce(asked)
+    shutil.move(tmp_path / "adapter", out / "adapter")
+    (data / "cve.jsonl").touch()  # the same bytes, only newer
+    (out / "README.md").unlink()
+    assert reproduce(asked).is_file()
+    with (data / "cti-mcq.tsv").open("a") as file:
+        file.write(ITEM.format(n=9))
+    with pytest.raises(
+        InputError, match=r"cti-mcq\.tsv: is not the file that .*out was begun"
+    ):
+        reproduce(asked)
+
+
+def test_a_folder_of_other_things_is_left_alone(ground: Path, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    asked = ReproduceOptions(tmp_path, ground / "data", "small", ground / "recipes", dry_run=True)
+    with pytest.raises(InputError, match="holds other things; give --out a new folder"):
+        reproduce(asked)
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+
+
 def test_recipes_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"corpus/nobody\.yaml: no such recipe"):
         reproduce(ReproduceOptions(tmp_path / "out", tmp_path, "nobody", tmp_path))
@@ -181,6 +218,10 @@ def test_what_cannot_come_to_an_end_is_refused_before_the_corpus(
     with pytest.raises(InputError, match=r"test_reproduce\.py: is no folder"):
         reproduce(dataclasses.replace(asked, out=Path(__file__)))
     base = write_base(tmp_path / "base")
+    weights = (base / "model.safetensors").rename(tmp_path / "weights")
+    with pytest.raises(InputError, match=r"base: lacks its weights: model\.safetensors"):
+        reproduce(dataclasses.replace(asked, base=str(base)))
+    weights.rename(base / "model.safetensors")
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
     with pytest.raises(InputError, match=r"out: too little disk: .*base takes about 0\.0 GB"):
         reproduce(dataclasses.replace(asked, base=str(base)))

@@ -6,10 +6,14 @@ job that was killed goes on where it stopped.
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,21 +22,25 @@ from cybersecqwen.apps.corpus import build_corpus, replay_base, require_clean
 from cybersecqwen.apps.evaluation import measure_model_divergence, run_evaluation, write_report
 from cybersecqwen.apps.export import GgufType, export_adapter, export_gguf, export_merged
 from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
+from cybersecqwen.apps.reproduce_inputs import (
+    ReproduceOptions,
+    claim,
+    read_recipes,
+    require_sources,
+)
 from cybersecqwen.apps.training import train_lora
-from cybersecqwen.core.config import load_recipe
-from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.files import sha256_file, write_json, write_text
 from cybersecqwen.core.locks import exclusive
+from cybersecqwen.core.records import Question
 from cybersecqwen.core.rows import REPLAY_FILE
-from cybersecqwen.corpus.chat.recipe import ChatRecipe, load_corpus_recipe
-from cybersecqwen.corpus.cleaning.pipeline import with_files
+from cybersecqwen.corpus.chat.recipe import ChatRecipe
 from cybersecqwen.evaluation.divergence import Divergence
+from cybersecqwen.evaluation.log import read_log
 from cybersecqwen.evaluation.plan import RunOptions
+from cybersecqwen.evaluation.protocols import find_protocol
+from cybersecqwen.evaluation.tasks import LoadOptions, find_task
 from cybersecqwen.training.recipes.lora import LoraRecipe
-
-if TYPE_CHECKING:
-    from cybersecqwen.training.lora.estimate import TrainingEstimate
-    from cybersecqwen.training.lora.memory_plan import Profile
 
 ValueT = TypeVar("ValueT")
 
@@ -40,35 +48,11 @@ PROTOCOLS = ("ref", "constrained")
 """Protocols that the benchmarks are run under."""
 
 _CHECKED, _ESTIMATE, _DIVERGENCE = "check.json", "estimate.json", "divergence.json"
-_SETTINGS, _CARD = "settings.json", "README.md"
+_CARD, _TIMES = "README.md", "times.json"
 
-_REPLAY_TOGETHER = 32
-"""Neutral prompts that the base answers at once."""
-
-
-@dataclass(frozen=True)
-class ReproduceOptions:
-    """What to make, and from what.
-
-    Attributes:
-        out: Folder for everything.
-        data: Folder of raw data, which the corpus recipe's paths are relative to.
-        recipe: Name of a corpus recipe and a LoRA recipe.
-        recipes: Folder that holds ``corpus/NAME.yaml`` and ``lora/NAME.yaml``.
-        base: Hub id or folder of the base; None for the recipe's.
-        profile: Memory to keep to; None for this machine's.
-        compiled: Whether PyTorch compiles the layers; None for where it pays.
-        dry_run: Whether to go through all stages with a few records and a tiny random model.
-    """
-
-    out: Path
-    data: Path
-    recipe: str = "cybersecqwen"
-    recipes: Path = Path("recipes")
-    base: str | None = None
-    profile: Profile | None = None
-    compiled: bool | None = None
-    dry_run: bool = False
+_GENERAL = "general"
+_TOGETHER = 32
+"""Conversations that a model answers at once."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +70,10 @@ class _Plan:
     @property
     def trained(self) -> Path:
         return self.at("trained" if self.lora.method == "full" else "adapter")
+
+    @property
+    def gguf(self) -> Path:
+        return self.at(f"model-{'q8_0' if self.options.dry_run else 'q4_k_m'}.gguf")
 
     @property
     def benchmarks(self) -> list[Path]:
@@ -106,52 +94,46 @@ def reproduce(options: ReproduceOptions, *, on_progress: OnProgress = ignore) ->
         MissingExtraError: The ``train`` or ``llm`` extra is not installed.
         ModelError: An export answers unlike its source.
     """
-    corpus, lora = _recipes(options)
+    corpus, lora = read_recipes(options)
     with exclusive(options.out):
-        _claim(options, corpus, lora)
+        claim(options, corpus, lora)
         return _reproduce(_planned(options, corpus, lora, on_progress), on_progress)
 
 
 def _reproduce(plan: _Plan, on_progress: OnProgress) -> Path:
     options = plan.options
-    _stage(plan.at("corpus"), "corpus", on_progress, lambda: _corpus(plan, on_progress))
-    _stage(plan.at(_CHECKED), "check", on_progress, lambda: _check(plan))
+    _require_sources(plan)
+    _stage(plan, plan.at("corpus"), "corpus", on_progress, lambda: _corpus(plan, on_progress))
+    _stage(plan, plan.at(_CHECKED), "check", on_progress, lambda: _check(plan))
     plan = _with_base(plan)
     if plan.lora.replay:
         replay = plan.at("corpus") / REPLAY_FILE
-        _stage(replay, "replay", on_progress, lambda: _replay(plan))
-    _stage(plan.at(_ESTIMATE), "estimate", on_progress, lambda: _estimate(plan))
-    found = _read(plan.at(_ESTIMATE), dict[str, Any])
-    on_progress(JobProgress(f"estimate: {found['said']}"))
+        _stage(plan, replay, "replay", on_progress, lambda: _replay(plan))
+    _tell_estimate(plan, on_progress)
     merged, base = _tuned(plan, on_progress), plan.lora.base
+    gguf = plan.gguf
     kind: GgufType = "q8_0" if options.dry_run else "q4_k_m"
-    gguf = plan.at(f"model-{kind}.gguf")
-    _stage(gguf, "gguf", on_progress, lambda: export_gguf(merged, gguf, quantisation=kind))
+    _stage(plan, gguf, "gguf", on_progress, lambda: export_gguf(merged, gguf, quantisation=kind))
     logs = list(_evaluate(plan, {"base": base, "tuned": str(merged)}, on_progress))
     _stage(
-        plan.at(_DIVERGENCE),
-        "divergence",
-        on_progress,
-        lambda: write_json(
-            plan.at(_DIVERGENCE),
-            measure_model_divergence(
-                f"hf:{base}", f"hf:{merged}", limit=4 if options.dry_run else None
-            ),
-        ),
+        plan, plan.at(_DIVERGENCE), "divergence", on_progress, lambda: _diverge(plan, str(merged))
     )
-    _stage(
-        plan.at("report"),
-        "report",
-        on_progress,
-        lambda: write_report(logs, plan.at("report"), plan.lora.name),
-    )
+    report = plan.at("report")
+    _stage(plan, report, "report", on_progress, lambda: write_report(logs, report, plan.lora.name))
     card = reproduce_card.write_card(
-        plan.lora,
-        plan.trained.name,
-        logs,
-        _read(plan.at(_DIVERGENCE), Divergence),
-        _read(plan.at(_CHECKED), dict[str, str]),
-        dry_run=options.dry_run,
+        reproduce_card.Made(
+            recipe=plan.lora,
+            corpus=plan.at("corpus"),
+            trained=plan.trained,
+            model=merged,
+            gguf=gguf,
+            logs=logs,
+            divergence=_read(plan.at(_DIVERGENCE), Divergence),
+            benchmarks=_read(plan.at(_CHECKED), dict[str, str]),
+            estimate=_read(plan.at(_ESTIMATE), dict[str, Any])["said"],
+            times=_times(plan),
+            dry_run=options.dry_run,
+        )
     )
     write_text(plan.at(_CARD), card)
     return plan.at(_CARD)
@@ -160,95 +142,65 @@ def _reproduce(plan: _Plan, on_progress: OnProgress) -> Path:
 def _tuned(plan: _Plan, on_progress: OnProgress) -> Path:
     """Train, average with the base and merge, as far as the recipe asks; return the model."""
     trained, merged, scale = plan.trained, plan.at("merged"), plan.lora.scale
-    _stage(trained, "train", on_progress, lambda: _train(plan, on_progress))
+
+    def made(result: Path, name: str, make: Callable[[], object]) -> None:
+        _stage(plan, result, name, on_progress, make)
+
+    made(trained, "train", lambda: _train(plan, on_progress))
     if plan.lora.method == "full":
         if scale == 1:
             return trained
-        _stage(merged, "average", on_progress, lambda: export_merged(trained, merged, scale=scale))
+        made(merged, "average", lambda: export_merged(trained, merged, scale=scale))
         return merged
     adapter = trained
     if scale != 1:
         adapter = plan.at("scaled")
-        _stage(adapter, "scale", on_progress, lambda: export_adapter(trained, adapter, scale=scale))
-    _stage(merged, "merge", on_progress, lambda: export_merged(adapter, merged))
+        made(adapter, "scale", lambda: export_adapter(trained, adapter, scale=scale))
+    made(merged, "merge", lambda: export_merged(adapter, merged))
     return merged
 
 
-def _stage(result: Path, name: str, on_progress: OnProgress, make: Callable[[], object]) -> None:
-    """Make a result that is not there yet."""
+def _require_sources(plan: _Plan) -> None:
+    """Refuse a result whose source is gone: made anew, that would be another one."""
+    trained, log = plan.trained.name, f"logs/tuned-{_GENERAL}-ref.jsonl"
+    steps = ["corpus", trained]
+    if plan.lora.scale != 1:
+        steps += ["scaled"] if plan.lora.method == "lora" else []
+    if plan.lora.method == "lora" or plan.lora.scale != 1:
+        steps += ["merged"]
+    pairs = [*pairwise(steps), *((steps[-1], name) for name in (plan.gguf.name, _DIVERGENCE, log))]
+    require_sources((plan.at(source), plan.at(result)) for source, result in pairs)
+
+
+def _stage(
+    plan: _Plan, result: Path, name: str, on_progress: OnProgress, make: Callable[[], object]
+) -> None:
+    """Make a result that is not there yet, and keep note of the seconds that it took."""
     if result.exists():
         on_progress(JobProgress(f"{name}: {result} is there"))
         return
     on_progress(JobProgress(name))
-    make()
+    with _timed(plan, name):
+        make()
+
+
+@contextmanager
+def _timed(plan: _Plan, name: str) -> Iterator[None]:
+    """Add the seconds that the block takes to those that are kept of a stage."""
+    start = time.monotonic()
+    yield
+    times = _times(plan)
+    times[name] = round(times.get(name, 0.0) + time.monotonic() - start, 1)
+    write_json(plan.at(_TIMES), times)
+
+
+def _times(plan: _Plan) -> dict[str, float]:
+    kept = plan.at(_TIMES)
+    return _read(kept, dict[str, float]) if kept.is_file() else {}
 
 
 def _read(path: Path, kind: type[ValueT]) -> ValueT:
     return msgspec.json.decode(path.read_bytes(), type=kind)
-
-
-def _recipes(options: ReproduceOptions) -> tuple[ChatRecipe, LoraRecipe]:
-    """Return the recipes, with the base that was asked for."""
-    files = [options.recipes / kind / f"{options.recipe}.yaml" for kind in ("corpus", "lora")]
-    for file in files:
-        if not file.is_file():
-            raise InputError(f"{file}: no such recipe; --recipes names the folder that holds it")
-    corpus = load_corpus_recipe(files[0])
-    if not isinstance(corpus, ChatRecipe):
-        raise InputError(f"{files[0]}: no recipe of kind chat")
-    lora = load_recipe(files[1], LoraRecipe)
-    if options.base:
-        lora = msgspec.structs.replace(lora, base=options.base)
-    return corpus, lora
-
-
-def _claim(options: ReproduceOptions, corpus: ChatRecipe, lora: LoraRecipe) -> None:
-    """Refuse a folder of other settings, and what cannot come to an end on this machine."""
-    if options.out.exists() and not options.out.is_dir():
-        raise InputError(f"{options.out}: is no folder")
-    settings = {
-        "dry_run": options.dry_run,
-        "corpus recipe": msgspec.to_builtins(corpus),
-        "LoRA recipe": msgspec.to_builtins(lora),
-    }
-    kept = options.out / _SETTINGS
-    if kept.is_file():
-        before, now = _read(kept, dict[str, Any]), _as_stored(settings)
-        changed = [name for name in now if before.get(name) != now[name]]
-        if changed:
-            raise InputError(
-                f"{options.out}: holds what other settings made ({', '.join(changed)}); take "
-                "another --out, or the settings that it was begun with"
-            )
-    if not (options.out / "corpus").is_dir():
-        _require_files(options, corpus)
-    if not options.dry_run or options.base:
-        from cybersecqwen.training.lora.estimate import require_room
-
-        require_room(lora, options.out, options.profile)
-    options.out.mkdir(exist_ok=True)
-    write_json(kept, settings)
-
-
-def _require_files(options: ReproduceOptions, corpus: ChatRecipe) -> None:
-    """See that the data folder has what the corpus is built from."""
-    data, knowledge = options.data, corpus.knowledge
-    if not data.is_dir():
-        raise InputError(f"{data}: no such folder; --data names that of the raw data")
-    catalogues = [knowledge.cwe] if options.dry_run else [knowledge.cwe, *knowledge.stix]
-    sources = [source.path for source in with_files(corpus, data).sources]
-    wanted = [*sources, *corpus.benchmarks, *catalogues]
-    missing = [path for path in wanted if not (data / path).exists()]
-    if missing:
-        raise InputError(
-            f"{data}: lacks {', '.join(missing)}, which the corpus recipe names; `cybersecqwen "
-            "data fetch` gets what is public"
-        )
-
-
-def _as_stored(settings: dict[str, Any]) -> dict[str, Any]:
-    stored: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(settings))
-    return stored
 
 
 def _planned(
@@ -259,13 +211,11 @@ def _planned(
     if options.dry_run:
         data = options.out / "sample"
         corpus, lora = reproduce_sample.shortened(corpus, lora)
-        _stage(
-            data,
-            "sample",
-            on_progress,
-            lambda: reproduce_sample.write_sample(corpus, options.data, data),
-        )
-    return _Plan(corpus, lora, options, data)
+    plan = _Plan(corpus, lora, options, data)
+    if options.dry_run:
+        sample = reproduce_sample.write_sample
+        _stage(plan, data, "sample", on_progress, lambda: sample(corpus, options.data, data))
+    return plan
 
 
 def _corpus(plan: _Plan, on_progress: OnProgress) -> None:
@@ -284,8 +234,9 @@ def _with_base(plan: _Plan) -> _Plan:
     from cybersecqwen.training.lora.tiny_base import write_tiny_base
 
     folder = plan.at("tiny-base")
-    if not (folder / "config.json").is_file():
-        write_tiny_base(folder, reproduce_sample.texts_of(plan.at("corpus")))
+    if not folder.exists():
+        with atomic_folder(folder) as part:
+            write_tiny_base(part, reproduce_sample.texts_of(plan.at("corpus")))
     lora = msgspec.structs.replace(plan.lora, base=str(folder))
     return _Plan(plan.corpus, lora, plan.options, plan.data)
 
@@ -295,22 +246,57 @@ def _replay(plan: _Plan) -> None:
     replay_base(
         plan.at("corpus"),
         f"hf:{plan.lora.base}",
-        prompts=8 if plan.options.dry_run else 1000,
-        options={"batch_size": _REPLAY_TOGETHER},
+        prompts=_prompts(plan),
+        options={"batch_size": _TOGETHER},
     )
 
 
-def _estimate(plan: _Plan) -> None:
-    from cybersecqwen.training.lora.estimate import estimate_training
+def _prompts(plan: _Plan) -> int:
+    return 8 if plan.options.dry_run else 1000
 
-    found: TrainingEstimate = estimate_training(
-        plan.lora,
-        plan.at("corpus"),
-        profile=plan.options.profile,
-        compiled=plan.options.compiled,
-        steps=2 if plan.options.dry_run else 5,
+
+def _tell_estimate(plan: _Plan, on_progress: OnProgress) -> None:
+    """Tell what is still to come, by steps timed on this machine, which are timed once."""
+    options, kept = plan.options, plan.at(_ESTIMATE)
+    asked = {"profile": options.profile, "compiled": options.compiled}
+    if not kept.is_file() or _read(kept, dict[str, Any])["asked"] != asked:
+        on_progress(JobProgress("estimate"))
+        from cybersecqwen.training.lora.estimate import estimate_training
+
+        with _timed(plan, "estimate"):
+            found = estimate_training(
+                plan.lora,
+                plan.at("corpus"),
+                profile=options.profile,
+                compiled=options.compiled,
+                steps=2 if options.dry_run else 5,
+            )
+        told = {"asked": asked, **msgspec.to_builtins(found), "said": found.said}
+        write_json(kept, told)
+    on_progress(JobProgress(f"estimate: {_read(kept, dict[str, Any])['said']}"))
+    on_progress(JobProgress(f"estimate: {_to_write(plan)}"))
+
+
+def _to_write(plan: _Plan) -> str:
+    """Say how many answers the evaluation writes, and how long that is at the replay's pace."""
+    from cybersecqwen.training.lora.estimate import said_time
+
+    answers = 0
+    for asked in _runs(plan):
+        if asked.protocol == "constrained":
+            continue
+        questions = len(_questions(asked))
+        trials = asked.trials or find_protocol(asked.protocol or "ref").trials
+        answers += min(asked.limit or questions, questions) * trials
+    said = f"evaluation: {2 * answers:,} answers to write, of the base and of the model"
+    seconds = _times(plan).get("replay")
+    if not seconds:
+        return f"{said}; their time is not known before"
+    pace = _prompts(plan) / seconds
+    return (
+        f"{said}; at the {pace:.1f} a second of the base's answers to neutral prompts "
+        f"{said_time(2 * answers / pace)}"
     )
-    write_json(plan.at(_ESTIMATE), {**msgspec.to_builtins(found), "said": found.said})
 
 
 def _train(plan: _Plan, on_progress: OnProgress) -> None:
@@ -326,25 +312,63 @@ def _train(plan: _Plan, on_progress: OnProgress) -> None:
     )
 
 
-def _evaluate(plan: _Plan, models: dict[str, str], on_progress: OnProgress) -> Iterator[Path]:
-    """Run the general check and the benchmarks that the recipe names; yield the logs."""
-    short: dict[str, Any] = {"limit": 2, "trials": 1} if plan.options.dry_run else {}
+def _runs(plan: _Plan) -> list[RunOptions]:
+    """Return what is asked of each model: the general check, and the benchmarks of the recipe."""
+    dry = plan.options.dry_run
     files = {file.stem: file for file in plan.benchmarks}
-    asked = [(name, files[name]) for name in ("cti-rcm", "cti-mcq") if name in files]
+    asked: list[tuple[str, Path | None, str]] = [(_GENERAL, None, "ref")]
+    for name in ("cti-rcm", "cti-mcq"):
+        asked += [(name, files[name], protocol) for protocol in PROTOCOLS if name in files]
+    return [
+        RunOptions(
+            task,
+            data,
+            protocol=protocol,
+            limit=2 if dry else None,
+            trials=1 if dry or task == _GENERAL else None,
+            max_tokens=8 if dry and protocol != "constrained" else None,
+            backend={"batch_size": _TOGETHER},
+        )
+        for task, data, protocol in asked
+    ]
+
+
+def _evaluate(plan: _Plan, models: dict[str, str], on_progress: OnProgress) -> Iterator[Path]:
+    """Run what is asked of each model; yield the logs. One that is whole is not asked again."""
     for which, model in models.items():
-        runs: list[tuple[str, Path | None, str]] = [("general", None, "ref")]
-        runs += [(name, file, protocol) for name, file in asked for protocol in PROTOCOLS]
-        for task, data, protocol in runs:
-            log = plan.at("logs") / f"{which}-{task}-{protocol}.jsonl"
+        for asked in _runs(plan):
+            log = plan.at("logs") / f"{which}-{asked.task}-{asked.protocol}.jsonl"
             log.parent.mkdir(exist_ok=True)
-            on_progress(JobProgress(f"{task} by {protocol}, {which}"))
-            writes = protocol != "constrained"
-            limits = short | ({"max_tokens": 8} if short and writes else {})
-            if task == "general" and not short:
-                limits = {"trials": 1}
-            run_evaluation(
-                RunOptions(task, data, f"hf:{model}", protocol, **limits),
-                log,
-                on_progress=on_progress,
-            )
+            name = f"{asked.task} by {asked.protocol}, {which}"
+            if _is_whole(log, asked):
+                on_progress(JobProgress(f"{name}: {log} is there"))
+            else:
+                on_progress(JobProgress(name))
+                given = dataclasses.replace(asked, model=f"hf:{model}")
+                with _timed(plan, name):
+                    run_evaluation(given, log, on_progress=on_progress)
             yield log
+
+
+def _is_whole(log: Path, asked: RunOptions) -> bool:
+    """Whether a log answers all of its questions, and these are today's."""
+    if not log.is_file():
+        return False
+    found = read_log(log)
+    expected = {question.id: question.gold for question in _questions(asked)}
+    return (
+        not (found.missing or found.torn)
+        and all(row.finish != "error" for row in found.rows)
+        and all(expected.get(row.id) == row.gold for row in found.rows)
+    )
+
+
+def _questions(asked: RunOptions) -> list[Question]:
+    task = find_task(asked.task)
+    return task.load(asked.data or task.shipped or Path(), LoadOptions())
+
+
+def _diverge(plan: _Plan, model: str) -> None:
+    limit = 4 if plan.options.dry_run else None
+    found = measure_model_divergence(f"hf:{plan.lora.base}", f"hf:{model}", limit=limit)
+    write_json(plan.at(_DIVERGENCE), found)

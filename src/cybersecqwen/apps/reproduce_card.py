@@ -1,98 +1,241 @@
-"""The model card of a reproduced model: scores before and after, each with its interval."""
+"""The model card of a reproduced model: scores before and after, settings, sources, times."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from cybersecqwen.apps.evaluation import score_log
+import msgspec
+
+from cybersecqwen import __version__
+from cybersecqwen.apps.evaluation import compare, score_log
+from cybersecqwen.core.files import sha256_file
+from cybersecqwen.corpus.manifest import MANIFEST
 from cybersecqwen.evaluation.divergence import Divergence
 from cybersecqwen.evaluation.report.summary import Summary
+from cybersecqwen.evaluation.statistics import Interval, Paired
 from cybersecqwen.training.recipes.lora import LoraRecipe
 
 _GENERAL = "general"
+_TRAINING = "training.json"
+_ROWS = ("train.jsonl", "validation.jsonl")
 
 
-def write_card(
-    recipe: LoraRecipe,
-    trained: str,
-    logs: Sequence[Path],
-    divergence: Divergence,
-    benchmarks: Mapping[str, str],
-    *,
-    dry_run: bool,
-) -> str:
-    """Return the card as Markdown.
+@dataclass(frozen=True)
+class Made:
+    """What a job has made, and from what.
 
-    Args:
-        recipe: What the model was trained by, with its base.
-        trained: Name of the folder that training made.
+    Attributes:
+        recipe: Of the training, with its base.
+        corpus: Folder of the corpus.
+        trained: Folder of the adapter or, of full fine-tuning, the model before averaging.
+        model: Folder of the model that was measured.
+        gguf: The same as one file for llama.cpp.
         logs: Of the evaluations, named ``base-...`` and ``tuned-...``.
         divergence: Of the model from its base.
         benchmarks: SHA-256 of each benchmark file that the corpus was compared with, by its name.
+        estimate: What the training was expected to take.
+        times: Seconds that each stage took, interrupted ones left out.
         dry_run: Whether the model is a tiny one, trained on a few records.
     """
-    scores = {log.stem: score_log(log).summaries[0] for log in logs}
-    lost = scores[f"base-{_GENERAL}-ref"].accuracy - scores[f"tuned-{_GENERAL}-ref"].accuracy
-    trial = (
-        "**A dry run**: a tiny model with random weights and a few questions. Its scores say only "
-        "that every stage works.\n\n"
-        if dry_run
-        else ""
-    )
-    full = recipe.method == "full"
-    what = "All weights of {}, fine-tuned" if full else "A LoRA adapter merged into {}, made"
-    return f"""# {recipe.name}
 
-{trial}{what.format(recipe.base)} by `cybersecqwen reproduce`.
+    recipe: LoraRecipe
+    corpus: Path
+    trained: Path
+    model: Path
+    gguf: Path
+    logs: Sequence[Path]
+    divergence: Divergence
+    benchmarks: Mapping[str, str]
+    estimate: str
+    times: Mapping[str, float]
+    dry_run: bool
+
+
+def write_card(made: Made) -> str:
+    """Return the card as Markdown."""
+    recipe = made.recipe
+    scores = {log.stem: score_log(log).summaries[0] for log in made.logs}
+    licence = _licence(recipe.base)
+    return f"""---
+base_model: {recipe.base}
+library_name: transformers
+{f"license: {licence}" if licence else "license: unknown"}
+tags: [{"full-fine-tuning" if recipe.method == "full" else "lora"}, cybersecurity]
+---
+
+# {recipe.name}
+
+{_TRIAL if made.dry_run else ""}{_what(recipe)}
+
+    cybersecqwen map --model gguf:{made.gguf.name} "..."
+    cybersecqwen ask --model hf:{made.model.name} "..."
 
 ## Scores
 
-| task | protocol | items | base | this model |
-| --- | --- | ---: | --- | --- |
-{chr(10).join(_rows(scores))}
+| task | protocol | items | base | this model | difference, points |
+| --- | --- | ---: | --- | --- | --- |
+{chr(10).join(_rows(scores, made.logs))}
 
-95 % intervals in brackets. `general` is a check of general ability: neutral prompts of several
-kinds, scored by program. This model {_said(lost)}. On {divergence.prompts} of its prompts an answer
-of the base lost {divergence.nats_per_token:.3f} nats a token by fine-tuning (an estimate of the
-Kullback-Leibler divergence from the base).
+95 % intervals in brackets; those of differences are paired, item by item. `general` is a check of
+general ability: neutral prompts of several kinds, scored by program. By kind:
 
-## How it was made
+| kind | prompts | base | this model |
+| --- | ---: | --- | --- |
+{chr(10).join(_kinds(scores))}
 
-The recipe, the curve and the hashes of corpus and base are in `{trained}/training.json`, the
-corpus's own report in `corpus/report.md`, every prompt and answer in `logs`, comparisons of both in
-`report`. No row of the corpus overlaps an item of these benchmark files:
-{_files(benchmarks)}.
+{_moved(made.divergence)}
+Scores are of `{made.model.name}`; `{made.gguf.name}` was compared with it on a few texts
+(`{made.gguf.name}.check.json`), no benchmark was run on it.
+
+## Settings
+
+{chr(10).join(_settings(recipe))}
+
+## What it was made from
+
+{chr(10).join(_sources(made))}
+
+No row of the corpus overlaps an item of these benchmark files
+{"(the first items of each)" if made.dry_run else "(`cybersecqwen corpus check`)"}:
+{_files(made.benchmarks)}.
+
+## Licence
+
+{_terms(licence)}
+
+## What it took
+
+{chr(10).join(_took(made))}
+
+The curve is in `{made.trained.name}/{_TRAINING}`, the corpus's own report in `corpus/report.md`,
+every prompt and answer in `logs`, comparisons of both models in `report`.
 
 ## What it is not for
 
-It names weaknesses and explains; it can be wrong with confidence. A person decides.
+It names weaknesses and explains; it can be wrong with confidence. A person decides. It knows the
+records that it was trained on, not what is published after them.
 """
 
 
-def _rows(scores: Mapping[str, Summary]) -> list[str]:
-    rows = []
+_TRIAL = (
+    "**A dry run**: a few records and a few questions. Its scores say only that every stage "
+    "works.\n\n"
+)
+
+
+def _what(recipe: LoraRecipe) -> str:
+    learnt = "All weights of {}" if recipe.method == "full" else "A LoRA adapter merged into {}"
+    averaged = f", what it learnt counting {recipe.scale:g} times" if recipe.scale != 1 else ""
+    return f"{learnt.format(recipe.base)}{averaged}, made by `cybersecqwen reproduce`."
+
+
+def _rows(scores: Mapping[str, Summary], logs: Sequence[Path]) -> Iterator[str]:
+    paths = {log.stem: log for log in logs}
     for key, before in scores.items():
         if not key.startswith("base-"):
             continue
-        after = scores[f"tuned-{key.removeprefix('base-')}"]
-        rows.append(
+        other = f"tuned-{key.removeprefix('base-')}"
+        test = compare([paths[other], paths[key]]).pairs[0].test
+        yield (
             f"| {before.task} | `{before.protocol}` | {before.n} | {_score(before)} | "
-            f"{_score(after)} |"
+            f"{_score(scores[other])} | {_difference(test)} |"
         )
-    return rows
+
+
+def _kinds(scores: Mapping[str, Summary]) -> Iterator[str]:
+    before, after = (scores[f"{which}-{_GENERAL}-ref"].by_kind for which in ("base", "tuned"))
+    for kind, score in before.items():
+        yield f"| {kind} | {score.n} | {score.accuracy:.3f} | {after[kind].accuracy:.3f} |"
 
 
 def _score(summary: Summary) -> str:
-    low, high = summary.ci95.low, summary.ci95.high
-    return f"{summary.accuracy:.3f} [{low:.3f}, {high:.3f}]"
+    found = summary.ci95
+    if found.low == found.high and summary.wilson95:
+        found = summary.wilson95  # all right or none, which no resampling widens
+    return f"{summary.accuracy:.3f} {_interval(found)}"
 
 
-def _said(lost: float) -> str:
-    points = abs(lost) * 100
-    if points < 0.05:
-        return "answers as many of them right as its base"
-    return f"is {points:.1f} points {'below' if lost > 0 else 'above'} its base there"
+def _interval(found: Interval, points: float = 1, digits: int = 3) -> str:
+    return f"[{found.low * points:.{digits}f}, {found.high * points:.{digits}f}]"
+
+
+def _difference(test: Paired) -> str:
+    return f"{test.difference * 100:+.1f} {_interval(test.ci95, 100, 1)}"
+
+
+def _moved(found: Divergence) -> str:
+    return (
+        f"Divergence from the base: {found.nats_per_token:.3f} nats a token, the mean over\n"
+        f"{found.prompts} of these prompts of the log-probability that the base's greedy answers "
+        "have lost.\n"
+    )
+
+
+def _settings(recipe: LoraRecipe) -> Iterator[str]:
+    for key, value in msgspec.to_builtins(recipe).items():
+        parts = value if isinstance(value, dict) else {"": value}
+        said = ", ".join(f"{name} {_plain(part)}".strip() for name, part in parts.items())
+        yield f"- {key}: {said or 'none'}"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value)) or "none"
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _sources(made: Made) -> Iterator[str]:
+    manifest = _json(made.corpus / MANIFEST)
+    record = _json(made.trained / _TRAINING)
+    outputs = {name: digest for name, digest in manifest["outputs"].items() if name in _ROWS}
+    examples = record["rows"]["examples"]
+    yield f"- corpus: {_files(outputs)}; {examples:,} examples, repetitions counted"
+    yield f"- of: {_files(manifest['inputs'])}"
+    yield f"- base: {_files(record['base']['files'])}"
+    files = [*sorted(made.model.glob("*.safetensors")), made.gguf]
+    yield f"- made: {_files({file.name: sha256_file(file) for file in files})}"
+    yield f"- by cybersecqwen {__version__}, PyTorch {record['machine']['torch']}"
+
+
+def _took(made: Made) -> Iterator[str]:
+    record = _json(made.trained / _TRAINING)
+    results, machine = record["results"], record["machine"]
+    yield f"- machine: {machine['processes']} x {machine['device']}"
+    yield f"- expected: {made.estimate}"
+    yield (
+        f"- training: {results['steps']:,} steps, {results['tokens']:,} tokens at "
+        f"{results['tokens_per_second']:,.0f} a second, {results['seconds'] / 60:.1f} minutes, "
+        f"{results['peak_bytes'] / 2**30:.1f} GiB at most"
+    )
+    stages = ", ".join(f"{name} {seconds:,.0f} s" for name, seconds in made.times.items())
+    yield f"- stages, what was interrupted left out: {stages}"
+
+
+def _licence(base: str) -> str:
+    """Return the licence that a base's folder states, or an empty string."""
+    try:
+        lines = (Path(base) / "README.md").read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    head = lines[1 : lines[1:].index("---") + 1] if "---" in lines[1:] and lines[0] == "---" else []
+    stated = [line.partition(":")[2].strip() for line in head if line.startswith("license:")]
+    return stated[0] if stated else ""
+
+
+def _terms(licence: str) -> str:
+    stated = f"`{licence}`, as its folder says" if licence else "which its folder does not state"
+    return (
+        f"The weights are under the base's licence ({stated}). They were learnt from the files "
+        "named above, each under\nits publisher's terms; CWE, CAPEC and ATT&CK are of The MITRE "
+        "Corporation, NVD's records are public domain\n(not endorsed or certified by the NVD)."
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
 
 
 def _files(hashes: Mapping[str, str]) -> str:

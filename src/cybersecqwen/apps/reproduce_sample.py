@@ -14,6 +14,7 @@ import msgspec
 from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.rows import read_chat_rows
 from cybersecqwen.corpus.chat.recipe import ChatRecipe, Draw
+from cybersecqwen.corpus.cleaning.pipeline import with_files
 from cybersecqwen.training.recipes.lora import LoraRecipe
 
 _RECORDS = 600
@@ -61,7 +62,7 @@ def write_sample(corpus: ChatRecipe, data: Path, out: Path) -> None:
         OSError: A file cannot be read.
     """
     with atomic_folder(out, _MARK) as part:
-        for source in corpus.sources:
+        for source in with_files(corpus, data).sources:
             _head(data / source.path, part / source.path, _RECORDS)
         for name in corpus.benchmarks:
             _head(data / name, part / name, _ITEMS)

@@ -110,11 +110,18 @@ def show_progress() -> Callable[[JobProgress], None]:
     if not sys.stderr.isatty():
         return lambda progress: None
     stage, start, shown = "", 0.0, 0.0
+    counted: tuple[int, int | None] = (0, None)
 
     def show(progress: JobProgress) -> None:
-        nonlocal stage, start, shown
+        nonlocal stage, start, shown, counted
         now = time.monotonic()
-        if progress.stage != stage:
+        # A stage may tell more than its name, such as the loss of each step.
+        goes_on = progress.total is not None and progress.total == counted[1]
+        goes_on = goes_on and progress.done > counted[0]
+        counted = progress.done, progress.total
+        if progress.stage != stage and goes_on:
+            stage = progress.stage
+        elif progress.stage != stage:
             stage, start, shown = progress.stage, now, 0.0
             if progress.total is None and not progress.done:
                 warn(stage)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cybersecqwen.cli.arguments import add_json, add_layer_compilation, add_profile
-from cybersecqwen.cli.common import EXIT_DONE, print_json, warn
+from cybersecqwen.cli.common import EXIT_DONE, print_json, show_progress, warn
+
+if TYPE_CHECKING:
+    from cybersecqwen.apps.progress import JobProgress
 
 HELP = "corpus, check, training, exports, scores and card of a language model, in one job"
 EXAMPLES = (
@@ -46,16 +50,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do the stages that are not done yet and say where the card is."""
     from cybersecqwen.apps.corpus import data_folder
-    from cybersecqwen.apps.reproduce import ReproduceOptions, reproduce
+    from cybersecqwen.apps.reproduce import reproduce
+    from cybersecqwen.apps.reproduce_inputs import ReproduceOptions
 
     said = ""
+    show = show_progress()
 
-    def tell(progress: object) -> None:
+    def tell(progress: JobProgress) -> None:
         nonlocal said
-        stage = getattr(progress, "stage", "")
-        if getattr(progress, "total", None) is None and stage != said:
-            said = stage
-            warn(stage)
+        if progress.total is not None:
+            show(progress)
+        elif progress.stage != said:
+            said = progress.stage
+            warn(said)
 
     options = ReproduceOptions(
         out=arguments.out,

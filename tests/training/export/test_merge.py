@@ -41,7 +41,7 @@ def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             torch.nn.init.normal_(weights, std=0.3)
     folder = tmp_path_factory.mktemp("merge") / "adapter"
     adapted.save_pretrained(folder)
-    (folder / "README.md").write_text("# card\n")
+    (folder / "README.md").write_text("---\nlibrary_name: peft\n---\n\n# card\n")
     return folder
 
 
@@ -64,7 +64,10 @@ def test_merged_it_computes_what_base_and_adapter_do(
     plain = transformers.AutoModelForCausalLM.from_pretrained(base)
     assert not torch.allclose(logits(whole), logits(plain), atol=1e-2)
     assert transformers.AutoTokenizer.from_pretrained(tmp_path / "merged").chat_template
-    assert (tmp_path / "merged" / "README.md").read_text() == "# card\n"
+    card = (tmp_path / "merged" / "README.md").read_text().splitlines()
+    assert card[1] == "library_name: transformers"
+    assert "with what was learnt. What follows is the card" in card[4]
+    assert card[-1] == "# card"
     assert json.loads((tmp_path / "merged" / "merge.json").read_text())["base"] == str(base)
 
 

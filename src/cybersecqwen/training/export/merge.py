@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write, sha256_file, write_json
 from cybersecqwen.core.lenient_json import DECODE_ERRORS
 from cybersecqwen.core.model_files import NO_CODE, check_stated_files, write_sums
+from cybersecqwen.core.model_folder import CARD_FILE
 from cybersecqwen.core.progress_bars import silent_without_terminal
 from cybersecqwen.training.export.full import (
     RECORD_FILE,
@@ -38,7 +39,6 @@ from cybersecqwen.training.export.low_rank import (
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 MERGE_FILE = "merge.json"
-_BESIDE = ("README.md", RECORD_FILE)
 
 
 class _AdapterConfig(msgspec.Struct):
@@ -91,12 +91,33 @@ def merge(tuned: Path, out: Path, base: str | None = None, scale: float = 1.0) -
         with silent_without_terminal():
             model.save_pretrained(part)
         _tokenizer(tuned, named).save_pretrained(part)
-        for name in _BESIDE:
-            if (tuned / name).is_file():
-                shutil.copyfile(tuned / name, part / name)
+        times = "" if scale == 1 else f", counting {scale:g} times"
+        note = f"This folder is a whole model: {named} with what was learnt{times}."
+        for name, content in _beside(tuned, note, library="transformers").items():
+            (part / name).write_bytes(content)
         facts = {"base": named, "scale": scale, **_origin(tuned)}
         write_json(part / MERGE_FILE, facts)
         write_sums(part)
+
+
+def _beside(tuned: Path, note: str, library: str = "") -> dict[str, bytes]:
+    """Return the files that go beside the weights, the card with a note on how they differ.
+
+    Args:
+        tuned: Folder of the training.
+        note: What the new folder is; empty where it is as it was trained.
+        library: What loads it, where that is another.
+    """
+    found = {name: tuned / name for name in (CARD_FILE, RECORD_FILE)}
+    read = {name: file.read_bytes() for name, file in found.items() if file.is_file()}
+    if not note or CARD_FILE not in read:
+        return read
+    card = read[CARD_FILE].decode("utf-8", "replace")
+    head, rule, rest = card.partition("\n---\n") if card.startswith("---\n") else ("", "", card)
+    if library:
+        head = re.sub(r"(?m)^library_name: .*$", f"library_name: {library}", head)
+    noted = f"{head}{rule}\n> {note} What follows is the card of the training.\n\n{rest.lstrip()}"
+    return {**read, CARD_FILE: noted.lstrip("\n").encode()}
 
 
 def _origin(tuned: Path) -> dict[str, str]:
@@ -162,9 +183,12 @@ def export_adapter(
     kept = 1.0
     if rank is not None:
         weights, settings, kept = cut_to_rank(weights, settings, rank)
-    beside = {name: adapter / name for name in _BESIDE}
-    read = {name: file.read_bytes() for name, file in beside.items() if file.is_file()}
-    _write_adapter(out, weights, {**settings, "base_model_name_or_path": named}, kind, read)
+    changes = [f"its product counts {scale:g} times"] if scale != 1 else []
+    changes += [f"{times:g} times the product of {other.name} are added" for other, times in add]
+    changes += [f"it is cut to the size of rank {rank}"] if rank is not None else []
+    note = f"A changed copy of an adapter: {', '.join(changes)}." if changes else ""
+    settings = {**settings, "base_model_name_or_path": named}
+    _write_adapter(out, weights, settings, kind, _beside(adapter, note))
     return kept
 
 

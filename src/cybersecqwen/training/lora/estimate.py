@@ -44,14 +44,22 @@ class TrainingEstimate(msgspec.Struct, frozen=True):
 
     @property
     def said(self) -> str:
-        """The estimate in one line."""
-        minutes = self.seconds / 60
-        time = f"{minutes / 60:.1f} hours" if minutes >= 90 else f"{minutes:.1f} minutes"
+        """The estimate in one line, with what each part is told by."""
         return (
-            f"{self.steps:,} steps, {self.tokens:,} tokens at {self.tokens_per_second:,.0f} a "
-            f"second: {time} of training; {self.memory_bytes / GIB:.1f} GiB of memory, "
-            f"{self.disk_bytes / 1e9:.2f} GB of disk"
+            f"training: {self.steps:,} steps, {self.tokens:,} tokens at "
+            f"{self.tokens_per_second:,.0f} a second (steps timed here, random weights of the "
+            f"base's shape): {said_time(self.seconds)} of training; "
+            f"{self.memory_bytes / GIB:.1f} GiB of memory (planned by the base's shape), "
+            f"{self.disk_bytes / 1e9:.2f} GB of disk (weights made and checkpoints)"
         )
+
+
+def said_time(seconds: float) -> str:
+    """Return a time in the unit that suits it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes / 60:.1f} hours" if minutes >= 90 else f"{minutes:.1f} minutes"
 
 
 def require_room(recipe: LoraRecipe, folder: Path, profile: Profile | None = None) -> None:
@@ -79,7 +87,10 @@ def require_room(recipe: LoraRecipe, folder: Path, profile: Profile | None = Non
 
 
 def _disk(shape: Shape) -> int:
-    """Return the bytes of what is trained, its checkpoints, the merged model and the GGUF file."""
+    """Return the bytes of what is trained, its checkpoints, the merged model and the GGUF file.
+
+    The checkpoints are gone when an adapter is copied with its product scaled, which is less.
+    """
     trained = shape.learning * _LEARNING_BYTES * (1 + _KEPT_CHECKPOINTS * _PER_CHECKPOINT)
     return round(trained + shape.parameters * (_MERGED_BYTES + _Q4_BYTES))
 

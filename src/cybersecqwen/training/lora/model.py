@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import logging
 import types
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,8 +56,9 @@ def find_base(source: str) -> LoraBase:
     # An id of the hub has one slash at most; what transformers says of a path is no help.
     if not Path(source).is_dir() and (source.startswith((".", "/")) or source.count("/") > 1):
         raise InputError(f"base {source}: no such folder; give a folder that holds {_MODEL_FILES}")
+    _require_weights(Path(source))
     try:
-        with silent_without_terminal():
+        with silent_without_terminal(), _quiet_hub():
             config = AutoConfig.from_pretrained(source, **NO_CODE)
             tokenizer = AutoTokenizer.from_pretrained(source, **NO_CODE)
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -68,6 +72,34 @@ def find_base(source: str) -> LoraBase:
 def computing_type() -> torch.dtype:
     """Return the type that is computed in: bfloat16 on a GPU, float32 on a processor."""
     return torch.bfloat16 if torch.cuda.is_available() else torch.float32
+
+
+def _require_weights(folder: Path) -> None:
+    """Refuse a folder of a model that lacks weights, which would else be missed much later."""
+    if not (folder / "config.json").is_file():
+        return
+    names = ["model.safetensors"]
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        try:
+            names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+            raise InputError(f"{index}: cannot be read: {error}") from error
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing and not list(folder.glob("pytorch_model*.bin")):
+        raise InputError(f"base {folder}: lacks its weights: {', '.join(missing)}")
+
+
+@contextmanager
+def _quiet_hub() -> Iterator[None]:
+    """Keep the hub's warnings of each attempt to reach it out of what ends in one line."""
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def weight_type(recipe: LoraRecipe) -> torch.dtype:

@@ -1,0 +1,227 @@
+"""What a job of ``reproduce`` is made from, and whether its folder was begun with the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from cybersecqwen.core.config import load_recipe
+from cybersecqwen.core.errors import InputError, require_extra
+from cybersecqwen.core.files import sha256_file, write_json
+from cybersecqwen.corpus.chat.recipe import ChatRecipe, load_corpus_recipe
+from cybersecqwen.corpus.cleaning.pipeline import with_files
+from cybersecqwen.training.recipes.lora import LoraRecipe
+
+if TYPE_CHECKING:
+    from cybersecqwen.training.lora.memory_plan import Profile
+
+_SETTINGS, _INPUTS = "settings.json", "inputs.json"
+
+
+class InputFile(msgspec.Struct, frozen=True):
+    """A file as it was when it was last read.
+
+    Attributes:
+        size: Bytes.
+        modified: Time of its last change, ns since 1970; where it and the size are the same, the
+            file is taken to be.
+        sha256: Of its bytes.
+    """
+
+    size: int
+    modified: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ReproduceOptions:
+    """What to make, and from what.
+
+    Attributes:
+        out: Folder for everything.
+        data: Folder of raw data, which the corpus recipe's paths are relative to.
+        recipe: Name of a corpus recipe and a LoRA recipe.
+        recipes: Folder that holds ``corpus/NAME.yaml`` and ``lora/NAME.yaml``.
+        base: Hub id or folder of the base; None for the recipe's.
+        profile: Memory to keep to; None for this machine's.
+        compiled: Whether PyTorch compiles the layers; None for where it pays.
+        dry_run: Whether to go through all stages with a few records and a tiny random model.
+    """
+
+    out: Path
+    data: Path
+    recipe: str = "cybersecqwen"
+    recipes: Path = Path("recipes")
+    base: str | None = None
+    profile: Profile | None = None
+    compiled: bool | None = None
+    dry_run: bool = False
+
+
+def read_recipes(options: ReproduceOptions) -> tuple[ChatRecipe, LoraRecipe]:
+    """Return the recipes, with the base that was asked for.
+
+    Raises:
+        InputError: There is no such recipe, or it cannot be used.
+    """
+    files = [options.recipes / kind / f"{options.recipe}.yaml" for kind in ("corpus", "lora")]
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"{file}: no such recipe; --recipes names the folder that holds it")
+    corpus = load_corpus_recipe(files[0])
+    if not isinstance(corpus, ChatRecipe):
+        raise InputError(f"{files[0]}: no recipe of kind chat")
+    lora = load_recipe(files[1], LoraRecipe)
+    if options.base:
+        lora = msgspec.structs.replace(lora, base=options.base)
+    return corpus, lora
+
+
+def claim(options: ReproduceOptions, corpus: ChatRecipe, lora: LoraRecipe) -> None:
+    """Take the folder for a job, whose lock is held, and keep note of what it is made from.
+
+    Raises:
+        InputError: The folder holds what is not this job's, or what other settings or inputs made;
+            a file or the base is not there; or memory or disk cannot suffice.
+        MissingExtraError: An extra that some stage needs is not installed.
+    """
+    out = options.out
+    _require_own_folder(out)
+    settings = {
+        "dry_run": options.dry_run,
+        "corpus recipe": msgspec.to_builtins(corpus),
+        "LoRA recipe": msgspec.to_builtins(lora),
+    }
+    kept = out / _SETTINGS
+    if kept.is_file():
+        before = msgspec.json.decode(kept.read_bytes(), type=dict[str, Any])
+        now = _as_stored(settings)
+        changed = [name for name in now if before.get(name) != now[name]]
+        if changed:
+            raise InputError(
+                f"{out}: holds what other settings made ({', '.join(changed)}); take "
+                "another --out, or the settings that it was begun with"
+            )
+    _require_extras()
+    if not (out / "corpus").is_dir():
+        _require_files(options, corpus)
+    based = not options.dry_run or options.base is not None
+    if based:
+        from cybersecqwen.training.lora.estimate import require_room
+
+        require_room(lora, out, options.profile)
+    files = dict(_files_below(options.data, _read_by(options, corpus)))
+    if based:
+        files |= dict(_model_files(lora.base))
+    out.mkdir(exist_ok=True)
+    write_json(kept, settings)
+    _require_unchanged(out, files)
+
+
+def _read_by(options: ReproduceOptions, corpus: ChatRecipe) -> list[str]:
+    """Return the paths in the data folder that a job reads."""
+    knowledge, data = corpus.knowledge, options.data
+    catalogues = [knowledge.cwe] if options.dry_run else [knowledge.cwe, *knowledge.stix]
+    sources = with_files(corpus, data).sources if data.is_dir() else ()
+    return [*(source.path for source in sources), *corpus.benchmarks, *catalogues]
+
+
+def _require_files(options: ReproduceOptions, corpus: ChatRecipe) -> None:
+    """See that the data folder has what the corpus is built from."""
+    data = options.data
+    if not data.is_dir():
+        raise InputError(f"{data}: no such folder; --data names that of the raw data")
+    missing = [path for path in _read_by(options, corpus) if not (data / path).exists()]
+    if missing:
+        raise InputError(
+            f"{data}: lacks {', '.join(missing)}, which the corpus recipe names; `cybersecqwen "
+            "data fetch` gets what is public"
+        )
+
+
+def _as_stored(settings: dict[str, Any]) -> dict[str, Any]:
+    stored: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(settings))
+    return stored
+
+
+def _require_extras() -> None:
+    """See that what any stage imports is installed, before the first one is begun."""
+    require_extra("corpus", "scipy", "sklearn", "sparse_dot_topn")
+    import cybersecqwen.training.export.gguf
+    import cybersecqwen.training.lora  # noqa: F401
+
+
+def _require_own_folder(out: Path) -> None:
+    """Refuse a folder that holds something, but nothing of an earlier job."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is no folder")
+    if out.is_dir() and not (out / _SETTINGS).is_file() and any(out.iterdir()):
+        raise InputError(f"{out}: holds other things; give --out a new folder, or an empty one")
+
+
+def _require_unchanged(out: Path, files: Mapping[str, Path]) -> None:
+    """Refuse inputs that are not those the folder was begun with; keep note of new ones.
+
+    One that is gone is passed over: the stage that needs it says so.
+    """
+    kept = out / _INPUTS
+    before: dict[str, InputFile] = {}
+    if kept.is_file():
+        before = msgspec.json.decode(kept.read_bytes(), type=dict[str, InputFile])
+    now = dict(before)
+    for name, path in files.items():
+        if not path.is_file():
+            continue
+        found = _state(path, before.get(name))
+        if name in before and before[name].sha256 != found.sha256:
+            raise InputError(
+                f"{path}: is not the file that {out} was begun with; put that one back, or take "
+                "another --out"
+            )
+        now[name] = found
+    write_json(kept, now)
+
+
+def _state(path: Path, before: InputFile | None) -> InputFile:
+    found = path.stat()
+    if before and (before.size, before.modified) == (found.st_size, found.st_mtime_ns):
+        return before
+    return InputFile(found.st_size, found.st_mtime_ns, sha256_file(path))
+
+
+def _files_below(folder: Path, paths: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    """Yield the files that paths in a folder name, those of a folder in it each by itself."""
+    for path in paths:
+        place = folder / path
+        found = sorted(place.rglob("*")) if place.is_dir() else [place]
+        yield from ((file.relative_to(folder).as_posix(), file) for file in found)
+
+
+def _model_files(base: str) -> Iterator[tuple[str, Path]]:
+    """Yield the files of a base's folder that make it what it is; none of a hub id."""
+    folder = Path(base)
+    for pattern in ("*.json", "*.jinja", "*.safetensors"):
+        yield from ((f"base/{file.name}", file) for file in sorted(folder.glob(pattern)))
+
+
+def require_sources(pairs: Iterable[tuple[Path, Path]]) -> None:
+    """Refuse a result that is there without what it was made from.
+
+    What is made again in the place of the lost one would not be what the later results came of.
+
+    Args:
+        pairs: A result and another that is made from it, each.
+
+    Raises:
+        InputError: The first is gone and the second is there.
+    """
+    for source, result in pairs:
+        if result.exists() and not source.exists():
+            raise InputError(
+                f"{source}: is gone, but {result}, which was made from it, is there; put it back, "
+                "or remove that as well"
+            )
