@@ -106,3 +106,41 @@ def test_the_reference_training_rows_against_cti_rcm(data_dir: Path) -> None:
     assert items["ngram"] == 77
     assert (report.duplicate_texts, report.duplicate_rows) == (288, 251)
     assert not report.clean
+
+
+_CYRILLIC = str.maketrans("aceopx", "асеорх")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BENCHMARK_TEXT.upper(),
+        BENCHMARK_TEXT.translate(_CYRILLIC),
+        " ".join(f"<b>{word}</b>" for word in BENCHMARK_TEXT.split()),
+        BENCHMARK_TEXT.replace("e", "é").replace("a", "a\u200b"),
+        "".join(chr(ord(c) + 0xFEE0) if c.isalnum() else c for c in BENCHMARK_TEXT),
+    ],
+)
+def test_an_item_in_other_letters_is_found(data: Path, tmp_path: Path, text: str) -> None:
+    row = {"prompt": text, "response": "CWE-208", "kind": "map"}
+    assert not check_corpus(_write(tmp_path / "chat.jsonl", row), [data / "bench.tsv"]).clean
+
+
+def test_a_question_is_found_in_other_words_and_among_long_options(tmp_path: Path) -> None:
+    question = "Which mitigation limits how often an account may fail to authenticate in a row?"
+    (tmp_path / "mcq.tsv").write_text(f"Question\tOption A\tGT\n{question}\tLockout\tA\n")
+    asked = "Which mitigation limits how often an account may fail in a row to authenticate?"
+    options = "\n".join(f"{letter}) {'some other words of an option ' * 9}" for letter in "ABCD")
+    other = "Which data source shows that a scheduled task was made by a service?"
+    for stem, clean in ((asked, False), (other, True)):
+        row = {"prompt": f"Choose.\n\n{stem}\n\n{options}", "response": "A", "kind": "quiz"}
+        found = check_corpus(_write(tmp_path / "chat.jsonl", row), [tmp_path / "mcq.tsv"])
+        assert found.clean == clean
+
+
+def test_what_a_base_answered_is_compared_too(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    _write(folder / "train.jsonl", {"prompt": "What is rain?", "response": "Water."})
+    _write(folder / "replay.jsonl", {"prompt": "Tell me.", "response": BENCHMARK_TEXT})
+    assert not check_corpus(folder, [data / "bench.tsv"]).clean

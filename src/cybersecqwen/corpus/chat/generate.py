@@ -220,14 +220,17 @@ class ExampleGenerator:
         return accepted
 
     def _clean(self, batch: Sequence[DraftExample]) -> list[DraftExample]:
-        """Return those drafts that overlap no benchmark, neither as a whole nor in their record."""
-        texts = [
-            (d.record, d.record, text) for d in batch for text in texts_of(d.prompt, d.response)
-        ]
-        found = list(self._filter.find(texts))
+        """Return those drafts that overlap no benchmark, neither as a whole nor in a part."""
+        texts = [texts_of(draft.prompt, draft.response) for draft in batch]
+        found = self._filter.find(
+            (draft.record, draft.record, text)
+            for draft, its in zip(batch, texts, strict=True)
+            for text in its
+        )
         kept = []
-        for place, draft in enumerate(batch):
-            if any(found[2 * place : 2 * place + 2]):
+        for draft, its in zip(batch, texts, strict=True):
+            matches = [next(found) for _ in its]
+            if any(matches):
                 self.tally.throw(draft.kind, "benchmark")
             else:
                 kept.append(draft)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import msgspec
 
 from cybersecqwen.core.rows import CVE_ID, TrainingLine
+
+_OPTION = re.compile(r"(?m)^\s*\**\(?(?:[A-H]|[a-h]|\d)[).:]\**\s")
+_FEWEST_OPTIONS = 3
 
 _MARKERS = ("CVE Description:", "**Text:**", "**Question:**")
 
@@ -19,7 +23,8 @@ class TrainingText:
         cve: CVE id it is about, or an empty string.
         text: What a model reads, without the instructions around it.
         answer: What it is to answer.
-        also: Further texts of it that must not be anybody else's: the whole conversation.
+        also: Further texts of it that must not be anybody else's: the whole conversation, and of
+            a multiple choice the question without its options.
     """
 
     cve: str
@@ -37,6 +42,18 @@ def subject(prompt: str) -> str:
         if marker in prompt:
             return prompt.split(marker, 1)[1].strip()
     return prompt.strip()
+
+
+def stem(prompt: str) -> str:
+    """Return a multiple choice's question without its options; empty where there are none.
+
+    Long options would else hide a question that another text asks in other words.
+    """
+    options = list(_OPTION.finditer(prompt))
+    if len(options) < _FEWEST_OPTIONS:
+        return ""
+    paragraphs = prompt[: options[0].start()].strip().split("\n\n")
+    return subject(paragraphs[-1])
 
 
 def read_example(line: bytes) -> TrainingText:
@@ -58,13 +75,16 @@ def read_example(line: bytes) -> TrainingText:
     if not about:
         raise ValueError("no text: neither text, description, prompt nor a user's message")
     if row.kind:
-        text, whole = texts_of(prompt, answer)
-        return TrainingText(cve, text, answer, (whole,))
+        text, *others = texts_of(prompt, answer)
+        return TrainingText(cve, text, answer, tuple(others))
     # A question may quote a benchmark in its answer; a description's answer is only its label.
     whole = about if "CVE Description:" in prompt else f"{about}\n{answer}"
-    return TrainingText(cve, whole, answer)
+    return TrainingText(cve, whole, answer, tuple(filter(None, [stem(prompt)])))
 
 
-def texts_of(prompt: str, answer: str) -> tuple[str, str]:
-    """Return what of a conversation is compared with benchmarks: its subject, and all of it."""
-    return subject(prompt), f"{prompt}\n{answer}"
+def texts_of(prompt: str, answer: str) -> list[str]:
+    """Return what of a conversation is compared with benchmarks.
+
+    That is its subject, all of it, and of a multiple choice the question alone.
+    """
+    return [subject(prompt), f"{prompt}\n{answer}", *filter(None, [stem(prompt)])]

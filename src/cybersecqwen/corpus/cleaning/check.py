@@ -12,6 +12,7 @@ import msgspec
 from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.jsonl import read_lines
+from cybersecqwen.core.rows import REPLAY_FILE
 from cybersecqwen.core.text.clean import normalised
 from cybersecqwen.corpus.chat.rows import TrainingText, read_example
 from cybersecqwen.corpus.cleaning.decontaminate import BenchmarkFilter, Overlap
@@ -117,8 +118,8 @@ def _files(path: Path) -> list[Path]:
     if not files:
         names = ", ".join(f"{part}.jsonl" for part in PARTS)
         raise InputError(f"{path}: no corpus: it has none of {names}")
-    reworded = path / f"{REWORDED}.jsonl"
-    return [*files, reworded] if reworded.is_file() else files
+    more = [path / f"{REWORDED}.jsonl", path / REPLAY_FILE]  # which are trained on, too
+    return [*files, *(file for file in more if file.is_file())]
 
 
 def _examples(

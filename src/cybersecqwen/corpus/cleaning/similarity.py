@@ -1,6 +1,7 @@
 """Which texts are copies of others: by words, by shared word n-grams, by TF-IDF cosine.
 
-Words are those of ``cybersecqwen.core.text.clean.words``. Six measures, each from 0 to 1:
+Words are those of ``cybersecqwen.core.text.clean.words`` once letters that look like Latin ones are
+those, accents and tags of formatting are gone. Six measures, each from 0 to 1:
 
 ``text``
     1 where the text has the item's words from beginning to end, or exactly those.
@@ -28,6 +29,7 @@ Words are those of ``cybersecqwen.core.text.clean.words``. Six measures, each fr
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -45,6 +47,17 @@ _FEATURES = 1 << 22
 """Columns that words and pairs are hashed into: few enough to hold, enough to rarely collide."""
 
 _ROUNDING = 1e-9
+
+_LOOK_ALIKES = str.maketrans(
+    "авекмнорстухіјѕһԁԛԝАВЕКМНОРСТУХІЈЅԌαβεηικμνορτυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",
+    "abekmhopctyxijshdqwABEKMHOPCTYXIJSGabenikmvoptuxABEZHIKMNOPTYX",
+)
+"""Cyrillic and Greek letters that are taken for Latin ones, after Unicode's confusables
+(https://www.unicode.org/reports/tr39/)."""
+
+_FORMATTING = re.compile(
+    r"(?i)</?(?:a|b|br|code|div|em|font|i|li|ol|p|span|strong|sub|sup|tt|u|ul)(?:\s[^<>]*)?/?>"
+)
 
 _NUMBERS = re.compile(r"\d+(?: \d+)*")
 
@@ -107,7 +120,17 @@ class Pairs:
 
 def masked(text: str) -> str:
     """Return the key under which texts meet that the measure ``digits`` takes for the same."""
-    return _mask(words(text))
+    return _mask(_words(text))
+
+
+def _words(text: str) -> list[str]:
+    """Return the words that a text is read as, whichever letters and tags it is written with."""
+    if "<" in text:
+        text = _FORMATTING.sub(" ", text)
+    if not text.isascii():
+        parts = unicodedata.normalize("NFKD", text.translate(_LOOK_ALIKES))
+        text = "".join(part for part in parts if not unicodedata.combining(part))
+    return words(text)
 
 
 def _mask(tokens: Sequence[str]) -> str:
@@ -124,7 +147,7 @@ def prepare(texts: Sequence[str], ngram: int) -> Block:
     require_extra("corpus", "scipy", "sklearn", "sparse_dot_topn")
     from sklearn.feature_extraction import FeatureHasher  # noqa: PLC0415
 
-    tokens = [words(text) for text in texts]
+    tokens = [_words(text) for text in texts]
     hasher = FeatureHasher(_FEATURES, input_type="string", alternate_sign=False)
     pairs = ([*text, *map(" ".join, pairwise(text))] for text in tokens)
     return Block(
