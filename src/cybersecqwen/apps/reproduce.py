@@ -34,6 +34,7 @@ from cybersecqwen.core.files import sha256_file, write_json, write_text
 from cybersecqwen.core.locks import exclusive
 from cybersecqwen.core.records import Question
 from cybersecqwen.core.rows import REPLAY_FILE
+from cybersecqwen.core.work_folder import clear_left
 from cybersecqwen.corpus.chat.recipe import ChatRecipe
 from cybersecqwen.evaluation.divergence import Divergence
 from cybersecqwen.evaluation.log import read_log
@@ -147,6 +148,7 @@ def _tuned(plan: _Plan, on_progress: OnProgress) -> Path:
         _stage(plan, result, name, on_progress, make)
 
     made(trained, "train", lambda: _train(plan, on_progress))
+    clear_left(trained)
     if plan.lora.method == "full":
         if scale == 1:
             return trained

@@ -52,6 +52,21 @@ def work_folder(out: Path, identity: Any, *, resume: bool, writes: bool = True) 
         yield work
 
 
+def clear_left(out: Path) -> None:
+    """Remove what a run left that was killed once ``out`` was whole, which may be large.
+
+    Raises:
+        LockedError: Another run makes ``out``.
+    """
+    work = out.with_name(out.name + ".work")
+    left = _rubbish(work).exists() or (work / _DONE).exists()
+    if out.exists() and left:
+        with exclusive(out):
+            shutil.rmtree(_rubbish(work), ignore_errors=True)
+            if (work / _DONE).exists():
+                _clear(work)
+
+
 def refuse_taken(out: Path) -> None:
     """Refuse an output folder that is there, before anything long is done for it.
 
