@@ -18,6 +18,7 @@ import msgspec
 from cybersecqwen.core.config import read_yaml
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Question
+from cybersecqwen.core.text.sentences import sentences
 from cybersecqwen.evaluation.refusals import declines, turns_away
 from cybersecqwen.evaluation.stated_number import stated_number
 
@@ -32,7 +33,6 @@ _NOTATION = re.compile(r"\\[()\[\]]|\\(?=[,;!])|\$")
 _FRACTION = re.compile(r"\\[dt]?frac\{(\d+)\}\{(\d+)\}")
 _SET_IN = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\{([^{}]*)\}")
 _SUBSCRIPT = re.compile(r"(?<=[A-Za-z])_\{?(\d)\}?")
-_SENTENCES = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[A-Z\"'(])")
 _NEGATED = re.compile(r"(?i)(?:\bnot|n't|\bnever)\s+(?!only|just)(?:\w+\s+){0,2}\Z")
 _ITEMS = re.compile(r"[,;\n]\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+")
 _OTHER_SCALE = re.compile(r"(?i)°\s*f\b|fahrenheit|kelvin|\bk\b")
@@ -171,7 +171,7 @@ def _shape(check: Check, answer: str) -> Iterator[bool]:
     if check.numbered:
         yield all(re.match(rf"{n}\.\s*\S", line) for n, line in enumerate(lines, start=1))
     if check.sentences is not None:
-        yield len(_SENTENCES.split(answer)) <= check.sentences
+        yield len(sentences(answer)) <= check.sentences
     if check.words is not None:
         yield len(answer.split()) <= check.words
     if check.each_line:

@@ -25,7 +25,7 @@ _UNIT_POWER = re.compile(r"(?<=[A-Za-z}])(?:[²³]|\\?\(?\^\{?[23]\}?(?:\\\))?|<
 _BOXED = re.compile(r"\\boxed\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
 _SAID = re.compile(rf"(?i)\banswer(?:\s+is|\s*[:=])[\s:*$€\\(\[]*({_DIGITS})")
 _CLAUSES = re.compile(
-    r"(?i)(?<=[.!?])[\s*]+|[;\n]+|,?\s*\b(?:so|therefore|thus|hence|which (?:is|means|makes))\b"
+    r"(?i)[.!?][\s*]+|[;\n]+|,?\s*\b(?:so|therefore|thus|hence|which (?:is|means|makes))\b"
 )
 _ASIDE = re.compile(r"(?<!\\)\([^()\\]*\)")
 _REASON = re.compile(r"(?i)\b(?:because|since)\b.*", re.DOTALL)

@@ -44,7 +44,7 @@ def subject(prompt: str) -> str:
     return prompt.strip()
 
 
-def stem(prompt: str) -> str:
+def bare_question(prompt: str) -> str:
     """Return a multiple choice's question without its options; empty where there are none.
 
     Long options would else hide a question that another text asks in other words.
@@ -79,7 +79,7 @@ def read_example(line: bytes) -> TrainingText:
         return TrainingText(cve, text, answer, tuple(others))
     # A question may quote a benchmark in its answer; a description's answer is only its label.
     whole = about if "CVE Description:" in prompt else f"{about}\n{answer}"
-    return TrainingText(cve, whole, answer, tuple(filter(None, [stem(prompt)])))
+    return TrainingText(cve, whole, answer, tuple(filter(None, [bare_question(prompt)])))
 
 
 def texts_of(prompt: str, answer: str) -> list[str]:
@@ -87,4 +87,4 @@ def texts_of(prompt: str, answer: str) -> list[str]:
 
     That is its subject, all of it, and of a multiple choice the question alone.
     """
-    return [subject(prompt), f"{prompt}\n{answer}", *filter(None, [stem(prompt)])]
+    return [subject(prompt), f"{prompt}\n{answer}", *filter(None, [bare_question(prompt)])]
