@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from cybersecqwen.core.interfaces import AnswerHelpers
 from cybersecqwen.core.passages import page_of
-from cybersecqwen.core.records import Answer
+from cybersecqwen.core.records import Answer, TechniquePrediction
 from cybersecqwen.evaluation.answer_bank import measure, read_bank
 from cybersecqwen.knowledge.base import KnowledgeBase
 
@@ -44,6 +45,14 @@ def cited(answer: Answer) -> set[str]:
         ("explain Kerberosting", {"T1558.003"}, "service principal names"),
         ("T1110/003 mitigation", {"T1110.003"}, "M1032"),
         ("Tell me about CVE-2021-44228", {"CWE-917"}, "log4j"),
+        ("what CVEs does APT41 exploit", {"T1190"}, "CVE-2019-19781"),
+        ("how does Emotet persist", {"S0367"}, "for Persistence (TA0003)"),
+        ("how does TrickBot evade detection", {"S0266"}, "for Defense Evasion (TA0005)"),
+        ("how many techniques does ATT&CK have", set(), "sub-techniques"),
+        ("how many CWEs are there", set(), "weaknesses"),
+        ("how many groups are in ATT&CK", set(), "groups"),
+        ("what should I log to catch web shells", {"T1505.003"}, "detection"),
+        ("which CWE is a buffer overrun on the stack", {"CWE-121"}, "CWE-121"),
     ],
 )
 def test_questions_are_answered_from_the_right_pages(
@@ -294,3 +303,35 @@ def test_what_the_glossary_says_beyond_a_definition_answers_multiple_choice(
     choices = ["Adversary and victim", "Capability and infrastructure", "Phase and result"]
     asked = "Which features does the technology axis of the Diamond Model join?"
     assert real_knowledge.choose(asked, choices).best == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "technique", "surely"),
+    [
+        ("adversary uses regsvr32 to run a scriptlet, which technique?", "T1218.010", True),
+        ("what technique: malware deletes volume shadow copies", "T1490", True),
+        ("They renamed their tool to svchost.exe. What technique is this?", "T1036.005", False),
+    ],
+)
+def test_what_was_done_goes_to_the_technique_specialist(
+    real_knowledge: KnowledgeBase, question: str, technique: str, surely: bool
+) -> None:
+    told = []
+
+    def predict(text: str) -> TechniquePrediction:
+        told.append(text)
+        return TechniquePrediction(((technique, 0.9 if surely else 0.4),), not surely, "stand-in 1")
+
+    answer = real_knowledge.answer(question, helpers=AnswerHelpers(techniques=predict))
+    assert answer.citations == (technique,)
+    assert answer.text.startswith("Likely" if surely else "Unsure; perhaps")
+    assert told
+    assert "technique" not in told[0]
+
+
+def test_what_others_did_answers_no_question_about_an_actor(
+    real_knowledge: KnowledgeBase,
+) -> None:
+    answer = real_knowledge.answer("which exploit kits does Orangeworm rent out to other gangs")
+    assert not answer.found or all("G0071" in citation for citation in answer.citations)
+    assert not real_knowledge.answer("is Windows 11 secure").found

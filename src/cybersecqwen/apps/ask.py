@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cybersecqwen.apps.deferred_classifier import DeferredClassifier
+from cybersecqwen.apps.deferred_classifier import DeferredClassifier, DeferredTechniqueClassifier
 from cybersecqwen.apps.freshness import knowledge_warning
 from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.held_decision import LEAST_HELD
@@ -131,6 +131,7 @@ def open_answerer(
         specialist=DeferredClassifier(),
         reading=reading,
         look_up=look_up_advisory,
+        techniques=DeferredTechniqueClassifier().predict,
     )
 
 

@@ -1,4 +1,4 @@
-"""The embedded weakness specialist, loaded when a question first needs it."""
+"""The embedded specialists, each loaded when a question first needs it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cybersecqwen.core.records import CwePrediction, Labeller
+from cybersecqwen.core.records import CwePrediction, Labeller, TechniquePrediction
 
 if TYPE_CHECKING:
     from cybersecqwen.specialists import CweMapper
+    from cybersecqwen.specialists.technique import TechniqueClassifier
 
 
 class DeferredClassifier:
@@ -57,3 +58,20 @@ class DeferredClassifier:
     ) -> Iterator[CwePrediction]:
         """Classify texts, in order, streaming."""
         return self._mapper.map_many(texts, labeller=labeller, top_k=top_k, threshold=threshold)
+
+
+class DeferredTechniqueClassifier:
+    """The shipped ``TechniqueClassifier``.
+
+    Its method raises ``ModelError`` where the installation is damaged.
+    """
+
+    @cached_property
+    def _classifier(self) -> TechniqueClassifier:
+        from cybersecqwen.specialists.technique import TechniqueClassifier
+
+        return TechniqueClassifier.from_pretrained()
+
+    def predict(self, text: str) -> TechniquePrediction:
+        """Return the likeliest techniques of a text that is on one."""
+        return self._classifier.predict(text)

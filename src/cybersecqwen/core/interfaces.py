@@ -15,6 +15,7 @@ from cybersecqwen.core.records import (
     CwePrediction,
     Labeller,
     Passage,
+    TechniquePrediction,
 )
 
 Capability = Literal["generate", "score"]
@@ -149,12 +150,14 @@ class AnswerHelpers:
         classifier: Returns its name.
         describes: Whether a question holds a vulnerability's description.
         look_up: Finds the record of a CVE id; None where there is no store.
+        techniques: Finds the technique that a text is on; None where no classifier is there.
     """
 
     predict: Callable[[str], CwePrediction] | None = None
     classifier: Callable[[], str] = _nameless
     describes: Callable[[str], bool] = _never
     look_up: Callable[[str], Advisory | None] | None = None
+    techniques: Callable[[str], TechniquePrediction] | None = None
 
 
 NO_HELPERS = AnswerHelpers()

@@ -267,6 +267,21 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class TechniquePrediction:
+    """What a specialist says of the technique that a text is on.
+
+    Attributes:
+        candidates: Likeliest techniques' ids with their probabilities (0 to 1), best first.
+        abstained: Whether the first one's probability is under the threshold.
+        model: The specialist's name.
+    """
+
+    candidates: tuple[tuple[str, float], ...]
+    abstained: bool
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class CwePrediction:
     """What a specialist says of one text.
 

@@ -241,7 +241,11 @@ def _answering(options: RunOptions, spec: ModelSpec) -> System:
 
     if options.knowledge is None:
         raise InputError("embedded answers questions from a knowledge base: --kb DIR")
-    answerer = Answerer(_knowledge(options.knowledge), specialist=_specialist(spec))
+    answerer = Answerer(
+        _knowledge(options.knowledge),
+        specialist=_specialist(spec),
+        techniques=TechniqueClassifier.from_pretrained().predict,
+    )
     return AnsweringSystem(answerer, f"ask over {options.knowledge.name}")
 
 

@@ -9,10 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from cybersecqwen.core.interfaces import AnswerHelpers
-from cybersecqwen.core.passages import page_of
-from cybersecqwen.core.records import Answer, AnswerLine, CwePrediction, Passage
-from cybersecqwen.core.text.clean import words
-from cybersecqwen.core.text.terms import stem, terms
+from cybersecqwen.core.records import Answer, CwePrediction
+from cybersecqwen.core.text.terms import terms
 from cybersecqwen.knowledge.answers import (
     chain,
     comparison,
@@ -25,21 +23,16 @@ from cybersecqwen.knowledge.answers import (
     relations,
     which,
 )
-from cybersecqwen.knowledge.answers.draft import NOT_FOUND, Draft, label, quoted
+from cybersecqwen.knowledge.answers.draft import NOT_FOUND, Draft, label
+from cybersecqwen.knowledge.answers.searching import ACTORS, by_search
 from cybersecqwen.knowledge.concepts import asked_concepts
-from cybersecqwen.knowledge.intents import Intent
+from cybersecqwen.knowledge.intents import TECHNIQUE_TOLD, Intent
 from cybersecqwen.knowledge.query import Query
-from cybersecqwen.knowledge.scope import asks_elsewhere, asks_of_scores, asks_to_set_up
+from cybersecqwen.knowledge.scope import asks_elsewhere, asks_of_scores
 from cybersecqwen.knowledge.search import PassageIndex
-from cybersecqwen.knowledge.spelling import is_everyday
 from cybersecqwen.knowledge.support import (
-    FEW,
-    LEAST_OF_FEW,
-    LEAST_SUPPORT,
-    knows_most,
     sets_beside_unknown,
     speaks_of,
-    stands,
 )
 
 HELP = (
@@ -50,12 +43,11 @@ HELP = (
 _LEAST_LIKELY = 0.17
 """Probability of a weakness below which its name says nothing: texts that mean nothing get less."""
 
+_LEAST_OF_A_TECHNIQUE = 0.3
+"""Probability of a technique below which its name says nothing."""
+
 _DESCRIBED = 4  # terms beside names and intent
-_PASSAGES = 4
-_NEARLY_AS_GOOD = 0.75  # of the best passage's score
 _NEAREST = 3
-_SHORT = 4  # letters of an acronym
-_RARE = 15  # passages that a name which heads no page may stand in
 
 
 def answer(index: PassageIndex, query: Query, helpers: AnswerHelpers) -> Answer:
@@ -71,9 +63,32 @@ def answer(index: PassageIndex, query: Query, helpers: AnswerHelpers) -> Answer:
         return _refused(index, query, f"{NOT_FOUND}{lacks}")
     if query.cves and not described:
         return _of_cves(index, query, helpers)
+    return _by_a_classifier(index, query, helpers) or _from_pages(
+        index, _without_own_words(index, query)
+    )
+
+
+def _by_a_classifier(index: PassageIndex, query: Query, helpers: AnswerHelpers) -> Answer | None:
+    """Answer a question that describes a flaw, or tells what was done; None for others."""
     if helpers.predict and _describes(query, helpers):
         return _predicted(index, query, helpers.predict(_description(query)), helpers.classifier)
-    return _from_pages(index, _without_own_words(index, query))
+    if helpers.techniques and (told := _told(query)):
+        found = helpers.techniques(told)
+        page, share = found.candidates[0]
+        surely = told != query.text and share >= _LEAST_OF_A_TECHNIQUE
+        if (surely or not found.abstained) and index.has_page(page):
+            return which.predicted_technique(index, found).finished(index, query)
+    return None
+
+
+def _told(query: Query) -> str:
+    """Return what a question tells that was done, which asks for the technique; else nothing."""
+    if query.intent is not Intent.WHICH or "technique" not in query.wanted:
+        return ""
+    asks = TECHNIQUE_TOLD.search(query.text)
+    if asks is None and (query.mentions or len(query.rest) < _DESCRIBED):
+        return ""
+    return TECHNIQUE_TOLD.sub(" ", query.text).strip()
 
 
 def _explained(index: PassageIndex, query: Query, described: bool) -> Answer | None:
@@ -120,18 +135,29 @@ def _defining(query: Query) -> Query:
 
 def _from_pages(index: PassageIndex, query: Query) -> Answer:
     """Compose an answer from the pages named, or quote the passages that a search finds."""
+    if listed := _numbers(index, query):
+        return listed.finished(index, query)
     # Who says so much besides a name and what is asked of it describes a case of their own.
     described = len(query.rest) >= _DESCRIBED and query.intent is not Intent.WHICH
-    composed = _by_search(index, query) if described else None
+    composed = by_search(index, query) if described else None
     if composed is None:
         composed, settled = _composed(index, query)
         if composed is None and not settled and not described:
-            composed = _by_search(index, query)
+            composed = by_search(index, query)
     if composed is None:
         return _refused(index, query)
     if not composed.found:
         return _refused(index, query, f"{NOT_FOUND} {composed.direct[0].text}")
     return composed.finished(index, query)
+
+
+def _numbers(index: PassageIndex, query: Query) -> Draft | None:
+    """Answer how many entries of a kind there are, or which CVE ids an actor has exploited."""
+    if query.wanted and not query.mentions and not query.rest and _COUNTS.search(query.skeleton):
+        return glossary.count_entries(index, query)
+    (page, *others) = query.subjects or ("",)
+    alone = page and not others and index.kind(page) in ACTORS
+    return cve.exploited(index, page) if alone and _CVES.search(query.skeleton) else None
 
 
 def _without_own_words(index: PassageIndex, query: Query) -> Query:
@@ -260,6 +286,8 @@ def _of_each(index: PassageIndex, query: Query, live: Sequence[str]) -> tuple[Dr
     return _or_without(index, query, draft, [page])
 
 
+_COUNTS = re.compile(r"\bhow many\b|\bnumber of\b|\bcount\b", re.IGNORECASE)
+_CVES = re.compile(r"\bcves\b|\b(?:cves?|vulnerabilit\w+)\b.*\bexploit", re.IGNORECASE)
 _LISTS = re.compile(r"\b(?:list|name|show|enumerate|members?|contain\w*|in|of)\b", re.IGNORECASE)
 # What is asked by naming the entry, so that other words must fit its page.
 _PLATFORM_TERMS = frozenset(
@@ -314,96 +342,4 @@ def _definitions(index: PassageIndex, query: Query, pages: Sequence[str]) -> Dra
         more = entry.define(index, query, page)
         draft.add(label(index, page), more.direct)
         draft.subjects.append(page)
-    return draft
-
-
-def _by_search(index: PassageIndex, query: Query) -> Draft | None:
-    """Quote the passages that speak of what was asked, if they speak of enough of it."""
-    live = [page for page in query.subjects if not index.is_withdrawn(page)]
-    if live:
-        passages = entry.search_page(index, query, live)
-        if stands(index, query, passages):
-            return _quoting(query, passages, live)
-        if query.intent not in {Intent.SEARCH, Intent.DEFINITION, Intent.WHICH}:
-            return None
-    if query.intent is Intent.WHICH:
-        found = which.found_entry(index, query, sure=False) if knows_most(index, query) else None
-        least = LEAST_OF_FEW if len(query.rest) <= FEW else LEAST_SUPPORT
-        held = found and speaks_of(index, found.subjects[0], query.rest, least)
-        return found if held else None
-    return _by_words(index, query, live)
-
-
-def _by_words(index: PassageIndex, query: Query, live: Sequence[str]) -> Draft | None:
-    """Answer a question from anywhere: actors by their pages, passages, a name, a word."""
-    protecting = query.intent in {Intent.MITIGATION, Intent.DETECTION}
-    if not query.mentions and not protecting and (draft := which.actors(index, query)):
-        return draft
-    passages = _best(index, query)
-    if stands(index, query, passages):
-        first = page_of(passages[0].id)
-        if len(query.rest) < FEW and not query.mentions:
-            return entry.define(index, query, first)
-        return _quoting(query, passages, [first])
-    asks = _QUESTION.search(query.skeleton) or asks_to_set_up(query.corrected)
-    if live and query.intent is Intent.SEARCH and not asks:
-        if _CALLED.search(query.skeleton) and not speaks_of(index, live[0], query.rest):
-            return None  # of another name than the one that is known
-        return entry.define(index, query, live[0])  # a name and some words about it
-    return _named_in_passing(index, query)
-
-
-_QUESTION = re.compile(
-    r"\?|\b(?:what|who|whom|whose|when|where|why|how|which|is|are|was|were|do|does|did|can|could|"
-    r"should|will|would|has|have)\b|"
-    r"^\W*(?:please )?(?:write|create|generate|translate|print|calculate|install|run|build|"
-    r"draw|make)\b|"
-    # What is no page's to say: prices, people's data, opinions.
-    r"\b(?:best|worst|cheapest|price|cost|salary|licen[cs]e|birth|phone|website)\b|"
-    r"\bof (?:the )?.*@",
-    re.IGNORECASE,
-)
-_CALLED = re.compile(r"\b(?:called|named|dubbed|known as)\b", re.IGNORECASE)
-_DEFINE = re.compile(r"^\W*(?:define|explain|(?:the )?meaning)\b", re.IGNORECASE)
-_HOW = re.compile(r"\b(?:which|how|why|when|where)\b", re.IGNORECASE)
-_CASES = frozenset({"example", "procedure"})
-_TELL = re.compile(r"^\W*(?:tell me about|explain|describe|define)\b", re.IGNORECASE)
-
-
-def _named_in_passing(index: PassageIndex, query: Query) -> Draft | None:
-    """Name the pages that speak of the one rare word that a question is about."""
-    alone = len(terms(_TELL.sub("", query.corrected))) <= 1 and not _HOW.search(query.skeleton)
-    if len(query.rest) != 1 or not alone or query.mentions or query.intent is not Intent.SEARCH:
-        return None
-    asks = bool(_QUESTION.search(query.skeleton) or _DEFINE.search(query.skeleton))
-    if asks and len(query.rest[0]) <= _SHORT:
-        return None  # an acronym, used in passing as known
-    if any(is_everyday(word) for word in words(query.corrected) if stem(word) == query.rest[0]):
-        return None
-    number = index.vocabulary.number(query.rest[0])
-    places = [] if number is None else index.passages_holding(number).tolist()
-    if not 0 < len(places) <= _RARE:
-        return None
-    passages = [index.passage(int(place)) for place in places]
-    # What a thing is, no page says that speaks of it as of something known: "behind a VLAN".
-    if asks and not any(p.kind in _CASES for p in passages):
-        return None
-    return cve.in_passing(index, passages, query.rest)
-
-
-def _best(index: PassageIndex, query: Query) -> list[Passage]:
-    scores = index.relevance(query)
-    best = float(scores.max(initial=0.0))
-    if best <= 0:
-        return []
-    places = np.flatnonzero(scores >= _NEARLY_AS_GOOD * best)
-    ranked = places[np.argsort(-scores[places], kind="stable")][:_PASSAGES]
-    return [index.passage(int(place)) for place in ranked]
-
-
-def _quoting(query: Query, passages: Sequence[Passage], subjects: Sequence[str]) -> Draft:
-    draft = Draft(subjects=list(subjects))
-    draft.direct.append(quoted(passages[0], 2, query.rest))
-    more: list[AnswerLine] = [quoted(passage, 2, query.rest) for passage in passages[1:]]
-    draft.add("Also", more)
     return draft

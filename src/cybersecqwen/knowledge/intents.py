@@ -82,8 +82,8 @@ _NOTICING = (
     r"could) \w+ (?:tell|know|see)\b|"
     r"\bfind\b.{1,40}\bin (?:\w+ )?code\b|\b(?:static|dynamic) analysis\b|\bfuzz(?:ing)? find|"
     r"\bsigns? of\b|"
-    r"\bwhat (?:should|do|can) \w+ (?:look|watch) for\b|\bvisib|\bidentify\b|\bevent ids?\b|"
-    r"\bsigma\b"
+    r"\bwhat (?:should|do|can) \w+ (?:(?:look|watch) for|log)\b|\bcatch|\bvisib|\bidentify\b|"
+    r"\bevent ids?\b|\bsigma\b"
 )
 
 _GUARDING = r"\bagainst\b|\breduc(?:e|ing)\b|\brecommend|\bbest practices?\b"
@@ -225,6 +225,16 @@ NAMES_ENTRY = re.compile(
     r"\b(?:id|number|code|no)\b|\bfor\b|\?\s*$|:",
     re.IGNORECASE,
 )
+_TECHNIQUE = r"(?:mitre )?(?:att&ck |attack )?(?:sub-?)?technique"
+TECHNIQUE_TOLD = re.compile(
+    rf"[\s,;.:]+(?:so |and )?(?:which|what) {_TECHNIQUE}"
+    r"(?: is (?:it|this|that)| would (?:it|that|this) be)?\W*$|"
+    rf"[,;.:]\s*{_TECHNIQUE}\W*$|"
+    rf"^\W*(?:which|what) {_TECHNIQUE}(?: (?:is|was) (?:it|this|used))?"
+    r"(?: (?:if|when|where)\b|\s*:)",
+    re.IGNORECASE,
+)
+"""The part that asks, of a question that tells what was done and asks which technique it is."""
 SMALL_TALK = re.compile(
     r"^\W*(?:hi|hello|hey|hallo|good (?:morning|evening|afternoon|day|night)|thanks?|thank you|"
     r"ok(?:ay)?|"

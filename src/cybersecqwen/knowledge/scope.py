@@ -110,6 +110,7 @@ _HERE = re.compile(
 )
 # The same, of a question that asks for no kind of entry and no part of one.
 _GOES_ON = re.compile(
+    r"^\W*(?:is|are) (?:[\w.+-]+ ){1,4}(?:secure|safe|trustworthy|mandatory|compliant|free)\W*$|"
     r"^\W*(?:is|are|was|were|have|has|did|does|do) (?:there(?! (?:a|any) way)|any|anyone|"
     r"somebody|someone|the|this|these|we|our|my|i)\b|"
     r"\b(?:our|my) (?:\w+ )?(?:organi[sz]ation|company|team|network|system|systems|servers?|users?|"

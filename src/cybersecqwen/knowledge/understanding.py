@@ -12,6 +12,7 @@ from cybersecqwen.knowledge.intents import ASPECTS, Intent
 from cybersecqwen.knowledge.query import MARK, Query
 
 _DESCRIPTION = 10  # words of a text that describes something
+_TOLD = 4  # words, besides names, of a text that tells what was done
 _ACTORS = frozenset({"group", "campaign"})
 _LISTS = frozenset({"view", "category"})
 _TAXONOMY = frozenset({"weakness", *_LISTS})
@@ -230,6 +231,13 @@ def _describes_weakness(r: _Reading) -> Intent | None:
     return Intent.WHICH if asked and own >= _DESCRIPTION else None
 
 
+def _tells_a_technique(r: _Reading) -> Intent | None:
+    """What is named in passing is part of what was done."""
+    told = r.kinds <= {"technique"} and not r.by_id and r.says(intents.TECHNIQUE_TOLD)
+    own = len(MARK.sub(" ", intents.TECHNIQUE_TOLD.sub(" ", r.skeleton)).split())
+    return Intent.WHICH if told and own >= _TOLD else None
+
+
 def _names_nothing(r: _Reading) -> Intent | None:
     if r.kind:
         return None
@@ -345,6 +353,7 @@ _RULES: tuple[Callable[[_Reading], Intent | None], ...] = (
     _technique_of_a_tactic,
     _between_entries,
     _describes_weakness,
+    _tells_a_technique,
     _names_nothing,
     _what_a_mitigation_addresses,
     _what_a_tactic_holds,

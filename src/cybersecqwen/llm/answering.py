@@ -15,7 +15,7 @@ from cybersecqwen.core.interfaces import (
 )
 from cybersecqwen.core.prompts import LETTERS
 from cybersecqwen.core.question_intent import is_vulnerability_description
-from cybersecqwen.core.records import Advisory, Answer, ChoiceAnswer
+from cybersecqwen.core.records import Advisory, Answer, ChoiceAnswer, TechniquePrediction
 from cybersecqwen.core.text.clean import clean
 from cybersecqwen.llm.grounding import checked_answer, grounded_conversation, memory_conversation
 from cybersecqwen.llm.multiple_choice import MultipleChoice, MultipleChoiceConfig
@@ -37,6 +37,7 @@ class Answerer:
         reading: How a language model chooses among options; None for the defaults.
         sampling: How a language model writes; None for greedy and 400 tokens at most.
         look_up: Finds the record of a CVE id in a local store; None where there is none.
+        techniques: Finds the technique that a text is on, for questions that tell what was done.
     """
 
     def __init__(
@@ -48,12 +49,15 @@ class Answerer:
         reading: MultipleChoiceConfig | None = None,
         sampling: Sampling | None = None,
         look_up: Callable[[str], Advisory | None] | None = None,
+        techniques: Callable[[str], TechniquePrediction] | None = None,
     ) -> None:
         self._book = retriever
         self._backend = backend
         self._reading = reading or MultipleChoiceConfig()
         self._sampling = sampling or Sampling(max_tokens=400)
-        self._helpers = AnswerHelpers(describes=is_vulnerability_description, look_up=look_up)
+        self._helpers = AnswerHelpers(
+            describes=is_vulnerability_description, look_up=look_up, techniques=techniques
+        )
         if specialist is not None:
             classifier = specialist  # asked for nothing yet: it may not be loaded
             self._helpers = replace(

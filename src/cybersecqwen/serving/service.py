@@ -18,6 +18,7 @@ from cybersecqwen.apps.outputs.rows import RowMaker
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.core.model_spec import ModelSpec
+from cybersecqwen.core.records import TechniquePrediction
 from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
 from cybersecqwen.knowledge.base import KnowledgeBase
 from cybersecqwen.knowledge.location import default_folder
@@ -111,6 +112,9 @@ class Service:
         """The classifier of techniques that ships, opened when it is first asked."""
         return TechniqueClassifier.from_pretrained()
 
+    def _technique_of(self, text: str) -> TechniquePrediction:
+        return self.technique_classifier.predict(text)
+
     def book(self) -> KnowledgeBase:
         """Return the knowledge base.
 
@@ -129,7 +133,11 @@ class Service:
         """
         backend = self.backend if with_model else None
         return Answerer(
-            self.book(), backend=backend, specialist=self.mapper, look_up=look_up_advisory
+            self.book(),
+            backend=backend,
+            specialist=self.mapper,
+            look_up=look_up_advisory,
+            techniques=self._technique_of,
         )
 
     async def close(self) -> None:

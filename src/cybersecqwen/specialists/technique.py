@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cybersecqwen.core.ensemble import softmax_rows
 from cybersecqwen.core.errors import InputError, ModelError
+from cybersecqwen.core.records import TechniquePrediction
 from cybersecqwen.core.technique_reading import (
     LEAST_SHARE,
     UNSEEN,
@@ -184,6 +185,19 @@ class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
             self._candidate(int(place), float(found[place]), read.parts[tells[place]])
             for place in np.argsort(-found, kind="stable")[:top_k]
         ]
+
+    def predict(self, text: str) -> TechniquePrediction:
+        """Return the likeliest techniques of a text that is on one, and whether to trust them.
+
+        Raises:
+            InputError: The text has nothing to read.
+        """
+        found = self.classify(text)
+        return TechniquePrediction(
+            tuple((one.id, one.probability) for one in found),
+            found[0].probability < self.config.threshold,
+            self.name,
+        )
 
     def scenario_terms(self, text: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what ``ScenarioReading`` adds up: log-probabilities and likeness, (C,) each.

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from cybersecqwen.core.passages import page_of
 from cybersecqwen.core.records import Advisory, AnswerLine, Passage
-from cybersecqwen.knowledge.answers.draft import Draft, head, label, labels, listing, quoted
+from cybersecqwen.knowledge.answers.draft import (
+    Draft,
+    counted,
+    head,
+    label,
+    labels,
+    listing,
+    quoted,
+)
 from cybersecqwen.knowledge.query import Query
 from cybersecqwen.knowledge.search import PassageIndex
 
 _SHOWN = 6
+_CVE = re.compile(r"\bCVE[- ](\d{4})-(\d{4,})", re.IGNORECASE)
 
 
 def about(
@@ -40,6 +52,26 @@ def in_passing(index: PassageIndex, naming: list[Passage], wanted: Sequence[str]
         *naming[:4],
     )
     draft.add("What they say", [quoted(p, 2, wanted) for p in naming[:_SHOWN]], len(naming))
+    return draft
+
+
+def exploited(index: PassageIndex, actor: str) -> Draft | None:
+    """List the CVE ids that what is said of a group, software or campaign names."""
+    own = index.page_of_passage[index.places(actor)[0]]
+    concerning = (index.page_of_passage == own) | (index.about == own)
+    found: dict[str, Passage] = {}
+    for place in np.flatnonzero(concerning).tolist():
+        passage = index.passage(place)
+        for year, number in _CVE.findall(passage.text):
+            found.setdefault(f"CVE-{year}-{number}", passage)
+    if not found:
+        return None
+    draft = Draft(subjects=[actor])
+    passages = list(dict.fromkeys(found.values()))
+    names = sorted(found)
+    said = f"The pages on {label(index, actor)} name {counted(len(names), 'CVE id')}"
+    draft.say(f"{said}: {listing(names, 12)}.", *passages[:4])
+    draft.add("What they say", [quoted(p, 2, ["cve"]) for p in passages[:_SHOWN]], len(passages))
     return draft
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cybersecqwen.core.records import AnswerLine, CwePrediction, Passage
+from cybersecqwen.core.records import AnswerLine, CwePrediction, Passage, TechniquePrediction
 from cybersecqwen.core.text.terms import stem, terms
 from cybersecqwen.knowledge.answers.draft import (
     Draft,
@@ -108,6 +108,23 @@ def predicted_entry(
     draft.add("Mitigations", [quoted(p) for p in mitigations[:3]], len(mitigations))
     consequences = index.passages_of(page, "consequence")
     draft.add("Consequences", [quoted(p) for p in consequences[:2]], len(consequences))
+    return draft
+
+
+def predicted_technique(index: PassageIndex, found: TechniquePrediction) -> Draft:
+    """Name the technique that a classifier finds in what was done."""
+    (page, share), *others = found.candidates
+    draft = Draft(subjects=[page])
+    sure = "Unsure; perhaps" if found.abstained else "Likely"
+    draft.say(
+        f"{sure} {label(index, page)}, with a probability of {share:.2f} ({found.model}).",
+        head(index, page),
+    )
+    draft.quote(head(index, page))
+    for other, probability in others[:_OTHERS]:
+        if index.has_page(other) and probability >= _WORTH_NAMING:
+            heading = f"Or {label(index, other)}, {probability:.2f}"
+            draft.add(heading, [quoted(head(index, other))])
     return draft
 
 
@@ -238,4 +255,11 @@ def _described(index: PassageIndex, query: Query, kind: str, pages: Sequence[str
     return draft
 
 
-__all__ = ["actors", "found_entry", "named_entry", "predicted_entry", "short_label"]
+__all__ = [
+    "actors",
+    "found_entry",
+    "named_entry",
+    "predicted_entry",
+    "predicted_technique",
+    "short_label",
+]
