@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -16,8 +17,9 @@ pytest.importorskip("trl")
 pytestmark = pytest.mark.torch
 
 from cybersecqwen.core.config import load_recipe  # noqa: E402
-from cybersecqwen.core.errors import ModelError  # noqa: E402
+from cybersecqwen.core.errors import InputError, ModelError  # noqa: E402
 from cybersecqwen.core.rows import REPLAY_KIND  # noqa: E402
+from cybersecqwen.training.lora import divergence  # noqa: E402
 from cybersecqwen.training.lora.divergence import summed_divergence  # noqa: E402
 from cybersecqwen.training.lora.memory_plan import MemoryStrategy  # noqa: E402
 from cybersecqwen.training.lora.model import adapter_config, fuse_adapters  # noqa: E402
@@ -291,6 +293,31 @@ def test_the_divergence_is_that_of_the_whole_distributions(job: LoraJob) -> None
     assert loss.item() > 0.1
     loss.backward()
     assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
+
+
+def test_tiles_change_no_divergence_and_other_logits_are_refused(
+    job: LoraJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(1)
+    base = transformers.AutoModelForCausalLM.from_pretrained(job.recipe.base, dtype=torch.float32)
+    model = peft.get_peft_model(base, adapter_config(job.recipe, 2)).eval()
+    for name, weights in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weights, std=0.1)
+    batch = collate(job.train.rows[:3], flat=False)
+    found, gradients = [], []
+    for tile in (1_000, 7):
+        monkeypatch.setattr(divergence, "TOKENS_AT_ONCE", tile)
+        model.zero_grad()
+        found.append(summed_divergence(model, batch))
+        found[-1].backward()
+        gradients.append(next(p.grad.clone() for p in model.parameters() if p.requires_grad))
+    assert found[1].item() == pytest.approx(found[0].item(), rel=1e-5)
+    assert torch.allclose(*gradients, rtol=1e-3, atol=1e-6)
+    divergence.require_plain_logits(base.config)
+    scaled = SimpleNamespace(model_type="granite", logits_scaling=8.0)
+    with pytest.raises(InputError, match="not for models that have logits_scaling"):
+        divergence.require_plain_logits(scaled)
 
 
 def test_the_bases_own_answers_are_learnt_by_distribution(

@@ -7,13 +7,36 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
+from peft import PeftModel
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
+from cybersecqwen.core.errors import InputError
 from cybersecqwen.training.specialist.rows import NO_LABEL
 
 TOKENS_AT_ONCE = 1_024
-"""Tokens of a micro-batch, padding included: both models' logits over the vocabulary are held."""
+"""Learnt tokens for which both models' logits over the vocabulary are held."""
+
+# What some families do with their logits after the last product.
+_CHANGED_LOGITS = (
+    *("final_logit_softcapping", "logit_scale", "logits_scaling"),
+    *("lm_head_multiplier", "output_multiplier"),
+)
+
+
+def require_plain_logits(config: Any) -> None:
+    """See that a model's logits are the product of its last states and its words.
+
+    Raises:
+        InputError: Its family scales or caps them.
+    """
+    for name in _CHANGED_LOGITS:
+        if getattr(config, name, None) not in (None, 1, 1.0):
+            raise InputError(
+                f"replay_loss: distribution: not for models that have {name}, such as this "
+                f"{config.model_type}; take `words`"
+            )
 
 
 def frozen_copy(model: Any, kind: torch.dtype) -> Any:
@@ -34,13 +57,30 @@ def summed_divergence(model: Any, batch: dict[str, Tensor], base: Any = None) ->
             its adapters.
     """
     learnt = batch["labels"][:, 1:] != NO_LABEL  # (B, T - 1)
-    columns = learnt.any(0).nonzero()[:, 0]
+    former = model if base is None else base
 
-    def shares(of: Any) -> Tensor:  # (learnt tokens, V), logarithms
-        out = of(input_ids=batch["input_ids"], use_cache=False, logits_to_keep=columns)
-        logits: Tensor = out.logits[learnt[:, columns]]
-        return logits.float().log_softmax(-1)
+    def states(of: Any) -> Tensor:  # (learnt tokens, D)
+        out = _plain(of).base_model(input_ids=batch["input_ids"], use_cache=False)
+        last: Tensor = out.last_hidden_state[:, :-1][learnt]
+        return last
 
-    with torch.no_grad(), nullcontext() if base else model.disable_adapter():
-        wanted = shares(base or model)
-    return functional.kl_div(shares(model), wanted, reduction="sum", log_target=True)
+    with torch.no_grad(), model.disable_adapter() if base is None else nullcontext():
+        wanted = states(former)
+    found = states(model)
+    heads = [_plain(of).get_output_embeddings() for of in (model, former)]
+
+    def divergence(found: Tensor, wanted: Tensor) -> Tensor:
+        shares = [
+            head(part).float().log_softmax(-1)  # (tile, V), logarithms
+            for head, part in zip(heads, (found, wanted), strict=True)
+        ]
+        return functional.kl_div(shares[0], shares[1].detach(), reduction="sum", log_target=True)
+
+    # A tile's logits are computed again on the way back, not kept.
+    tiles = zip(found.split(TOKENS_AT_ONCE), wanted.split(TOKENS_AT_ONCE), strict=True)
+    return torch.stack([checkpoint(divergence, *tile, use_reentrant=False) for tile in tiles]).sum()
+
+
+def _plain(model: Any) -> Any:
+    """Return a model as transformers has it, under whose layers an adapter may lie."""
+    return model.get_base_model() if isinstance(model, PeftModel) else model

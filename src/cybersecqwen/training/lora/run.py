@@ -23,6 +23,7 @@ from cybersecqwen.core.work_folder import publish, work_folder
 from cybersecqwen.training.checkpoints import last_whole
 from cybersecqwen.training.hf_trainer import processes
 from cybersecqwen.training.lora.card import CARD_FILE, write_card
+from cybersecqwen.training.lora.divergence import require_plain_logits
 from cybersecqwen.training.lora.examples import ChatCorpus, encode_examples, read_chat_corpus
 from cybersecqwen.training.lora.memory_plan import MemoryPlan, Profile, plan_memory, read_shape
 from cybersecqwen.training.lora.model import (
@@ -65,6 +66,8 @@ def prepare(recipe: LoraRecipe, corpus: Path, profile: Profile | None = None) ->
         if not any(row.kind.startswith(kind) for row in rows.train):
             raise InputError(f"{corpus}: no rows of the kind {kind!r}, which `first` names")
     base = find_base(recipe.base)
+    if recipe.replay_loss == "distribution":
+        require_plain_logits(base.config)
     longest = getattr(base.config, "max_position_embeddings", None)
     if longest is not None and recipe.max_tokens > longest:
         raise InputError(f"max_tokens {recipe.max_tokens}: {recipe.base} reads {longest} at most")

@@ -24,7 +24,7 @@ from cybersecqwen.core.progress_bars import silent_without_terminal
 from cybersecqwen.core.rows import REPLAY_KIND
 from cybersecqwen.training.checkpoints import MarkWhole
 from cybersecqwen.training.lora.arguments import sft_arguments
-from cybersecqwen.training.lora.divergence import TOKENS_AT_ONCE, frozen_copy, summed_divergence
+from cybersecqwen.training.lora.divergence import frozen_copy, summed_divergence
 from cybersecqwen.training.lora.memory_plan import MemoryStrategy
 from cybersecqwen.training.lora.model import (
     adapter_config,
@@ -225,6 +225,7 @@ class LoraTrainer(SFTTrainer):
             near = [row for row in rows if row.kind == REPLAY_KIND]
             rows = [row for row in rows if row.kind != REPLAY_KIND]
         shares = [self._parts(rows[n :: self.args.world_size]) for n in range(self.args.world_size)]
+        near_parts = self._parts(near)
         parts = shares[self.args.process_index]
         # Every process passes through the model equally often, as sharding asks; one that has too
         # few rows looks at some again and learns nothing from them.
@@ -234,14 +235,17 @@ class LoraTrainer(SFTTrainer):
         multiple, weight = 1, self._recipe.final_weight
         if self.compiled and not self._flat and self._recipe.packing != "wrapped":
             multiple = _COMPILED_WIDTHS
-            parts = [part if len(part) > 1 else [*part, _unlearnt(part[0])] for part in parts]
+            parts, near_parts = (
+                [part if len(part) > 1 else [*part, _unlearnt(part[0])] for part in some]
+                for some in (parts, near_parts)
+            )
         batches = [
             collate(part, flat=self._flat, width_multiple=multiple, final_weight=weight)
             for part in parts
         ]
         batches += [
             {**collate(part, flat=False, width_multiple=multiple), "near": True}
-            for part in micro_batches(near, TOKENS_AT_ONCE)
+            for part in near_parts
         ]
         return {
             "parts": batches,
@@ -277,7 +281,9 @@ class LoraTrainer(SFTTrainer):
         Each counts as its weight says. For the base's own answers it may be the divergence.
         """
         if batch.pop("near", False):
-            return summed_divergence(model, batch, self._base)
+            # It passes through the model's parts, of which only the whole brings its autocast.
+            with self.accelerator.autocast():
+                return summed_divergence(model, batch, self._base)
         weights = batch.pop("weights", None)
         if self._recipe.logits == "tiled":
             out = model(**batch, fused_lm_head=True, num_items_in_batch=1)
