@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.training.specialist.rows import NO_LABEL
 
-TOKENS_AT_ONCE = 1_024
+TOKENS_AT_ONCE = 512
 """Learnt tokens for which both models' logits over the vocabulary are held."""
 
 # What some families do with their logits after the last product.
