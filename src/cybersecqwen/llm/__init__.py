@@ -42,6 +42,7 @@ def open_backend(spec: str, **options: Any) -> Backend:
     try:
         inspect.signature(factory).bind(parsed.target, **options)
     except TypeError as error:
-        raise InputError(f"{spec}: {error}") from error
+        known = ", ".join(list(inspect.signature(factory).parameters)[1:])
+        raise InputError(f"{spec}: {error}; its options are {known}") from error
     backend: Backend = factory(parsed.target, **options)
     return backend

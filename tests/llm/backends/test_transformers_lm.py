@@ -202,6 +202,27 @@ def test_an_adapter_or_its_base_that_is_not_there_is_named(
         open_backend(f"hf:{tmp_path}")
 
 
+def test_an_adapter_of_another_shape_is_named(tiny_llama: Path, tmp_path: Path) -> None:
+    peft = pytest.importorskip("peft")
+    config = transformers.LlamaConfig(
+        vocab_size=32,
+        hidden_size=8,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+    )
+    lora = peft.LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM")
+    peft.get_peft_model(transformers.LlamaForCausalLM(config), lora).save_pretrained(tmp_path)
+    stated = json.loads((tmp_path / "adapter_config.json").read_text())
+    stated["base_model_name_or_path"] = "someone/smaller"
+    (tmp_path / "adapter_config.json").write_text(json.dumps(stated))
+    told = r"for another model than .*q_proj.* is of shape \[2, 8\], which needs \[2, 16\].*smaller"
+    with pytest.raises(ModelError, match=told):
+        open_backend(f"hf:{tiny_llama}", adapter=str(tmp_path))
+    with pytest.raises(ModelError, match=r"gguf:some\.gguf --option adapter"):
+        open_backend("hf:some.gguf", adapter=str(tmp_path))
+
+
 def test_a_damaged_file_is_refused_before_it_is_parsed(
     tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

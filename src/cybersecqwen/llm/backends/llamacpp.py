@@ -346,4 +346,35 @@ def _start(
     try:
         return xllamacpp.Server(params)
     except RuntimeError as error:
+        _require_likely(model, adapter)
         raise ModelError(f"{name}: llama.cpp cannot load the model: {error}") from error
+
+
+def _require_likely(model: str, adapter: str | None) -> None:
+    """Tell why llama.cpp refuses a model, which it does not say itself, where the files show it.
+
+    Raises:
+        ModelError: A file is cut off, or the adapter is for another model.
+    """
+    shapes = {file: _shapes(file) for file in filter(None, (model, adapter))}
+    for name, shape in shapes.get(adapter or "", {}).items():
+        base, _, half = name.rpartition(".lora_")
+        # A takes the base's inputs (first in GGUF), B gives its outputs.
+        place = 0 if half == "a" else 1
+        there = shapes[model].get(base)
+        if half and (there is None or there[place] != shape[place]):
+            raise ModelError(
+                f"{adapter}: an adapter for another model than {model}: its {name} is of shape "
+                f"{shape}, where {base} is {'missing' if there is None else f'of {there}'}"
+            )
+
+
+def _shapes(file: str) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a GGUF file's tensors, as it orders them."""
+    from gguf import GGUFReader  # noqa: PLC0415 - only where a file is refused
+
+    try:
+        found = GGUFReader(file).tensors
+    except (ValueError, IndexError, KeyError, OSError) as error:
+        raise ModelError(f"{file}: is cut off or damaged; copy it again") from error
+    return {tensor.name: tuple(map(int, tensor.shape)) for tensor in found}

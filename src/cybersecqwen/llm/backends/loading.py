@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,15 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cybersecqwen.core.errors import ModelError, require_extra
 from cybersecqwen.core.model_files import NO_CODE, check_stated_files
+from cybersecqwen.core.progress_bars import quiet_hub
 
 _ADAPTER = "adapter_config.json"
+
+_MISMATCH = re.compile(
+    r"size mismatch for (?:base_model\.model\.)?(\S+?)(?:\.default)?(?:\.weight)?: .*?"
+    r"torch\.Size\((.*?)\) from checkpoint.*?torch\.Size\((.*?)\)"
+)
+"""As PyTorch tells of a tensor that has no place."""
 
 
 def load(model: str, base: str | None, *, local: bool, **options: Any) -> tuple[Any, Any]:
@@ -30,6 +38,16 @@ def load(model: str, base: str | None, *, local: bool, **options: Any) -> tuple[
     for place in filter(None, (model, base)):
         if is_missing_path(place):
             raise ModelError(f"{place}: no such file or folder")
+    if base and base.lower().endswith(".gguf"):
+        raise ModelError(
+            f"{base}: an adapter's folder goes on a folder or a hub id; a GGUF file takes its GGUF "
+            f"adapter: gguf:{base} --option adapter=FILE.gguf"
+        )
+    with quiet_hub():
+        return _load(model, base, local=local, **options)
+
+
+def _load(model: str, base: str | None, *, local: bool, **options: Any) -> tuple[Any, Any]:
     where, source = _source(model)
     check_stated_files(model, base)
     source |= NO_CODE
@@ -50,7 +68,17 @@ def load(model: str, base: str | None, *, local: bool, **options: Any) -> tuple[
     tokenizer = AutoTokenizer.from_pretrained(model if own else named, **source)
     whole = AutoModelForCausalLM.from_pretrained(named, **source, **options)
     safe = {"use_safetensors": True} if local else {}
-    return tokenizer, PeftModel.from_pretrained(whole, model, **safe).merge_and_unload()
+    try:
+        return tokenizer, PeftModel.from_pretrained(whole, model, **safe).merge_and_unload()
+    except RuntimeError as error:
+        found = _MISMATCH.search(" ".join(str(error).split()))
+        if found is None:
+            raise
+        of, given, wanted = found.groups()
+        raise ModelError(
+            f"{model}: an adapter for another model than {named}: its {of} is of shape {given}, "
+            f"which needs {wanted} there; it states {stated_base(model)} as its base"
+        ) from error
 
 
 def is_adapter(folder: str) -> bool:

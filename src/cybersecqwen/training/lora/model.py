@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import logging
 import types
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAn
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file
 from cybersecqwen.core.model_files import NO_CODE, check_stated_files
-from cybersecqwen.core.progress_bars import silent_without_terminal
+from cybersecqwen.core.progress_bars import quiet_hub, silent_without_terminal
 from cybersecqwen.training.lora.memory_plan import MemoryStrategy, Shape
 from cybersecqwen.training.recipes.lora import LoraRecipe
 
@@ -58,7 +56,7 @@ def find_base(source: str) -> LoraBase:
         raise InputError(f"base {source}: no such folder; give a folder that holds {_MODEL_FILES}")
     _require_weights(Path(source))
     try:
-        with silent_without_terminal(), _quiet_hub():
+        with silent_without_terminal(), quiet_hub():
             config = AutoConfig.from_pretrained(source, **NO_CODE)
             tokenizer = AutoTokenizer.from_pretrained(source, **NO_CODE)
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -88,18 +86,6 @@ def _require_weights(folder: Path) -> None:
     missing = [name for name in names if not (folder / name).is_file()]
     if missing and not list(folder.glob("pytorch_model*.bin")):
         raise InputError(f"base {folder}: lacks its weights: {', '.join(missing)}")
-
-
-@contextmanager
-def _quiet_hub() -> Iterator[None]:
-    """Keep the hub's warnings of each attempt to reach it out of what ends in one line."""
-    logger = logging.getLogger("huggingface_hub")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def weight_type(recipe: LoraRecipe) -> torch.dtype:

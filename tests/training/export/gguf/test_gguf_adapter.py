@@ -58,6 +58,15 @@ def test_llama_cpp_adds_what_peft_does(family: str, tmp_path: Path) -> None:
 
     assert gap(adapter=str(small)) < 0.01
     assert gap() > 0.05
+    if family == "llama":
+        return
+    other, cut = tmp_path / "other.gguf", tmp_path / "cut.gguf"
+    write_gguf(write_base(tmp_path / "narrow", family, 32, tied=False), other, "f16")
+    with pytest.raises(ModelError, match=r"for another model than .*lora_. is of shape .* of \("):
+        open_backend(f"gguf:{other}", adapter=str(small))
+    cut.write_bytes(small.read_bytes()[:-300])
+    with pytest.raises(ModelError, match=r"cut\.gguf: is cut off or damaged"):
+        open_backend(f"gguf:{whole}", adapter=str(cut))
 
 
 def test_other_kinds_of_adapters_are_refused(tmp_path: Path) -> None:
