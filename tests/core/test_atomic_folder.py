@@ -138,3 +138,17 @@ def test_scratch_goes_and_what_a_killed_run_left_too(tmp_path: Path) -> None:
         with pytest.raises(LockedError), scratch_folder(tmp_path / "out.zip"):
             pass
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such rights")
+@pytest.mark.parametrize(("rights", "given"), [(0o755, 0o644), (0o700, 0o600)])
+def test_files_are_open_to_whom_the_folder_is(tmp_path: Path, rights: int, given: int) -> None:
+    with atomic_folder(tmp_path / "out") as part:
+        part.chmod(rights)
+        (part / "sub").mkdir()
+        for name in ("own", "sub/own", "program"):
+            (part / name).touch()
+            (part / name).chmod(0o700 if name == "program" else 0o600)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "out").rglob("*")}
+    assert modes["own"] == (tmp_path / "out" / "sub" / "own").stat().st_mode & 0o777 == given
+    assert modes["program"] == 0o700

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +22,7 @@ from cybersecqwen.core.files import flush_file, flush_folder
 from cybersecqwen.core.locks import exclusive
 
 _LITTLE_SPACE_BYTES = 1 << 20
+_OWNER_ALONE = 0o600
 
 
 @contextmanager
@@ -47,7 +49,7 @@ def atomic_folder(path: Path, marker: str | None = None) -> Iterator[Path]:
         try:
             part.mkdir()
             yield part
-            flush_tree(part)
+            settle_tree(part)
             _place(part, path)
         except BaseException as error:
             _put_back(path)
@@ -143,11 +145,19 @@ def _swap(one: Path, other: Path) -> bool:
     return False
 
 
-def flush_tree(folder: Path) -> None:
-    """Give every file and folder within to the disk."""
+def settle_tree(folder: Path) -> None:
+    """Give every file and folder within to the disk, and to those whom the folder is open to.
+
+    Libraries write some files (safetensors) through a temporary one, which its owner alone may
+    read: another account could not serve such a model.
+    """
+    rights = folder.stat().st_mode & 0o666
     for parent, _, names in os.walk(folder):
         for name in names:
-            flush_file(Path(parent, name))
+            file = Path(parent, name)
+            if stat.S_IMODE(file.stat().st_mode) == _OWNER_ALONE:
+                file.chmod(rights)
+            flush_file(file)
         flush_folder(Path(parent))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from cybersecqwen.core.atomic_folder import flush_tree
+from cybersecqwen.core.atomic_folder import settle_tree
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import flush_folder, write_text
 from cybersecqwen.core.locks import exclusive
@@ -90,7 +90,7 @@ def _claim(work: Path, what: str, *, resume: bool) -> None:
 
 def publish(made: Path, work: Path, out: Path) -> None:
     """Give a folder made within the work folder its place, and remove the work folder."""
-    flush_tree(made)
+    settle_tree(made)
     write_text(work / _DONE, "")
     made.rename(out)
     flush_folder(out.parent)
