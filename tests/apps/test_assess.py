@@ -14,6 +14,7 @@ from cybersecqwen import Assessor, KnowledgeBase
 from cybersecqwen.apps.assess_job import AssessJob, run_assess_job
 from cybersecqwen.apps.assess_stream import WholeRows, assess_windows
 from cybersecqwen.apps.audit import Differences, surest_first
+from cybersecqwen.apps.outputs.audit_rows import audit_texts
 from cybersecqwen.apps.progress import JobProgress
 from cybersecqwen.cli.main import main
 from cybersecqwen.core.records import Advisory, CvssVector, CweLabel
@@ -89,6 +90,14 @@ def test_audit_names_what_differs_and_leaves_out_what_agrees(assessor: Assessor)
 def test_a_parent_is_a_difference_of_depth(assessor: Assessor) -> None:
     (row,) = audited(assessor, [record("CWE-943", OTHER)])
     assert row["weakness"]["kind"] == "depth"
+
+
+def test_an_id_that_cwe_lacks_is_called_unknown(assessor: Assessor) -> None:
+    (row,) = audited(assessor, [record("CWE-999999", OTHER)])
+    assert (row["weakness"]["kind"], row["weakness"]["own_usage"]) == ("unknown", ["no such entry"])
+    text = b"".join(audit_texts([row | {"similar": []}], 100)).decode()
+    assert "the record says CWE-999999 (no such entry)" in text
+    assert "a difference of" not in text
 
 
 def test_an_interrupted_run_is_gone_on_with(

@@ -202,6 +202,7 @@ def test_json_is_one_object(call: Call, feed: Path, tmp_path: Path) -> None:
         (("FEED", "FEED"), "is a file: map --input"),
         (("nowhere.jsonl",), "no such file"),
         (("CVE-2021-44228",), "is an id"),
+        (("CVE-2021-44228, CVE-2014-0160",), "are ids"),
         (("https://example.org/advisory",), "is an address"),
         (("nan",), "no description"),
         (("N/A",), "no description"),

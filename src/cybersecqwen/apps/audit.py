@@ -142,7 +142,9 @@ def _weakness(
         "confidence": round(found.weakness.confidence, _DIGITS),
         "band": found.weakness.band,
         "kind": _difference(assessor, found, own, ours, labeller, taxonomy),
-        "own_usage": [entry.usage for cwe in own if (entry := taxonomy.get(cwe))],
+        "own_usage": [
+            entry.usage if entry else "no such entry" for entry in map(taxonomy.get, own)
+        ],
     }
 
 
@@ -156,13 +158,15 @@ def _difference(
 ) -> str:
     """Say what kind of difference it is.
 
-    ``depth``: ours is a child or a parent of the record's. ``usage``: MITRE discourages or
-    prohibits mapping to the record's. ``convention``: the other party's practice would agree with
-    the record. ``weakness``: none of these.
+    ``unknown``: the catalogue has no such entry as the record's. ``depth``: ours is a child or a
+    parent of it. ``usage``: MITRE discourages or prohibits mapping to it. ``convention``: the other
+    party's practice would agree with the record. ``weakness``: none of these.
     """
+    entries = [taxonomy.get(cwe) for cwe in own]
+    if not any(entries):
+        return "unknown"
     if any(cwe in taxonomy.ancestors(ours) or ours in taxonomy.ancestors(cwe) for cwe in own):
         return "depth"
-    entries = [taxonomy.get(cwe) for cwe in own]
     if all(entry is None or entry.usage in {"discouraged", "prohibited"} for entry in entries):
         return "usage"
     other: Labeller = "cna" if labeller == "nvd" else "nvd"

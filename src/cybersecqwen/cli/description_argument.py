@@ -60,12 +60,14 @@ def check_description(
         raise InputError(f"the text is empty: give {wanted}")
     if _is_file(text.strip()):
         raise InputError(f"{said} is a file: {verb} --input {said}")
-    if ID.fullmatch(said):
+    if ID.fullmatch(said) or ids_alone([said]):
         advice = of_id or (
             f"give its description, or a feed that holds it ({verb} --input FILE), "
             "or fill the local store (data fetch nvd, data import FILE)"
         )
-        raise InputError(f"{said} is an id, not a description: {advice}")
+        several = ids_alone([said]) and not ID.fullmatch(said)
+        what = "are ids, not a description" if several else "is an id, not a description"
+        raise InputError(f"{said} {what}: {advice}")
     if _ADDRESS.fullmatch(said):
         raise InputError(f"{said} is an address, and nothing is fetched: give {wanted}")
     if _FILE_NAME.fullmatch(said):

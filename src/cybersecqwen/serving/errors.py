@@ -108,6 +108,9 @@ def validation_message(errors: Sequence[Any]) -> str:
     """Say which fields are wrong, without repeating what they hold."""
     parts = []
     for found in errors[:5]:
+        if found["type"] == "json_invalid":
+            parts.append(f"{_WORDS['json_invalid']} (at byte {found['loc'][-1]})")
+            continue
         where = ".".join(str(part) for part in found["loc"] if part != "body")
         message = _WORDS.get(found["type"]) or str(found["msg"]).removeprefix("Value error, ")
         parts.append(f"{where}: {message}" if where else message)

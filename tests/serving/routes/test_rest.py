@@ -244,12 +244,18 @@ def test_one_bad_item_costs_no_other_its_answer(client: TestClient) -> None:
         {"id": "z", "text": 7.5},
     ]
     reply = client.post("/api/map", json={"items": items}).json()
-    assert [row["id"] for row in reply["items"]] == ["item-1", "1", "x", "z"]
+    assert [row["id"] for row in reply["items"]] == ["item-1", "1", "x"]
     assert [(p["where"], p["reason"]) for p in reply["problems"]] == [
         ("item 4", "text: is missing; txt: no such key"),
         ("item 5", "give a text, or an object with text and, if you like, id"),
+        ("item 6", "'7.5' is no description"),
     ]
     assert client.post("/api/map", json={"description": "sql"}).status_code == 200
+    for text in ("T1003", "https://example.org/a", "pkg:npm/left-pad@1.3.0"):
+        refused = client.post("/api/map", json={"text": text})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "no_description")
+    broken = client.post("/api/map", content=b'{"text": "sql"')
+    assert broken.json()["error"]["message"].startswith("the body is no JSON (at byte ")
 
 
 def test_json_needs_no_name(client: TestClient) -> None:

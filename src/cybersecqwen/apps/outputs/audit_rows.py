@@ -85,10 +85,11 @@ def audit_texts(rows: Iterable[dict[str, Any]], width: int) -> Iterator[bytes]:
 
 def _weakness_lines(found: dict[str, Any]) -> list[str]:
     usage = f" ({', '.join(found['own_usage'])})" if found["own_usage"] else ""
+    difference = "" if found["kind"] == "unknown" else f"; a difference of {found['kind']}"
     return [
         f"  weakness: the record says {', '.join(found['own'])}{usage}",
         f"    we read {found['ours']} {short_name(found['name'], _NAME)}",
-        f"    {found['confidence']:.0%}, {found['band']}; a difference of {found['kind']}",
+        f"    {found['confidence']:.0%}, {found['band']}{difference}",
     ]
 
 

@@ -24,7 +24,7 @@ from cybersecqwen.serving.service import Service
 from cybersecqwen.serving.stored_texts import looked_up, with_stored_texts
 from cybersecqwen.serving.streaming import NDJSON, Streamed, failure, timed, wants
 from cybersecqwen.sources.advisories.advisory_fields import AN_ID_ALONE, ids_alone
-from cybersecqwen.sources.advisories.prose import markup_kind
+from cybersecqwen.sources.advisories.prose import markup_kind, says_nothing
 
 router = APIRouter()
 
@@ -138,9 +138,9 @@ def _record(number: int, given: Any, name: str) -> Advisory | RecordProblem:
         return RecordProblem(where, name, reason)
     if not has_text(item.text):
         return RecordProblem(where, item.id or name, "text has nothing to read")
-    if reason := _no_description(item.text):
-        return RecordProblem(where, item.id or name, reason, "no_description")
     ids = ids_alone(item.text)
+    if not ids and (reason := _no_description(item.text)):
+        return RecordProblem(where, item.id or name, reason, "no_description")
     if len(ids) > 1:
         return RecordProblem(where, item.id or name, "several ids; give each as an item")
     if ids:
@@ -155,7 +155,7 @@ def _no_description(text: str) -> str:
         return f"it is {kind}, no description; send records as a file to /api/map/file"
     if is_placeholder(text):
         return f"{clean(text)!r} says that there is no description"
-    return ""
+    return f"{clean(text)[:40]!r} is no description" if says_nothing(text) else ""
 
 
 async def lines_of(
