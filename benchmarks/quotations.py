@@ -13,18 +13,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from cybersecqwen.core.text.quotations import quotations_stand
 from cybersecqwen.evaluation.log import read_log
-
-QUOTED = re.compile(r'"([^"]{3,})"|“([^”]{3,})”')
-
-
-def plain(text: str) -> str:
-    """Return a text in lower case with single spaces, without punctuation at its ends."""
-    return re.sub(r"\s+", " ", text.lower()).strip(" .,")
 
 
 def logged(path: Path) -> Iterator[tuple[str, str]]:
@@ -46,8 +39,7 @@ def counted(answers: Iterable[tuple[str, str]]) -> str:
     """Return in words how many quotations stand in the text."""
     rows = quoted = standing = quoting = whole = 0
     for text, answer in answers:
-        shown = plain(text)
-        found = [plain(a or b) in shown for a, b in QUOTED.findall(answer)]
+        found = list(quotations_stand(answer, text))
         rows += 1
         quoted += len(found)
         standing += sum(found)

@@ -71,7 +71,7 @@ def test_it_abstains_only_when_told_and_says_why_when_asked(
         tmp_path,
         {
             "match": f"what in this text points to {ids[0]}",
-            "reply": f"{ids[0]}\n\nIt joins input to a query.\n{ids[0]} ",
+            "reply": f'{ids[0]}\n\nIt joins "SQL" and “a shell”.\n{ids[0]} ',
         },
         {"scores": scores(ids, ids[0])},
     )
@@ -79,7 +79,7 @@ def test_it_abstains_only_when_told_and_says_why_when_asked(
     found = mapper.map("sql", threshold=0.99, top_k=1)
     assert found.abstained
     assert len(found.candidates) == 1
-    assert found.reason == "It joins input to a query."
+    assert found.reason == 'It joins "SQL" and “a shell” (not in the text).'
     assert mapper.digest != LlmReranker(backend, specialist, shortlist=3, weight=0).digest
 
 

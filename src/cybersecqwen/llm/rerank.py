@@ -22,6 +22,7 @@ from cybersecqwen.core.prompts import (
 )
 from cybersecqwen.core.records import Candidate, CwePrediction, Labeller, Question
 from cybersecqwen.core.text.clean import clean
+from cybersecqwen.core.text.quotations import with_foreign_marked
 from cybersecqwen.llm import open_backend
 
 SHORTLIST = 10
@@ -229,7 +230,7 @@ class LlmReranker:
             raise ModelError(f"{self._backend.name}: {said.error}")
         # A model that learnt to begin or end with the id does so here too.
         lines = [line for line in said.text.splitlines() if line.strip() != cwe]
-        return "\n".join(lines).strip()
+        return with_foreign_marked("\n".join(lines).strip(), clean(text))
 
 
 def choose(
