@@ -172,7 +172,11 @@ def test_packed_with_loss_on_everything_it_learns_too(
 ) -> None:
     for packing in ("blocks", "wrapped"):
         recipe = tmp_path / f"{packing}.yaml"
-        text = lora_recipe.read_text().replace("batch: 8", "batch: 2")
+        text = (
+            lora_recipe.read_text()
+            .replace("batch: 8", "batch: 2")
+            .replace("epochs: 3", "epochs: 1")
+        )
         recipe.write_text(text + f"packing: {packing}\nloss: all\nlogits: whole\n")
         train(recipe, chat_corpus, tmp_path / packing)
         steps = curve(tmp_path / packing)
@@ -185,5 +189,8 @@ def test_other_families_are_trained_by_the_same_recipe(
     for family in ("qwen2", "llama"):
         base = write_base(tmp_path / f"{family}-base", family, tied=False)
         recipe = tmp_path / f"{family}.yaml"
-        recipe.write_text(lora_recipe.read_text().replace(str(chat_base), str(base)))
-        assert train(recipe, chat_corpus, tmp_path / family).loss < 6
+        text = lora_recipe.read_text().replace("epochs: 3", "epochs: 1")
+        recipe.write_text(text.replace(str(chat_base), str(base)))
+        train(recipe, chat_corpus, tmp_path / family)
+        steps = curve(tmp_path / family)
+        assert steps[max(steps)] < steps[1]
