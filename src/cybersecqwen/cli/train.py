@@ -19,9 +19,9 @@ EXAMPLES = (
 # Written out, since the recipe's own type is not to be imported for a help text.
 _LORA_KEYS = (
     "name, base, method (lora, full), adapter (rank, alpha, dropout, targets, layers), fit "
-    "(epochs, batch, learning_rate, warmup, weight_decay, clip), max_tokens, packing, loss, "
-    "final_weight, repeat, first, replay, replay_loss, scale, logits, checkpoint_every, "
-    "validate_every, validation_rows, seed"
+    "(epochs, batch, learning_rate, warmup, weight_decay, clip), max_tokens, packing, "
+    "group_by_length, loss, final_weight, repeat, first, replay, replay_loss, scale, logits, "
+    "checkpoint_every, validate_every, validation_rows, seed"
 )
 
 

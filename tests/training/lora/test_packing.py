@@ -119,6 +119,24 @@ def test_a_stage_comes_whole_before_the_next() -> None:
     assert order == [0, 0, 0, 1, 1, 1]
 
 
+def test_steps_of_like_length_have_every_row_once_in_an_order_of_the_epoch() -> None:
+    lengths = np.random.default_rng(0).integers(5, 500, 1_000).tolist()
+    epoch = 0
+    batches = EpochBatches(1_000, 16, seed=1, epoch=lambda: epoch, lengths=lengths)
+    first = list(batches)
+    assert sorted(row for step in first for row in step) == list(range(1_000))
+    assert len(first) == len(batches)
+    spread = [
+        max(lengths[row] for row in step) / np.mean([lengths[r] for r in step]) for step in first
+    ]
+    assert np.median(spread) < 1.1
+    means = [np.mean([lengths[row] for row in step]) for step in first]
+    assert abs(np.corrcoef(means, range(len(means)))[0, 1]) < 0.3, "long ones do not come last"
+    assert list(batches) == first
+    epoch = 1
+    assert list(batches) != first
+
+
 def test_micro_batches_keep_to_the_memory() -> None:
     rows = make_rows(examples(), recipe("none")).rows
     parts = micro_batches(rows, 40)

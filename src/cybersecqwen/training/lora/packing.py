@@ -132,6 +132,9 @@ def _filled(rows: Sequence[TokenRow], capacity: int) -> list[list[TokenRow]]:
     return groups
 
 
+_WINDOW = 32  # steps whose rows are sorted by length together, where steps are to be of like length
+
+
 class EpochBatches:
     """TokenRow numbers of each optimizer step, in an order that the seed and the epoch decide.
 
@@ -143,6 +146,7 @@ class EpochBatches:
         seed: Seed of the order.
         epoch: Tells which epoch it is, from 0, when iteration begins.
         stages: Number of each row's stage, for an epoch of stages one after the other.
+        lengths: Tokens of each row, for steps of rows of like length; no stages then.
     """
 
     def __init__(
@@ -152,21 +156,29 @@ class EpochBatches:
         seed: int,
         epoch: Callable[[], int],
         stages: Sequence[int] | None = None,
+        lengths: Sequence[int] | None = None,
     ) -> None:
         self._rows = rows
         self._batch = batch
         self._seed = seed
         self._epoch = epoch
         self._stages = None if stages is None else np.array(stages)
+        self._lengths = None if lengths is None else np.array(lengths)
 
     def __len__(self) -> int:
         return (self._rows + self._batch - 1) // self._batch
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = np.random.default_rng([self._seed, self._epoch()]).permutation(self._rows)
+        draw = np.random.default_rng([self._seed, self._epoch()])
+        order = draw.permutation(self._rows)
         if self._stages is not None:
             order = order[np.argsort(self._stages[order], kind="stable")]
-        for start in range(0, self._rows, self._batch):
+        starts = np.arange(0, self._rows, self._batch)
+        if self._lengths is not None:
+            windows = np.arange(self._rows) // (_WINDOW * self._batch)
+            order = order[np.lexsort((self._lengths[order], windows))]
+            draw.shuffle(starts)  # else each window would go from short rows to long
+        for start in starts:
             yield order[start : start + self._batch].tolist()
 
 

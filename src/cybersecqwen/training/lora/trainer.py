@@ -149,7 +149,9 @@ class LoraTrainer(SFTTrainer):
             )
         stages = [int(not row.kind.startswith(recipe.first)) for row in rows]
         self._batches = EpochBatches(
-            len(rows), recipe.fit.batch, recipe.seed, self._epoch, stages if recipe.first else None
+            *(len(rows), recipe.fit.batch, recipe.seed, self._epoch),
+            stages=stages if recipe.first else None,
+            lengths=[len(row) for row in rows] if recipe.group_by_length else None,
         )
         self._started = time.monotonic()
         self._seconds_before = 0.0
