@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -250,6 +251,15 @@ def test_packed_in_blocks_the_loss_is_that_of_each_example_alone(
         trainer.train()
         found.append(losses(trainer)[0])
     assert found == pytest.approx([found[0]] * 3, abs=1e-4)
+
+
+def test_rows_of_like_length_make_a_step(job: LoraJob, tmp_path: Path) -> None:
+    trainer = fit(job, tmp_path, MemoryStrategy(100_000), group_by_length=True)
+    steps = [[len(job.train.rows[row]) for row in step] for step in trainer._batches]
+    steps.sort()
+    assert all(max(one) <= min(other) for one, other in itertools.pairwise(steps))
+    logged = [e for e in trainer.state.log_history if "loss" in e]
+    assert logged[-1]["tokens"] == sum(map(len, job.train.rows))
 
 
 def test_a_loss_that_is_no_number_stops_the_training(
