@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,10 +16,18 @@ from transformers import TrainerControl, TrainerState, TrainingArguments  # noqa
 
 from cybersecqwen.core.config import load_recipe  # noqa: E402
 from cybersecqwen.core.errors import InputError  # noqa: E402
-from cybersecqwen.training.lora.benchmark import Load, _UntilSettled, benchmark  # noqa: E402
+from cybersecqwen.training.lora import estimate  # noqa: E402
+from cybersecqwen.training.lora.benchmark import (  # noqa: E402
+    Load,
+    _rows,
+    _UntilSettled,
+    benchmark,
+)
+from cybersecqwen.training.lora.examples import encode_examples, read_chat_corpus  # noqa: E402
 from cybersecqwen.training.lora.memory_plan import MemoryStrategy  # noqa: E402
+from cybersecqwen.training.lora.model import find_base  # noqa: E402
 from cybersecqwen.training.lora.trainer import LoraTrainer  # noqa: E402
-from cybersecqwen.training.recipes.lora import LoraRecipe  # noqa: E402
+from cybersecqwen.training.recipes.lora import LoraRecipe, Schedule  # noqa: E402
 
 RECIPES = sorted((Path(__file__).parents[3] / "recipes" / "lora").glob("*.yaml"))
 
@@ -60,6 +70,37 @@ def test_steps_are_counted_after_the_last_that_compiled(monkeypatch: pytest.Monk
         settled.on_step_end(TrainingArguments("x"), TrainerState(), control)
         stopped.append(control.should_training_stop)
     assert stopped == [False] * 7 + [True]
+
+
+@pytest.mark.parametrize("packing", ["none", "blocks"])
+def test_an_estimate_takes_rows_as_long_as_the_corpus_has(
+    chat_base: Path, chat_corpus: Path, monkeypatch: pytest.MonkeyPatch, packing: str
+) -> None:
+    recipe = LoraRecipe(
+        name="t",
+        base=str(chat_base),
+        fit=Schedule(epochs=1, batch=4, learning_rate=1e-3),
+        max_tokens=128,
+        packing=packing,
+    )
+    seen: list[Load] = []
+    timed = estimate.benchmark
+
+    def watched(*given: Any, load: Load, **more: Any) -> Any:
+        seen.append(load)
+        return timed(*given, load=load, **more)
+
+    monkeypatch.setattr(estimate, "benchmark", watched)
+    found = estimate.estimate_training(recipe, chat_corpus, steps=1)
+    examples = encode_examples(
+        find_base(str(chat_base)).tokenizer, read_chat_corpus(chat_corpus).train
+    )
+    assert sorted(seen[0].lengths) == sorted(map(len, examples))
+    assert found.tokens == sum(map(len, examples))
+    drawn = _rows(recipe, seen[0], 100, 2)
+    assert {
+        end - start for row in drawn for start, end in pairwise([*row.starts, len(row)])
+    } <= set(seen[0].lengths)
 
 
 def test_no_steps_are_refused() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -97,10 +98,12 @@ class Load:
     Attributes:
         example_tokens: Mean tokens of an example; lengths spread log-normally about it.
         answer_share: Share of them that is the answer, 0 to 1.
+        lengths: Tokens of a corpus's own examples, from which lengths are drawn instead.
     """
 
     example_tokens: int = 230
     answer_share: float = 0.12
+    lengths: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -247,7 +250,11 @@ def _rows(recipe: LoraRecipe, load: Load, vocabulary: int, steps: int) -> list[T
     wanted = steps * recipe.fit.batch
     rows: list[TokenRow] = []
     while len(rows) < wanted:
-        lengths = load.example_tokens * draw.lognormal(-0.08, 0.4, 8 * wanted)
+        lengths = (
+            draw.choice(np.array(load.lengths), 8 * wanted)
+            if load.lengths
+            else load.example_tokens * draw.lognormal(-0.08, 0.4, 8 * wanted)
+        )
         examples = [
             Encoded(
                 draw.integers(0, vocabulary, size).astype(np.int32),

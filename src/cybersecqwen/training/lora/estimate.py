@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -127,7 +128,12 @@ def estimate_training(
         recipe,
         "tiny",
         steps,
-        load=Load(max(8, round(tokens / len(rows))), max(0.01, learnt / tokens)),
+        load=Load(
+            answer_share=max(0.01, learnt / tokens),
+            lengths=[
+                end - start for row in rows for start, end in pairwise([*row.starts, len(row)])
+            ],
+        ),
         strategy=job.plan.strategy,
         compiled=compiled,
         config=job.base.config,
