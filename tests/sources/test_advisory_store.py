@@ -135,6 +135,13 @@ def test_an_unchanged_file_is_not_read_again(tmp_path: Path) -> None:
     assert import_files([file], store=store).files == 1
 
 
+def test_records_without_an_id_are_counted_and_not_kept(tmp_path: Path) -> None:
+    file, store = tmp_path / "in.csv", tmp_path / "store.sqlite"
+    file.write_text("CVE,Description\nCVE-2099-0001,SQL injection in a form\n,Heap overflow in x\n")
+    summary = import_files([file], store=store)
+    assert (summary.records, summary.unnamed, summary.store.records) == (1, 1, 1)
+
+
 def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "s.sqlite"
     with pytest.raises(InputError, match="no local store; fill one"):

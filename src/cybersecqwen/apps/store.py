@@ -15,7 +15,7 @@ from cybersecqwen.core.locks import exclusive
 from cybersecqwen.core.paths import advisory_store_file
 from cybersecqwen.core.records import Advisory, LabelSource, RecordProblem
 from cybersecqwen.sources.advisories.advisory_fields import canonical_id
-from cybersecqwen.sources.advisory_store import AdvisoryStore
+from cybersecqwen.sources.advisory_store import AdvisoryStore, has_own_id
 from cybersecqwen.sources.detect import read_advisories
 from cybersecqwen.sources.store_info import StoreInfo
 
@@ -31,6 +31,7 @@ class ImportSummary:
         files: Files that were read.
         unchanged: Files that an earlier import had taken in.
         records: Records taken in, of all states.
+        unnamed: Records without an id, which are not kept.
         failed: Records that could not be read.
         problems: The first of those, and notes.
     """
@@ -39,6 +40,7 @@ class ImportSummary:
     files: int = 0
     unchanged: int = 0
     records: int = 0
+    unnamed: int = 0
     failed: int = 0
     problems: list[RecordProblem] = field(default_factory=list)
 
@@ -136,7 +138,9 @@ def _storable(
 ) -> Iterator[Advisory]:
     for record in records:
         known = record.advisory if isinstance(record, RecordProblem) else record
-        if known and (known.state != "published" or isinstance(record, Advisory)):
+        if known and not has_own_id(known):
+            summary.unnamed += 1
+        elif known and (known.state != "published" or isinstance(record, Advisory)):
             summary.records += 1
             progress(summary.records)
             yield known

@@ -120,6 +120,7 @@ def _import(arguments: argparse.Namespace) -> int:
         print_json(
             {
                 "records": summary.records,
+                "unnamed": summary.unnamed,
                 "failed": summary.failed,
                 "files": summary.files,
                 "unchanged": summary.unchanged,
@@ -129,6 +130,8 @@ def _import(arguments: argparse.Namespace) -> int:
         )
     else:
         more = f", {summary.failed:,} could not be read" if summary.failed else ""
+        if summary.unnamed:
+            more = f", {summary.unnamed:,} without an id left out{more}"
         same = f", {summary.unchanged:,} files unchanged" if summary.unchanged else ""
         print(f"{summary.records:,} records taken in{same}{more}")
         print(_store_line(summary.store))
@@ -162,7 +165,8 @@ def _store_row(found: StoreInfo) -> dict[str, object]:
 
 def _store_line(found: StoreInfo) -> str:
     states = ", ".join(f"{count:,} {state}" for state, count in sorted(found.states.items()))
-    return f"{found.path}: {found.records:,} ids ({states}); {found.age}"
+    states = f" ({states})" if states else ""
+    return f"{found.path}: {found.records:,} ids{states}; {found.age}"
 
 
 def _is_advisories(path: Path) -> bool:

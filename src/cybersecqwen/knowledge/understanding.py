@@ -233,7 +233,7 @@ def _describes_weakness(r: _Reading) -> Intent | None:
 
 def _tells_a_technique(r: _Reading) -> Intent | None:
     """What is named in passing is part of what was done."""
-    told = r.kinds <= {"technique"} and not r.by_id and r.says(intents.TECHNIQUE_TOLD)
+    told = not r.kinds & _TAXONOMY and not r.by_id and r.says(intents.TECHNIQUE_TOLD)
     own = len(MARK.sub(" ", intents.TECHNIQUE_TOLD.sub(" ", r.skeleton)).split())
     return Intent.WHICH if told and own >= _TOLD else None
 

@@ -181,7 +181,9 @@ def read_bundle_manifest(path: Path) -> Manifest:
     try:
         with open_bundle(path / "bundle" if (path / "bundle").is_dir() else path) as source:
             return read_manifest(b"".join(source.read(MANIFEST)))
-    except (Refusal, KeyError, OSError) as error:
+    except KeyError as error:
+        raise InputError(f"{path}: without {MANIFEST!r}; this is no bundle") from error
+    except (Refusal, OSError) as error:
         raise InputError(f"{path}: {error}") from error
 
 

@@ -78,6 +78,11 @@ class SimilarAdvisory:
     likeness: float
 
 
+def has_own_id(record: Advisory) -> bool:
+    """Whether a record has an id of its own, and is not called by its place in a file."""
+    return _FALLBACK_ID.fullmatch(record.id) is None
+
+
 class AdvisoryStore:
     """Advisories in one SQLite file; may be used by several threads.
 
@@ -191,7 +196,7 @@ class AdvisoryStore:
     def _merge(self, batch: Sequence[Advisory]) -> None:
         newest: dict[str, Advisory] = {}
         for record in batch:
-            if not _FALLBACK_ID.fullmatch(record.id):
+            if has_own_id(record):
                 known = newest.get(record.id)
                 newest[record.id] = merged(known, record) if known else record
         known_rows = {row[1]: row for row in self._rows(list(newest))}
