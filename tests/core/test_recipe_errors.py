@@ -58,3 +58,27 @@ def test_corpus_recipes_are_told_of_alike(tmp_path: Path) -> None:
     file.write_text(text.replace("quiz: {", "quiz: {text_answers: 2, ", 1))
     with pytest.raises(InputError, match=r"quiz\.text_answers: expected a number <= 1\.0$"):
         load_corpus_recipe(file)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("answers: {id: 14,", "answers: {idd: 14,", "mapping.answers: 'idd' is none of id, .*"),
+        ("kind: chat", "kind: chatt", "kind: 'chatt' is none of chat, quiz, records"),
+        ("labellers: {nvd: 7, cna: 3}", "labellers: {}", "mapping: labellers: empty, but .*"),
+        (
+            "years: [2014, 2026]",
+            "years: [2026, 2014]",
+            "mapping.draw: years: 2026 comes after 2014",
+        ),
+    ],
+)
+def test_keys_of_tables_and_what_makes_no_sense_together(
+    tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    file = tmp_path / "corpus.yaml"
+    text = CORPUS.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+    with pytest.raises(InputError, match=rf"corpus\.yaml: {told}$"):
+        load_corpus_recipe(file)

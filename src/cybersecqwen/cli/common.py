@@ -53,8 +53,8 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
-def pairs_of(option: str, pairs: Iterable[str]) -> list[tuple[str, str]]:
-    """Return the names and values of an option given as ``NAME=VALUE``, again and again.
+def pairs_of(option: str, pairs: Iterable[str], form: str = "NAME=VALUE") -> list[tuple[str, str]]:
+    """Return the names and values of an option given as ``form`` says, again and again.
 
     Raises:
         InputError: One of them has another form.
@@ -63,7 +63,7 @@ def pairs_of(option: str, pairs: Iterable[str]) -> list[tuple[str, str]]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not (name and equals and value):
-            raise InputError(f"{option} {pair!r} is not NAME=VALUE")
+            raise InputError(f"{option} {pair!r} is not {form}")
         split.append((name, value))
     return split
 

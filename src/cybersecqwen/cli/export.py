@@ -147,7 +147,7 @@ def _merge(arguments: argparse.Namespace) -> ExportResult:
 
 
 def _added(pairs: Sequence[str]) -> list[tuple[Path, float]]:
-    found = pairs_of("--add", pairs)
+    found = pairs_of("--add", pairs, "DIR=FACTOR")
     try:
         return [(Path(folder), float(factor)) for folder, factor in found]
     except ValueError:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-_PLACE = re.compile(r" - at `\$(\S*)`$")
+_PLACE = re.compile(r" - at (?P<of_key>`key` in )?`\$(?P<path>\S*)`$")
 _STEP = re.compile(r"\.(\w+)|\[[^\]]*\]")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.+)`$")
 _MISSING = re.compile(r"Object missing required field `(.+)`$")
@@ -34,9 +34,11 @@ def told_of(error: msgspec.ValidationError, kind: type[msgspec.Struct]) -> str:
     """
     message = str(error)
     place = _PLACE.search(message)
-    message, path = (message[: place.start()], place[1]) if place else (message, "")
+    message, path = (message[: place.start()], place["path"]) if place else (message, "")
     key = path.removeprefix(".")
     types = list(_types_at(kind, path))
+    if place and place["of_key"]:
+        types = [t for found in types for t in _alternatives(getattr(found, "key_type", None))]
     if unknown := _UNKNOWN.match(message):
         named = f"{key}.{unknown[1]}" if key else unknown[1]
         return f"{named}: no such key; there are {', '.join(_names(types))}"

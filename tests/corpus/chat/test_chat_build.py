@@ -55,6 +55,17 @@ def test_a_removed_key_is_named_with_the_reason(
     assert not (tmp_path / "out").exists()
 
 
+def test_limits_that_no_row_passes_are_told_with_the_reasons(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_small_chat(tmp_path / "data")
+    recipe.write_text(recipe.read_text().replace("limits: {", "limits: {prompt: 1, "))
+    assert main(["corpus", "build", str(recipe), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert re.search(r"no row to train on comes of it \(\w+ \d+", said)
+    assert not (tmp_path / "out").exists()
+
+
 def test_rows_are_chat_examples_about_records_and_pages(built: tuple[Path, Path]) -> None:
     rows = _rows(built[1] / "train.jsonl")
     assert len(rows) >= 20

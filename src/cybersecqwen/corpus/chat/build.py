@@ -11,6 +11,7 @@ import msgspec
 
 from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.engine import Engine
+from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import write_json, write_text
 from cybersecqwen.core.interfaces import Backend
 from cybersecqwen.core.jsonl import write_rows
@@ -75,7 +76,7 @@ def build_chat(
         engine: Where records are compared; None for this process.
 
     Raises:
-        InputError: A file cannot be read, or ``out`` holds something else.
+        InputError: A file cannot be read, ``out`` holds something else, or nothing comes of it.
         ModelError: The teacher cannot answer at all.
     """
     recipe = with_files(recipe, data)
@@ -92,6 +93,9 @@ def build_chat(
         verifier = Verifier(recipe.limits, shipped_taxonomy(), _rows_wanted(recipe))
         generator = ExampleGenerator(recipe, context, verifier, benchmarks)
         made = _make(recipe, parts, library, generator, observe)
+        if not made.train:
+            why = generator.tally.rejected
+            raise InputError(f"recipe {recipe.name}: no row to train on comes of it ({why})")
         if teacher:
             observe(f"asking {teacher.name} to phrase {len(made.train):,} answers")
             made = _phrased(made, recipe, teacher, verifier, journal)
@@ -99,7 +103,7 @@ def build_chat(
         for name, drafts in (("train", made.train), ("validation", made.validation)):
             write_rows(part / f"{name}.jsonl", map(example, _mixed(drafts, recipe.seed)))
         write_rows(part / REMOVED, work.removed)
-        after = check_corpus(part, benchmarks, near, engine, answered=True) if made.train else None
+        after = check_corpus(part, benchmarks, near, engine, answered=True)
         report = reporting.describe(recipe, work, generator, made.train, made.validation, after)
         report = msgspec.structs.replace(report, phrasing=dict(made.phrasing))
         write_json(part / REPORT, report)

@@ -69,6 +69,12 @@ class GenerationTally:
         """Count a question that was thrown away."""
         self.thrown.setdefault(kind, Counter())[reason] += 1
 
+    @property
+    def rejected(self) -> str:
+        """Why questions were thrown away, the commonest reason first."""
+        reasons = sum(self.thrown.values(), Counter[str]()).most_common()
+        return ", ".join(f"{reason} {count:,}" for reason, count in reasons) or "none was made"
+
 
 class Quotas(Generic[KindT]):
     """How many rows of each kind are still wanted.

@@ -48,6 +48,11 @@ class Draw(Recipe, frozen=True):
     half_life: Annotated[float, Meta(ge=0)] = 0.0
     balance: Annotated[float, Meta(ge=0, le=1)] = 0.0
 
+    def __post_init__(self) -> None:
+        """Refuse years that end before they begin."""
+        if self.years[0] > self.years[1]:
+            raise ValueError(f"years: {self.years[0]} comes after {self.years[1]}")
+
 
 class Mapping(Recipe, frozen=True):
     """Descriptions to be mapped to a weakness.
@@ -66,6 +71,12 @@ class Mapping(Recipe, frozen=True):
     labellers: dict[Labeller, Weight]
     id_first: bool = False
     draw: Draw = Draw()
+
+    def __post_init__(self) -> None:
+        """Refuse rows that nothing says how to ask."""
+        for key in ("answers", "labellers"):
+            if self.rows and not getattr(self, key):
+                raise ValueError(f"{key}: empty, but there are {self.rows} rows to make")
 
 
 class Quiz(Recipe, frozen=True):
@@ -182,6 +193,8 @@ def load_corpus_recipe(path: Path) -> CorpusRecipe | ChatRecipe | QuizRecipe:
         return load_recipe(path, ChatRecipe)
     if head.kind == "quiz":
         return load_recipe(path, QuizRecipe)
+    if head.kind != "records":
+        raise InputError(f"{path}: kind: {head.kind!r} is none of chat, quiz, records")
     return load_recipe(path, CorpusRecipe)
 
 

@@ -136,7 +136,7 @@ def describe(
     asker: ExampleGenerator,
     train: Sequence[DraftExample],
     validation: Sequence[DraftExample],
-    after: CheckReport | None,
+    after: CheckReport,
 ) -> ChatReport:
     """Count what a build made and threw away."""
     stages: Counter[str] = Counter(removal.stage for removal in work.removed)
@@ -161,8 +161,8 @@ def describe(
         commonest_sentence=max(shared.values(), default=0),
         overlap_records=work.overlaps,
         overlap_questions=asker.overlaps,
-        overlap_after=after.overlaps if after else [],
-        duplicate_texts=after.duplicate_texts if after else 0,
+        overlap_after=after.overlaps,
+        duplicate_texts=after.duplicate_texts,
         samples=_samples(train),
     )
 

@@ -171,6 +171,11 @@ def _open(folder: Path) -> tuple[Any, Any]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give a model's (`export merge` makes one)")
     check_stated_files(folder)
+    if (folder / "adapter_config.json").exists():
+        raise InputError(
+            f"{folder}: an adapter; `export merge` makes a model of it, `export gguf-adapter` a "
+            "file of its own"
+        )
     try:
         config = AutoConfig.from_pretrained(folder, **NO_CODE)
         tokenizer = AutoTokenizer.from_pretrained(folder, **NO_CODE)
