@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cybersecqwen.training.lora.memory_plan import MemoryStrategy, Profile
     from cybersecqwen.training.lora.results import LoraResults
     from cybersecqwen.training.lora.run import LoraJob
-    from cybersecqwen.training.lora.trainer import Progress
+    from cybersecqwen.training.lora.step_reports import Progress
     from cybersecqwen.training.ranker.fit import RankerMetrics
     from cybersecqwen.training.ranker.run import RankerResults
     from cybersecqwen.training.specialist.package import Results

@@ -20,7 +20,7 @@ from cybersecqwen.core.files import sha256_file  # noqa: E402
 from cybersecqwen.core.model_files import check_stated_files  # noqa: E402
 from cybersecqwen.training.export.full import adapter_of_difference  # noqa: E402
 from cybersecqwen.training.export.low_rank import leading_factors  # noqa: E402
-from cybersecqwen.training.export.merge import merge  # noqa: E402
+from cybersecqwen.training.export.merge import adapter_base, merge  # noqa: E402
 from tiny_chat import write_base  # noqa: E402
 
 _DOWN = "model.layers.0.mlp.down_proj.weight"
@@ -136,6 +136,8 @@ def test_averaged_each_weight_lies_between(base: Path, tuned: Path, tmp_path: Pa
 def test_what_cannot_be_is_refused(base: Path, tuned: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no adapter but a whole model; --scale"):
         merge(tuned, tmp_path / "out")
+    with pytest.raises(InputError, match="no adapter but a whole model; `export adapter --rank`"):
+        adapter_base(tuned)
     with pytest.raises(InputError, match="name it with --base"):
         merge(base, tmp_path / "out", scale=0.5)
     with pytest.raises(InputError, match="there is no difference"):

@@ -28,7 +28,8 @@ from cybersecqwen.training.lora.memory_plan import GIB, MemoryStrategy, estimate
 from cybersecqwen.training.lora.model import load_weights, narrow_states, weight_type  # noqa: E402
 from cybersecqwen.training.lora.packing import collate  # noqa: E402
 from cybersecqwen.training.lora.run import prepare, train_lora  # noqa: E402
-from cybersecqwen.training.lora.trainer import LoraTrainer, Progress  # noqa: E402
+from cybersecqwen.training.lora.step_reports import Progress  # noqa: E402
+from cybersecqwen.training.lora.trainer import LoraTrainer  # noqa: E402
 from cybersecqwen.training.recipes.lora import LoraRecipe, Schedule  # noqa: E402
 
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.torch
 from cybersecqwen.core.config import load_recipe  # noqa: E402
 from cybersecqwen.core.errors import InputError  # noqa: E402
 from cybersecqwen.training.lora.run import prepare, train_lora  # noqa: E402
-from cybersecqwen.training.lora.trainer import Progress  # noqa: E402
+from cybersecqwen.training.lora.step_reports import Progress  # noqa: E402
 from cybersecqwen.training.recipes.lora import LoraRecipe  # noqa: E402
 from killing import killed_when  # noqa: E402
 from tiny_chat import write_base  # noqa: E402

@@ -26,7 +26,8 @@ from cybersecqwen.training.lora.memory_plan import MemoryStrategy  # noqa: E402
 from cybersecqwen.training.lora.model import adapter_config, fuse_adapters  # noqa: E402
 from cybersecqwen.training.lora.packing import collate  # noqa: E402
 from cybersecqwen.training.lora.run import LoraJob, prepare  # noqa: E402
-from cybersecqwen.training.lora.trainer import LoraTrainer, Progress  # noqa: E402
+from cybersecqwen.training.lora.step_reports import Progress  # noqa: E402
+from cybersecqwen.training.lora.trainer import LoraTrainer  # noqa: E402
 from cybersecqwen.training.recipes.lora import LoraRecipe  # noqa: E402
 
 

@@ -53,6 +53,11 @@ def adapter_base(folder: Path) -> str:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no adapter: no such folder; give one that `train lora` made")
+    if is_whole_model(folder):
+        raise InputError(
+            f"{folder}: no adapter but a whole model; `export adapter --rank` makes one of what "
+            "full fine-tuning changed"
+        )
     try:
         raw = (folder / ADAPTER_CONFIG).read_bytes()
         return msgspec.json.decode(raw, type=_AdapterConfig).base_model_name_or_path

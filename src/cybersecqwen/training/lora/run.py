@@ -37,7 +37,8 @@ from cybersecqwen.training.lora.model import (
 )
 from cybersecqwen.training.lora.packing import TokenRow, TokenRows, make_rows
 from cybersecqwen.training.lora.results import RESULTS_FILE, LoraResults, summarise
-from cybersecqwen.training.lora.trainer import LoraTrainer, Report
+from cybersecqwen.training.lora.step_reports import Report
+from cybersecqwen.training.lora.trainer import LoraTrainer
 from cybersecqwen.training.recipes.lora import LoraRecipe
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ from datasets.table import InMemoryTable
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
-from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState
-from trl import SFTConfig, SFTTrainer
+from transformers import PrinterCallback, TrainerState
+from trl import SFTTrainer
 
 from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.progress_bars import silent_without_terminal
@@ -41,28 +40,9 @@ from cybersecqwen.training.lora.packing import (
     micro_batches,
     unpack,
 )
+from cybersecqwen.training.lora.step_reports import Report, StepReports
 from cybersecqwen.training.recipes.lora import LoraRecipe
 from cybersecqwen.training.specialist.rows import NO_LABEL
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a fine-tuning is.
-
-    Attributes:
-        step: Optimizer steps done.
-        steps: Total number of optimizer steps.
-        loss: Of the last step, nats a learnt token.
-        tokens_per_second: Of this process's launch, over all devices, padding left out.
-    """
-
-    step: int
-    steps: int
-    loss: float
-    tokens_per_second: float
-
-
-Report = Callable[[Progress], None]
 
 # Launching a pass's kernels keeps the host busy for as long as a GPU takes to compute so many
 # tokens, the more the smaller the base: about 1,000 at 4 billion parameters, 9,000 at half a
@@ -73,32 +53,6 @@ _PASS_ON_PROCESSOR = 64  # tokens
 # Code is compiled for widths that divide by 8 and for others apart, and for a lone row too. So that
 # nothing is compiled again in the middle of a run, widths are multiples and no row stands alone.
 _COMPILED_WIDTHS = 16  # tokens
-
-
-class _LoraProgress(TrainerCallback):
-    """Adds time and tokens to the log, and reports progress."""
-
-    def __init__(self, trainer: LoraTrainer, report: Report | None) -> None:
-        self._trainer = trainer
-        self._report = report
-
-    def on_train_begin(
-        self, args: SFTConfig, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
-        self._trainer.start_clock(state)
-
-    def on_log(
-        self,
-        args: SFTConfig,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **_: Any,
-    ) -> None:
-        if not state.is_world_process_zero or not logs or "loss" not in logs or not self._report:
-            return
-        speed = self._trainer.tokens_per_second
-        self._report(Progress(state.global_step, state.max_steps, logs["loss"], speed))
 
 
 class LoraTrainer(SFTTrainer):
@@ -189,7 +143,7 @@ class LoraTrainer(SFTTrainer):
             self.model.enable_input_require_grads()
         self.remove_callback(PrinterCallback)  # standard output is the caller's
         self.add_callback(MarkWhole())
-        self.add_callback(_LoraProgress(self, report))
+        self.add_callback(StepReports(self.start_clock, lambda: self.tokens_per_second, report))
 
     def start_clock(self, state: TrainerState) -> None:
         """Begin to count time and tokens, on top of what a resumed run's log holds."""
