@@ -542,3 +542,29 @@ def test_a_forced_format_reads_nothing_else() -> None:
 )
 def test_detect_format_names_it(value: object, expected: str) -> None:
     assert detect_format(json.dumps(value).encode(), "in") == expected
+
+
+def test_what_trivy_finds_besides_vulnerabilities_is_counted() -> None:
+    target = {"Target": "a", "Misconfigurations": [{"ID": "DS002"}], "Secrets": [{}, {}]}
+    [note] = read({"SchemaVersion": 2, "ArtifactName": "img", "Results": [target]})
+    assert isinstance(note, RecordProblem)
+    assert (note.kind, note.reason) == (
+        "note",
+        "1 misconfigurations and 2 secrets are no vulnerabilities, passed over",
+    )
+
+
+def test_a_weakness_of_another_type_costs_no_vulnerability() -> None:
+    found = {"id": "CVE-2099-0001", "description": "Words of a flaw.", "cwes": [79, "80", None]}
+    [record] = read({"bomFormat": "CycloneDX", "specVersion": "1.6", "vulnerabilities": [found]})
+    assert isinstance(record, Advisory)
+    assert [label.cwe for label in record.labels] == ["CWE-79", "CWE-80"]
+
+
+def test_the_one_vulnerability_upstream_is_another_id() -> None:
+    record = {"id": "UBUNTU-CVE-2099-0001", "details": "Words of a flaw.", "affected": []}
+    [one] = read({**record, "upstream": ["CVE-2099-0001"]})
+    [several] = read({**record, "upstream": ["CVE-2099-0001", "CVE-2099-0002"]})
+    assert isinstance(one, Advisory)
+    assert isinstance(several, Advisory)
+    assert (one.aliases, several.aliases) == (("CVE-2099-0001",), ())

@@ -59,7 +59,7 @@ class _CycloneDxVulnerability(msgspec.Struct):
     source: _CycloneDxSource | None = None
     references: list[_Other] = []
     ratings: list[_Rating] = []
-    cwes: list[int] = []
+    cwes: list[int | str | None] = []
     description: str | None = None
     detail: str | None = None
     advisories: list[_Link] = []

@@ -87,6 +87,7 @@ class OsvRecord(msgspec.Struct):
     summary: str | None = None
     details: str | None = None
     aliases: list[str] = []
+    upstream: list[str] = []
     published: str | None = None
     modified: str | None = None
     withdrawn: str | None = None
@@ -109,7 +110,8 @@ class OsvRecord(msgspec.Struct):
             modified=self.modified,
             references=(reference.url for reference in self.references),
             title=self.summary,
-            aliases=self.aliases,
+            # Of a single one it tells the same vulnerability in a distribution's words.
+            aliases=[*self.aliases, *(self.upstream if len(self.upstream) == 1 else ())],
             assigner=database,
             affected=((a.package.ecosystem, a.package.name) for a in self.affected if a.package),
             columns=columns,

@@ -6,13 +6,13 @@ vulnerability is found once in each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from cybersecqwen.core.lenient_json import DECODE_ERRORS, LenientDecoder
-from cybersecqwen.core.records import CvssVector, LabelSource
+from cybersecqwen.core.records import CvssVector, LabelSource, RecordProblem
 from cybersecqwen.sources.advisories.advisory_fields import (
     cvss_vector,
     decode_problem,
@@ -55,6 +55,8 @@ class _Finding(msgspec.Struct, rename="pascal"):
 class _TrivyTarget(msgspec.Struct, rename="pascal"):
     target: str = ""
     vulnerabilities: list[_Finding] = []
+    misconfigurations: list[msgspec.Raw] = []
+    secrets: list[msgspec.Raw] = []
 
 
 class _Resource(msgspec.Struct, rename="pascal"):
@@ -74,12 +76,23 @@ def _parse(content: Json, place: Place, _context: Any) -> Iterable[Record]:
     return _findings(targets, place)
 
 
-def _findings(targets: Iterable[_TrivyTarget], place: Place) -> Iterator[Record]:
+def _findings(targets: Sequence[_TrivyTarget], place: Place) -> Iterator[Record]:
     number = 0
     for target in targets:
         for found in target.vulnerabilities:
             number += 1
             yield _finding(found, target.target, place.inside(f"finding {number}"))
+    others = [
+        f"{sum(map(len, found))} {kind}"
+        for kind, found in (
+            ("misconfigurations", [target.misconfigurations for target in targets]),
+            ("secrets", [target.secrets for target in targets]),
+        )
+        if any(found)
+    ]
+    if others:
+        reason = f"{' and '.join(others)} are no vulnerabilities, passed over"
+        yield RecordProblem(place.where, "", reason, "note")
 
 
 def _finding(found: _Finding, target: str, place: Place) -> Record:
