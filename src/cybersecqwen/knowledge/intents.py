@@ -110,7 +110,11 @@ ASPECTS: tuple[Aspect, ...] = (
         r"\bwho (?:is|was|are|were) responsible|"
         r"\bresponsible for\b|\bwho (?:did|conducted|ran|carried out|launched)\b|\bconducted by\b",
     ),
-    _aspect(Intent.SUBTECHNIQUES, r"\bsub-?\s?techniques?\b(?! of @_technique @)"),
+    _aspect(
+        Intent.SUBTECHNIQUES,
+        r"\bsub-?\s?techniques?\b(?! of @_technique @)|"
+        r"\btechniques? (?:are )?(?:below|beneath|under) @_technique",
+    ),
     _aspect(
         Intent.PARENT,
         r"\b(?:class|family|pillar) (?:does|is|of)\b|\bparents?\b|\bmore general\b|\bbroader\b|"
@@ -119,7 +123,7 @@ ASPECTS: tuple[Aspect, ...] = (
     _aspect(
         Intent.CHILD,
         r"\bchild(?:ren|s)?\b|\bmore specific\b|\bnarrower\b|\bvariants? of\b|\bdescend[ae]nts?\b|"
-        r"\bsub-?types?\b|\bkinds of\b|\bcomes? under\b|\b(?:below|beneath) @_weakness",
+        r"\bsub-?types?\b|\bkinds of\b|\bcomes? under\b|\b(?:below|beneath|under) @_weakness",
     ),
     _aspect(
         Intent.PLATFORM,
@@ -203,7 +207,8 @@ DIFFERS = re.compile(
     r"\bthe same\b|\brelat\w+|\bwhen (?:do|should|to) .{0,20}(?:which|use)\b|\bor @|\bsimilar\w*|"
     r"\bconnect\w*|\ban? (?:\w+ )?(?:kind|type|form|variant|sub-?type|special case) of @|"
     r"\bchild of\b|\bparent of\b|\bsub-?\s?technique of @|"
-    r"\blink(?:ed|s)? (?:to|with|between)\b|@\w+ / @",
+    r"\blink(?:ed|s)? (?:to|with|between)\b|@\w+ / @|@\w+ (?:(?:can|could|may) )?leads? to @|"
+    r"\b(?:part of|under|belongs? to) @_(?:technique|weakness|pattern)",
     re.IGNORECASE,
 )
 USE = re.compile(
