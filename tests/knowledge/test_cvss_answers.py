@@ -60,6 +60,12 @@ def test_what_cvss_does_not_say(knowledge: KnowledgeBase, question: str, says: s
     assert says in answer.text
 
 
+def test_another_word_may_be_asked_for_in_passing(knowledge: KnowledgeBase) -> None:
+    for question in ("and EPSS?", "what about EPSS"):
+        answer = knowledge.answer(question, history=["what is CVSS"])
+        assert answer.citations[:1] == ("GLOSSARY#epss",)
+
+
 def test_every_metric_and_value_has_its_sentence() -> None:
     from cybersecqwen.core.cvss_metrics import VALUE_NAMES, VALUE_NAMES_V4
     from cybersecqwen.knowledge.answers.cvss import about

@@ -24,6 +24,7 @@ GLOSSARY = "GLOSSARY"
 _OWN, _FIELD, _CVSS = "concepts.yaml", "field_concepts.yaml", "cvss_concepts.yaml"
 _LONGEST = 6  # words of a name
 _SPACE = re.compile(r"[^a-z0-9&,]+")
+_GOES_ON = re.compile(r"^(?:(?:and|or|also|what about|how about) )+")
 _ASKS = re.compile(
     r"^(?:and |so |please |pls |hi |hello )*"
     r"(?:who (?:maintains?|runs?|owns?|publishes|issues|makes|develops?|is behind)|"
@@ -152,7 +153,7 @@ def asked_concepts(text: str) -> list[Concept]:
     if _COMPARES.search(plain):
         named = _all_named(plain)
         return list(dict.fromkeys(named)) if len(named) > 1 else []
-    plain = _TRAILING.sub(r"\1", plain)
+    plain = _GOES_ON.sub("", _TRAILING.sub(r"\1", plain))
     asked = _ASKS.sub("", plain.replace("whats", "what is")).strip()
     of_cvss = _OF_CVSS.search(asked) is not None
     asked = _OF_CVSS.sub("", asked)
