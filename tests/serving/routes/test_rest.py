@@ -234,6 +234,20 @@ def test_openapi_names_examples_and_refusals(client: TestClient) -> None:
     assert "/v1/chat/completions" in document["paths"]
 
 
+@pytest.mark.parametrize("verb", ["map", "assess"])
+def test_columns_of_a_file_can_be_named(client: TestClient, verb: str) -> None:
+    data = b"Ticket,Befund\nT-1,sql injection in the login form of the portal\n"
+    refused = client.post(f"/api/{verb}/file", content=data)
+    assert refused.status_code == 400
+    named = f"/api/{verb}/file?text_column=Befund&id_column=Ticket"
+    [row] = lines(client.post(named, content=data).text)
+    assert (row["id"], row["description"]) == (
+        "T-1",
+        "sql injection in the login form of the portal",
+    )
+    assert client.post(f"{named}&skip=x", content=data).status_code == 400
+
+
 def test_one_bad_item_costs_no_other_its_answer(client: TestClient) -> None:
     items = [
         "sql",

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from cybersecqwen.apps.map_stream import MapOptions
@@ -35,6 +36,38 @@ _BODY: dict[str, Any] = {
 }
 
 
+class FileQuery(BaseModel):
+    """What is said of a file that is sent, and of what is wanted.
+
+    Attributes:
+        format: What it is, where its content does not tell.
+        labeller: Whose convention or practice to follow.
+        threshold: Probability under which an answer counts as unsure; None for the model's own.
+        skip: Lines of the answer that the client has.
+        name: What to call it in messages.
+        text_column: The column or key that holds the text, where its name does not tell.
+        id_column: Likewise for the id.
+    """
+
+    format: Annotated[str, Field(max_length=40)] = "auto"
+    labeller: Labeller = "nvd"
+    threshold: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False)] = None
+    skip: Annotated[int, Field(ge=0, le=1 << 40)] = 0
+    name: Annotated[str, Field(max_length=200)] = ""
+    text_column: Annotated[str, Field(max_length=200)] = ""
+    id_column: Annotated[str, Field(max_length=200)] = ""
+
+
+class MapFileQuery(FileQuery):
+    """The same of a file to be mapped.
+
+    Attributes:
+        top_k: Candidates of a row.
+    """
+
+    top_k: Annotated[int, Field(ge=1, le=1000)] = 5
+
+
 @router.post(
     FILE_ROUTE,
     tags=["map"],
@@ -42,26 +75,18 @@ _BODY: dict[str, Any] = {
     responses={200: {"content": {NDJSON: {}}}},
     openapi_extra={"requestBody": _BODY},
 )
-async def map_file(
-    request: Request,
-    format: Annotated[str, Query(max_length=40)] = "auto",  # noqa: A002 - the command line's word
-    labeller: Annotated[Labeller, Query()] = "nvd",
-    top_k: Annotated[int, Query(ge=1, le=1000)] = 5,
-    threshold: Annotated[float | None, Query(ge=0, le=1, allow_inf_nan=False)] = None,
-    skip: Annotated[int, Query(ge=0, le=1 << 40)] = 0,
-    name: Annotated[str, Query(max_length=200)] = "",
-) -> Response:
+async def map_file(request: Request, given: Annotated[MapFileQuery, Query()]) -> Response:
     """Map every record of a file, of any format and packing that is read, in order.
 
     One line of NDJSON a record: its row, or ``{"problem": ...}``. A client that was cut off sends
     the file again with ``skip`` set to the number of lines that it has, and gets the rest.
     """
     service = service_of(request)
-    options = MapOptions(labeller, top_k, threshold)
+    options = MapOptions(given.labeller, given.top_k, given.threshold)
 
     def mapped() -> Iterator[list[Line]]:
-        with _uploaded(request, format, name) as records:
-            yield from map_lines(service.mapper, records, options, service.maker, skip=skip)
+        with _uploaded(request, given) as records:
+            yield from map_lines(service.mapper, records, options, service.maker, skip=given.skip)
 
     return await _streamed(request, mapped)
 
@@ -72,14 +97,7 @@ async def map_file(
     responses={200: {"content": {NDJSON: {}}}},
     openapi_extra={"requestBody": _BODY},
 )
-async def assess_file(
-    request: Request,
-    format: Annotated[str, Query(max_length=40)] = "auto",  # noqa: A002 - the command line's word
-    labeller: Annotated[Labeller, Query()] = "nvd",
-    threshold: Annotated[float | None, Query(ge=0, le=1, allow_inf_nan=False)] = None,
-    skip: Annotated[int, Query(ge=0, le=1 << 40)] = 0,
-    name: Annotated[str, Query(max_length=200)] = "",
-) -> Response:
+async def assess_file(request: Request, given: Annotated[FileQuery, Query()]) -> Response:
     """Assess every record of a file, whole records as they are published included, in order.
 
     Lines, ``skip`` and what is read are those of ``/api/map/file``.
@@ -87,16 +105,16 @@ async def assess_file(
     service = service_of(request)
 
     def assessed() -> Iterator[list[AssessmentLine]]:
-        with _uploaded(request, format, name) as records:
-            yield from assessment_windows(service.assessor, records, labeller, threshold, skip=skip)
+        with _uploaded(request, given) as records:
+            yield from assessment_windows(
+                service.assessor, records, given.labeller, given.threshold, skip=given.skip
+            )
 
     return await _streamed(request, assessed)
 
 
 @contextmanager
-def _uploaded(
-    request: Request, form: str, name: str
-) -> Iterator[Iterator[Advisory | RecordProblem]]:
+def _uploaded(request: Request, given: FileQuery) -> Iterator[Iterator[Advisory | RecordProblem]]:
     """Open a request's body as records; those without a text are given the local store's."""
     settings = service_of(request).settings
     upload: Upload = request.scope["state"][UPLOAD]
@@ -108,9 +126,17 @@ def _uploaded(
         check=checkpoint,
         disk=upload.disk.take,
     )
-    called = name or "file"
+    called = given.name or "file"
     with upload.open() as file:
-        records = read_advisories(None, form, stdin=file, name=called, limits=limits)
+        records = read_advisories(
+            None,
+            given.format,
+            stdin=file,
+            name=called,
+            limits=limits,
+            text_column=given.text_column,
+            id_column=given.id_column,
+        )
         yield with_stored_texts(records, called)
 
 
