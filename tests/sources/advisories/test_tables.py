@@ -410,3 +410,12 @@ def test_wrapped_text_is_read_by_paragraphs() -> None:
     assert (first.line, second.where) == (1, "in:6")
     each = "heap overflow in the parser of foo\nsql injection in the login form\nxss in bar\n"
     assert len(rows(each)) == 3
+
+
+def test_rows_under_a_comment_are_rows() -> None:
+    row = json.dumps({"id": "CVE-2099-0001", "description": TEXT})
+    for comment in ("# made today", "// made today"):
+        problem, record = read(f"{comment}\n{row}\n{row}\n")[:2]
+        assert isinstance(problem, RecordProblem)
+        assert problem.where == "in:1"
+        assert record.id == "CVE-2099-0001"

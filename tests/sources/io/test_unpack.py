@@ -187,3 +187,13 @@ def test_a_bomb_is_stopped_wherever_it_is_read(
     except InputError as error:
         last = error
     assert "it unpacks to over 1,000 times its size, as a bomb does; stopped" in str(last)
+
+
+@pytest.mark.parametrize("pack", [tarred, zipped])
+@pytest.mark.parametrize("name", ["./a.jsonl", "./b/a.jsonl", "../a.jsonl"])
+def test_a_folder_packed_from_within_is_not_hidden(
+    pack: Callable[[bytes, str], bytes], name: str
+) -> None:
+    assert len(read(pack(ROWS, name))) > 1
+    with pytest.raises(InputError):
+        read(pack(ROWS, "./.hidden/a.jsonl"))

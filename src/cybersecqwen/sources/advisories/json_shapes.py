@@ -14,6 +14,7 @@ from cybersecqwen.sources.advisories.formats import Json, ReadOptions
 from cybersecqwen.sources.io.streams import UnreadableError
 
 LINES_TRIED = 20
+_MAY_BEGIN_LINES = (b"{", b"#", b"//")  # records one a line, perhaps under a comment
 _JSON = re.compile(rb'\{\s*["}]|\[\s*[\]{"]|\[\s*\[\s*[\[{"\d\]]')
 _BESIDE_A_RECORD = b" \t\r\n\xef\xbb\xbf\x1e,"
 """What may stand round a record on a line: blanks, UTF-8's mark, RFC 7464's separator, a comma."""
@@ -27,7 +28,7 @@ def bare(line: bytes) -> bytes:
 def looks_like_json(head: bytes) -> bool:
     """Whether a text begins as JSON does: with an object, an array, or a text on a line."""
     start = head.lstrip(_BESIDE_A_RECORD)
-    if _JSON.match(start) or (start.startswith(b"{") and mostly_lines(head)):
+    if _JSON.match(start) or (start.startswith(_MAY_BEGIN_LINES) and mostly_lines(head)):
         return True
     first = start.split(b"\n", 1)[0].rstrip()
     if not first.startswith(b'"') or not _is_json(first):

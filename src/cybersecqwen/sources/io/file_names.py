@@ -18,7 +18,8 @@ def passed_over_by_name(passed_over: list[str], where: str) -> Iterator[NotRecor
 
 
 def _is_hidden(name: str) -> bool:
-    return any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+    parts = (part for part in name.split("/") if part not in {".", ".."})
+    return any(part.startswith((".", "__MACOSX")) for part in parts)
 
 
 README_NAMES = (
