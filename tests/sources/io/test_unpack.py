@@ -197,3 +197,9 @@ def test_a_folder_packed_from_within_is_not_hidden(
     assert len(read(pack(ROWS, name))) > 1
     with pytest.raises(InputError):
         read(pack(ROWS, "./.hidden/a.jsonl"))
+
+
+def test_advisories_called_notices_are_read() -> None:
+    assert len(read(zipped(ROWS, "notice-2099-01.jsonl"))) > 1
+    with pytest.raises(InputError):
+        read(zipped(ROWS, "NOTICE"))

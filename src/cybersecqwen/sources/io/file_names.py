@@ -34,7 +34,9 @@ README_NAMES = (
 )
 """Beginnings of the names of files about other files, in lower case."""
 
-_CHANGE_LOGS = ("delta", "recent_activities")  # which the CVE List ships beside its records
+_DATA_ENDINGS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx", ".yaml", ".yml")
+_CHANGE_LOGS = frozenset(("delta.json", "deltalog.json", "recent_activities.json"))
+"""Which the CVE List ships beside its records."""
 _OTHER_ENDINGS = (
     *(".py", ".js", ".ts", ".go", ".rs", ".sh", ".css", ".toml", ".lock", ".cfg", ".ini", ".asc"),
     *(".sig", ".sha256", ".sha512", ".md5", ".meta", ".png", ".jpg", ".gif", ".svg", ".ico"),
@@ -44,6 +46,9 @@ _OTHER_ENDINGS = (
 def may_hold_records(name: str) -> bool:
     """Whether a file in a folder or an archive may hold records, by its name."""
     base = name.rsplit("/", 1)[-1].lower()
-    if _is_hidden(name) or base.startswith((*README_NAMES, *_CHANGE_LOGS)):
+    if _is_hidden(name) or base in _CHANGE_LOGS:
+        return False
+    # A vendor may call its advisories notices.
+    if base.startswith(README_NAMES) and not base.endswith(_DATA_ENDINGS):
         return False
     return not base.endswith(_OTHER_ENDINGS)
