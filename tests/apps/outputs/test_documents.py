@@ -246,3 +246,21 @@ def test_real_cve_records_give_valid_containers(data_dir: Path) -> None:
     schema = adp_schema()
     for line in lines[::20]:
         assert faults(schema, json.loads(line)["adpContainer"]) == []
+
+
+def test_an_array_of_documents_stays_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    before = save(path, [csaf(), csaf(cve="CVE-2024-10002")], indent=2)
+    first, second = json.loads(filled("csaf", path, unlabelled()))
+    assert first["vulnerabilities"][0]["cwe"]["id"] == "CWE-89"
+    assert second == csaf(cve="CVE-2024-10002")
+    assert filled("csaf", path) == before
+    save(path, [csaf(), {"id": "other"}])
+    with pytest.raises(InputError, match="no CSAF document"):
+        filled("csaf", path)
+
+
+def test_the_publisher_is_a_uuid() -> None:
+    context = OutputContext(taxonomy=TAXONOMY, version="0.1.0", org_id="acme")
+    with pytest.raises(InputError, match="takes a UUID of version 4, not 'acme'"):
+        format_named("cve5").open(context)

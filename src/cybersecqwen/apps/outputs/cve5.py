@@ -9,9 +9,11 @@ import msgspec
 
 from cybersecqwen.apps.outputs.proposal import proposal_of
 from cybersecqwen.apps.outputs.rows import MapRow
+from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.taxonomy import Taxonomy
 
 _CVE_ID = re.compile(r"CVE-\d{4}-\d{4,19}")
+_UUID = re.compile(r"[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}", re.IGNORECASE)
 _PLACEHOLDER_ORG = "00000000-0000-4000-9000-000000000000"
 """Stands in the container until the publisher's own id is known; no organisation has it."""
 
@@ -26,9 +28,14 @@ class Cve5Writer:
         taxonomy: The catalogue.
         version: Version of this package.
         org_id: UUID of the organisation that publishes.
+
+    Raises:
+        InputError: ``org_id`` is no UUID as the CVE Program gives them (version 4).
     """
 
     def __init__(self, taxonomy: Taxonomy, version: str, org_id: str = "") -> None:
+        if org_id and not _UUID.fullmatch(org_id):
+            raise InputError(f"--org-id takes a UUID of version 4, not {org_id[:60]!r}")
         self._taxonomy = taxonomy
         self._version = version
         self._org_id = org_id or _PLACEHOLDER_ORG

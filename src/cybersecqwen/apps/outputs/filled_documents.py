@@ -58,9 +58,10 @@ class FilledDocuments(ABC):
         held: tuple[str, Any] | None = None
         for name, content in self._documents():
             for text, document in self.decoded(name, content):
-                if not self.recognises(document):
+                together = document if isinstance(document, list) else [document]
+                if not together or not all(map(self.recognises, together)):
                     raise InputError(f"{name}: no {self.kind}; --to jsonl and csv take any input")
-                filled += self.fill(document, proposals)
+                filled += sum(self.fill(one, proposals) for one in together)
                 if held is not None:
                     yield _line(held[1])
                 held = (text, document)
