@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cybersecqwen.core.cvss import score_of
 from cybersecqwen.core.cvss_metrics import (
     METRIC_NAMES,
     METRIC_NAMES_V4,
@@ -107,6 +106,9 @@ def _decoded(vector: str) -> Draft:
         return _without(f"{vector} is no base vector of CVSS 3.1 or 4.0: {which}.")
     base = "/".join(f"{name}:{given[name]}" for name in names)
     base = f"CVSS:{'4.0' if version4 else '3.1'}/{base}"
+    # Its package takes a while to import, and few questions need it.
+    from cybersecqwen.core.cvss import score_of  # noqa: PLC0415
+
     score = score_of(base)
     said = f"{base} has a base score of {score:.1f}, {rating(score)}."
     if more := [name for name in given if name not in names]:
