@@ -26,6 +26,7 @@ from cybersecqwen.cli.main import main  # noqa: E402
 from cybersecqwen.core.chat import Message  # noqa: E402
 from cybersecqwen.core.errors import InputError  # noqa: E402
 from cybersecqwen.core.files import sha256_file  # noqa: E402
+from cybersecqwen.core.model_files import describe_model_files  # noqa: E402
 from cybersecqwen.llm import open_backend  # noqa: E402
 from cybersecqwen.training.recipes.lora import LoraRecipe, Schedule  # noqa: E402
 from small_chat import write_small_chat  # noqa: E402
@@ -71,7 +72,8 @@ def test_a_dry_run_goes_through_every_stage_and_is_gone_on_with(
     digest = sha256_file(out / "corpus" / "train.jsonl")[:16]
     for stated in (f"train.jsonl `{digest}`", "- scale: 0.8", "## Licence", "- expected: training"):
         assert stated in card
-    assert "library_name: transformers" in (out / "merged" / "README.md").read_text()
+    assert (out / "merged" / "README.md").read_text() == card
+    assert describe_model_files(out / "merged").sha256["README.md"]
     assert "gguf" in json.loads((out / "times.json").read_text())
     assert "6 answers to write" in told.err or "8 answers to write" in told.err
     names = {path.name for path in out.iterdir()}
@@ -85,7 +87,8 @@ def test_a_dry_run_goes_through_every_stage_and_is_gone_on_with(
     assert (out / "model-q8_0.gguf").stat().st_size > 1e5
     assert len(list((out / "logs").glob("*.jsonl"))) == 6
     # A stage whose result is gone is done again, and no other.
-    made = {name: (out / name).stat().st_mtime_ns for name in ("corpus", "merged", "report")}
+    results = ("corpus", "merged/model.safetensors", "report")
+    made = {name: (out / name).stat().st_mtime_ns for name in results}
     (out / ".adapter.work.old").mkdir()  # as a kill leaves it once the adapter is whole
     (out / "divergence.json").unlink()
     (out / "README.md").unlink()

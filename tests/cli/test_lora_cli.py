@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,9 @@ for module in ("torch", "peft", "trl", "gguf", "xllamacpp", "onnx"):
     pytest.importorskip(module)
 pytestmark = pytest.mark.torch
 
+from cybersecqwen.apps.general_card import add_general_check  # noqa: E402
 from cybersecqwen.cli.main import main  # noqa: E402
+from cybersecqwen.core.model_files import describe_model_files  # noqa: E402
 from tiny_chat import write_base, write_corpus  # noqa: E402
 
 RECIPE = """
@@ -78,6 +82,23 @@ def test_the_whole_job(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
         }  # fmt: skip
         assert spec in str(row["model"])
         assert "shortlist of 10" in str(row["model"])
+
+
+def test_the_general_check_is_printed_in_the_card(
+    place: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = ("train", "lora", place / "recipe.yaml", "--corpus", place / "corpus", "--general")
+    few = functools.partial(add_general_check, limit=4, max_tokens=4)
+    monkeypatch.setattr("cybersecqwen.apps.training.add_general_check", few)
+    said(capfd, *train, "--out", place / "checked", "--json")
+    card = (place / "checked" / "README.md").read_text()
+    assert re.search(
+        r"4 neutral prompts .*this model [01]\.\d{3}\s\[.*paired\. Divergence", card, re.DOTALL
+    )
+    assert "nor the check" not in card
+    assert {"general-base.jsonl", "README.md"} <= set(
+        describe_model_files(place / "checked").checked
+    )
 
 
 def test_an_explained_row_says_why(place: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -32,6 +32,7 @@ from cybersecqwen.apps.training import train_lora
 from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.files import sha256_file, write_json, write_text
 from cybersecqwen.core.locks import exclusive
+from cybersecqwen.core.model_files import write_sums
 from cybersecqwen.core.records import Question
 from cybersecqwen.core.rows import REPLAY_FILE
 from cybersecqwen.core.work_folder import clear_left
@@ -136,6 +137,8 @@ def _reproduce(plan: _Plan, on_progress: OnProgress) -> Path:
             dry_run=options.dry_run,
         )
     )
+    write_text(merged / _CARD, card)  # that folder goes to others by itself
+    write_sums(merged)
     write_text(plan.at(_CARD), card)
     return plan.at(_CARD)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import msgspec
 
 from cybersecqwen.apps.corpus import require_clean
+from cybersecqwen.apps.general_card import add_general_check
 from cybersecqwen.apps.progress import JobProgress, OnProgress, counted, ignore
 from cybersecqwen.core.config import Recipe, load_recipe
 from cybersecqwen.core.errors import InputError
@@ -126,6 +127,7 @@ def train_lora(
     resume: bool = False,
     compiled: bool | None = None,
     deterministic: bool = False,
+    general: bool = False,
     on_progress: OnProgress = ignore,
 ) -> LoraResults | None:
     """Fine-tune an instruction-tuned language model: an adapter for it, or all of its weights.
@@ -139,7 +141,9 @@ def train_lora(
         resume: Whether to go on with what a killed run left beside ``out``.
         compiled: Whether PyTorch compiles the layers; None for where it pays.
         deterministic: Whether a GPU computes the same numbers in every run.
-        on_progress: Told of the plan, then of each optimizer step.
+        general: Whether the general check is put to the base and to what came of it, and its
+            outcome written into the card.
+        on_progress: Told of the plan, then of each optimizer step, then of the check's answers.
 
     Returns:
         What was reached; None in all but the main process of a distributed launch.
@@ -160,7 +164,7 @@ def train_lora(
         stage = f"loss {done.loss:.4f}, {done.tokens_per_second:,.0f} tokens/s, step"
         on_progress(JobProgress(stage, done.step, done.steps))
 
-    return run.train_lora(
+    results = run.train_lora(
         job,
         out,
         {file.name: sha256_file(file) for file in against},
@@ -169,6 +173,10 @@ def train_lora(
         deterministic=deterministic,
         report=report,
     )
+    if general and results is not None:
+        on_progress(JobProgress("general check of the base and of what came of it"))
+        add_general_check(out, loaded.base, on_progress=on_progress)
+    return results
 
 
 def train_ranker(

@@ -113,6 +113,11 @@ def _configure_lora(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="on a GPU: the same numbers in every run, at some cost in speed",
     )
+    parser.add_argument(
+        "--general",
+        action="store_true",
+        help="put the general check to the base and to the result, and print it in the card",
+    )
     _add_shared(parser)
 
 
@@ -279,6 +284,7 @@ def _lora(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         compiled=arguments.compile,
         deterministic=arguments.deterministic,
+        general=arguments.general,
         on_progress=show_progress(),
     )
     if results is None:  # another process of the same launch reports

@@ -86,6 +86,14 @@ def test_a_large_card_keeps_states_and_a_small_one_computes_them_again(
     assert middle.tokens_at_once > 4096
 
 
+def test_a_pass_is_planned_no_larger_than_a_step(
+    qwen3_4b: memory_plan.Shape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_gpu(monkeypatch, 139)
+    few = msgspec.structs.replace(RECIPE, fit=msgspec.structs.replace(RECIPE.fit, batch=3))
+    assert plan_memory(qwen3_4b, few, 100).strategy.tokens_at_once == 300
+
+
 def test_what_earlier_models_of_the_process_took_is_given_back_first(
     qwen3_4b: memory_plan.Shape, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,12 @@ from typing import Any
 
 CARD_FILE = "README.md"
 
+UNCHECKED = """\
+No benchmark was run for this card, nor the check of general ability: what fine-tuning cost is the
+difference of `cybersecqwen eval run general` on the base and on this model, which `train lora
+--general` and `cybersecqwen reproduce` measure and print in the card."""
+"""What stands in a card in the place of the check's outcome."""
+
 
 def write_card(record: dict[str, Any]) -> str:
     """Return the card as Markdown.
@@ -35,9 +41,7 @@ conversations about defensive cybersecurity.
 
 {_measured(results)}
 
-No benchmark was run for this card, nor the check of general ability: what fine-tuning cost is the
-difference of `cybersecqwen eval run general` on the base and on this model, which the card of
-`cybersecqwen reproduce` prints.
+{UNCHECKED}
 
 ## How it was made
 

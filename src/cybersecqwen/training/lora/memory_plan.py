@@ -205,7 +205,9 @@ def plan_memory(
         budget = min(budget, int(BUDGETS[profile]))
     plans = [
         MemoryPlan(strategy, estimate(shape, recipe, strategy, 2 if cuda else 4))
-        for strategy in _strategies(longest, _reductions(shape, cuda=cuda))
+        for strategy in _strategies(
+            longest, longest * recipe.fit.batch, _reductions(shape, cuda=cuda)
+        )
     ]
     fitting = next((plan for plan in plans if plan.estimate <= budget), None)
     if fitting is None:
@@ -239,10 +241,18 @@ def _reductions(shape: Shape, *, cuda: bool) -> list[tuple[bool, bool]]:
     )
 
 
-def _strategies(longest: int, reductions: Iterable[tuple[bool, bool]]) -> Iterator[MemoryStrategy]:
-    """Yield ways, what changes least and computes fastest first."""
+def _strategies(
+    longest: int, most: int, reductions: Iterable[tuple[bool, bool]]
+) -> Iterator[MemoryStrategy]:
+    """Yield ways, what changes least and computes fastest first.
+
+    Args:
+        longest: Tokens of the longest row.
+        most: Tokens that a step can have at all.
+        reductions: Whether base and optimizer are held in few bits.
+    """
     sizes = [longest]
-    size = _LARGEST_PART
+    size = min(_LARGEST_PART, most)
     while size > longest:
         sizes.append(size)
         size //= 2
