@@ -55,6 +55,8 @@ def cited(answer: Answer) -> set[str]:
         ("does CWE-190 lead to CWE-119", {"CWE-190"}, "can precede"),
         ("techniques under T1059", {"T1059"}, "sub-techniques"),
         ("weaknesses under CWE-74", {"CWE-74"}, "children"),
+        ("is Turla russian", {"G0010"}, "Russia"),
+        ("which country is behind APT34", {"G0049"}, "Iranian"),
         ("what should I log to catch web shells", {"T1505.003"}, "detection"),
         ("which CWE is a buffer overrun on the stack", {"CWE-121"}, "CWE-121"),
     ],

@@ -64,6 +64,14 @@ def _by_words(index: PassageIndex, query: Query, live: Sequence[str]) -> Draft |
         if len(query.rest) < FEW and not query.mentions:
             return entry.define(index, query, first)
         return _quoting(query, passages, [first])
+    return _by_name(index, query, live)
+
+
+def _by_name(index: PassageIndex, query: Query, live: Sequence[str]) -> Draft | None:
+    """Define what a question names, where it asks for nothing else that its page could say."""
+    actors = [page for page in live if index.kind(page) in ACTORS]
+    if actors and _ORIGIN.search(query.skeleton):
+        return entry.define(index, query, actors[0])  # whose description says what is known
     asks = _QUESTION.search(query.skeleton) or asks_to_set_up(query.corrected)
     if live and query.intent is Intent.SEARCH and not asks:
         if _CALLED.search(query.skeleton) and not speaks_of(index, live[0], query.rest):
@@ -72,6 +80,12 @@ def _by_words(index: PassageIndex, query: Query, live: Sequence[str]) -> Draft |
     return _named_in_passing(index, query)
 
 
+_ORIGIN = re.compile(
+    r"\bcountr(?:y|ies)\b|\bnation|\bstate[- ]sponsored\b|\bgovernment|\b(?:backed|sponsored) by\b|"
+    r"\b(?:is|are|was) @_group (?:an? )?(?:\w+(?:ian|ese|ish|an)|north korean|linked to|from)\b|"
+    r"\bwhere (?:is|are|does) @_group\b|@_group from\b",
+    re.IGNORECASE,
+)
 ACTORS = frozenset({"group", "software", "campaign"})
 """Kinds of entries that do what procedures tell."""
 
