@@ -18,6 +18,7 @@ from cybersecqwen.knowledge.answers import (
     cvss,
     entry,
     glossary,
+    kinship,
     mapping,
     protection,
     relations,
@@ -227,10 +228,11 @@ _OF_ONE: dict[Intent, _Composer] = {
     Intent.SEQUENCE: relations.sequence,
     Intent.TARGET: relations.targets,
     Intent.SUBTECHNIQUES: lambda i, q, p: (
-        relations.kin(i, q, p, upwards=False) or relations.kin(i, q, p, upwards=True)
+        kinship.kin(i, q, p, upwards=False) or kinship.kin(i, q, p, upwards=True)
     ),
-    Intent.PARENT: lambda i, q, p: relations.kin(i, q, p, upwards=True),
-    Intent.CHILD: lambda i, q, p: relations.kin(i, q, p, upwards=False),
+    Intent.PARENT: kinship.parents,
+    Intent.SIBLING: kinship.siblings,
+    Intent.CHILD: lambda i, q, p: kinship.kin(i, q, p, upwards=False),
 }
 _OF_ALL: dict[Intent, Callable[[PassageIndex, Query, Sequence[str]], Draft | None]] = {
     Intent.DIFFERENCE: comparison.compare,

@@ -38,6 +38,7 @@ class Intent(StrEnum):
     SEVERITY = "severity"
     SKILL = "skill"
     SMALL_TALK = "small talk"
+    SIBLING = "sibling"
     SUBTECHNIQUES = "sub-technique"
     TACTIC = "tactic"
     TARGET = "target"
@@ -118,8 +119,10 @@ ASPECTS: tuple[Aspect, ...] = (
     _aspect(
         Intent.PARENT,
         r"\b(?:class|family|pillar) (?:does|is|of)\b|\bparents?\b|\bmore general\b|\bbroader\b|"
-        r"\bsuper-?class|\bancestors?\b|\bone level up\b",
+        r"\bsuper-?class|\bancestors?\b|\bone level up\b|\bgrand-?\s?parents?\b|"
+        r"\bpath (?:to|up to) the (?:root|top|pillar)\b",
     ),
+    _aspect(Intent.SIBLING, r"\bsiblings?\b|\bpeers? (?:of|does|to)\b|\bneighbou?rs? of\b"),
     _aspect(
         Intent.CHILD,
         r"\bchild(?:ren|s)?\b|\bmore specific\b|\bnarrower\b|\bvariants? of\b|\bdescend[ae]nts?\b|"

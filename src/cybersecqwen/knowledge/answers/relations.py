@@ -19,7 +19,6 @@ from cybersecqwen.knowledge.answers.draft import (
     labels,
     listing,
     short_label,
-    stated_relations,
     stating,
 )
 from cybersecqwen.knowledge.query import Query
@@ -281,37 +280,6 @@ def membership(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Dr
                     )
                 )
     return draft if draft.direct else None
-
-
-def kin(index: PassageIndex, query: Query, page: str, *, upwards: bool) -> Draft | None:
-    """List the parents or the children of an entry."""
-    if upwards:
-        found = index.linked(page, "child of", "sub-technique of")
-        noun = "parent"
-    else:
-        found = index.linking(page, "child of", "sub-technique of") or index.linked(page, "member")
-        noun = "child"
-    if index.kind(page) == "technique":
-        noun = "parent technique" if upwards else "sub-technique"
-        if upwards and not found:
-            found = index.linking(page, "sub-technique of")
-            noun = "sub-technique"
-    draft = Draft(subjects=[page])
-    if not found:
-        # Relations to entries that no catalogue here holds stand in the passages alone.
-        heading = "Child of: " if upwards else "Parent of: "
-        draft.direct += stated_relations(index, page, heading)
-        return draft if draft.direct else None
-    some = counted(len(found), noun).replace("childs", "children")
-    draft.say(
-        f"{short_label(index, page)} has {some}: {listing(labels(index, found), 6)}.",
-        *stating(index, page, found)[:2],
-    )
-    if len(found) > 1:
-        draft.add_list(
-            capital(some.split(" ", 1)[1]), labels(index, found), stating(index, page, found)
-        )
-    return draft
 
 
 def attribution(index: PassageIndex, query: Query, subjects: Sequence[str]) -> Draft | None:
