@@ -49,12 +49,17 @@ def main() -> None:
     tokenizer = AutoTokenizer.from_pretrained(given.base, **NO_CODE)
     examples = encode_examples(tokenizer, read_chat_corpus(given.corpus, given.replay, {}).train)
     rows = make_rows(examples, LoraRecipe(name="padding", fit=fit)).rows
+    steps = -(-len(rows) // given.batch)
     for grouped in (False, True):
         passes, padding = passes_and_padding(
             rows, given.batch, given.tokens_at_once, given.overhead, grouped=grouped
         )
         order = "of like length" if grouped else "as they come"
-        print(f"{len(rows):,} rows {order}: {passes:.2f} passes a step, {padding:.1%} padding")
+        cost = 1 + padding + passes * given.overhead * steps / sum(map(len, rows))
+        print(
+            f"{len(rows):,} rows {order}: {passes:.2f} passes a step, {padding:.1%} padding; a "
+            f"token costs {cost:.2f}"
+        )
 
 
 if __name__ == "__main__":
