@@ -231,6 +231,13 @@ def _describes_weakness(r: _Reading) -> Intent | None:
     return Intent.WHICH if asked and own >= _DESCRIPTION else None
 
 
+def _weakness_of_a_thing(r: _Reading) -> Intent | None:
+    """What is named beside a weakness that is asked for, and leads to none, is part of a flaw."""
+    passing = bool(r.kinds) and not r.kinds & (_CHAINED | _LISTS)
+    asked = "weakness" in r.wanted and not r.by_id and r.first in _LOOSE
+    return Intent.WHICH if asked and passing and r.says(intents.NAMES_ENTRY) else None
+
+
 def _tells_a_technique(r: _Reading) -> Intent | None:
     """What is named in passing is part of what was done."""
     told = not r.kinds & _TAXONOMY and not r.by_id and r.says(intents.TECHNIQUE_TOLD)
@@ -354,6 +361,7 @@ _RULES: tuple[Callable[[_Reading], Intent | None], ...] = (
     _between_entries,
     _describes_weakness,
     _tells_a_technique,
+    _weakness_of_a_thing,
     _names_nothing,
     _what_a_mitigation_addresses,
     _what_a_tactic_holds,
