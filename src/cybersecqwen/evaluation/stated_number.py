@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_DIGITS = r"(?:(?<![\w.)\]}])-)?\d+(?:[,\u00a0\u202f]\d{3})*(?:\.\d+)?"
+_DIGITS = r"(?:(?<![\w.)\]}])-)?(?:\d+(?:[,\u00a0\u202f]\d{3})*(?:\.\d+)?|(?<![\d.])\.\d+)"
 _NUMBER = re.compile(_DIGITS)
 
 _ONES = [
@@ -31,6 +31,11 @@ _ASIDE = re.compile(r"(?<!\\)\([^()\\]*\)")
 _REASON = re.compile(r"(?i)\b(?:because|since)\b.*", re.DOTALL)
 _CLOCK = re.compile(r"\b\d{1,2}:\d{2}\b")
 _DURATION = re.compile(rf"(?i)\b\d+\s*h(?:ours?)?\b,?\s*(?:and\s+)?{_DIGITS}\s*min(?:utes?)?\b")
+_SAME = re.compile(
+    r"(?i),?\s*(?:which is |or )?\b(?:the same as|equivalent to|in other words)\b[^.!?\n]*"
+)
+_NOT = re.compile(r"(?i)(?:\bnot|n't)(?:\s+be)?\W*\Z")
+_LESS = re.compile(r"(?i)\W*(?:[a-z]+\s+)?(?:less|more|fewer|cheaper|off)\b")
 _OTHER_UNIT = re.compile(
     rf"({_DIGITS}\s*([A-Za-z]+)),?\s+or\s+{_DIGITS}\s*(?!\2)[A-Za-z]+", re.IGNORECASE
 )
@@ -38,7 +43,8 @@ _HEDGE = re.compile(rf"(?i){_DIGITS}\s+or\s+{_DIGITS}(?!/)|\bbetween\s+{_DIGITS}
 _RESULT = re.compile(r"(?i)(?:=|≈|:|\b(?:is|are|be|equals?|gives?|makes?|leaves?|costs?|has))\W*$")
 _WORKING = re.compile(rf"{_DIGITS}[^\d=]{{0,5}}[*×·÷/+x-][^\d=]{{0,3}}{_DIGITS}[^\d=]*\Z")
 _BESIDE = re.compile(
-    r"(?i)(?<!total )(?<!sum )(?<!result )\b(?:in|for|per|of|from|after|at|with|within|every)\s+\Z"
+    r"(?i)(?<!total )(?<!sum )(?<!result )"
+    r"\b(?:in|for|per|of|from|after|at|with|within|every|by)\s+\Z"
 )
 _LISTED = re.compile(rf"({_DIGITS})\s*(?:,|,?\s*and)\s*$")
 
@@ -65,10 +71,14 @@ def stated_number(question: str, answer: str) -> float | None:
         worded = _word_values(answer)
         fresh = [value for value in worded if value not in known] or worded
         return fresh[-1] if fresh else None
+    for said_again in (_DURATION, _SAME):
+        shorter = said_again.sub("", answer)
+        if _NUMBER.search(shorter):
+            answer = shorter
     fallback: float | None = None
     for whole in reversed(_CLAUSES.split(answer)):
         clause = _without_asides(whole)
-        found = list(_NUMBER.finditer(clause))
+        found = [n for n in _NUMBER.finditer(clause) if not _NOT.search(clause[: n.start()])]
         if not found:
             continue
         if _WORKING.search(clause) or (
@@ -86,6 +96,7 @@ def _of_clause(clause: str, found: list[re.Match[str]], known: set[float]) -> fl
     """Return the number that a clause gives as a result, or None where it leaves that open."""
     if _HEDGE.search(clause):
         return None
+    found = [n for n in found if not _LESS.match(clause, n.end())] or found
     chosen = found[-1]
     if not _RESULT.search(clause[: chosen.start()]):
         fresh = [n for n in found if _value(n[0]) not in known] or [chosen]
@@ -106,7 +117,6 @@ def _without_asides(clause: str) -> str:
         (_ASIDE, ""),  # an aside within an aside
         (_REASON, ""),
         (_CLOCK, ""),
-        (_DURATION, ""),
         (_OTHER_UNIT, r"\1"),
     ):
         shorter = pattern.sub(kept, clause)
