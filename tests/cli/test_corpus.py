@@ -108,11 +108,13 @@ def test_a_bases_own_answers_come_beside_its_corpus(
 ) -> None:
     script = tmp_path / "script.jsonl"
     script.write_text('{"match": "JSON", "reply": "[]"}\n{"reply": "Gladly."}\n')
+    (tmp_path / "train.jsonl").write_text("")
     words = ["corpus", "replay", str(tmp_path), "--base", f"mock:{script}", "--prompts", "30"]
     assert main(words) == 0
     assert "30 answers of mock:" in capsys.readouterr().out
     rows = [json.loads(line) for line in (tmp_path / "replay.jsonl").read_text().splitlines()]
     assert {row["response"] for row in rows} == {"[]", "Gladly."}
+    assert {row["source"] for row in rows} == {f"mock:{script}"}
     assert main([*words[:2], str(tmp_path / "nowhere"), *words[3:]]) == 2
     assert "no folder of a corpus" in capsys.readouterr().err
     assert main([*words, "--option", "batch_size"]) == 2

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -152,3 +153,22 @@ def test_files_are_open_to_whom_the_folder_is(tmp_path: Path, rights: int, given
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "out").rglob("*")}
     assert modes["own"] == (tmp_path / "out" / "sub" / "own").stat().st_mode & 0o777 == given
     assert modes["program"] == 0o700
+
+
+def test_a_full_disk_is_told_whatever_a_library_calls_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class LibraryError(Exception):
+        pass
+
+    def writes(space: int) -> None:
+        monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=space))
+        with atomic_folder(tmp_path / "out") as part:
+            (part / "half").write_text("half")
+            raise LibraryError
+
+    with pytest.raises(InputError, match="out: cannot be written: the disk is full"):
+        writes(1000)
+    with pytest.raises(LibraryError):
+        writes(1 << 30)
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -40,6 +41,15 @@ def test_work_left_behind_is_gone_on_with_only_by_its_own_run(tmp_path: Path) ->
     assert [f.name for f in tmp_path.iterdir()] == ["out"]
     with pytest.raises(InputError, match="is there already"):
         _run(out, resume=True)
+
+
+def test_a_full_disk_is_told_with_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    told = r"out: cannot be written: the disk is full; what is done is kept in .*out\.work"
+    with pytest.raises(InputError, match=told), work_folder(tmp_path / "out", 1, resume=False):
+        raise RuntimeError("file write failed")
 
 
 def test_two_runs_do_not_share_a_work_folder(tmp_path: Path) -> None:

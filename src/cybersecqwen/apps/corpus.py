@@ -159,8 +159,8 @@ def replay_base(
         MissingExtraError: The base needs an optional package that is not installed.
         ModelError: The base cannot write.
     """
-    if not corpus.is_dir():
-        raise InputError(f"{corpus}: no folder of a corpus")
+    if not (corpus / "train.jsonl").is_file():
+        raise InputError(f"{corpus}: no folder of a corpus: it has no train.jsonl")
     backend = open_backend(base, **(options or {}))
     return write_replay(backend, corpus / REPLAY_FILE, prompts=prompts)
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.errors import CyberSecQwenError, InputError
 from cybersecqwen.core.files import flush_file, flush_folder
 from cybersecqwen.core.locks import exclusive
 
@@ -52,9 +52,10 @@ def atomic_folder(path: Path, marker: str | None = None) -> Iterator[Path]:
             settle_tree(part)
             _place(part, path)
         except BaseException as error:
+            full = isinstance(error, Exception) and is_full(error, path.parent)
             _put_back(path)
             shutil.rmtree(part, ignore_errors=True)
-            if isinstance(error, OSError) and _is_full(error, path.parent):
+            if full:
                 raise InputError(f"{path}: cannot be written: the disk is full") from error
             raise
         # The old one, if there was one; all is done, so what cannot be removed now is left.
@@ -161,8 +162,15 @@ def settle_tree(folder: Path) -> None:
         flush_folder(Path(parent))
 
 
-def _is_full(error: OSError, folder: Path) -> bool:
-    """Whether an error means a full disk, which numpy says without a number."""
-    if error.errno is None:
+def is_full(error: Exception, folder: Path) -> bool:
+    """Whether an error means a full disk, which libraries say without a number or not at all.
+
+    Args:
+        error: What writing raised.
+        folder: One on that disk.
+    """
+    if isinstance(error, CyberSecQwenError):
+        return False
+    if not isinstance(error, OSError) or error.errno is None:
         return shutil.disk_usage(folder).free < _LITTLE_SPACE_BYTES
     return error.errno in {errno.ENOSPC, errno.EDQUOT}

@@ -17,8 +17,8 @@ def write_replay(
 ) -> int:
     """Write the answers of a base to neutral prompts as rows to train on; return how many.
 
-    Answers are greedy. Those that are cut off or empty are left out. What a killed call has
-    written is not asked for again.
+    Answers are greedy. Those that are cut off or empty are left out. Each row's source is the
+    base's SPEC. What a killed call has written is not asked for again.
 
     Args:
         base: The model before it is fine-tuned.
@@ -38,7 +38,7 @@ def write_replay(
         Sampling(max_tokens=max_tokens),
     )
     rows = [
-        ChatRow(prompt, lines[key].text.strip(), kind=REPLAY_KIND)
+        ChatRow(prompt, lines[key].text.strip(), source=base.name, kind=REPLAY_KIND)
         for key, prompt in asked.items()
         if lines[key].finish == "stop" and lines[key].text.strip()
     ]
