@@ -223,3 +223,16 @@ def test_an_id_is_mapped_by_its_whole_record_as_on_the_command_line(page) -> Non
     assert {body["text"] for body in asked} == {"CVE-2024-12345"}
     assert page.input_value("#map-text") == HEAP
     assert "text=CVE-2024-12345" in page.url
+
+
+def test_a_pasted_record_is_read_whole(page) -> None:
+    record = json.dumps({"id": "CVE-2024-12345", "description": HEAP, "cwe": "CWE-787"})
+    sent = []
+    page.route("**/api/map/file?*", lambda route: (sent.append(route.request), route.continue_()))
+    map_text(page, record)
+    assert sent
+    assert {request.post_data for request in sent} == {record}
+    assert page.input_value("#map-text") == HEAP
+    assert "the record is read whole" in page.inner_text("#map-note")
+    page.click("#map-result summary:has-text('Severity and techniques')")
+    page.wait_for_selector("#map-result code:has-text('CVSS:3.1/AV:')")

@@ -1,23 +1,24 @@
 // Severity and techniques of a text, when a person asks for them.
 
-import { aborted, postJson } from "./api.js";
+import { aborted } from "./api.js";
 import { errorBox } from "./errors.js";
+import { rowOf } from "./records.js";
 import { el, foreign, percent } from "../view/dom.js";
 import { techniqueBars } from "../view/row_table.js";
 
 /**
  * Return a part that asks the server on demand, or null where there is no text to ask about.
- * @param {string} text
+ * @param {string} given A text, an id, or a record in JSON.
  * @param {string} labeller Whose practice to follow.
  * @returns {HTMLElement|null}
  */
-export function assessment(text, labeller) {
-  if (!text.trim()) return null;
+export function assessment(given, labeller) {
+  if (!given.trim()) return null;
   const place = el("div", {});
   const ask = async () => {
     place.replaceChildren(el("p.hint", {}, "Assessing it\u2026"));
     try {
-      place.replaceChildren(...parts(await postJson("api/assess", { text, labeller })));
+      place.replaceChildren(...parts(await rowOf("api/assess", given, { labeller })));
     } catch (error) {
       if (!aborted(error)) place.replaceChildren(errorBox(error, "text", ask));
     }

@@ -1,4 +1,6 @@
-// One vulnerability record, pasted or dropped: the description in it.
+// One vulnerability record, pasted or dropped: the description in it, and what the server says.
+
+import { ApiError, postJson, request } from "./api.js";
 
 /**
  * Return {id, text} of a record in JSON (CVE JSON 5, NVD 2.0 or 1.1, OSV, or a row with a
@@ -36,4 +38,23 @@ function headlineAndText({ summary, description, details, text }) {
   if (!body) return summary;
   const said = body.toLowerCase().includes(summary.trim().replace(/\.$/, "").toLowerCase());
   return said ? body : `${summary.trim()}\n\n${body}`;
+}
+
+/**
+ * Return the server's row of a text, of an id, or of a record in JSON, which is read whole.
+ * @param {"api/map"|"api/assess"} route
+ * @param {string} given
+ * @param {Record<string, string|number>} options Such as the labeller.
+ * @param {AbortSignal} [signal]
+ * @throws {ApiError}
+ */
+export async function rowOf(route, given, options, signal) {
+  if (!describedIn(given)) return postJson(route, { text: given, ...options }, signal);
+  const query = new URLSearchParams(options);
+  const response = await request(`${route}/file?${query}`, { method: "POST", body: given, signal });
+  const lines = (await response.text()).split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  const row = lines.find(({ cwe }) => cwe);
+  if (row) return row;
+  const problem = lines.find((line) => line.problem)?.problem;
+  throw new ApiError("refused", problem?.reason ?? "There is no record in it.", 400, "no_description");
 }

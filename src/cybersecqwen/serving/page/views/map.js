@@ -1,7 +1,7 @@
 // Map: one description to its weakness, in both conventions.
 
 import { readAddress, setAddress, writeAddress } from "../lib/address.js";
-import { aborted, getJson, jsonBody, request } from "../lib/api.js";
+import { aborted, getJson, postJson } from "../lib/api.js";
 import { assessment } from "../lib/assessment.js";
 import { copyButton } from "../lib/clipboard.js";
 import { correctionForm } from "../lib/correct.js";
@@ -24,7 +24,7 @@ import { doubts, relation } from "../lib/doubts.js";
 import { errorBox } from "../lib/errors.js";
 import { Explorer } from "../lib/explorer.js";
 import { forgetRuns, onRuns, recall, remember, remembered } from "../lib/history.js";
-import { describedIn } from "../lib/records.js";
+import { describedIn, rowOf } from "../lib/records.js";
 import { LABELLER, labelCount, labellers } from "../lib/server.js";
 
 const MOST_FILE_BYTES = 1 << 20; // of a dropped file that may be one record
@@ -54,10 +54,10 @@ let explorer;
 /** @type {AbortController|null} */
 let running = null;
 let recordId = "";
-let isStored = false; // whether the text is the description of an id that the server looked up
+let whole = ""; // the id or the record that the text is the description of
 /**
- * What is shown; ``given`` is what the server was asked: the text, or an id, of which it reads the
- * whole record.
+ * What is shown; ``given`` is what the server was asked: the text, or an id or a record, which it
+ * reads whole.
  * @type {{text: string, given: string, id: string, answers: Record<string, any>}|null}
  */
 let shown = null;
@@ -83,7 +83,7 @@ export function startMap(toBatch) {
   });
   byId("map-text").addEventListener("input", () => {
     recordId = "";
-    isStored = false;
+    whole = "";
   });
   byId("map-labeller").addEventListener("change", () => {
     if (!shown) return;
@@ -142,10 +142,10 @@ export function mapThis(text) {
   mapText();
 }
 
-function setText(text, id = "") {
+function setText(text, id = "", of = "") {
   byId("map-text").value = text;
   recordId = id;
-  isStored = false;
+  whole = of;
 }
 
 function chosen() {
@@ -159,7 +159,7 @@ async function takeFile(file) {
   const content = file.size <= MOST_FILE_BYTES ? await file.text().catch(() => null) : null;
   const record = content === null ? null : describedIn(content);
   if (record) {
-    setText(record.text, record.id);
+    setText(record.text, record.id, content);
   } else if (content !== null && /\.(txt|md)$/i.test(file.name) && !content.includes("\ufffd")) {
     setText(content);
     const aside = el(
@@ -181,10 +181,10 @@ async function mapText() {
   const field = byId("map-text");
   const record = describedIn(field.value);
   if (record) {
-    setText(record.text, record.id);
+    setText(record.text, record.id, field.value);
     const id = record.id ? ` of ${record.id}` : "";
     byId("map-note").replaceChildren(
-      notice("plain", `Read the description${id} out of the record.`),
+      notice("plain", `This is the description${id}; the record is read whole.`),
     );
   }
   if (ID.test(field.value.trim()) && !(await lookUp(field.value.trim()))) return;
@@ -203,7 +203,7 @@ async function mapText() {
   result.setAttribute("aria-busy", "true");
   if (!shown) result.replaceChildren(el("p.hint", {}, "Reading it\u2026"));
   try {
-    const given = isStored ? recordId : text;
+    const given = whole || text;
     shown = { text, given, id: recordId, answers: await mapAll(given, mine.signal) };
     if (!record && !recordId) byId("map-note").replaceChildren();
     show();
@@ -228,8 +228,7 @@ async function lookUp(id) {
   const note = byId("map-note");
   try {
     const record = await getJson(`api/advisories/${encodeURIComponent(id)}`);
-    setText(record.description, record.id);
-    isStored = true;
+    setText(record.description, record.id, record.id);
     const own = [...new Set([...record.nvd_cwe, ...record.cna_cwe])].join(", ");
     note.replaceChildren(
       notice(
@@ -258,14 +257,11 @@ function nameOf(text, id) {
   return id || (line.length > NAME_CHARACTERS ? `${line.slice(0, NAME_CHARACTERS)}\u2026` : line);
 }
 
-/** Return the rows of a text, or of the record of an id, by labeller. */
-async function mapAll(text, signal) {
+/** Return the rows of a text, an id or a record, by labeller. */
+async function mapAll(given, signal) {
   const known = labellers();
   const rows = await Promise.all(
-    known.map(async (labeller) => {
-      const body = jsonBody({ text, labeller, top_k: TOP }, "application/json", signal);
-      return (await request("api/map", body)).json();
-    }),
+    known.map((labeller) => rowOf("api/map", given, { labeller, top_k: TOP }, signal)),
   );
   return Object.fromEntries(known.map((labeller, place) => [labeller, rows[place]]));
 }
@@ -539,11 +535,8 @@ function showHowToRead() {
 /** Show how an answer looks: this server's own to one of the examples. */
 async function fillSample(place) {
   const [, text] = EXAMPLES[1];
-  const body = jsonBody({ text }, "application/json");
-  const answer = await request("api/map", body).then(
-    (response) => response.json(),
-    () => null, // what is wrong is said where it matters
-  );
+  // What is wrong is said where it matters.
+  const answer = await postJson("api/map", { text }).catch(() => null);
   if (!answer || !place.isConnected) return;
   place.replaceChildren(
     el(
