@@ -145,11 +145,7 @@ def train_lora(
             with _reproducible() if deterministic else nullcontext():
                 trainer = _fitted(job, work / "checkpoints", found, report, compiled=compiled)
         made = work / "folder"
-        if job.recipe.adapter is None:
-            # A model that others load: in the base's own type, rounded once, with its cache.
-            trainer.model.to(own_type(job.base))
-            trainer.model.config.use_cache = True
-        trainer.save_model(str(made))
+        _save(trainer, job, made)
         if state.is_main_process:
             results = summarise(trainer.state.log_history, peak_memory(), trainer.tokens_per_second)
             _write(made, job, against, results, trainer, deterministic=deterministic)
@@ -178,6 +174,15 @@ def _fitted(
     )
     trainer.train(resume_from_checkpoint=found)
     return trainer
+
+
+def _save(trainer: LoraTrainer, job: LoraJob, folder: Path) -> None:
+    """Write what was trained: an adapter in float32, or a model as others load one."""
+    if job.recipe.adapter is None:
+        # In the base's own type, rounded once, with its cache.
+        trainer.model.to(own_type(job.base))
+        trainer.model.config.use_cache = True
+    trainer.save_model(str(folder))
 
 
 @contextmanager

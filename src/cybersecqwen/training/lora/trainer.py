@@ -124,26 +124,30 @@ class LoraTrainer(SFTTrainer):
             processing_class=tokenizer,
             peft_config=adapter_config(recipe, model.config.num_hidden_layers),
         )
+        self._ready_model(fused_adapters=fused_adapters)
+        self.remove_callback(PrinterCallback)  # standard output is the caller's
+        self.add_callback(MarkWhole())
+        self.add_callback(StepReports(self.start_clock, lambda: self.tokens_per_second, report))
+
+    def _ready_model(self, *, fused_adapters: bool) -> None:
+        """Give the model the types and the ways of computing that it learns by."""
         if self.is_fsdp_enabled:  # shards hold parameters of one type
             for parameter in self.model.parameters():
                 if parameter.requires_grad:
-                    parameter.data = parameter.data.to(model.dtype)
+                    parameter.data = parameter.data.to(self.model.dtype)
         # A base that was read comes in evaluation mode, in which checkpointing does nothing. Here
         # and not at every step: it takes a walk through thousands of modules.
         self.model.train()
         if fused_adapters:
             fuse_adapters(self.model)
-        if recipe.adapter is None:
+        if self._recipe.adapter is None:
             narrow_states(self.model)
         if self._base is not None:
             self._base.to(self.args.device)
-        if compiled:
-            compile_layers(self.model, model._no_split_modules)
+        if self.compiled:
+            compile_layers(self.model, self.model._no_split_modules)
             # Else the first layer, whose input learns nothing, would be compiled for itself.
             self.model.enable_input_require_grads()
-        self.remove_callback(PrinterCallback)  # standard output is the caller's
-        self.add_callback(MarkWhole())
-        self.add_callback(StepReports(self.start_clock, lambda: self.tokens_per_second, report))
 
     def start_clock(self, state: TrainerState) -> None:
         """Begin to count time and tokens, on top of what a resumed run's log holds."""
