@@ -92,6 +92,11 @@ def test_a_program_tells_right_from_wrong(ask: str, right: str, wrong: str) -> N
             ["It costs 30 euros, 10 euros less than before.", "40 x .75 = 30"],
             ["It costs 10 euros, down from 40 by 30.", "It is not 30.", "25 euros. Not 30."],
         ),
+        (
+            "What is the binary number 101",
+            ["The binary number 101 is equivalent to the decimal number 5.", "5"],
+            ["It is equivalent to 101.", "101 is 6"],
+        ),
         ("What is 10000 - 10?", ["9,990", "9990."], ["9,900", "99.90"]),
         ("Compute 144 divided by 12", ["12", "144 / 12 = 12"], ["144 / 12 = 11"]),
         (

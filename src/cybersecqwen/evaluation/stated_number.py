@@ -73,7 +73,7 @@ def stated_number(question: str, answer: str) -> float | None:
         return fresh[-1] if fresh else None
     for said_again in (_DURATION, _SAME):
         shorter = said_again.sub("", answer)
-        if _NUMBER.search(shorter):
+        if set(_values(shorter)) - known:
             answer = shorter
     fallback: float | None = None
     for whole in reversed(_CLAUSES.split(answer)):
