@@ -343,6 +343,14 @@ def test_columns_whose_names_are_no_plurals_are_read(header: str) -> None:
     ("row", "name", "aliases"),
     [
         ({"CVE": "N/A", "Plugin ID": "7"}, "7", ()),
+        (
+            {"Vulnerability ID": "acme-xss", "Vulnerability CVE IDs": "CVE-2099-0001"},
+            "CVE-2099-0001",
+            (),
+        ),
+        ({"Issue key": "SEC-1", "Custom field (CVE)": "CVE-2099-0001"}, "CVE-2099-0001", ()),
+        ({"Vulnerability id": "CVE-2099-0001 (ACME-7)"}, "CVE-2099-0001", ()),
+        ({"id": "X-1", "cves": [{"cve": "CVE-2099-0001", "score": 7.5}]}, "CVE-2099-0001", ()),
         ({"id": "1", "name": "CVE-2099-0001"}, "CVE-2099-0001", ()),
         (
             {
@@ -419,3 +427,9 @@ def test_rows_under_a_comment_are_rows() -> None:
         assert isinstance(problem, RecordProblem)
         assert problem.where == "in:1"
         assert record.id == "CVE-2099-0001"
+
+
+def test_a_table_under_a_quoted_headline() -> None:
+    [row] = rows(f'"Scan results"\n\n"VULN","ID","Title","Description"\n"V","1","XSS","{TEXT}"\n')
+    assert (row.id, row.description) == ("1", TEXT)
+    assert len(rows(f'"{TEXT}"\n"{TEXT} It does."\n')) == 2

@@ -53,7 +53,7 @@ REFERENCES = ("reference", "url", "link", "seealso")
 ALIASES = ("aliase", "alia", "otherid", "identifier", "cve", "cveid")
 
 # Names that no list holds are told by their words.
-_WORDS = re.compile(r"CVEs?(?![a-z])|GHSAs?(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_WORDS = re.compile(r"(?:CVE|GHSA|ID)s?(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 TEXT_WORDS = (
     frozenset(("description", "descriptions", "desc", "descr")),
     frozenset(("details", "detail", "text")),
@@ -77,6 +77,7 @@ _BESIDE_IDS = _ID_WORDS | frozenset(
         *("list", "name", "names", "reference", "references", "ref", "refs", "related", "all"),
         *("associated", "linked", "primary", "main", "tag", "tags", "entry", "record", "and"),
         *("or", "s", "vulnerability", "vuln", "advisory", "mitre", "nvd", "cisa"),
+        *("custom", "field"),  # Jira's export
     )
 )
 

@@ -47,6 +47,7 @@ from cybersecqwen.sources.advisories.prose import says_nothing
 
 _CVSS = re.compile(r"\s*(CVSS:\d\.\d/|AV:[A-Z]/)\S+", re.IGNORECASE)
 _BARE_CVE = re.compile(r"(?:19|20)\d\d-\d{4,19}")
+_ASIDE = re.compile(r"\s*[(\[][^()\[\]]*[)\]]$")
 _BARE_NUMBERS = re.compile(r"[\d,;\s]+")
 
 _LONGEST_NAME = 60
@@ -343,8 +344,15 @@ def _cve_in_full(name: str, roles: Roles) -> str:
 
 
 def _is_list(name: str) -> bool:
-    """Whether a cell is an id with brackets or commas round it, such as ``['CVE-2024-1']``."""
-    return not name.strip()[:1].isalnum() or name.rstrip()[-1:] in ",;"
+    """Whether a cell is an id with brackets or commas round it, such as ``['CVE-2024-1']``, or with
+    another name in brackets behind it.
+    """
+    aside = _ASIDE.sub("", name) if name.endswith((")", "]")) else name
+    return (
+        not name.strip()[:1].isalnum()
+        or name.rstrip()[-1:] in ",;"
+        or bool(aside != name and ids_alone(aside))
+    )
 
 
 def _vectors(cells: Iterable[str], source: LabelSource) -> Iterable[CvssVector]:

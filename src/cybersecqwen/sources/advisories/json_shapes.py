@@ -30,8 +30,11 @@ def looks_like_json(head: bytes) -> bool:
     start = head.lstrip(_BESIDE_A_RECORD)
     if _JSON.match(start) or (start.startswith(_MAY_BEGIN_LINES) and mostly_lines(head)):
         return True
-    first = start.split(b"\n", 1)[0].rstrip()
-    if not first.startswith(b'"') or not _is_json(first):
+    first, *others = start.split(b"\n", LINES_TRIED)
+    # The last line may be cut off. A table may stand under a quoted headline.
+    whole = [line.strip() for line in (first, *others[:-1]) if line.strip()]
+    first = first.rstrip()
+    if not first.startswith(b'"') or not all(map(_is_json, (first, *whole[1:2]))):
         return False
     # A quoted name may be the header of a table with one column.
     name = str(decode_lenient(first))

@@ -30,6 +30,8 @@ _MAX_KEYS = 10_000
 _PLAIN = frozenset((str, int, float, bool, type(None)))
 _IN_A_TEXT = ("en", "eng", "en-US", "text", "value", "data", "content", "#text", "_", "plain")
 """Keys under which a text that is an object holds its words, the best first."""
+_IN_AN_ITEM = ("value", "cve", "cve_id", "cveId", "cwe_id", "vulnerability_id", "id")
+"""Keys under which an object in a list of ids or words holds it."""
 
 
 @lru_cache(maxsize=256)
@@ -107,10 +109,11 @@ def _value(value: Any) -> ColumnValue:
 
 
 def _joined(items: list[Any]) -> ColumnValue:
-    if items and all(isinstance(item, dict) and "value" in item for item in items):
-        if any("lang" in item for item in items):
+    if items and all(isinstance(item, dict) for item in items):
+        key = next((k for k in _IN_AN_ITEM if all(k in item for item in items)), None)
+        if key == "value" and any("lang" in item for item in items):
             return english((str(i.get("lang", "")), str(i["value"])) for i in items)
-        items = [item["value"] for item in items]
+        items = [item[key] for item in items] if key else items
     plain = all(isinstance(item, str | int | float) for item in items)
     return ", ".join(map(str, items)) if plain else None
 
