@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,11 @@ from safetensors.torch import load_file  # noqa: E402
 from cybersecqwen.apps.evaluation import measure_model_divergence  # noqa: E402
 from cybersecqwen.apps.progress import ignore  # noqa: E402
 from cybersecqwen.apps.reproduce import _Plan, _tuned, reproduce  # noqa: E402
-from cybersecqwen.apps.reproduce_inputs import ReproduceOptions  # noqa: E402
+from cybersecqwen.apps.reproduce_inputs import (  # noqa: E402
+    ReproduceOptions,
+    read_recipes,
+    tell_before,
+)
 from cybersecqwen.cli.main import main  # noqa: E402
 from cybersecqwen.core.chat import Message  # noqa: E402
 from cybersecqwen.core.errors import InputError  # noqa: E402
@@ -189,6 +194,27 @@ def test_inputs_that_changed_and_results_whose_source_is_gone_are_refused(
         file.write(ITEM.format(n=9))
     with pytest.raises(InputError, match=r"cti-mcq\.tsv: is not the file that .*out was begun"):
         reproduce(asked)
+
+
+def test_what_to_expect_is_told_before_the_corpus_is_built(ground: Path, tmp_path: Path) -> None:
+    base = write_base(tmp_path / "base")
+    asked = ReproduceOptions(
+        tmp_path / "out", ground / "data", "small", ground / "recipes", base=str(base)
+    )
+    corpus, lora = read_recipes(asked)
+    lora = msgspec.structs.replace(lora, max_tokens=128)
+    told: list[str] = []
+    tell_before(asked, corpus, lora, lambda progress: told.append(progress.stage))
+    rows = 24 + 4 + 3 + lora.replay * 1000
+    tokens = round(rows * 128 * lora.fit.epochs)
+    assert f"estimate: corpus: up to {rows:,} conversations, about " in told[1]
+    assert re.search(
+        rf"training: \d+ steps, {tokens:,} tokens at .* GiB of memory .*again", told[2]
+    )
+    (tmp_path / "out" / "corpus").mkdir(parents=True)
+    told.clear()
+    tell_before(asked, corpus, lora, lambda progress: told.append(progress.stage))
+    assert told == []
 
 
 def test_a_folder_of_other_things_is_left_alone(ground: Path, tmp_path: Path) -> None:

@@ -23,10 +23,12 @@ from cybersecqwen.apps.evaluation import measure_model_divergence, run_evaluatio
 from cybersecqwen.apps.export import GgufType, export_adapter, export_gguf, export_merged
 from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
 from cybersecqwen.apps.reproduce_inputs import (
+    REPLAYED_PROMPTS,
     ReproduceOptions,
     claim,
     read_recipes,
     require_sources,
+    tell_before,
 )
 from cybersecqwen.apps.training import train_lora
 from cybersecqwen.core.atomic_folder import atomic_folder
@@ -99,6 +101,7 @@ def reproduce(options: ReproduceOptions, *, on_progress: OnProgress = ignore) ->
     corpus, lora = read_recipes(options)
     with exclusive(options.out):
         claim(options, corpus, lora)
+        tell_before(options, corpus, lora, on_progress)
         return _reproduce(_planned(options, corpus, lora, on_progress), on_progress)
 
 
@@ -257,7 +260,7 @@ def _replay(plan: _Plan) -> None:
 
 
 def _prompts(plan: _Plan) -> int:
-    return 8 if plan.options.dry_run else 1000
+    return 8 if plan.options.dry_run else REPLAYED_PROMPTS
 
 
 def _tell_estimate(plan: _Plan, on_progress: OnProgress) -> None:

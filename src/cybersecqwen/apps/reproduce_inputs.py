@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from cybersecqwen.apps.progress import JobProgress, OnProgress
 from cybersecqwen.core.config import load_recipe
 from cybersecqwen.core.errors import InputError, require_extra
 from cybersecqwen.core.files import sha256_file, write_json
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from cybersecqwen.training.lora.memory_plan import Profile
 
 _SETTINGS, _INPUTS = "settings.json", "inputs.json"
+_BUILDING_SECONDS = 2054 / 171_390
+"""Of a processor core for a conversation, as the default recipe took."""
+
+REPLAYED_PROMPTS = 1000
+"""Neutral prompts that the base answers."""
 
 
 class InputFile(msgspec.Struct, frozen=True):
@@ -120,6 +126,28 @@ def claim(options: ReproduceOptions, corpus: ChatRecipe, lora: LoraRecipe) -> No
     out.mkdir(exist_ok=True)
     write_json(kept, settings)
     _require_unchanged(out, files)
+
+
+def tell_before(
+    options: ReproduceOptions, corpus: ChatRecipe, lora: LoraRecipe, on_progress: OnProgress
+) -> None:
+    """Tell about what a job will take before its corpus is built, which takes long itself.
+
+    Nothing is told where the corpus is there, or of a dry run, which takes a minute.
+    """
+    if options.dry_run or (options.out / "corpus").is_dir():
+        return
+    from cybersecqwen.training.lora.estimate import estimate_unbuilt, said_time
+
+    parts = (corpus.mapping, corpus.quiz, corpus.statements)
+    rows = sum(part.rows for part in parts if part) + lora.replay * REPLAYED_PROMPTS
+    on_progress(JobProgress("timing some steps, to tell what to expect"))
+    found = estimate_unbuilt(lora, rows, profile=options.profile, compiled=options.compiled)
+    building = said_time(rows * _BUILDING_SECONDS)
+    on_progress(
+        JobProgress(f"estimate: corpus: up to {rows:,} conversations, about {building} of a core")
+    )
+    on_progress(JobProgress(f"estimate: {found.said}; told again once the corpus is there"))
 
 
 def _read_by(options: ReproduceOptions, corpus: ChatRecipe) -> list[str]:

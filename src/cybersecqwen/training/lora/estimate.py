@@ -8,10 +8,19 @@ from itertools import pairwise
 from pathlib import Path
 
 import msgspec
+import torch
+from transformers import PretrainedConfig
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.training.lora.benchmark import Load, benchmark
-from cybersecqwen.training.lora.memory_plan import GIB, Profile, Shape, plan_memory, read_shape
+from cybersecqwen.training.lora.memory_plan import (
+    GIB,
+    MemoryPlan,
+    Profile,
+    Shape,
+    plan_memory,
+    read_shape,
+)
 from cybersecqwen.training.lora.model import compiling_pays, find_base
 from cybersecqwen.training.lora.run import prepare
 from cybersecqwen.training.recipes.lora import LoraRecipe
@@ -21,6 +30,8 @@ _KEPT_CHECKPOINTS = 2
 _PER_CHECKPOINT = 3  # what learns and the optimizer's two moments
 _MERGED_BYTES = 2  # bfloat16
 _Q4_BYTES = 0.62  # Q4_K_M, 4.9 bits a weight
+_ROW_TOKENS = 131  # mean of the default recipe's conversations
+_ROWS_ON_PROCESSOR = 2
 _SHORT_ROW = 512  # tokens; what does not fit such rows fits no corpus
 
 
@@ -119,30 +130,76 @@ def estimate_training(
     job = prepare(recipe, corpus, profile)
     rows = job.train.rows
     tokens = sum(map(len, rows))
-    learnt = sum(row.learnt for row in rows)
-    shape = read_shape(job.base.config, recipe)
+    load = Load(
+        answer_share=max(0.01, sum(row.learnt for row in rows) / tokens),
+        lengths=[end - start for row in rows for start, end in pairwise([*row.starts, len(row)])],
+    )
+    return _timed(recipe, job.base.config, len(rows), tokens, load, job.plan, compiled, steps)
+
+
+def estimate_unbuilt(
+    recipe: LoraRecipe,
+    rows: int,
+    *,
+    profile: Profile | None = None,
+    compiled: bool | None = None,
+    steps: int = 5,
+) -> TrainingEstimate:
+    """Tell about what a run takes on a corpus that is still to be built.
+
+    Args:
+        recipe: What is to be trained.
+        rows: Conversations that the corpus will have, taken to be as long as those of our own.
+        profile: As for ``estimate_training``.
+        compiled: Likewise.
+        steps: Likewise.
+
+    Raises:
+        InputError: The base is not there, or nothing fits the memory.
+    """
+    base = find_base(recipe.base)
+    shape = read_shape(base.config, recipe)
+    longest = min(_SHORT_ROW, recipe.max_tokens)
+    plan = plan_memory(shape, recipe, longest, profile=profile)
+    load = Load(example_tokens=min(_ROW_TOKENS, longest))
+    tokens = rows * load.example_tokens
+    packed = rows if recipe.packing == "none" else math.ceil(tokens / recipe.max_tokens)
+    return _timed(recipe, base.config, packed, tokens, load, plan, compiled, steps)
+
+
+def _timed(
+    recipe: LoraRecipe,
+    config: PretrainedConfig,
+    rows: int,
+    tokens: int,
+    load: Load,
+    plan: MemoryPlan,
+    compiled: bool | None,
+    steps: int,
+) -> TrainingEstimate:
+    """Time steps and reckon with them; ``rows`` and ``tokens`` are an epoch's."""
+    shape = read_shape(config, recipe)
     total = round(tokens * recipe.fit.epochs)
     if compiled is None:
         compiled = compiling_pays(shape, total)
+    timed = recipe
+    if not torch.cuda.is_available():  # whose steps take long, and whatever their size as long
+        few = msgspec.structs.replace(recipe.fit, batch=min(recipe.fit.batch, _ROWS_ON_PROCESSOR))
+        timed, steps = msgspec.structs.replace(recipe, fit=few), min(steps, 2)
     found = benchmark(
-        recipe,
+        timed,
         "tiny",
         steps,
-        load=Load(
-            answer_share=max(0.01, learnt / tokens),
-            lengths=[
-                end - start for row in rows for start, end in pairwise([*row.starts, len(row)])
-            ],
-        ),
-        strategy=job.plan.strategy,
+        load=load,
+        strategy=plan.strategy,
         compiled=compiled,
-        config=job.base.config,
+        config=config,
     )
     return TrainingEstimate(
-        steps=math.ceil(len(rows) / recipe.fit.batch * recipe.fit.epochs),
+        steps=math.ceil(rows / recipe.fit.batch * recipe.fit.epochs),
         tokens=total,
         tokens_per_second=found.tokens_per_second,
         seconds=round(total / found.tokens_per_second, 1),
-        memory_bytes=job.plan.estimate,
+        memory_bytes=plan.estimate,
         disk_bytes=_disk(shape),
     )
