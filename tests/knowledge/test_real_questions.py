@@ -61,6 +61,8 @@ def cited(answer: Answer) -> set[str]:
         ("peers of CWE-352", {"CWE-352"}, "Peer of"),
         ("grandparent of CWE-79", {"CWE-74"}, "CWE-707"),
         ("ancestors of CWE-121", {"CWE-121"}, "3 steps up"),
+        ("what can be done about CWE-502", {"CWE-502"}, "mitigations"),
+        ("why is CWE-119 not recommended", {"CWE-119"}, "discouraged for mapping"),
         ("what should I log to catch web shells", {"T1505.003"}, "detection"),
         ("which CWE is a buffer overrun on the stack", {"CWE-121"}, "CWE-121"),
     ],

@@ -70,7 +70,7 @@ _PROTECTING = (
     r"\bmitigat|\bprevent|\bcounter-?measure|\bprotect(?!ed\b)|\bdefen[dsc](?!er)|\bremediat|\bharden|"
     r"\bstop\b|\bstopping\b|\bavoid|\bfix|\bblock|\beliminat|\bsafeguard|\bsecurity controls?\b|"
     r"\bcontrols? (?:for|against|that|reduce)|\bhow not to\b|"
-    r"\bwhat (?:can|should|could) (?:i|we|one) do\b|\bguard\b|\bpatch\b|\bresist|"
+    r"\bwhat (?:can|should|could) (?:(?:i|we|one) do|be done)\b|\bguard\b|\bpatch\b|\bresist|"
     r"(?:\b(?:to|i|we|you|can|should|and) |^\W*)(?:secure|limit|minimi[sz]e|contain)\b|"
     r"\brespon[ds]e?\b(?! ?ible)|\brecover|\bdeal with\b|\bhandle\b"
 )
@@ -173,7 +173,8 @@ ASPECTS: tuple[Aspect, ...] = (
         r"\bmap(?:s|ped|ping)? ?-?(?:usage|notes?|friendly|allowed|target|to\b(?! (?:att|capec|"
         r"cwe\b(?!-)|mitre)))|"
         r"\bfor (?:\w+ ){0,2}mapping\b|\bmapping\b|\ballowed\b|\bpermit|\bprohibit|\bdiscourage|"
-        r"\bok(?:ay)?\b|\ball? ?right\b|\bin place of\b|\bbetter (?:cwe|choice|id|fit|mapping)\b|"
+        r"\bnot recommended\b|\bok(?:ay)?\b|\ball? ?right\b|\bin place of\b|"
+        r"\bbetter (?:cwe|choice|id|fit|mapping)\b|"
         r"\bfine (?:to|for|as)\b|\b(?:good|right|valid|suitable|appropriate|acceptable|bad) "
         r"(?:choice|mapping|label|cwe|pick)\b|"
         r"\b(?:can|may|should|could|do) (?:i|we|you|one|a cna|cnas?|psirts?|an? \w+) "
