@@ -43,7 +43,8 @@ class TrainingEstimate(msgspec.Struct, frozen=True):
         tokens: Over all epochs, padding left out.
         tokens_per_second: Measured by some steps with random weights of the base's shape.
         seconds: Of training, without validation.
-        memory_bytes: Peak, by the planner.
+        memory_bytes: Peak: what the planner reckons with, or what the timed steps held where that
+            is more, as on a processor with a small base, where the program itself counts.
         disk_bytes: Of what is trained, its checkpoints, the merged model and the GGUF file.
     """
 
@@ -61,8 +62,8 @@ class TrainingEstimate(msgspec.Struct, frozen=True):
             f"training: {self.steps:,} steps, {self.tokens:,} tokens at "
             f"{self.tokens_per_second:,.0f} a second (steps timed here, random weights of the "
             f"base's shape): {said_time(self.seconds)} of training; "
-            f"{self.memory_bytes / GIB:.1f} GiB of memory (planned by the base's shape), "
-            f"{self.disk_bytes / 1e9:.2f} GB of disk (weights made and checkpoints)"
+            f"{self.memory_bytes / GIB:.1f} GiB of memory (planned by the base's shape, or held "
+            f"while timing), {self.disk_bytes / 1e9:.2f} GB of disk (weights made and checkpoints)"
         )
 
 
@@ -200,6 +201,6 @@ def _timed(
         tokens=total,
         tokens_per_second=found.tokens_per_second,
         seconds=round(total / found.tokens_per_second, 1),
-        memory_bytes=plan.estimate,
+        memory_bytes=max(plan.estimate, found.peak_bytes),
         disk_bytes=_disk(shape),
     )
