@@ -53,10 +53,14 @@ def record_texts(rows: Iterable[dict[str, Any]], width: int) -> Iterator[bytes]:
         yield ("\n".join(lines) + f"\n\n{shown}").encode()
 
 
+_OTHER_PARTIES = {"adp": "ADP", "other": "another party"}
+"""Parties whose practice no model follows."""
+
+
 def _own(record: dict[str, Any]) -> Iterator[str]:
     """Yield each weakness and vector that a record has itself, and whose it is."""
     for said in (*record["cwe"], *record["cvss"]):
-        party = LABELLER_NAMES.get(said["by"], said["by"].upper())
+        party = (LABELLER_NAMES | _OTHER_PARTIES)[said["by"]]
         name = f", {said['name']}" if "name" in said else ""
         yield clean(f"{said.get('cwe') or said['vector']} ({party}{name})")
 
