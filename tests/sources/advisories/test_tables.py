@@ -45,6 +45,9 @@ def rows(content: str | bytes, **options: Any) -> list[Advisory]:
         "cves,Summary",
         "Vulnerability ID,Overview",
         '"CVE ID" , " text "',
+        "CVE-Nummer,Beschreibung",
+        "CVE,Descripción",
+        "CVE番号,概要",
     ],
 )
 def test_names_of_columns_however_spelled(header: str) -> None:

@@ -17,6 +17,10 @@ TEXTS = (
     *("findingdescription", "desc", "text", "detail", "overview", "advisory"),
     *("vulnerabilityinsight", "vulnerabilitydetail", "technicaldetail", "threat", "diagnosi"),
     *("observation", "explanation"),
+    # As tools call it whose menus are in another language.
+    *("beschreibung", "schwachstellenbeschreibung", "descripción", "descrição", "descrizione"),
+    *("omschrijving", "beskrivning", "opis", "описание", "описаниеуязвимости", "描述", "漏洞描述"),
+    *("概要", "説明", "설명"),
 )
 SUMMARIES = ("summary", "vulnerabilitysummary", "synopsi", "headline", "abstract")
 TITLES = (
@@ -77,7 +81,7 @@ _BESIDE_IDS = _ID_WORDS | frozenset(
         *("list", "name", "names", "reference", "references", "ref", "refs", "related", "all"),
         *("associated", "linked", "primary", "main", "tag", "tags", "entry", "record", "and"),
         *("or", "s", "vulnerability", "vuln", "advisory", "mitre", "nvd", "cisa"),
-        *("custom", "field"),  # Jira's export
+        *("custom", "field", "nummer", "номер"),  # Jira's export; other languages
     )
 )
 
