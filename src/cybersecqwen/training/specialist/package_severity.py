@@ -103,10 +103,9 @@ def write_severity(
     given = metric_labels(validation)
     taught = metric_labels(train)
     hashes = write_network(out, graph, tokenizer)
-    temperature = {
-        name: _temperature(logits["description"], given, places)
-        for name, places in _groups().items()
-    }
+    groups = _groups()
+    said = logits["description"]
+    temperature = {name: _temperature(said, given, places) for name, places in groups.items()}
     if recipe.words:
         asked = [question.size for question in QUESTIONS if question.version == "3.1"]
         texts = [render(row.text) for row in train]
@@ -115,11 +114,9 @@ def write_severity(
             stream.write(content)
         hashes[WORDS_FILE] = sha256_file(out / WORDS_FILE)
         logits = _with_words(logits, MetricWords(content, asked), validation, recipe, temperature)
-    together = {
-        scorer: practice(taught[:, _groups()[scorer]]) for scorer in SCORERS if scorer != "adp"
-    }
+    together = {name: practice(taught[:, groups[name]]) for name in SCORERS if name != "adp"}
     measured = {
-        view: {name: _measure(found, given, places) for name, places in _groups().items()}
+        view: {name: _measure(found, given, places) for name, places in groups.items()}
         for view, found in logits.items()
     }
     write_description(
