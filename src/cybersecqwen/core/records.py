@@ -272,8 +272,7 @@ class TechniquePrediction:
 
     Attributes:
         candidates: Likeliest techniques' ids with their probabilities (0 to 1), best first.
-        abstained: Whether the first one's probability is under the threshold.
-        model: The specialist's name.
+        abstained: Whether the first one's is under the threshold of the specialist, ``model``.
     """
 
     candidates: tuple[tuple[str, float], ...]

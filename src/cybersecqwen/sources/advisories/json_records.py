@@ -29,16 +29,16 @@ from cybersecqwen.sources.advisories.json_shapes import (
     decode_shallow,
     decoded,
     decoded_whole,
+    is_of_objects,
     items_of,
     members_of,
     mostly_lines,
 )
 from cybersecqwen.sources.advisories.nested_json import (
-    RECORD_LISTS,
     empty_list,
-    is_id,
     nested,
     rows_of_table,
+    summed_up,
 )
 from cybersecqwen.sources.advisories.rows import is_row, parse_row, row_of
 from cybersecqwen.sources.io.json_stream import elements, members, prefix_value, whole_objects
@@ -139,9 +139,7 @@ class JsonReader:
             if any(isinstance(i, dict) and self._format_of(i) for i in value[key][:LINES_TRIED]):
                 return _Layout(None, (key,))
         if self._is_row(value):
-            # What has no id of its own may sum up in a few words what it lists.
-            of_records = not any(map(is_id, value.values()))
-            lists = [key for key in lists if of_records and key in RECORD_LISTS]
+            lists = summed_up(value)
         for key in lists:
             if all(isinstance(i, dict) and self._is_row(i) for i in value[key][:LINES_TRIED]):
                 return _Layout(None, (key,))
@@ -207,7 +205,7 @@ class JsonReader:
         """Whether a value is an object of plain values, of no format, with a text."""
         return (
             isinstance(value, dict)
-            and not any(type(item) is dict or _is_of_objects(item) for item in value.values())
+            and not any(type(item) is dict or is_of_objects(item) for item in value.values())
             and self._layout(value) is None
             and self._format_of(value) is None
             and self._is_row(value)
@@ -393,14 +391,9 @@ class _Guess:
         except DECODE_ERRORS as error:
             return [decode_problem(place, bytes(content), error)]
         if self._row_keys and isinstance(value, dict) and tuple(value) == self._row_keys:
-            if not any(type(item) is dict or _is_of_objects(item) for item in value.values()):
+            if not any(type(item) is dict or is_of_objects(item) for item in value.values()):
                 return self._reader.parse_row(value, place)
         elif self._reader.is_row(value):
             self._row_keys = tuple(value)
         self._last = self._reader.format_of(value)
         return self._reader.parse_value(value, content, place)
-
-
-def _is_of_objects(value: Any) -> bool:
-    """Whether a value is a list of objects or of lists, by its first."""
-    return type(value) is list and bool(value) and type(value[0]) in {dict, list}

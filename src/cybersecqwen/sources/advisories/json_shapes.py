@@ -122,3 +122,8 @@ def decoded_whole(content: bytes, name: str) -> Any:
         return decode_lenient(content)
     except DECODE_ERRORS as error:
         raise UnreadableError(name, f"JSON that cannot be read: {error}") from None
+
+
+def is_of_objects(value: Any) -> bool:
+    """Whether a value is a list of objects or of lists, by its first."""
+    return type(value) is list and bool(value) and type(value[0]) in {dict, list}

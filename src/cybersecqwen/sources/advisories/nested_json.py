@@ -11,7 +11,7 @@ from cybersecqwen.sources.advisories.columns import find_roles, holds_prose
 from cybersecqwen.sources.advisories.formats import ReadOptions
 
 _MAX_DEPTH = 8
-RECORD_LISTS = frozenset(
+_LISTS = frozenset(
     (
         *("vulns", "vulnerabilities", "results", "matches", "advisories", "findings", "records"),
         *("cve_items", "CVE_Items", "cveRecords", "statements"),
@@ -44,9 +44,9 @@ def nested(
             open_.pop()
         elif isinstance(part, dict) and (is_known(part) or _has_id(part, is_row)):
             yield part
-        elif isinstance(part, dict) and is_id(key) and is_row(part):
+        elif isinstance(part, dict) and _is_id(key) and is_row(part):
             yield {"id": key, **part}
-        elif isinstance(part, str) and is_id(key) and holds_prose([[part]]):
+        elif isinstance(part, str) and _is_id(key) and holds_prose([[part]]):
             yield {"id": key, "description": part}
         elif isinstance(part, dict | list) and len(open_) <= _MAX_DEPTH:
             inner = part.items() if isinstance(part, dict) else zip(repeat(""), part, strict=False)
@@ -54,11 +54,20 @@ def nested(
 
 
 def _has_id(part: Mapping[str, Any], is_row: Callable[[Mapping[str, Any]], bool]) -> bool:
-    return is_row(part) and any(map(is_id, part.values()))
+    return is_row(part) and any(map(_is_id, part.values()))
 
 
-def is_id(value: Any) -> bool:
-    """Whether a value is the id of a vulnerability, or several, and nothing else."""
+def summed_up(row: Mapping[str, Any]) -> list[str]:
+    """Return the members of a row that list records of which it says a few words, as reports do.
+
+    What has an id of its own is a record itself.
+    """
+    if any(map(_is_id, row.values())):
+        return []
+    return [key for key, item in row.items() if key in _LISTS and isinstance(item, list) and item]
+
+
+def _is_id(value: Any) -> bool:
     return isinstance(value, str) and bool(ids_alone(value))
 
 
@@ -101,7 +110,7 @@ def empty_list(value: Any) -> str:
         if part is _END:
             open_.pop()
             continue
-        for key in RECORD_LISTS & part.keys() if isinstance(part, dict) else ():
+        for key in _LISTS & part.keys() if isinstance(part, dict) else ():
             if not part[key] and isinstance(part[key], list | dict | None):
                 return f"`{key}` is empty"
         if isinstance(part, dict | list) and len(open_) <= _MAX_DEPTH:
