@@ -50,6 +50,7 @@ def cited(answer: Answer) -> set[str]:
         ("how does TrickBot evade detection", {"S0266"}, "for Defense Evasion (TA0005)"),
         ("how many techniques does ATT&CK have", set(), "sub-techniques"),
         ("how many CWEs are there", set(), "weaknesses"),
+        ("how many tactics are there", {"TA0006"}, "Tactics, enterprise (14)"),
         ("how many groups are in ATT&CK", set(), "groups"),
         ("is T1059.001 part of T1059", {"T1059.001"}, "is a sub-technique of"),
         ("does CWE-190 lead to CWE-119", {"CWE-190"}, "can precede"),

@@ -154,7 +154,8 @@ def _from_pages(index: PassageIndex, query: Query) -> Answer:
 
 def _numbers(index: PassageIndex, query: Query) -> Draft | None:
     """Answer how many entries of a kind there are, or which CVE ids an actor has exploited."""
-    if query.wanted and not query.mentions and not query.rest and _COUNTS.search(query.skeleton):
+    counted = query.intent is not Intent.TACTIC and _COUNTS.search(query.skeleton)
+    if counted and query.wanted and not query.mentions and not query.rest:
         return glossary.count_entries(index, query)
     (page, *others) = query.subjects or ("",)
     alone = page and not others and index.kind(page) in ACTORS

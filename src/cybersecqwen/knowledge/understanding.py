@@ -233,7 +233,7 @@ def _describes_weakness(r: _Reading) -> Intent | None:
 
 def _weakness_of_a_thing(r: _Reading) -> Intent | None:
     """What is named beside a weakness that is asked for, and leads to none, is part of a flaw."""
-    passing = bool(r.kinds) and not r.kinds & (_CHAINED | _LISTS)
+    passing = bool(r.kinds) and not r.kinds & (_CHAINED | _LISTS | {"tactic"})
     asked = "weakness" in r.wanted and not r.by_id and r.first in _LOOSE
     return Intent.WHICH if asked and passing and r.says(intents.NAMES_ENTRY) else None
 

@@ -12,6 +12,11 @@ from cybersecqwen.knowledge.query import Query
 from cybersecqwen.knowledge.search import PassageIndex
 
 _TOLD = 8  # sentences beyond the definition
+_MATRICES = {
+    "enterprise-attack": "ATT&CK for Enterprise",
+    "mobile-attack": "ATT&CK for Mobile",
+    "ics-attack": "ATT&CK for ICS",
+}
 _SHARED = frozenset({"group", "software", "campaign"})  # by ATT&CK's three matrices
 _SAID = {
     "technique": "techniques and sub-techniques",
@@ -55,7 +60,8 @@ def count_entries(index: PassageIndex, query: Query) -> Draft | None:
         own = [page for page in pages if "." not in page]
         more = f" and {len(pages) - len(own)} sub-techniques" if len(own) < len(pages) else ""
         if pages:
-            said = f"{source.name} {source.version} has {counted(len(own), kind)}{more}."
+            name = _MATRICES.get(source.name, source.name.upper())
+            said = f"{name} ({source.version}) has {counted(len(own), kind)}{more}."
             draft.say(said, head(index, pages[0]))
     return draft if draft.direct else None
 
