@@ -54,10 +54,20 @@ def refused(capfd: pytest.CaptureFixture[str], *words: str | Path) -> str:
     return err
 
 
-def test_the_whole_job(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    train = ("train", "lora", place / "recipe.yaml", "--corpus", place / "corpus")
+def test_the_whole_job(
+    place: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = functools.partial(add_general_check, limit=2, max_tokens=2)
+    monkeypatch.setattr("cybersecqwen.apps.training.add_general_check", few)
+    train = ("train", "lora", place / "recipe.yaml", "--corpus", place / "corpus", "--general")
     results = said(capfd, *train, "--out", place / "adapter", "--json")
     assert results["steps"] == 3
+    card = (place / "adapter" / "README.md").read_text()
+    told = r"(?s)2 neutral prompts .*this model [01]\.\d{3}\s\[.*paired\. Divergence"
+    assert re.search(told, card)
+    assert "nor the check" not in card
+    checked = describe_model_files(place / "adapter").checked
+    assert {"general-base.jsonl", "README.md"} <= set(checked)
     merged = said(capfd, "export", "merge", place / "adapter", "--out", place / "m", "--json")
     assert merged["comparison"]["same_text"] == 5  # type: ignore[index]
     assert json.loads((place / "m" / "check.json").read_text()) == merged
@@ -82,23 +92,6 @@ def test_the_whole_job(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
         }  # fmt: skip
         assert spec in str(row["model"])
         assert "shortlist of 10" in str(row["model"])
-
-
-def test_the_general_check_is_printed_in_the_card(
-    place: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    train = ("train", "lora", place / "recipe.yaml", "--corpus", place / "corpus", "--general")
-    few = functools.partial(add_general_check, limit=4, max_tokens=4)
-    monkeypatch.setattr("cybersecqwen.apps.training.add_general_check", few)
-    said(capfd, *train, "--out", place / "checked", "--json")
-    card = (place / "checked" / "README.md").read_text()
-    assert re.search(
-        r"4 neutral prompts .*this model [01]\.\d{3}\s\[.*paired\. Divergence", card, re.DOTALL
-    )
-    assert "nor the check" not in card
-    assert {"general-base.jsonl", "README.md"} <= set(
-        describe_model_files(place / "checked").checked
-    )
 
 
 def test_an_explained_row_says_why(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
