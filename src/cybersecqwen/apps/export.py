@@ -12,8 +12,8 @@ import msgspec
 
 from cybersecqwen.apps.corpus import require_clean
 from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
-from cybersecqwen.core.atomic_folder import scratch_folder
-from cybersecqwen.core.errors import InputError
+from cybersecqwen.core.atomic_folder import is_full, scratch_folder
+from cybersecqwen.core.errors import CyberSecQwenError, InputError
 from cybersecqwen.core.files import flush_folder, sha256_file, write_json
 from cybersecqwen.llm import open_backend
 from cybersecqwen.llm.parity import ParityComparison, compare_backends, require_likeness
@@ -283,7 +283,17 @@ def _hidden(out: Path) -> Iterator[Path]:
     out.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(out) as scratch:
         part = scratch / out.name
-        yield part
+        try:
+            yield part
+        except CyberSecQwenError as error:
+            told = str(error).replace(str(part), str(out))
+            if told == str(error):
+                raise
+            raise type(error)(told) from error
+        except Exception as error:
+            if is_full(error, out.parent):
+                raise InputError(f"{out}: cannot be written: the disk is full") from error
+            raise
         _require_free(out)
         for name in (_check_name(part), out.name):
             if (scratch / name).exists():

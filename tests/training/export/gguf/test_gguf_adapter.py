@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,8 +12,9 @@ gguf = pytest.importorskip("gguf")
 pytest.importorskip("xllamacpp")
 pytestmark = pytest.mark.torch
 
+from cybersecqwen.apps.export import _hidden  # noqa: E402
 from cybersecqwen.cli.main import main  # noqa: E402
-from cybersecqwen.core.errors import ModelError  # noqa: E402
+from cybersecqwen.core.errors import InputError, ModelError  # noqa: E402
 from cybersecqwen.llm import open_backend  # noqa: E402
 from cybersecqwen.llm.parity import compare_backends  # noqa: E402
 from cybersecqwen.training.export.gguf.adapter import write_gguf_adapter  # noqa: E402
@@ -96,3 +98,19 @@ def test_an_adapter_that_is_not_there(tmp_path: Path) -> None:
     missing = str(tmp_path / "none.gguf")
     with pytest.raises(ModelError, match=r"none\.gguf: no such file"):
         open_backend(f"gguf:{tmp_path / 'base.gguf'}", adapter=missing)
+
+
+def test_what_cannot_be_written_is_told_by_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(error: Exception) -> None:
+        with _hidden(tmp_path / "out.gguf"):
+            raise error
+
+    hidden = tmp_path / ".out.gguf.scratch" / "out.gguf"
+    with pytest.raises(ModelError, match=r"/out\.gguf: is for another"):
+        fails(ModelError(f"{hidden}: is for another"))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(InputError, match=r"out\.gguf: cannot be written: the disk is full"):
+        fails(OSError("4352 requested and 3776 written"))
+    assert list(tmp_path.iterdir()) == []
