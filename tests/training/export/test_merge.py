@@ -161,7 +161,7 @@ def test_adapters_of_one_base_are_averaged(adapter: Path, tmp_path: Path) -> Non
 def test_an_adapter_to_add_is_a_folder_and_a_number(
     adapter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for added, said in (("x", "not NAME=VALUE"), (f"{adapter}=half", "not 'half'")):
+    for added, said in (("x", "not DIR=FACTOR"), (f"{adapter}=half", "not 'half'")):
         line = ["export", "adapter", str(adapter), "--out", str(tmp_path / "out"), "--add", added]
         assert main(line) == 2
         assert said in capsys.readouterr().err
