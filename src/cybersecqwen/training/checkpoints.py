@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,39 @@ class MarkWhole(TrainerCallback):
         """Called by the Trainer after it has written a checkpoint."""
         if state.is_world_process_zero:
             (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _WHOLE).touch()
+
+
+class SaveInTime(TrainerCallback):
+    """Asks for a checkpoint when the last one is too old, however long a step takes.
+
+    Of one process only: several would have to agree on the step, and theirs are short.
+
+    Args:
+        seconds: How old the last checkpoint may be.
+    """
+
+    def __init__(self, seconds: float = 600.0) -> None:
+        self._seconds = seconds
+        self._saved = time.monotonic()
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Called by the Trainer before the first step."""
+        self._saved = time.monotonic()
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Called by the Trainer after each step."""
+        if args.world_size == 1 and time.monotonic() - self._saved >= self._seconds:
+            control.should_save = True
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Called by the Trainer after it has written a checkpoint."""
+        self._saved = time.monotonic()
 
 
 def last_whole(folder: Path) -> str | None:

@@ -21,7 +21,7 @@ from trl import SFTTrainer
 from cybersecqwen.core.errors import ModelError
 from cybersecqwen.core.progress_bars import silent_without_terminal
 from cybersecqwen.core.rows import REPLAY_KIND
-from cybersecqwen.training.checkpoints import MarkWhole
+from cybersecqwen.training.checkpoints import MarkWhole, SaveInTime
 from cybersecqwen.training.lora.arguments import sft_arguments
 from cybersecqwen.training.lora.divergence import frozen_copy, summed_divergence
 from cybersecqwen.training.lora.memory_plan import MemoryStrategy
@@ -127,6 +127,7 @@ class LoraTrainer(SFTTrainer):
         self._ready_model(fused_adapters=fused_adapters)
         self.remove_callback(PrinterCallback)  # standard output is the caller's
         self.add_callback(MarkWhole())
+        self.add_callback(SaveInTime())
         self.add_callback(StepReports(self.start_clock, lambda: self.tokens_per_second, report))
 
     def _ready_model(self, *, fused_adapters: bool) -> None:
