@@ -59,13 +59,7 @@ def write_card(made: Made) -> str:
     recipe = made.recipe
     scores = {log.stem: score_log(log).summaries[0] for log in made.logs}
     licence = _licence(recipe.base)
-    return f"""---
-base_model: {recipe.base}
-library_name: transformers
-{f"license: {licence}" if licence else "license: unknown"}
-tags: [{"full-fine-tuning" if recipe.method == "full" else "lora"}, cybersecurity]
----
-
+    return f"""{_front_matter(recipe, licence)}
 # {recipe.name}
 
 {_TRIAL if made.dry_run else ""}{_what(recipe)}
@@ -117,6 +111,16 @@ every prompt and answer in `logs`, comparisons of both models in `report`.
 
 It names weaknesses and explains; it can be wrong with confidence. A person decides. It knows the
 records that it was trained on, not what is published after them.
+"""
+
+
+def _front_matter(recipe: LoraRecipe, licence: str) -> str:
+    return f"""---
+base_model: {recipe.base}
+library_name: transformers
+license: {licence or "unknown"}
+tags: [{"full-fine-tuning" if recipe.method == "full" else "lora"}, cybersecurity]
+---
 """
 
 
