@@ -59,10 +59,10 @@ def add_general_check(
     moved = measure_model_divergence(f"hf:{base}", f"hf:{folder}", limit=limit)
     said = (
         f"Check of general ability (`eval run {_TASK}`), {found.n} neutral prompts scored by "
-        f"program: this model {tuned.accuracy:.3f}\n[{tuned.ci95.low:.3f}, {tuned.ci95.high:.3f}], "
-        f"its base {before.accuracy:.3f} [{before.ci95.low:.3f}, {before.ci95.high:.3f}]; "
-        f"difference {test.difference * 100:+.1f} points\n[{test.ci95.low * 100:.1f}, "
-        f"{test.ci95.high * 100:.1f}], paired. Divergence from the base on them: "
+        f"program: this model {tuned.accuracy:.3f}\n{tuned.ci95:.3f}, "
+        f"its base {before.accuracy:.3f} {before.ci95:.3f}; "
+        f"difference {test.difference * 100:+.1f} points\n{test.ci95.in_points:.1f}, paired. "
+        "Divergence from the base on them: "
         f"{moved.nats_per_token:.3f} nats a token.\nNo benchmark was run for this card."
     )
     card = (folder / CARD_FILE).read_text("utf-8")

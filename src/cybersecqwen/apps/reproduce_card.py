@@ -11,11 +11,11 @@ import msgspec
 
 from cybersecqwen import __version__
 from cybersecqwen.apps.evaluation import compare, score_log
-from cybersecqwen.core.files import sha256_file
+from cybersecqwen.core.files import list_digests, sha256_file
 from cybersecqwen.corpus.manifest import MANIFEST
 from cybersecqwen.evaluation.divergence import Divergence
 from cybersecqwen.evaluation.report.summary import Summary
-from cybersecqwen.evaluation.statistics import Interval, Paired
+from cybersecqwen.evaluation.statistics import Paired
 from cybersecqwen.training.recipes.lora import LoraRecipe
 
 _GENERAL = "general"
@@ -94,7 +94,7 @@ Scores are of `{made.model.name}`; `{made.gguf.name}` was compared with it on a 
 
 No row of the corpus overlaps an item of these benchmark files
 {"(the first items of each)" if made.dry_run else "(`cybersecqwen corpus check`)"}:
-{_files(made.benchmarks)}.
+{list_digests(made.benchmarks)}.
 
 ## Licence
 
@@ -159,15 +159,11 @@ def _score(summary: Summary) -> str:
     found = summary.ci95
     if found.low == found.high and summary.wilson95:
         found = summary.wilson95  # all right or none, which no resampling widens
-    return f"{summary.accuracy:.3f} {_interval(found)}"
-
-
-def _interval(found: Interval, points: float = 1, digits: int = 3) -> str:
-    return f"[{found.low * points:.{digits}f}, {found.high * points:.{digits}f}]"
+    return f"{summary.accuracy:.3f} {found:.3f}"
 
 
 def _difference(test: Paired) -> str:
-    return f"{test.difference * 100:+.1f} {_interval(test.ci95, 100, 1)}"
+    return f"{test.difference * 100:+.1f} {test.ci95.in_points:.1f}"
 
 
 def _moved(found: Divergence) -> str:
@@ -196,11 +192,12 @@ def _sources(made: Made) -> Iterator[str]:
     record = _json(made.trained / _TRAINING)
     outputs = {name: digest for name, digest in manifest["outputs"].items() if name in _ROWS}
     examples = record["rows"]["examples"]
-    yield f"- corpus: {_files(outputs)}; {examples:,} examples, repetitions counted"
-    yield f"- of: {_files(manifest['inputs'])}"
-    yield f"- base: {_files(record['base']['files'])}"
+    yield f"- corpus: {list_digests(outputs)}; {examples:,} examples, repetitions counted"
+    yield f"- of: {list_digests(manifest['inputs'])}"
+    yield f"- base: {list_digests(record['base']['files'])}"
     files = [*sorted(made.model.glob("*.safetensors")), made.gguf]
-    yield f"- made: {_files({file.name: sha256_file(file) for file in files})}"
+    made_files = {file.name: sha256_file(file) for file in files}
+    yield f"- made: {list_digests(made_files)}"
     yield f"- by cybersecqwen {__version__}, PyTorch {record['machine']['torch']}"
 
 
@@ -240,7 +237,3 @@ def _terms(licence: str) -> str:
 
 def _json(path: Path) -> dict[str, Any]:
     return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-
-
-def _files(hashes: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} `{digest[:16]}`" for name, digest in hashes.items()) or "none"

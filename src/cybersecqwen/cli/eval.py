@@ -130,7 +130,7 @@ def _score(arguments: argparse.Namespace) -> int:
             for summary in summaries:
                 print(
                     f"  {summary.reader:12} {summary.accuracy:.4f} "
-                    f"[{summary.ci95.low:.4f}, {summary.ci95.high:.4f}]  n {summary.n:,}  "
+                    f"{summary.ci95:.4f}  n {summary.n:,}  "
                     f"unreadable {summary.parse_failures:,}"
                 )
     return EXIT_SOME_FAILED if found.missing else EXIT_DONE
@@ -164,16 +164,13 @@ def _compare(arguments: argparse.Namespace) -> int:
         return EXIT_DONE
     print(f"{comparison.task}: {comparison.n:,} items that every system answered\n")
     for system in comparison.systems:
-        low, high = system.ci95.low, system.ci95.high
-        print(
-            f"  {system.accuracy:.4f} [{low:.4f}, {high:.4f}]  {system.model} ({system.protocol})"
-        )
+        print(f"  {system.accuracy:.4f} {system.ci95:.4f}  {system.model} ({system.protocol})")
     print("\n  difference  95 % interval       only A  only B  McNemar p  Holm p")
     for pair in comparison.pairs:
         test = pair.test
         corrected = "" if test.p_holm is None else f"{test.p_holm:.2g}"
         print(
-            f"  {test.difference:+.4f}     [{test.ci95.low:+.4f}, {test.ci95.high:+.4f}]  "
+            f"  {test.difference:+.4f}     {test.ci95:+.4f}  "
             f"{test.only_a:6}  {test.only_b:6}  {test.p_mcnemar:9.2g}  {corrected:6}  "
             f"{pair.a} - {pair.b}"
         )
@@ -242,8 +239,8 @@ def _print_summary(summary: Summary) -> None:
     book = "open book" if summary.open_book else "closed book"
     print(f"{summary.task}  {summary.model}  protocol {summary.protocol}, {book}")
     print(
-        f"  accuracy {summary.accuracy:.4f}  95 % [{summary.ci95.low:.4f}, "
-        f"{summary.ci95.high:.4f}]  {summary.n:,} items, {summary.trials} trial(s)"
+        f"  accuracy {summary.accuracy:.4f}  95 % {summary.ci95:.4f}  {summary.n:,} items, "
+        f"{summary.trials} trial(s)"
     )
     if summary.trials > 1:
         print(
@@ -268,10 +265,7 @@ def _print_summary(summary: Summary) -> None:
         if value is not None:
             print(f"  {name} {value:.4f}")
     for source, part in summary.by_source.items():
-        print(
-            f"  from {source:8} {part.accuracy:.4f}  [{part.ci95.low:.4f}, {part.ci95.high:.4f}]  "
-            f"{part.n:,} items"
-        )
+        print(f"  from {source:8} {part.accuracy:.4f}  {part.ci95:.4f}  {part.n:,} items")
     found = summary.abstention
     if found is not None and found.accuracy_answered is not None:
         print(
@@ -297,7 +291,4 @@ def _print_baselines(baselines: list[BaselineResult]) -> None:
             print(f"  {result.name}: give {result.needs}")
         else:
             book = " (open book)" if result.open_book else ""
-            print(
-                f"  {result.accuracy:.4f} [{result.ci95.low:.4f}, {result.ci95.high:.4f}]  "
-                f"{result.system}{book}"
-            )
+            print(f"  {result.accuracy:.4f} {result.ci95:.4f}  {result.system}{book}")

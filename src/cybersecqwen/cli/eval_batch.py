@@ -60,8 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         for job in found.jobs:
             if job.summary:
-                low, high = job.summary.ci95.low, job.summary.ci95.high
-                print(f"{job.summary.accuracy:.4f} [{low:.4f}, {high:.4f}]  {job.name}")
+                print(f"{job.summary.accuracy:.4f} {job.summary.ci95:.4f}  {job.name}")
         for path in found.report:
             print(path)
     if not found.report:

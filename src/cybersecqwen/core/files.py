@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -98,6 +98,16 @@ def sha256_file(path: Path) -> str:
         while chunk := stream.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def list_digests(digests: Mapping[str, str], otherwise: str = "none") -> str:
+    """Return names, each with the beginning of its SHA-256, as a card lists them.
+
+    Args:
+        digests: Hexadecimal, by name.
+        otherwise: What to say of no name.
+    """
+    return ", ".join(f"{name} `{digest[:16]}`" for name, digest in digests.items()) or otherwise
 
 
 def digest_of(path: Path) -> str:

@@ -23,10 +23,18 @@ _Z = NormalDist().inv_cdf(0.975)
 
 
 class Interval(msgspec.Struct, frozen=True, array_like=True):
-    """A 95 % interval."""
+    """A 95 % interval; formatted, both ends in brackets: ``f"{interval:.3f}"``."""
 
     low: float
     high: float
+
+    def __format__(self, spec: str) -> str:
+        return f"[{self.low:{spec}}, {self.high:{spec}}]"
+
+    @property
+    def in_points(self) -> Interval:
+        """The same in percentage points."""
+        return Interval(self.low * 100, self.high * 100)
 
 
 class TrialSpread(msgspec.Struct, frozen=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -101,12 +100,6 @@ def _share(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
 
 
-def _with_interval(value: float | None, interval: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4f} [{interval.low:.4f}, {interval.high:.4f}]"
-
-
 def _results(section: ReportSection) -> Table:
     extras = [
         (label, name)
@@ -122,7 +115,7 @@ def _results(section: ReportSection) -> Table:
     books = sorted({summary.open_book for summary in section.summaries})
     rows = []
     for name, summary in zip(section.names, section.summaries, strict=True):
-        cell = _with_interval(summary.accuracy, summary.ci95)
+        cell = f"{summary.accuracy:.4f} {summary.ci95:.4f}"
         rows.append(
             [
                 name,
@@ -176,7 +169,7 @@ def _pairs(comparison: LogComparison) -> Table:
             [
                 pair.a,
                 pair.b,
-                f"{test.difference:+.4f} [{test.ci95.low:+.4f}, {test.ci95.high:+.4f}]",
+                f"{test.difference:+.4f} {test.ci95:+.4f}",
                 f"{test.n:,}",
                 f"{test.only_a:,}",
                 f"{test.only_b:,}",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from cybersecqwen.core.files import list_digests
+
 CARD_FILE = "README.md"
 
 UNCHECKED = """\
@@ -55,8 +57,8 @@ conversations about defensive cybersecurity.
 - repetitions, counted above: {_repeated(recipe)}
 - machine: {record["machine"]["processes"]} x {record["machine"]["device"]}, attention
   {record["machine"]["attention"]}{_reduced(record["memory"]["strategy"])}
-- corpus: {_files(record["corpus"]["files"])}
-- base: {_files(record["base"]["files"])}
+- corpus: {list_digests(record["corpus"]["files"], "unknown")}
+- base: {list_digests(record["base"]["files"], "unknown")}
 
 {_proof(record["corpus"]["checked_against"])}
 
@@ -123,10 +125,6 @@ def _reduced(strategy: dict[str, Any]) -> str:
     return f"; {', '.join(parts)}" if parts else ""
 
 
-def _files(hashes: dict[str, str]) -> str:
-    return ", ".join(f"{name} `{digest[:16]}`" for name, digest in hashes.items()) or "unknown"
-
-
 def _proof(against: dict[str, str]) -> str:
     if not against:
         return (
@@ -135,5 +133,5 @@ def _proof(against: dict[str, str]) -> str:
         )
     return (
         "Before the run no row of the corpus overlapped an item of these benchmark files: "
-        f"{_files(against)}."
+        f"{list_digests(against)}."
     )
