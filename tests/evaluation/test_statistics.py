@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from cybersecqwen.evaluation.statistics import (
+    Interval,
     bootstrap_interval,
     compare_paired,
     holm,
@@ -113,3 +114,10 @@ def test_coverage_of_the_bootstrap_is_near_what_it_claims() -> None:
         interval = bootstrap_interval(random.random(150) < 0.6)
         hits += interval.low <= 0.6 <= interval.high
     assert 88 <= hits <= 100
+
+
+def test_an_interval_is_written_with_both_ends() -> None:
+    found = Interval(-0.02, 0.0486)
+    assert f"{found:.3f}" == "[-0.020, 0.049]"
+    assert f"{found:+.2f}" == "[-0.02, +0.05]"
+    assert f"{found.in_points:.1f}" == "[-2.0, 4.9]"
