@@ -12,6 +12,7 @@ from cybersecqwen.evaluation.statistics import (
     compare_paired,
     holm,
     mcnemar,
+    share_interval,
     shared_pages,
     trial_spread,
     wilson,
@@ -121,3 +122,15 @@ def test_an_interval_is_written_with_both_ends() -> None:
     assert f"{found:.3f}" == "[-0.020, 0.049]"
     assert f"{found:+.2f}" == "[-0.02, +0.05]"
     assert f"{found.in_points:.1f}" == "[-2.0, 4.9]"
+
+
+def test_where_all_are_right_or_none_the_interval_still_has_a_width() -> None:
+    assert share_interval([1.0] * 40) == wilson(40, 40)
+    assert share_interval([0.0] * 40) == wilson(0, 40)
+    # Forty questions of four pages tell as much as four, those of no page as many as they are.
+    assert share_interval([1.0] * 40, [f"page {n % 4}" for n in range(40)]) == wilson(4, 4)
+    assert share_interval([1.0] * 40, ["page"] * 20 + [""] * 20) == wilson(21, 21)
+    mixed = [1.0] * 39 + [0.0]
+    assert share_interval(mixed) == bootstrap_interval(mixed)
+    half_right_each = [0.5] * 40  # of two trials; those of an item are averaged
+    assert share_interval(half_right_each) == bootstrap_interval(half_right_each)

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from cybersecqwen.apps.evaluation import compare, measure_model_divergence, run_evaluation
 from cybersecqwen.apps.progress import OnProgress, ignore
 from cybersecqwen.core.files import write_text
 from cybersecqwen.core.model_files import write_sums
+from cybersecqwen.evaluation.general_check import TASK_NAME
 from cybersecqwen.evaluation.plan import RunOptions
 
-_TASK = "general"
-_TOGETHER = 32
+ANSWERED_TOGETHER = 32
+"""Conversations that a model answers at once."""
+
+
+def general_options(limit: int | None = None, max_tokens: int | None = None) -> RunOptions:
+    """Return how the general check is put to a model for a card: once, written by ``ref``.
+
+    Args:
+        limit: Prompts at most; None for all.
+        max_tokens: New tokens of an answer at most; None for the protocol's.
+    """
+    return RunOptions(
+        TASK_NAME,
+        protocol="ref",
+        trials=1,
+        limit=limit,
+        max_tokens=max_tokens,
+        backend={"batch_size": ANSWERED_TOGETHER},
+    )
 
 
 def add_general_check(
@@ -39,26 +58,18 @@ def add_general_check(
     """
     from cybersecqwen.training.lora.card import CARD_FILE, UNCHECKED
 
-    logs = []
+    logs, asked = [], general_options(limit, max_tokens)
     for which, model in (("base", base), ("tuned", str(folder))):
-        log = folder / f"{_TASK}-{which}.jsonl"
-        asked = RunOptions(
-            _TASK,
-            model=f"hf:{model}",
-            protocol="ref",
-            trials=1,
-            limit=limit,
-            max_tokens=max_tokens,
-            backend={"batch_size": _TOGETHER},
-        )
-        run_evaluation(asked, log, on_progress=on_progress)
+        log = folder / f"{TASK_NAME}-{which}.jsonl"
+        given = dataclasses.replace(asked, model=f"hf:{model}")
+        run_evaluation(given, log, on_progress=on_progress)
         logs.append(log)
     found = compare([logs[1], logs[0]])
     tuned, before = found.systems
     test = found.pairs[0].test
     moved = measure_model_divergence(f"hf:{base}", f"hf:{folder}", limit=limit)
     said = (
-        f"Check of general ability (`eval run {_TASK}`), {found.n} neutral prompts scored by "
+        f"Check of general ability (`eval run {TASK_NAME}`), {found.n} neutral prompts scored by "
         f"program: this model {tuned.accuracy:.3f}\n{tuned.ci95:.3f}, "
         f"its base {before.accuracy:.3f} {before.ci95:.3f}; "
         f"difference {test.difference * 100:+.1f} points\n{test.ci95.in_points:.1f}, paired. "

@@ -21,6 +21,7 @@ from cybersecqwen.apps import reproduce_card, reproduce_sample
 from cybersecqwen.apps.corpus import build_corpus, replay_base, require_clean
 from cybersecqwen.apps.evaluation import measure_model_divergence, run_evaluation, write_report
 from cybersecqwen.apps.export import GgufType, export_adapter, export_gguf, export_merged
+from cybersecqwen.apps.general_card import ANSWERED_TOGETHER, general_options
 from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
 from cybersecqwen.apps.reproduce_inputs import (
     REPLAYED_PROMPTS,
@@ -40,6 +41,7 @@ from cybersecqwen.core.rows import REPLAY_FILE
 from cybersecqwen.core.work_folder import clear_left
 from cybersecqwen.corpus.chat.recipe import ChatRecipe
 from cybersecqwen.evaluation.divergence import Divergence
+from cybersecqwen.evaluation.general_check import TASK_NAME
 from cybersecqwen.evaluation.log import read_log
 from cybersecqwen.evaluation.plan import RunOptions
 from cybersecqwen.evaluation.protocols import find_protocol
@@ -53,10 +55,6 @@ PROTOCOLS = ("ref", "constrained")
 
 _CHECKED, _ESTIMATE, _DIVERGENCE = "check.json", "estimate.json", "divergence.json"
 _CARD, _TIMES = "README.md", "times.json"
-
-_GENERAL = "general"
-_TOGETHER = 32
-"""Conversations that a model answers at once."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +168,7 @@ def _tuned(plan: _Plan, on_progress: OnProgress) -> Path:
 
 def _require_sources(plan: _Plan) -> None:
     """Refuse a result whose source is gone: made anew, that would be another one."""
-    trained, log = plan.trained.name, f"logs/tuned-{_GENERAL}-ref.jsonl"
+    trained, log = plan.trained.name, f"logs/tuned-{TASK_NAME}-ref.jsonl"
     steps = ["corpus", trained]
     if plan.lora.scale != 1:
         steps += ["scaled"] if plan.lora.method == "lora" else []
@@ -255,7 +253,7 @@ def _replay(plan: _Plan) -> None:
         plan.at("corpus"),
         f"hf:{plan.lora.base}",
         prompts=_prompts(plan),
-        options={"batch_size": _TOGETHER},
+        options={"batch_size": ANSWERED_TOGETHER},
     )
 
 
@@ -323,22 +321,23 @@ def _train(plan: _Plan, on_progress: OnProgress) -> None:
 def _runs(plan: _Plan) -> list[RunOptions]:
     """Return what is asked of each model: the general check, and the benchmarks of the recipe."""
     dry = plan.options.dry_run
+    limit, max_tokens = (2, 8) if dry else (None, None)
     files = {file.stem: file for file in plan.benchmarks}
-    asked: list[tuple[str, Path | None, str]] = [(_GENERAL, None, "ref")]
-    for name in ("cti-rcm", "cti-mcq"):
-        asked += [(name, files[name], protocol) for protocol in PROTOCOLS if name in files]
-    return [
+    benchmarks = [
         RunOptions(
-            task,
-            data,
+            name,
+            files[name],
             protocol=protocol,
-            limit=2 if dry else None,
-            trials=1 if dry or task == _GENERAL else None,
-            max_tokens=8 if dry and protocol != "constrained" else None,
-            backend={"batch_size": _TOGETHER},
+            limit=limit,
+            trials=1 if dry else None,
+            max_tokens=None if protocol == "constrained" else max_tokens,
+            backend={"batch_size": ANSWERED_TOGETHER},
         )
-        for task, data, protocol in asked
+        for name in ("cti-rcm", "cti-mcq")
+        if name in files
+        for protocol in PROTOCOLS
     ]
+    return [general_options(limit, max_tokens), *benchmarks]
 
 
 def _evaluate(plan: _Plan, models: dict[str, str], on_progress: OnProgress) -> Iterator[Path]:

@@ -14,11 +14,11 @@ from cybersecqwen.apps.evaluation import compare, score_log
 from cybersecqwen.core.files import list_digests, sha256_file
 from cybersecqwen.corpus.manifest import MANIFEST
 from cybersecqwen.evaluation.divergence import Divergence
+from cybersecqwen.evaluation.general_check import TASK_NAME
 from cybersecqwen.evaluation.report.summary import Summary
 from cybersecqwen.evaluation.statistics import Paired
 from cybersecqwen.training.recipes.lora import LoraRecipe
 
-_GENERAL = "general"
 _TRAINING = "training.json"
 _ROWS = ("train.jsonl", "validation.jsonl")
 
@@ -150,16 +150,14 @@ def _rows(scores: Mapping[str, Summary], logs: Sequence[Path]) -> Iterator[str]:
 
 
 def _kinds(scores: Mapping[str, Summary]) -> Iterator[str]:
-    before, after = (scores[f"{which}-{_GENERAL}-ref"].by_kind for which in ("base", "tuned"))
+    checks = (f"{which}-{TASK_NAME}-ref" for which in ("base", "tuned"))
+    before, after = (scores[check].by_kind for check in checks)
     for kind, score in before.items():
         yield f"| {kind} | {score.n} | {score.accuracy:.3f} | {after[kind].accuracy:.3f} |"
 
 
 def _score(summary: Summary) -> str:
-    found = summary.ci95
-    if found.low == found.high and summary.wilson95:
-        found = summary.wilson95  # all right or none, which no resampling widens
-    return f"{summary.accuracy:.3f} {found:.3f}"
+    return f"{summary.accuracy:.3f} {summary.ci95:.3f}"
 
 
 def _difference(test: Paired) -> str:

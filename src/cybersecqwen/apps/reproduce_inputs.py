@@ -137,12 +137,12 @@ def tell_before(
     """
     if options.dry_run or (options.out / "corpus").is_dir():
         return
-    from cybersecqwen.training.lora.estimate import estimate_unbuilt, said_time
+    from cybersecqwen.training.lora.estimate import estimate_training, said_time
 
     parts = (corpus.mapping, corpus.quiz, corpus.statements)
     rows = sum(part.rows for part in parts if part) + lora.replay * REPLAYED_PROMPTS
     on_progress(JobProgress("timing some steps, to tell what to expect"))
-    found = estimate_unbuilt(lora, rows, profile=options.profile, compiled=options.compiled)
+    found = estimate_training(lora, rows, profile=options.profile, compiled=options.compiled)
     building = said_time(rows * _BUILDING_SECONDS)
     on_progress(
         JobProgress(f"estimate: corpus: up to {rows:,} conversations, about {building} of a core")

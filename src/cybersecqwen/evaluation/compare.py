@@ -16,9 +16,9 @@ from cybersecqwen.evaluation.scoring import Scored, score
 from cybersecqwen.evaluation.statistics import (
     Interval,
     Paired,
-    bootstrap_interval,
     compare_paired,
     holm,
+    share_interval,
     shared_pages,
 )
 
@@ -32,7 +32,7 @@ class SystemScore(msgspec.Struct, frozen=True):
         protocol: The protocol it was run under.
         open_book: Whether it looks things up.
         accuracy: Share right, averaged over its trials.
-        ci95: Bootstrap interval.
+        ci95: Its interval (``share_interval``).
         log: Its log.
     """
 
@@ -116,7 +116,7 @@ def compare_logs(
             protocol=log.header.protocol,
             open_book=log.header.open_book,
             accuracy=float(column.mean()),
-            ci95=bootstrap_interval(column, groups),
+            ci95=share_interval(column, groups),
             log=str(log.path),
         )
         for name, log, column in zip(names, logs, columns, strict=True)

@@ -29,7 +29,7 @@ from cybersecqwen.evaluation.protocols import (
 )
 from cybersecqwen.evaluation.runner import RunPlan, ask, found_by, select_questions
 from cybersecqwen.evaluation.scoring import is_correct
-from cybersecqwen.evaluation.statistics import Interval, bootstrap_interval, shared_pages
+from cybersecqwen.evaluation.statistics import Interval, share_interval, shared_pages
 from cybersecqwen.evaluation.systems import baselines
 from cybersecqwen.evaluation.systems.answering import AnsweringSystem
 from cybersecqwen.evaluation.systems.base import System, require_kind
@@ -110,7 +110,7 @@ class BaselineResult(msgspec.Struct, frozen=True, omit_defaults=True):
         name: ``majority``, ``svm`` or ``retrieval``.
         system: What it is, in words.
         accuracy: Share right, 0 to 1.
-        ci95: Its bootstrap interval.
+        ci95: Its interval (``share_interval``).
         open_book: Whether it looks things up.
         needs: What to give so that it can be computed.
     """
@@ -306,7 +306,7 @@ def _baseline_result(
         name,
         system.identity["name"],
         float(right.mean()),
-        bootstrap_interval(right, shared_pages([question.source for question in plan.questions])),
+        share_interval(right, shared_pages([question.source for question in plan.questions])),
         open_book=system.open_book,
     )
 

@@ -131,6 +131,21 @@ def bootstrap_interval(values: ArrayLike, groups: Sequence[str] | None = None) -
     return Interval(float(low), float(high))
 
 
+def share_interval(values: ArrayLike, groups: Sequence[str] | None = None) -> Interval:
+    """Return the interval of a share, the mean of values from 0 to 1, as it is to be printed.
+
+    It is the bootstrap's. Where all values are 0 or all are 1 every resample is alike, and its
+    width of nothing would say that no other item could differ: there it is Wilson's, over pages
+    where items share them.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.size and (numbers.min() == 1 or numbers.max() == 0):
+        names = groups if groups is not None else [""] * numbers.size
+        draws = len({name for name in names if name}) + sum(not name for name in names)
+        return wilson(draws if numbers[0] else 0, draws)
+    return bootstrap_interval(numbers, groups)
+
+
 def trial_spread(values: NDArray[Any]) -> TrialSpread:
     """Return the spread over trials and over items of values with shape (items, trials)."""
     items, trials = values.shape

@@ -21,6 +21,7 @@ from cybersecqwen.evaluation.statistics import (
     Interval,
     TrialSpread,
     bootstrap_interval,
+    share_interval,
     shared_pages,
     trial_spread,
     wilson,
@@ -92,7 +93,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         trials: Passes over them.
         complete: Whether the log holds every item of every trial.
         accuracy: Share right, averaged over items and trials. What is unreadable is wrong.
-        ci95: Bootstrap interval over items, pages kept together where questions share them.
+        ci95: Bootstrap interval over items, pages kept together where questions share them;
+            Wilson's where all are right or none (``share_interval``).
         wilson95: Wilson's interval, for a single trial.
         spread: Noise of trials and of items, apart.
         trial_accuracies: One per trial.
@@ -192,7 +194,7 @@ def summarise(scored: Scored, actors: ActorTable | None = None) -> Summary:
         trials=trials,
         complete=log.missing == 0,
         accuracy=float(items.mean()),
-        ci95=bootstrap_interval(items, pages),
+        ci95=share_interval(items, pages),
         parse_failures=failures,
         parse_failure_rate=failures / len(rows),
         errors=sum(row.finish == "error" for row in rows),
@@ -267,7 +269,7 @@ def _choice(scored: Scored, _: ActorTable) -> dict[str, Any]:
         places = [place for place, page in enumerate(pages) if _source(page) == name]
         if places:
             own = shared_pages([pages[place] for place in places])
-            interval = bootstrap_interval(right[places], own)
+            interval = share_interval(right[places], own)
             found[name] = SourceScore(len(places), float(right[places].mean()), interval)
     return {"by_source": found}
 
@@ -290,7 +292,7 @@ def _text(scored: Scored, _: ActorTable) -> dict[str, Any]:
     found = {}
     for kind in dict.fromkeys(kinds.tolist()):
         own = right[kinds == kind]
-        found[kind] = SourceScore(len(own), float(own.mean()), bootstrap_interval(own))
+        found[kind] = SourceScore(len(own), float(own.mean()), share_interval(own))
     return {"by_kind": found}
 
 

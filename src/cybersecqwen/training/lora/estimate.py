@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -110,7 +111,7 @@ def _disk(shape: Shape) -> int:
 
 def estimate_training(
     recipe: LoraRecipe,
-    corpus: Path,
+    corpus: Path | int,
     *,
     profile: Profile | None = None,
     compiled: bool | None = None,
@@ -120,7 +121,8 @@ def estimate_training(
 
     Args:
         recipe: What is to be trained.
-        corpus: On what.
+        corpus: On what; where it is still to be built, how many conversations it will have, which
+            are then taken to be as long as those of our own.
         profile: Memory to keep to; None for this machine's.
         compiled: Whether PyTorch compiles the layers; None for where it pays.
         steps: To count.
@@ -128,59 +130,12 @@ def estimate_training(
     Raises:
         InputError: The base is not there, or nothing fits the memory.
     """
-    job = prepare(recipe, corpus, profile)
-    rows = job.train.rows
-    tokens = sum(map(len, rows))
-    load = Load(
-        answer_share=max(0.01, sum(row.learnt for row in rows) / tokens),
-        lengths=[end - start for row in rows for start, end in pairwise([*row.starts, len(row)])],
-    )
-    return _timed(recipe, job.base.config, len(rows), tokens, load, job.plan, compiled, steps)
-
-
-def estimate_unbuilt(
-    recipe: LoraRecipe,
-    rows: int,
-    *,
-    profile: Profile | None = None,
-    compiled: bool | None = None,
-    steps: int = 5,
-) -> TrainingEstimate:
-    """Tell about what a run takes on a corpus that is still to be built.
-
-    Args:
-        recipe: What is to be trained.
-        rows: Conversations that the corpus will have, taken to be as long as those of our own.
-        profile: As for ``estimate_training``.
-        compiled: Likewise.
-        steps: Likewise.
-
-    Raises:
-        InputError: The base is not there, or nothing fits the memory.
-    """
-    base = find_base(recipe.base)
-    shape = read_shape(base.config, recipe)
-    longest = min(_SHORT_ROW, recipe.max_tokens)
-    plan = plan_memory(shape, recipe, longest, profile=profile)
-    load = Load(example_tokens=min(_ROW_TOKENS, longest))
-    tokens = rows * load.example_tokens
-    packed = rows if recipe.packing == "none" else math.ceil(tokens / recipe.max_tokens)
-    return _timed(recipe, base.config, packed, tokens, load, plan, compiled, steps)
-
-
-def _timed(
-    recipe: LoraRecipe,
-    config: PretrainedConfig,
-    rows: int,
-    tokens: int,
-    load: Load,
-    plan: MemoryPlan,
-    compiled: bool | None,
-    steps: int,
-) -> TrainingEstimate:
-    """Time steps and reckon with them; ``rows`` and ``tokens`` are an epoch's."""
-    shape = read_shape(config, recipe)
-    total = round(tokens * recipe.fit.epochs)
+    if isinstance(corpus, int):
+        epoch = _expected_epoch(recipe, corpus, profile)
+    else:
+        epoch = _prepared_epoch(recipe, corpus, profile)
+    shape = read_shape(epoch.config, recipe)
+    total = round(epoch.tokens * recipe.fit.epochs)
     if compiled is None:
         compiled = compiling_pays(shape, total)
     timed = recipe
@@ -191,16 +146,49 @@ def _timed(
         timed,
         "tiny",
         steps,
-        load=load,
-        strategy=plan.strategy,
+        load=epoch.load,
+        strategy=epoch.plan.strategy,
         compiled=compiled,
-        config=config,
+        config=epoch.config,
     )
     return TrainingEstimate(
-        steps=math.ceil(rows / recipe.fit.batch * recipe.fit.epochs),
+        steps=math.ceil(epoch.rows / recipe.fit.batch * recipe.fit.epochs),
         tokens=total,
         tokens_per_second=found.tokens_per_second,
         seconds=round(total / found.tokens_per_second, 1),
-        memory_bytes=max(plan.estimate, found.peak_bytes),
+        memory_bytes=max(epoch.plan.estimate, found.peak_bytes),
         disk_bytes=_disk(shape),
     )
+
+
+@dataclass(frozen=True)
+class _Epoch:
+    """Once through a corpus: its rows and tokens, how long its examples are, and the plan."""
+
+    config: PretrainedConfig
+    rows: int
+    tokens: int
+    load: Load
+    plan: MemoryPlan
+
+
+def _prepared_epoch(recipe: LoraRecipe, corpus: Path, profile: Profile | None) -> _Epoch:
+    job = prepare(recipe, corpus, profile)
+    rows = job.train.rows
+    tokens = sum(map(len, rows))
+    load = Load(
+        answer_share=max(0.01, sum(row.learnt for row in rows) / tokens),
+        lengths=[end - start for row in rows for start, end in pairwise([*row.starts, len(row)])],
+    )
+    return _Epoch(job.base.config, len(rows), tokens, load, job.plan)
+
+
+def _expected_epoch(recipe: LoraRecipe, conversations: int, profile: Profile | None) -> _Epoch:
+    config = find_base(recipe.base).config
+    longest = min(_SHORT_ROW, recipe.max_tokens)
+    plan = plan_memory(read_shape(config, recipe), recipe, longest, profile=profile)
+    load = Load(example_tokens=min(_ROW_TOKENS, longest))
+    tokens = conversations * load.example_tokens
+    unpacked = recipe.packing == "none"
+    rows = conversations if unpacked else math.ceil(tokens / recipe.max_tokens)
+    return _Epoch(config, rows, tokens, load, plan)
