@@ -50,6 +50,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     fake.snapshot_download = download  # type: ignore[attr-defined]
     monkeypatch.setattr("cybersecqwen.specialists.pretrained.require_extra", lambda *_: None)
+    monkeypatch.setattr("cybersecqwen.specialists.pretrained.require_reachable", lambda _: None)
     monkeypatch.setitem(sys.modules, "huggingface_hub", fake)
     monkeypatch.setitem(sys.modules, "huggingface_hub.errors", errors)
     return calls

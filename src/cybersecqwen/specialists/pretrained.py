@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.errors import ModelError, require_extra
+from cybersecqwen.core.hub import require_reachable
 from cybersecqwen.core.model_folder import (
     ANALYST_TECHNIQUES_FILE,
     CARD_FILE,
@@ -89,6 +90,7 @@ def _download(repository: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download  # noqa: PLC0415
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError  # noqa: PLC0415
 
+    require_reachable(repository)
     try:
         found = snapshot_download(repository, revision=revision, allow_patterns=list(DOWNLOADED))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:

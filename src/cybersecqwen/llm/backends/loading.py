@@ -10,6 +10,7 @@ from typing import Any
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cybersecqwen.core.errors import ModelError, require_extra
+from cybersecqwen.core.hub import require_reachable
 from cybersecqwen.core.model_files import NO_CODE, check_stated_files
 from cybersecqwen.core.progress_bars import quiet_hub
 
@@ -32,7 +33,8 @@ def load(model: str, base: str | None, *, local: bool, **options: Any) -> tuple[
         options: Options of the weights' loading.
 
     Raises:
-        ModelError: A GGUF file is missing, or a file is not the one that its folder states.
+        ModelError: A GGUF file is missing, a file is not the one that its folder states, or the
+            hub that should have a model does not answer.
         OSError, ValueError, KeyError, ImportError, RuntimeError: As transformers and peft raise.
     """
     for place in filter(None, (model, base)):
@@ -55,6 +57,8 @@ def _load(model: str, base: str | None, *, local: bool, **options: Any) -> tuple
         source["local_files_only"] = True
         options |= {} if "gguf_file" in source else {"use_safetensors": True}
     if not is_adapter(model):
+        if not local:
+            require_reachable(where)
         tokenizer = AutoTokenizer.from_pretrained(where, **source)
         return tokenizer, AutoModelForCausalLM.from_pretrained(where, **source, **options)
     require_extra("llm", "peft")
@@ -64,6 +68,8 @@ def _load(model: str, base: str | None, *, local: bool, **options: Any) -> tuple
     if is_missing_path(named):
         raise ModelError(f"{model}: its base {named} is not there; give it: --option base=DIR")
     check_stated_files(None if base else named)
+    if not local:
+        require_reachable(named)
     own = (Path(model) / "tokenizer_config.json").is_file()
     tokenizer = AutoTokenizer.from_pretrained(model if own else named, **source)
     whole = AutoModelForCausalLM.from_pretrained(named, **source, **options)

@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file
+from cybersecqwen.core.hub import require_reachable
 from cybersecqwen.core.lenient_json import DECODE_ERRORS
 from cybersecqwen.core.model_files import NO_CODE, check_stated_files
 from cybersecqwen.core.progress_bars import silent_without_terminal
@@ -141,6 +142,7 @@ def _opened(tuned: Path, base: str) -> tuple[Any, Any]:
         if name.endswith(".safetensors") and file.is_file() and sha256_file(file) != digest:
             raise InputError(f"{file}: is not what {tuned} was trained from")
     models = []
+    require_reachable(base)
     for place in (base, str(tuned)):
         try:
             with silent_without_terminal():

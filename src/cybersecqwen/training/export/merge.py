@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import atomic_write, sha256_file, write_json
+from cybersecqwen.core.hub import require_reachable
 from cybersecqwen.core.lenient_json import DECODE_ERRORS
 from cybersecqwen.core.model_files import NO_CODE, check_stated_files, write_sums
 from cybersecqwen.core.model_folder import CARD_FILE
@@ -137,6 +138,7 @@ def _adapted(adapter: Path, named: str, scale: float) -> Any:
     """Return a base with an adapter's products added to its weights."""
     check_stated_files(adapter)
     check_stated_files(named)
+    require_reachable(named)
     try:
         with silent_without_terminal():
             model: Any = AutoModelForCausalLM.from_pretrained(named, dtype="auto", **NO_CODE)

@@ -19,6 +19,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAn
 
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import sha256_file
+from cybersecqwen.core.hub import require_reachable
 from cybersecqwen.core.model_files import NO_CODE, check_stated_files
 from cybersecqwen.core.progress_bars import quiet_hub, silent_without_terminal
 from cybersecqwen.training.lora.memory_plan import MemoryStrategy, Shape
@@ -48,13 +49,15 @@ def find_base(source: str) -> LoraBase:
 
     Raises:
         InputError: It is not there, or is no causal language model.
-        ModelError: A file of it is not the one that its folder states.
+        ModelError: A file of it is not the one that its folder states, or the hub that should have
+            it does not answer.
     """
     check_stated_files(source)
     # An id of the hub has one slash at most; what transformers says of a path is no help.
     if not Path(source).is_dir() and (source.startswith((".", "/")) or source.count("/") > 1):
         raise InputError(f"base {source}: no such folder; give a folder that holds {_MODEL_FILES}")
     _require_weights(Path(source))
+    require_reachable(source)
     try:
         with silent_without_terminal(), quiet_hub():
             config = AutoConfig.from_pretrained(source, **NO_CODE)

@@ -21,6 +21,7 @@ from transformers import (
 )
 
 from cybersecqwen.core.errors import ModelError
+from cybersecqwen.core.hub import require_reachable
 from cybersecqwen.core.model_files import NO_CODE, check_stated_files
 from cybersecqwen.training.recipes.specialist import Supervision
 from cybersecqwen.training.specialist.reading_encoder import States
@@ -184,6 +185,7 @@ def load_base(base: str) -> PretrainedEncoder:
             states.
     """
     check_stated_files(base)
+    require_reachable(base)
     try:
         tokenizer = AutoTokenizer.from_pretrained(base, **NO_CODE)
         encoder = AutoModel.from_pretrained(base, dtype=torch.float32, **NO_CODE)
