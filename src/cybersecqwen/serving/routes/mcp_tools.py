@@ -23,7 +23,16 @@ from cybersecqwen.serving.errors import ApiError
 from cybersecqwen.serving.routes.assess import lines_of as assess_lines
 from cybersecqwen.serving.routes.assess import no_row
 from cybersecqwen.serving.routes.rest import answer_pieces, cwe_json
-from cybersecqwen.serving.routes.schemas import AskRequest, AssessRequest
+from cybersecqwen.serving.routes.schemas import (
+    AskRequest,
+    AssessRequest,
+    CandidateCount,
+    Choices,
+    PassageCount,
+    Question,
+    Report,
+    Text,
+)
 from cybersecqwen.serving.routes.techniques import techniques_in
 from cybersecqwen.serving.routes.texts import map_text
 from cybersecqwen.serving.service import Service
@@ -39,8 +48,6 @@ _INSTRUCTIONS = (
 _READ_ONLY = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
 
 ParamsT = ParamSpec("ParamsT")
-
-Text = Annotated[str, Field(min_length=1, max_length=100_000)]
 
 
 def _with_reasons(
@@ -77,7 +84,7 @@ def _add_specialists(server: MCPServer, service: Service) -> None:
     async def map_cve(
         text: Text,
         labeller: Labeller = "nvd",
-        top_k: Annotated[int, Field(ge=1, le=100)] = 5,
+        top_k: CandidateCount = 5,
     ) -> dict[str, Any]:
         """Name the CWE weakness behind a vulnerability description, or a CVE or GHSA id alone.
 
@@ -107,7 +114,7 @@ def _add_specialists(server: MCPServer, service: Service) -> None:
 
     @server.tool(annotations=_READ_ONLY)
     @_with_reasons
-    async def find_techniques(text: Text) -> dict[str, Any]:
+    async def find_techniques(text: Report) -> dict[str, Any]:
         """Name the ATT&CK techniques of a sentence, a scenario or a report on an attack.
 
         Gives the likeliest ones on the whole (about), whether the model is too unsure to say
@@ -121,10 +128,7 @@ def _add_knowledge(server: MCPServer, service: Service) -> None:
 
     @server.tool(annotations=_READ_ONLY)
     @_with_reasons
-    async def ask(
-        question: Annotated[str, Field(min_length=1, max_length=20_000)],
-        choices: Annotated[list[str], Field(min_length=2, max_length=10)] | None = None,
-    ) -> dict[str, Any]:
+    async def ask(question: Question, choices: Choices | None = None) -> dict[str, Any]:
         """Answer a question from CWE, CAPEC and ATT&CK, with the passages cited.
 
         With choices, chooses the option that the passages support best.
@@ -141,8 +145,8 @@ def _add_knowledge(server: MCPServer, service: Service) -> None:
     @server.tool(annotations=_READ_ONLY)
     @_with_reasons
     async def search_knowledge(
-        query: Annotated[str, Field(min_length=1, max_length=20_000)],
-        limit: Annotated[int, Field(ge=1, le=50)] = 8,
+        query: Question,
+        limit: PassageCount = 8,
     ) -> dict[str, Any]:
         """Find passages of CWE, CAPEC and ATT&CK by words, ids or names, best first."""
         book = service.book()

@@ -38,7 +38,15 @@ _ITEM: dict[str, Any] = {
     ]
 }
 
+# What the routes and the tools for agents take alike.
 Text = Annotated[str, Field(min_length=1, max_length=_LONGEST_TEXT)]
+Report = Annotated[str, Field(min_length=1, max_length=_LONGEST_REPORT)]
+Question = Annotated[str, Field(min_length=1, max_length=20_000)]
+Choices = Annotated[
+    list[Annotated[str, Field(max_length=2_000)]], Field(min_length=2, max_length=10)
+]
+CandidateCount = Annotated[int, Field(ge=1, le=1000, description="Candidates for each text.")]
+PassageCount = Annotated[int, Field(ge=1, le=100)]
 
 
 class Strict(BaseModel):
@@ -85,7 +93,7 @@ class TextsRequest(Strict):
 class MapRequest(TextsRequest):
     """Texts to be mapped; an id alone is looked up in the local store."""
 
-    top_k: int = Field(5, ge=1, le=1000, description="Candidates for each text.")
+    top_k: CandidateCount = 5
 
     @property
     def options(self) -> MapOptions:
@@ -111,11 +119,9 @@ class AskRequest(Strict):
         json_schema_extra={"examples": [{"question": "How can CWE-79 be prevented?"}]}
     )
 
-    question: str = Field(min_length=1, max_length=20_000)
+    question: Question
     history: list[EarlierTurn] = Field(default_factory=list, max_length=40)
-    choices: list[Annotated[str, Field(max_length=2_000)]] | None = Field(
-        None, min_length=2, max_length=10
-    )
+    choices: Choices | None = None
 
 
 class SearchRequest(Strict):
@@ -123,8 +129,8 @@ class SearchRequest(Strict):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"query": "stored cross-site"}]})
 
-    query: str = Field(min_length=1, max_length=20_000)
-    limit: int = Field(8, ge=1, le=100)
+    query: Question
+    limit: PassageCount = 8
 
 
 class Named(BaseModel):
@@ -169,9 +175,7 @@ class Problem(BaseModel):
 class TechniquesRequest(Strict):
     """A sentence, a scenario or a report."""
 
-    text: str = Field(
-        min_length=1,
-        max_length=_LONGEST_REPORT,
+    text: Report = Field(
         validation_alias=_TEXT,
         examples=["The intruders dumped LSASS memory with procdump."],
     )
