@@ -11,7 +11,7 @@ from cybersecqwen.core.atomic_folder import atomic_folder, recover, scratch_fold
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import write_text
 from cybersecqwen.core.locks import LockedError
-from killing import kills
+from killing import in_a_small_process, kills
 
 
 def _make(path: Path, content: str) -> None:
@@ -98,6 +98,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("quick")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("swaps", [True, False])
+@in_a_small_process
 def test_whenever_it_is_killed_the_old_or_the_new_is_there(
     tmp_path: Path, swaps: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

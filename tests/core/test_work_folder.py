@@ -10,7 +10,7 @@ from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import write_text
 from cybersecqwen.core.locks import LockedError
 from cybersecqwen.core.work_folder import publish, work_folder
-from killing import kills
+from killing import in_a_small_process, kills
 
 
 def _run(out: Path, what: str = "recipe", *, resume: bool = False) -> None:
@@ -62,6 +62,7 @@ def test_two_runs_do_not_share_a_work_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@in_a_small_process
 def test_whenever_it_is_killed_it_can_be_gone_on_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
