@@ -16,7 +16,7 @@ from cybersecqwen.evaluation.actors import load_actors
 from cybersecqwen.evaluation.compare import LogComparison, compare_logs
 from cybersecqwen.evaluation.divergence import Divergence, measure_divergence
 from cybersecqwen.evaluation.ensemble_weight import WEIGHTS, Mix, fit_mix, write_mixed
-from cybersecqwen.evaluation.general_check import load_questions
+from cybersecqwen.evaluation.general_check import load_questions, spaced
 from cybersecqwen.evaluation.importers import ImportCounts, import_results
 from cybersecqwen.evaluation.log import LogRow, read_log
 from cybersecqwen.evaluation.plan import BaselineResult, RunOptions, prepare, run_baselines
@@ -234,12 +234,9 @@ def measure_model_divergence(
         ModelError: A model cannot be loaded, or gives no probabilities.
     """
     given = dict(options or {})
-    prompts = [question.prompt for question in load_questions()]
     if limit is not None and limit < 1:
         raise InputError(f"--limit must be at least 1, not {limit}")
-    count = min(limit or len(prompts), len(prompts))
-    # Evenly spaced, since the prompts stand kind by kind.
-    prompts = [prompts[place * len(prompts) // count] for place in range(count)]
+    prompts = [question.prompt for question in spaced(load_questions(), limit)]
     return measure_divergence(open_backend(base, **given), open_backend(model, **given), prompts)
 
 

@@ -21,8 +21,15 @@ from cybersecqwen.apps import reproduce_card, reproduce_sample
 from cybersecqwen.apps.corpus import build_corpus, replay_base, require_clean
 from cybersecqwen.apps.evaluation import measure_model_divergence, run_evaluation, write_report
 from cybersecqwen.apps.export import GgufType, export_adapter, export_gguf, export_merged
-from cybersecqwen.apps.general_card import ANSWERED_TOGETHER, general_options
+from cybersecqwen.apps.general_card import ANSWERED_TOGETHER
 from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
+from cybersecqwen.apps.reproduce_evaluation import (
+    discard_of_other_limit,
+    discard_older,
+    is_whole,
+    questions_of,
+    runs_of,
+)
 from cybersecqwen.apps.reproduce_inputs import (
     REPLAYED_PROMPTS,
     ReproduceOptions,
@@ -36,22 +43,16 @@ from cybersecqwen.core.atomic_folder import atomic_folder
 from cybersecqwen.core.files import sha256_file, write_json, write_text
 from cybersecqwen.core.locks import exclusive
 from cybersecqwen.core.model_files import write_sums
-from cybersecqwen.core.records import Question
 from cybersecqwen.core.rows import REPLAY_FILE
 from cybersecqwen.core.work_folder import clear_left
 from cybersecqwen.corpus.chat.recipe import ChatRecipe
 from cybersecqwen.evaluation.divergence import Divergence
 from cybersecqwen.evaluation.general_check import TASK_NAME
-from cybersecqwen.evaluation.log import read_log
 from cybersecqwen.evaluation.plan import RunOptions
 from cybersecqwen.evaluation.protocols import find_protocol
-from cybersecqwen.evaluation.tasks import LoadOptions, find_task
 from cybersecqwen.training.recipes.lora import LoraRecipe
 
 ValueT = TypeVar("ValueT")
-
-PROTOCOLS = ("ref", "constrained")
-"""Protocols that the benchmarks are run under."""
 
 _CHECKED, _ESTIMATE, _DIVERGENCE = "check.json", "estimate.json", "divergence.json"
 _CARD, _TIMES = "README.md", "times.json"
@@ -122,6 +123,7 @@ def _reproduce(plan: _Plan, on_progress: OnProgress) -> Path:
         plan, plan.at(_DIVERGENCE), "divergence", on_progress, lambda: _diverge(plan, str(merged))
     )
     report = plan.at("report")
+    discard_older(report, logs)
     _stage(plan, report, "report", on_progress, lambda: write_report(logs, report, plan.lora.name))
     card = reproduce_card.write_card(
         reproduce_card.Made(
@@ -135,6 +137,7 @@ def _reproduce(plan: _Plan, on_progress: OnProgress) -> Path:
             benchmarks=_read(plan.at(_CHECKED), dict[str, str]),
             estimate=_read(plan.at(_ESTIMATE), dict[str, Any])["said"],
             times=_times(plan),
+            limit=options.limit,
             dry_run=options.dry_run,
         )
     )
@@ -291,9 +294,8 @@ def _to_write(plan: _Plan) -> str:
     for asked in _runs(plan):
         if asked.protocol == "constrained":
             continue
-        questions = len(_questions(asked))
         trials = asked.trials or find_protocol(asked.protocol or "ref").trials
-        answers += min(asked.limit or questions, questions) * trials
+        answers += len(questions_of(asked)) * trials
     said = f"evaluation: {2 * answers:,} answers to write, of the base and of the model"
     seconds = _times(plan).get("replay")
     if not seconds:
@@ -319,25 +321,7 @@ def _train(plan: _Plan, on_progress: OnProgress) -> None:
 
 
 def _runs(plan: _Plan) -> list[RunOptions]:
-    """Return what is asked of each model: the general check, and the benchmarks of the recipe."""
-    dry = plan.options.dry_run
-    limit, max_tokens = (2, 8) if dry else (None, None)
-    files = {file.stem: file for file in plan.benchmarks}
-    benchmarks = [
-        RunOptions(
-            name,
-            files[name],
-            protocol=protocol,
-            limit=limit,
-            trials=1 if dry else None,
-            max_tokens=None if protocol == "constrained" else max_tokens,
-            backend={"batch_size": ANSWERED_TOGETHER},
-        )
-        for name in ("cti-rcm", "cti-mcq")
-        if name in files
-        for protocol in PROTOCOLS
-    ]
-    return [general_options(limit, max_tokens), *benchmarks]
+    return runs_of(plan.benchmarks, plan.options.limit, dry_run=plan.options.dry_run)
 
 
 def _evaluate(plan: _Plan, models: dict[str, str], on_progress: OnProgress) -> Iterator[Path]:
@@ -347,35 +331,20 @@ def _evaluate(plan: _Plan, models: dict[str, str], on_progress: OnProgress) -> I
             log = plan.at("logs") / f"{which}-{asked.task}-{asked.protocol}.jsonl"
             log.parent.mkdir(exist_ok=True)
             name = f"{asked.task} by {asked.protocol}, {which}"
-            if _is_whole(log, asked):
+            if is_whole(log, asked):
                 on_progress(JobProgress(f"{name}: {log} is there"))
             else:
                 on_progress(JobProgress(name))
+                # The divergence is measured on the general check's prompts, and so many of them.
+                if discard_of_other_limit(log, asked) and asked.task == TASK_NAME:
+                    plan.at(_DIVERGENCE).unlink(missing_ok=True)
                 given = dataclasses.replace(asked, model=f"hf:{model}")
                 with _timed(plan, name):
                     run_evaluation(given, log, on_progress=on_progress)
             yield log
 
 
-def _is_whole(log: Path, asked: RunOptions) -> bool:
-    """Whether a log answers all of its questions, and these are today's."""
-    if not log.is_file():
-        return False
-    found = read_log(log)
-    expected = {question.id: question.gold for question in _questions(asked)}
-    return (
-        not (found.missing or found.torn)
-        and all(row.finish != "error" for row in found.rows)
-        and all(expected.get(row.id) == row.gold for row in found.rows)
-    )
-
-
-def _questions(asked: RunOptions) -> list[Question]:
-    task = find_task(asked.task)
-    return task.load(asked.data or task.shipped or Path(), LoadOptions())
-
-
 def _diverge(plan: _Plan, model: str) -> None:
-    limit = 4 if plan.options.dry_run else None
+    limit = 4 if plan.options.dry_run else plan.options.limit
     found = measure_model_divergence(f"hf:{plan.lora.base}", f"hf:{model}", limit=limit)
     write_json(plan.at(_DIVERGENCE), found)

@@ -38,6 +38,7 @@ class Made:
         benchmarks: SHA-256 of each benchmark file that the corpus was compared with, by its name.
         estimate: What the training was expected to take.
         times: Seconds that each stage took, interrupted ones left out.
+        limit: Questions of each evaluation at most; None for all.
         dry_run: Whether the model is a tiny one, trained on a few records.
     """
 
@@ -51,6 +52,7 @@ class Made:
     benchmarks: Mapping[str, str]
     estimate: str
     times: Mapping[str, float]
+    limit: int | None
     dry_run: bool
 
 
@@ -73,6 +75,7 @@ def write_card(made: Made) -> str:
 | --- | --- | ---: | --- | --- | --- |
 {chr(10).join(_rows(scores, made.logs))}
 
+{_LIMITED.format(made.limit) if made.limit else ""}\
 95 % intervals in brackets; those of differences are paired, item by item. `general` is a check of
 general ability: neutral prompts of several kinds, scored by program. By kind:
 
@@ -124,6 +127,10 @@ tags: [{"full-fine-tuning" if recipe.method == "full" else "lora"}, cybersecurit
 """
 
 
+_LIMITED = (
+    "**Not all questions were asked**: the first {} of each benchmark, and as many neutral\n"
+    "prompts.\n\n"
+)
 _TRIAL = (
     "**A dry run**: a few records and a few questions. Its scores say only that every stage "
     "works.\n\n"

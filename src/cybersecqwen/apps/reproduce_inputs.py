@@ -55,6 +55,8 @@ class ReproduceOptions:
         base: Hub id or folder of the base; None for the recipe's.
         profile: Memory to keep to; None for this machine's.
         compiled: Whether PyTorch compiles the layers; None for where it pays.
+        limit: Questions of each evaluation at most, where time does not suffice for all; None for
+            all. Logs of another limit are written anew.
         dry_run: Whether to go through all stages with a few records and a tiny random model.
     """
 
@@ -65,6 +67,7 @@ class ReproduceOptions:
     base: str | None = None
     profile: Profile | None = None
     compiled: bool | None = None
+    limit: int | None = None
     dry_run: bool = False
 
 
@@ -96,6 +99,8 @@ def claim(options: ReproduceOptions, corpus: ChatRecipe, lora: LoraRecipe) -> No
         MissingExtraError: An extra that some stage needs is not installed.
     """
     out = options.out
+    if options.limit is not None and options.limit < 1:
+        raise InputError(f"--limit must be at least 1, not {options.limit}")
     _require_own_folder(out)
     settings = {
         "dry_run": options.dry_run,

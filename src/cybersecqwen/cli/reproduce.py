@@ -40,6 +40,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_profile(parser)
     add_layer_compilation(parser)
     parser.add_argument(
+        "--limit",
+        type=int,
+        metavar="N",
+        help="questions of each evaluation at most, where time does not suffice for all",
+    )
+    parser.add_argument(
         "--dry-run",
         action="store_true",
         help="go through every stage with a few records and a tiny random model",
@@ -72,6 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         base=arguments.base,
         profile=arguments.profile,
         compiled=arguments.compile,
+        limit=arguments.limit,
         dry_run=arguments.dry_run,
     )
     try:

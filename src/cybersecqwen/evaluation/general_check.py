@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -118,6 +118,17 @@ def load_questions(path: Path = SHIPPED) -> list[Question]:
         for kind, checks in read_checks(path).items()
         for number, check in enumerate(checks, start=1)
     ]
+
+
+def spaced(questions: Sequence[Question], limit: int | None) -> list[Question]:
+    """Return so many questions, evenly spaced, since the prompts stand kind by kind.
+
+    Args:
+        questions: In the order of their file.
+        limit: At most so many; None for all.
+    """
+    count = len(questions) if limit is None else min(limit, len(questions))
+    return [questions[place * len(questions) // count] for place in range(count)]
 
 
 def kind_of(question_id: str) -> str:

@@ -21,6 +21,7 @@ from cybersecqwen.core.interfaces import Retriever
 from cybersecqwen.core.locks import exclusive
 from cybersecqwen.core.prompts import render_question
 from cybersecqwen.core.records import Passage, Question
+from cybersecqwen.evaluation.general_check import spaced
 from cybersecqwen.evaluation.log import (
     OCCASION,
     Header,
@@ -114,6 +115,8 @@ def select_questions(
 ) -> list[Question]:
     """Return the questions that a protocol asks: duplicates dropped if it says so, then the limit.
 
+    They are the first ones; of a task whose prompts stand kind by kind, evenly spaced ones.
+
     Raises:
         InputError: None is left.
     """
@@ -121,10 +124,10 @@ def select_questions(
         question
         for question in questions
         if not (protocol.drop_duplicates and question.id in task.duplicates)
-    ][:limit]
+    ]
     if not kept:
         raise InputError("no question is left to ask")
-    return kept
+    return spaced(kept, limit) if task.kind == "text" else kept[:limit]
 
 
 def run(plan: RunPlan, output: Path, engine: Engine | None = None) -> Iterator[LogRow]:
