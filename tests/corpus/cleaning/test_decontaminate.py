@@ -132,3 +132,23 @@ def test_an_unusable_benchmark_is_named(
 def test_a_missing_benchmark_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.tsv"):
         read_benchmark(tmp_path / "none.tsv")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Which CWE is CVE-2023-9998?", True),
+        ("Map the record below to a CWE.\ncve-2023-9998\nAnswer with the id alone.", True),
+        ("What is the weakness?\nID: CVE-2023-9998, published in 2023\nCWE-78", True),
+        ("You are an analyst who maps records. Name the weakness of CVE-2023-9998 now.", True),
+        ("The race is lost, a different vulnerability than CVE-2023-9998.", False),
+        ("NOTE: this exists because of an incomplete fix for CVE-2023-9998.", False),
+        ("Which CWE is CVE-2023-9997?", False),
+    ],
+)
+def test_an_id_alone_is_an_item_too(benchmark: Path, text: str, found: bool) -> None:
+    check = BenchmarkFilter([benchmark], NearDuplicate())
+    (matches,) = check.find([("row", "", text)])
+    assert [(match.measure, match.item) for match in matches] == (
+        [("id", "CVE-2023-9998")] if found else []
+    )

@@ -8,9 +8,17 @@ from dataclasses import dataclass
 import msgspec
 
 from cybersecqwen.core.rows import CVE_ID, TrainingLine
+from cybersecqwen.core.text.sentences import sentences
 
 _OPTION = re.compile(r"(?m)^\s*\**\(?(?:[A-H]|[a-h]|\d)[).:]\**\s")
 _FEWEST_OPTIONS = 3
+
+_FEW_WORDS = 12
+_REFERS = re.compile(
+    r"\b(?:different|differs?|unique|separate|distinct|similar|related|same|incomplete|fix(?:es|ed)?|"
+    r"patch(?:es|ed)?|regression|bypass(?:es)?|because|due|variant|duplicates?|than|from|see|refer)\b",
+    re.IGNORECASE,
+)
 
 _MARKERS = ("CVE Description:", "**Text:**", "**Question:**")
 
@@ -54,6 +62,24 @@ def bare_question(prompt: str) -> str:
         return ""
     paragraphs = prompt[: options[0].start()].strip().split("\n\n")
     return subject(paragraphs[-1])
+
+
+def ids_asked_about(text: str) -> tuple[str, ...]:
+    """Return the CVE ids that a text asks about, or states something of, with few words around.
+
+    A description that refers to another record (``a different vulnerability than CVE-2020-1234``)
+    is not about that one.
+    """
+    if "cve-" not in text.lower():
+        return ()
+    found = [
+        match[0].upper()
+        for line in text.splitlines()
+        for sentence in sentences(line)
+        if len(CVE_ID.sub(" ", sentence).split()) <= _FEW_WORDS and not _REFERS.search(sentence)
+        for match in CVE_ID.finditer(sentence)
+    ]
+    return tuple(dict.fromkeys(found))
 
 
 def read_example(line: bytes) -> TrainingText:

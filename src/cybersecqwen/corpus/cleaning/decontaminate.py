@@ -12,6 +12,7 @@ import msgspec
 
 from cybersecqwen.core.engine import Engine
 from cybersecqwen.core.rows import CorpusRow
+from cybersecqwen.corpus.chat.rows import ids_asked_about
 from cybersecqwen.corpus.cleaning.batch_matching import ROWS_AT_ONCE, BatchMatcher
 from cybersecqwen.corpus.cleaning.benchmarks import Benchmark, read_benchmark
 from cybersecqwen.corpus.cleaning.similarity import Pairs
@@ -112,7 +113,9 @@ class BenchmarkFilter:
         """Yield each row's matches, in order: per benchmark and measure the best, if any.
 
         Args:
-            rows: Name for examples, CVE id (or an empty string) and text of each row.
+            rows: Name for examples, CVE id (or an empty string) and text of each row. A text that
+                asks about an id without describing it (``Which CWE is CVE-2024-1234?``) has that
+                id too.
         """
         stream = iter(rows)
         compared: deque[list[tuple[str, str, str]]] = deque()
@@ -126,7 +129,7 @@ class BenchmarkFilter:
             batch = compared.popleft()
             found: list[list[Match]] = [[] for _ in batch]
             for place, pairs in enumerate(matches):
-                pairs["id"] = self._same_id(place, [cve for _, cve, _ in batch])
+                pairs["id"] = self._same_id(place, batch)
                 for measure in MEASURES:
                     for row, match in self._matches(place, measure, pairs[measure]):
                         found[row].append(match)
@@ -143,9 +146,14 @@ class BenchmarkFilter:
         for row, (item, score) in best.items():
             yield row, Match(measure, benchmark.name, benchmark.ids[item], score)
 
-    def _same_id(self, place: int, cves: Sequence[str]) -> Pairs:
+    def _same_id(self, place: int, rows: Sequence[tuple[str, str, str]]) -> Pairs:
         items = self._by_cve[place]
-        hits = [(row, item) for row, cve in enumerate(cves) for item in items.get(cve, ())]
+        hits = [
+            (row, item)
+            for row, (_, cve, text) in enumerate(rows)
+            for named in dict.fromkeys((cve, *ids_asked_about(text)))
+            for item in items.get(named, ())
+        ]
         return Pairs.of(hits)
 
 
