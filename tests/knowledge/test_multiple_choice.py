@@ -31,6 +31,16 @@ def test_the_order_of_options_does_not_matter(knowledge: KnowledgeBase) -> None:
         assert answer.probabilities == pytest.approx([by_text[text] for text in order])
 
 
+def test_what_speaks_of_a_question_and_an_option_bears_most(knowledge: KnowledgeBase) -> None:
+    asked = [*CHOICES, "All of the above"]
+    found = knowledge.bearing(QUESTION, asked, 3)
+    assert found[0].id == "T9100#mitigation-M9001"
+    assert len(found) == 3
+    for order in permutations(asked, 5):
+        assert knowledge.bearing(QUESTION, order, 3) == found
+    assert knowledge.bearing("Zebra?", ["zebras", "zebra"], 3) == []
+
+
 def test_any_number_of_options(knowledge: KnowledgeBase) -> None:
     question = "What is the severity of CAPEC-901?"
     assert answer_by_retrieval(knowledge, question, ["Low", "High"]).best == 1

@@ -58,6 +58,9 @@ class FakeBook:
             question=clean(question),
         )
 
+    def bearing(self, question: str, choices: Sequence[str], limit: int) -> list[Passage]:
+        return [LOCK, HEAD][:limit]
+
     def defined(self, text: str) -> list[Passage]:
         return []
 

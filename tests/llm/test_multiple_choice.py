@@ -12,8 +12,8 @@ from cybersecqwen.core.chat import Message
 from cybersecqwen.core.ensemble import mixed
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.records import Answer, ChoiceAnswer, Passage
+from cybersecqwen.core.text.excerpts import excerpts
 from cybersecqwen.llm.backends.mock import MockBackend
-from cybersecqwen.llm.excerpts import excerpts
 from cybersecqwen.llm.multiple_choice import (
     Choice,
     MultipleChoice,
@@ -28,11 +28,13 @@ SHELF = [Passage(f"T{n}", f"Lamp {n}", "description", f"Lamp {n} burns oil.") fo
 
 @dataclass
 class Shelf:
-    """Finds passages by the words asked: all in order for the question, reversed with options."""
+    """Finds passages in order; the fifth supports the first option, the first another."""
 
     def search(self, query: str, limit: int = 8) -> list[tuple[Passage, float]]:
-        order = SHELF[::-1] if "red" in query else SHELF
-        return [(passage, 1.0) for passage in order[:limit]]
+        return [(passage, 1.0) for passage in SHELF[:limit]]
+
+    def bearing(self, question: str, choices: Sequence[str], limit: int) -> list[Passage]:
+        return SHELF[:limit]
 
     def page(self, name: str) -> list[Passage]:
         return []
@@ -57,17 +59,19 @@ class Shelf:
         )
 
 
-def shown(options: Sequence[str], passages: int) -> list[str]:
-    book = Shelf()
-    found = book.choose("Which?", options)
-    config = MultipleChoiceConfig(passages=passages)
-    return [p.id for p in evidence(book, "Which?", options, found, config)]
+def shown(shares: Sequence[float], limit: int) -> list[str]:
+    supporting = (SHELF[0], None, SHELF[7], SHELF[5])[: len(shares)]
+    found = ChoiceAnswer(0, tuple(shares), supporting)
+    options = ("red", "blue", "pink", "grey")[: len(shares)]
+    return [p.id for p in evidence(Shelf(), "Which?", options, found, limit)]  # type: ignore[arg-type]
 
 
-def test_what_supports_an_option_stands_last_and_the_best_found_next_to_it() -> None:
-    assert shown(["red", "blue"], 5) == ["T1", "T7", "T0", "T8", "T4"]
-    assert shown(["red", "blue"], 1) == ["T4"]
-    assert shown(["blue", "red"], 5) == shown(["red", "blue"], 5)
+def test_what_bears_on_a_question_and_what_supports_likely_options_stand_in_turn() -> None:
+    shares = (0.1, 0.2, 0.3, 0.4)
+    assert shown(shares, 6) == ["T3", "T2", "T7", "T1", "T5", "T0"], "the best is last"
+    assert shown(shares, 2) == ["T5", "T0"]
+    assert shown(shares, 1) == ["T0"]
+    assert shown(shares[:2], 3) == ["T2", "T1", "T0"], "none is shown twice"
 
 
 def test_a_long_passage_is_cut_to_what_is_asked() -> None:
@@ -177,7 +181,7 @@ def test_letters_inside_options_are_those_that_the_model_reads(tmp_path: Path) -
     assert shares[3] == max(shares)
 
 
-def test_where_the_pages_are_silent_the_glossary_is_read_and_the_ranker_is_not(
+def test_where_the_pages_seem_silent_the_glossary_is_read_too_and_the_ranker_is_not(
     tmp_path: Path,
 ) -> None:
     script = tmp_path / "s.jsonl"
@@ -189,8 +193,9 @@ def test_where_the_pages_are_silent_the_glossary_is_read_and_the_ranker_is_not(
         shelf,  # type: ignore[arg-type]
     )
     asked = chooser.look_up("When does a moth fly?", ["by day", "by night"])
-    assert [p.id for p in asked.passages] == ["GLOSSARY#moth"]
+    assert [p.id for p in asked.passages] == ["T1", "T4", "T0", "GLOSSARY#moth"]
     assert asked.ranked is not None
     assert asked.ranked.probabilities == (0.5, 0.5)
-    assert "GLOSSARY" not in chooser.look_up("When is oil burnt?", ["x", "y"]).passages[0].id
+    asked = chooser.look_up("When is oil burnt?", ["x", "y"])
+    assert [p.id for p in asked.passages] == ["T2", "T1", "T4", "T0"]
     assert shelf.ranked == [True, False]  # options are ranked once a question

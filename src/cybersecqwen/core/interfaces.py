@@ -202,6 +202,16 @@ class KnowledgeBaseLike(Retriever, Protocol):
         """
         ...
 
+    def bearing(self, question: str, choices: Sequence[str], limit: int) -> list[Passage]:
+        """Return the passages that bear most on a question and one of its options, best first.
+
+        Args:
+            question: The question.
+            choices: Its options, in any order.
+            limit: How many passages, at most.
+        """
+        ...
+
     def defined(self, text: str) -> list[Passage]:
         """Return what the glossary says of the field's concepts that a text names, in order."""
         ...

@@ -91,6 +91,10 @@ class CatalogueGraph:
         """Return a page's first passage, which defines it."""
         return next(iter(self._pages.get(page, ())), None)
 
+    def on_page(self, page: str) -> Sequence[Passage]:
+        """Return a page's passages, in its order."""
+        return self._pages.get(page, ())
+
     def of_kind(self, page: str, kind: str) -> list[Passage]:
         """Return a page's passages of one kind, in its order."""
         return [passage for passage in self._pages.get(page, ()) if passage.kind == kind]

@@ -18,7 +18,7 @@ from cybersecqwen.knowledge.intents import Intent
 from cybersecqwen.knowledge.location import default_folder
 from cybersecqwen.knowledge.option_features import OptionFeaturizer
 from cybersecqwen.knowledge.query import Query
-from cybersecqwen.knowledge.search import PassageIndex
+from cybersecqwen.knowledge.search import PassageIndex, best
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,17 @@ class KnowledgeBase(PassageIndex):
     def defined(self, text: str) -> list[Passage]:
         """Return what the glossary says of the field's concepts that a text names, in order."""
         return [concept.passage for concept in named_field_concepts(text)]
+
+    def bearing(self, question: str, choices: Sequence[str], limit: int) -> list[Passage]:
+        """Return the passages that bear most on a question and one of its options, best first.
+
+        Args:
+            question: The question.
+            choices: Its options, in any order.
+            limit: How many passages, at most.
+        """
+        scores = multiple_choice.bearing(self, question, choices)
+        return [self.passage(place) for place in best(scores, limit)]
 
     def attack_patterns(self, cwe: str) -> list[AttackPattern]:
         """Return how a weakness is attacked, by the catalogues' own links: a chain, no prediction.

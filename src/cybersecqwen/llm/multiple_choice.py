@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import msgspec
 
@@ -21,8 +22,8 @@ from cybersecqwen.core.interfaces import Backend, GroupScorer, KnowledgeBaseLike
 from cybersecqwen.core.option_references import option_references, relettered
 from cybersecqwen.core.prompts import CHOICE_LETTER, LETTERS, escape_special_tokens, render_question
 from cybersecqwen.core.records import ChoiceAnswer, Passage, Question
+from cybersecqwen.core.text.excerpts import excerpts
 from cybersecqwen.llm.backends.common import require_capability
-from cybersecqwen.llm.excerpts import excerpts
 
 # Of 4, 8, 12 and 16 passages of 90 words, those after which the right options are likeliest, on 400
 # validation questions of our own (``corpus quiz``, thinned), with Qwen2.5-Coder-1.5B-Instruct.
@@ -154,17 +155,20 @@ class MultipleChoice:
         """Return a question with the passages to read and the option ranker's answer."""
         if self.knowledge is None:
             return Choice(question, tuple(options))
-        told = self.knowledge.defined(" ".join([question, *options]))[: self.config.passages]
+        room = self.config.passages
+        told = self.knowledge.defined(" ".join([question, *options]))[: (room + 1) // 2]
         # What the ranker says is the same with the glossary where the pages hold the answer.
         ranked = self.knowledge.choose(question, options, glossary=bool(told))
+        passages = evidence(self.knowledge, question, options, ranked, room)
         if told and ranked.held < LEAST_HELD:
-            # What the ranker finds in the pages is a guess there.
+            # The pages may yet hold the answer, but what the ranker finds in them is a guess.
+            pages = [passage for passage in passages if passage not in told]
+            passages = [*pages[max(0, len(pages) + len(told) - room) :], *told]
             even = tuple([1 / len(options)] * len(options))
-            whole = " ".join([question, *sorted(options)])
-            passages = tuple(excerpts(told, whole, self.config.words))
-            return Choice(question, tuple(options), passages, replace(ranked, probabilities=even))
-        passages = evidence(self.knowledge, question, options, ranked, self.config)
-        return Choice(question, tuple(options), passages, ranked)
+            ranked = replace(ranked, probabilities=even)
+        whole = " ".join([question, *sorted(options)])
+        cut = excerpts(passages, whole, self.config.words)
+        return Choice(question, tuple(options), tuple(cut), ranked)
 
     def decide(self, choices: Iterable[Choice]) -> Iterator[ChoiceAnswer]:
         """Yield an answer to each question, in order; questions are read as answers are drawn.
@@ -203,43 +207,28 @@ def evidence(
     question: str,
     options: Sequence[str],
     found: ChoiceAnswer,
-    config: MultipleChoiceConfig,
-) -> tuple[Passage, ...]:
-    """Return the passages for a question and its options, in an order that no option sets.
+    limit: int,
+) -> list[Passage]:
+    """Return the passages for a question and its options, the best last, next to the question.
 
-    Those that the option ranker found to support an option best come last, next to the
-    question; before them those that the question and its options find, the best nearest.
+    Those that bear most on the question and an option are taken in turn with those that the option
+    ranker found to support an option best, the likeliest option's first.
 
     Args:
         knowledge: The knowledge base.
         question: What is asked.
-        options: To choose among.
+        options: To choose among; their order changes nothing.
         found: The option ranker's answer.
-        config: How many passages, and how long.
+        limit: How many passages, at most.
     """
-    supporting = sorted(
-        {passage for passage in found.passages if passage is not None}, key=lambda p: p.id
-    )[: config.passages]
-    whole = " ".join([question, *sorted(options)])
-    # One search for the whole and one for the question: options may drown what is asked.
-    ranked = _interleaved(
-        knowledge.search(whole, config.passages), knowledge.search(question, config.passages)
+    likeliest = sorted(range(len(options)), key=lambda n: (-found.probabilities[n], options[n]))
+    supporting = (found.passages[place] for place in likeliest)
+    lists = (
+        knowledge.bearing(question, options, limit),
+        [passage for passage in dict.fromkeys(supporting) if passage is not None],
     )
-    others = [passage for passage in ranked if passage not in supporting]
-    others = others[: config.passages - len(supporting)]
-    return tuple(excerpts([*reversed(others), *supporting], whole, config.words))
-
-
-def _interleaved(
-    first: Sequence[tuple[Passage, float]], second: Sequence[tuple[Passage, float]]
-) -> list[Passage]:
-    pairs = [
-        found[n][0]
-        for n in range(max(len(first), len(second)))
-        for found in (first, second)
-        if n < len(found)
-    ]
-    return list(dict.fromkeys(pairs))
+    both = (passage for pair in zip_longest(*lists) for passage in pair if passage is not None)
+    return list(dict.fromkeys(both))[:limit][::-1]
 
 
 def letter_shares(

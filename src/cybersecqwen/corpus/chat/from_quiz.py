@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from random import Random
 
 from cybersecqwen.core.passages import page_of
@@ -14,8 +15,9 @@ from cybersecqwen.core.prompts import (
     Template,
     render_question,
 )
-from cybersecqwen.core.records import Entry, Passage, Question
+from cybersecqwen.core.records import Passage, Question
 from cybersecqwen.core.rows import QuizRow
+from cybersecqwen.core.text.excerpts import excerpts
 from cybersecqwen.corpus.catalogue_graph import CatalogueGraph, CatalogueLibrary
 from cybersecqwen.corpus.chat.draft import DraftExample
 from cybersecqwen.corpus.chat.recipe import ChatRecipe, Quiz
@@ -25,9 +27,13 @@ from cybersecqwen.corpus.quiz.generate import ask
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 from cybersecqwen.corpus.quiz.rows import QuizTally
 
+_ID = re.compile(r" \([A-Z]+-?[\d.]+\)$")
 _NEGATED = re.compile(r"\b(?:NOT|EXCEPT|not|except)\b")
-_OTHERS = 3
-"""Passages that do not decide, shown beside the one that does."""
+_SHOWN = (4, 6, 8)
+"""Passages in front of a question: as ``ask`` shows them, and fewer or more."""
+
+_EXCERPT = 90
+"""Words that each of them may have, as ``ask`` cuts them."""
 
 _INLINE = Template(
     "Choose the best of the {count} options.  **Question:** {text}  **Options:** {inline}  "
@@ -69,31 +75,72 @@ def quiz_drafts(
     parts = split(ask(graph, library, plan, QuizTally()), graph, plan)
     return {
         name: [
-            _draft(row, rows, quiz, recipe.seed, library.entries)
+            _draft(row, shelf, quiz, recipe.seed)
+            for shelf in [_Shelf(rows, graph)]
             for row in _mixed(rows, recipe.seed)
         ]
         for name, rows in parts.items()
     }
 
 
+class _Shelf:
+    """What can be shown before a question beside the passage that decides it.
+
+    Args:
+        rows: Questions of one part, each with its passage.
+        graph: The catalogues.
+    """
+
+    def __init__(self, rows: Sequence[QuizRow], graph: CatalogueGraph) -> None:
+        self.rows = rows
+        self.entries = graph.entries
+        self._graph = graph
+        self._right: dict[str, list[QuizRow]] = defaultdict(list)
+        for row in rows:
+            self._right[row.right].append(row)
+        pages = {row.page for row in rows}  # of the other part's pages nothing is shown
+        self._named = {self.entries[page].name: page for page in pages}
+
+    def passage(self, row: QuizRow) -> Passage:
+        """Return the passage that decides a question."""
+        return Passage(row.passage, self.entries[row.page].name, row.kind, row.evidence)
+
+    def beside(self, row: QuizRow, draw: Random) -> Iterator[Passage]:
+        """Yield passages that do not decide, as a look-up would find them.
+
+        First what speaks for each wrong option elsewhere, then other parts of the page that
+        decides, then what decides other questions of the kind.
+        """
+        for option in row.choices:
+            if option == row.right:
+                continue
+            others = [other for other in self._right.get(option, ()) if other.page != row.page]
+            named = self._graph.first(self._named.get(_ID.sub("", option), ""))
+            if others:
+                yield self.passage(draw.choice(others))
+            elif named is not None:
+                yield named
+        page = [found for found in self._graph.on_page(row.page) if found.id != row.passage]
+        yield from draw.sample(page, min(2, len(page)))
+        alike = [o for o in draw.sample(self.rows, min(60, len(self.rows))) if o.page != row.page]
+        yield from (self.passage(o) for o in sorted(alike, key=lambda o: o.kind != row.kind))
+
+
 def _mixed(rows: Sequence[QuizRow], seed: int) -> list[QuizRow]:
     return sorted(rows, key=lambda row: fraction(f"{seed} quiz {row.id}"))
 
 
-def _draft(
-    row: QuizRow, rows: Sequence[QuizRow], quiz: Quiz, seed: int, entries: Mapping[str, Entry]
-) -> DraftExample:
-    """Return a question as a conversation; its wrong passages are other questions' right ones."""
+def _draft(row: QuizRow, shelf: _Shelf, quiz: Quiz, seed: int) -> DraftExample:
+    """Return a question as a conversation, its passages cut as a look-up's are."""
     draw = Random(f"{seed} {row.id}")
     is_open = draw.random() < quiz.open_book
-    used = _passage(row, entries)
+    used = shelf.passage(row)
     shown: list[Passage] = []
     if is_open:
-        alike = [other for other in draw.sample(rows, min(60, len(rows))) if other.page != row.page]
-        alike.sort(key=lambda other: other.kind != row.kind)
-        beside = [_passage(other, entries) for other in alike[:_OTHERS]]
-        shown = list({passage.id: passage for passage in (used, *beside)}.values())
+        both = {passage.id: passage for passage in (used, *shelf.beside(row, draw))}
+        shown = list(both.values())[: draw.choice(_SHOWN)]
         draw.shuffle(shown)
+        shown = excerpts(shown, " ".join([row.question, *sorted(row.choices)]), _EXCERPT)
     # Where the exception is asked for, the passage is no reason for the right option.
     style = draw.choice(_UNREASONED if _NEGATED.search(row.question) else (*_UNREASONED, _REASONED))
     # Drawn only where it is asked for: a corpus without it has the rows that it always had.
@@ -123,7 +170,3 @@ def _answered(letter: str, style: Template, reason: str) -> str:
     if style in (CHOICE_LETTER, _INLINE):
         return letter
     return f"Answer: {letter}" if style is CHOICE_LETTER_LINE else f"{reason}\n\n{letter}"
-
-
-def _passage(row: QuizRow, entries: Mapping[str, Entry]) -> Passage:
-    return Passage(row.passage, entries[row.page].name, row.kind, row.evidence)
