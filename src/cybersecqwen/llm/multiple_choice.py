@@ -155,20 +155,7 @@ class MultipleChoice:
         """Return a question with the passages to read and the option ranker's answer."""
         if self.knowledge is None:
             return Choice(question, tuple(options))
-        room = self.config.passages
-        told = self.knowledge.defined(" ".join([question, *options]))[: (room + 1) // 2]
-        # What the ranker says is the same with the glossary where the pages hold the answer.
-        ranked = self.knowledge.choose(question, options, glossary=bool(told))
-        passages = evidence(self.knowledge, question, options, ranked, room)
-        if told and ranked.held < LEAST_HELD:
-            # The pages may yet hold the answer, but what the ranker finds in them is a guess.
-            pages = [passage for passage in passages if passage not in told]
-            passages = [*pages[max(0, len(pages) + len(told) - room) :], *told]
-            even = tuple([1 / len(options)] * len(options))
-            ranked = replace(ranked, probabilities=even)
-        whole = " ".join([question, *sorted(options)])
-        cut = excerpts(passages, whole, self.config.words)
-        return Choice(question, tuple(options), tuple(cut), ranked)
+        return look_up(self.knowledge, question, options, self.config)
 
     def decide(self, choices: Iterable[Choice]) -> Iterator[ChoiceAnswer]:
         """Yield an answer to each question, in order; questions are read as answers are drawn.
@@ -200,6 +187,29 @@ class MultipleChoice:
     def choose(self, question: str, options: Sequence[str]) -> ChoiceAnswer:
         """Answer one question."""
         return next(self.decide([self.look_up(question, options)]))
+
+
+def look_up(
+    knowledge: KnowledgeBaseLike,
+    question: str,
+    options: Sequence[str],
+    config: MultipleChoiceConfig,
+) -> Choice:
+    """Return a question with the passages to read and the option ranker's answer."""
+    room = config.passages
+    told = knowledge.defined(" ".join([question, *options]))[: (room + 1) // 2]
+    # What the ranker says is the same with the glossary where the pages hold the answer.
+    ranked = knowledge.choose(question, options, glossary=bool(told))
+    passages = evidence(knowledge, question, options, ranked, room)
+    if told and ranked.held < LEAST_HELD:
+        # The pages may yet hold the answer, but what the ranker finds in them is a guess.
+        pages = [passage for passage in passages if passage not in told]
+        passages = [*pages[max(0, len(pages) + len(told) - room) :], *told]
+        even = tuple([1 / len(options)] * len(options))
+        ranked = replace(ranked, probabilities=even)
+    whole = " ".join([question, *sorted(options)])
+    cut = excerpts(passages, whole, config.words)
+    return Choice(question, tuple(options), tuple(cut), ranked)
 
 
 def evidence(
