@@ -39,7 +39,7 @@ def test_each_recipes_steps_are_timed_with_random_weights(path: Path) -> None:
     small = msgspec.structs.replace(recipe, max_tokens=96, fit=fit)
     load = Load(example_tokens=40)
     found = benchmark(small, "tiny", 2, load=load)
-    assert (found.steps, found.warm_up) == (2, 2)
+    assert (found.steps, found.warm_up) == (2, 2 if torch.cuda.is_available() else 1)
     assert found.tokens_per_second > 0
     assert found.tokens_per_second == pytest.approx(
         found.tokens_per_step / found.step_seconds, rel=0.02

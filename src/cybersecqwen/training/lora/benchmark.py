@@ -88,6 +88,7 @@ _SHAPES: dict[ShapeName, dict[str, Any]] = {
     },
 }
 _WARM_UP = 2  # steps that are not counted: the allocator and the kernels settle
+_WARM_UP_OF_PROCESSOR = 1
 _LONGEST_WARM_UP = 30  # steps in which compilation may go on
 
 
@@ -158,8 +159,8 @@ def benchmark(
     Args:
         recipe: Whose schedule, packing and loss to follow; its base is not read.
         shape: Name of the base's shape.
-        steps: To count, in a row: after two that are not, and after the last in which something
-            was compiled.
+        steps: To count, in a row: after two that are not (one on a processor), and after the last
+            in which something was compiled.
         load: What the corpus is like.
         profile: As for ``plan_memory``.
         strategy: How to use the memory; None to let ``plan_memory`` choose.
@@ -175,7 +176,7 @@ def benchmark(
     if recipe.adapter is None and not fused_adapters:
         raise InputError(f"recipe {recipe.name}: --plain is for adapters, and all weights learn")
     config = config or Qwen3Config(**_SHAPES[shape], tie_word_embeddings=True)
-    longest = steps + (_LONGEST_WARM_UP if compiled else _WARM_UP)
+    longest = steps + (_LONGEST_WARM_UP if compiled else _warm_up())
     rows = _rows(recipe, load or Load(), config.vocab_size, longest)
     sizes = read_shape(config, recipe)
     weight = 2 if torch.cuda.is_available() else 4
@@ -197,6 +198,10 @@ def benchmark(
         trainer.add_callback(_UntilSettled(steps))
         trainer.train()
     return _measured(trainer, steps, plan, fused_adapters=fused_adapters, compiled=compiled)
+
+
+def _warm_up() -> int:
+    return _WARM_UP if torch.cuda.is_available() else _WARM_UP_OF_PROCESSOR
 
 
 def _measured(
@@ -232,7 +237,7 @@ class _UntilSettled(TrainerCallback):
     def __init__(self, steps: int) -> None:
         self._wanted = steps
         self._graphs = -1
-        self._settled = -_WARM_UP
+        self._settled = -_warm_up()
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
