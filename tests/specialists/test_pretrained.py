@@ -85,3 +85,14 @@ def test_a_copy_of_the_shipped_model_assesses_like_it(tmp_path: Path) -> None:
     CweMapper.from_pretrained().save_pretrained(tmp_path / "copy")
     copy, shipped = Assessor.from_pretrained(tmp_path / "copy"), Assessor.from_pretrained()
     assert copy.row(copy.assess(text)) == shipped.row(shipped.assess(text))
+
+
+def test_what_a_text_denies_is_not_answered() -> None:
+    mapper = CweMapper.from_pretrained()
+    denied, other = mapper.map_many(
+        ["No XSS was found; all inputs are encoded.", "SQL injection in id; no XSS was found."]
+    )
+    assert denied.abstained
+    assert denied.band == "unsure"
+    assert other.cwe == "CWE-89"
+    assert not other.abstained

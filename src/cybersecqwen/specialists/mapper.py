@@ -18,6 +18,7 @@ from cybersecqwen.core.model_folder import SpecialistConfig
 from cybersecqwen.core.records import Advisory, Band, Candidate, CwePrediction, Labeller
 from cybersecqwen.core.taxonomy import Taxonomy, shipped_taxonomy
 from cybersecqwen.core.text.clean import has_text
+from cybersecqwen.core.text.denials import without_denials
 from cybersecqwen.core.text.record import parts_of, render_record, year_of, year_tokens
 from cybersecqwen.core.text.settled_names import SettledNameFinder
 from cybersecqwen.specialists.backoff import Backoff
@@ -343,9 +344,9 @@ class _Window:
 
 
 def _readable(text: str | Advisory, number: int, labeller: Labeller, year: int) -> str:
-    """Return what is read of a text or a record, as of a year."""
+    """Return what is read of a text or a record, as of a year: not what it denies."""
     description = text.description if isinstance(text, Advisory) else text
     if not has_text(description):
         raise InputError(f"text {number} has nothing to read")
     parts = parts_of(text, labeller) if isinstance(text, Advisory) else None
-    return render_record(description, parts, year)
+    return render_record(without_denials(description), parts, year)

@@ -1,0 +1,209 @@
+"""What a text says is not so: flaws that were looked for and not found.
+
+A classifier of words takes ``No XSS was found`` for a report of XSS. What is denied is left out of
+what it reads. Missing protections are no denials: ``no CSRF token was found`` reports a flaw.
+"""
+
+from __future__ import annotations
+
+import re
+
+NOTHING_FOUND = "Nothing is known of it."
+"""What stands for a text that only denies: no classifier makes much of it."""
+
+_FLAW_WORDS = (
+    r"(?:(?:vulnerabilit(?:y|ies)|weakness(?:es)?|flaws?|issues?|findings?|bugs?|problems?|"
+    r"defects?|xss|csrf|xsrf|ssrf|sqli|xxe|idors?|rce|lfi|rfi|dos|injections?|clickjacking|"
+    r"cross[ -]site (?:scripting|request forger(?:y|ies))|denial[ -]of[ -]service|"
+    r"(?:over|under)flows?|over-?reads?|out[ -]of[ -]bounds (?:reads?|writes?|access(?:es)?)|"
+    r"(?:use[ -]after|double)[ -]frees?|leaks?|leakage|traversals?|disclosures?|bypass(?:es)?|"
+    r"escalations?|fixation|forger(?:y|ies)|deseriali[sz]ation|race conditions?|corruption|"
+    r"crash(?:es)?|(?:null[ -])?(?:pointer )?dereferences?|pollution|hijacking|smuggling|"
+    r"backdoors?|(?:code|command) execution|wraparounds?|zip[ -]slip|"
+    r"(?:open |unvalidated )redirects?|"
+    r"(?:hard-?coded|default|exposed|leaked) (?:credentials?|passwords?|keys?|secrets?)|"
+    r"external entit(?:y|ies)(?: attacks?)?|format string bugs?)\b|"
+    r"(?:missing|improper|insecure|broken|unrestricted|incorrect|insufficient|unsafe|inadequate|"
+    r"dangerous)(?: \w+){1,3}?\b)"
+)
+# Protections are none: a form without XSS protection has a flaw.
+_FLAW = (
+    rf"{_FLAW_WORDS}(?![ -](?:protect|filter|prevent|mitigat|defen|detect|check|guard|sanit|"
+    r"token|header|fix|patch|valid|control|encod|escap|limit|test|attempt|scan|polic))"
+)
+_NO_FLAW_WORD = (
+    r"(?!(?:is|are|was|were|be|been|has|have|had|do|does|did|fix\w*|patch\w*|workarounds?|"
+    r"updates?|users?|customers?|for|against|of|to|in|on|from|by|with|that|which|who|because|"
+    r"longer|only|exploits?|attackers?|other|than|except|but|one|the|this)\b)"
+)
+_WORD = rf"{_NO_FLAW_WORD}[\w'./()-]+[ \t]+"
+_JOINED = r"(?:\s*,\s*(?:(?:or|and|nor)\s+)?|\s+(?:or|and|nor)\s+|\s*/\s*)(?:no\s+)?"
+_NIL = r"(?<![\w.])0"
+_THE = r"(?:(?:any|an?|the)\s+)?"
+_SIGNS = (
+    r"(?:(?:evidence|signs?|indications?|traces?|proof|instances?|cases?|occurrences?|alerts?|"
+    rf"findings?|reports?|results?|hits?|paths?|ways?) (?:of|for|to)\s+{_THE})?"
+)
+_NAMED = rf"{_FLAW}(?:\s+(?:{_FLAW}|reports?\b|paths?\b))*"
+_LISTED = rf"{_NAMED}(?:{_JOINED}(?:{_WORD}){{0,3}}?{_NAMED})*"
+_FLAWS = rf"{_SIGNS}(?:{_WORD}){{0,4}}?{_LISTED}"
+_WHERE = (
+    r"(?:\s+(?:suspected|reported|claimed|described|alleged|anywhere))?"
+    r"(?:\s+(?:with|in|of|on|within|at|inside|across)(?:\s+[\w'./()-]+){1,6}?)?"
+)
+_BE = r"(?:was|were|is|are|has been|have been|had been|could be|can be)"
+_FOUND = (
+    r"(?:found|identified|detected|discovered|observed|seen|noted|reported|present|confirmed|"
+    r"reproduced|reproducible|revealed|uncovered|triggered|achieved|possible|exploitable|evident|"
+    r"known|raised|visible|verified|demonstrated|recorded|encountered|spotted|applicable|produced)"
+)
+_FIND = (
+    r"(?:find|identify|detect|discover|observe|see|reveal|show|uncover|reproduce|confirm|exploit|"
+    r"trigger|locate|demonstrate|note|report|turn up|result in|produce)"
+)
+_OPEN_TO = r"(?:vulnerable|susceptible|affected|exploitable|prone|exposed|impacted)"
+_NOT_OPEN = rf"(?:\b(?:not|never|no longer)|n't)\s+(?:\w+ly\s+)?{_OPEN_TO}\b"
+_CHECKED = (
+    r"(?:looked|tested|checked|scanned|searched|probed|examined|audited|reviewed)(?: \w+){0,2}? "
+    rf"(?:for|against) {_FLAWS}"
+)
+_ATTACK = (
+    r"(?:inject|bypass|execute|run|overflow|exploit|upload|traverse|escape|reproduce|forge|trigger|"
+    r"escalate|break|read|steal|crash)"
+)
+
+_DENIALS = re.compile(
+    "|".join(
+        (
+            # No XSS was found in the form; neither SQL injection nor XSS was found.
+            rf"(?<!by[ -])\b(?:no|zero|{_NIL}|neither|without any)\s+{_FLAWS}{_WHERE}\s+"
+            rf"(?:{_BE}\s+)?(?:\w+ly\s+)?"
+            rf"(?:{_FOUND}\b(?! to (?:be|have)\b)|exists?\b|occurs?\b|here\b)",
+            # Known vulnerabilities: none. Result: no injection, no traversal.
+            rf"(?:^|(?<=[.:;,!?\n])\s*)\s*(?:no|zero|{_NIL})\s+{_FLAWS}{_WHERE}"
+            r"\s*(?=[.:;,!?\n]|$)",
+            # There are no flaws; testing revealed no XSS; it has no denial of service flaw.
+            r"\b(?:there(?:'s| is| are| was| were)|(?:find|found|detect|identif|discover|reveal|"
+            r"show|saw|see|report|uncover|note|observ|yield|return|produc|indicat|confirm|rais)\w*|"
+            rf"has|have|had|contains?|turned up)\s+(?:no|zero|{_NIL}|neither)\s+{_FLAWS}",
+            rf"\bthere (?:is|are|was|were)(?:n't| not| never)\s+{_THE}{_FLAWS}",
+            # There is no evidence that the application suffers from SSRF.
+            r"\bno (?:evidence|indications?|signs?|proof) that (?:[\w'-]+\s+){1,8}?"
+            rf"(?:suffers? from|(?:is|are) {_OPEN_TO} (?:to|by)|has|have|contains?)\s+"
+            rf"{_THE}{_FLAWS}",
+            # We did not find any XSS; it could not be confirmed; we were unable to reproduce it.
+            r"\b(?:(?:did|could|can|have|has)(?:\s*n[o']t)|cannot|unable to|"
+            rf"failed to(?= reproduce))\s+(?:\w+ly\s+)?(?:{_FIND}|{_FOUND})\s+{_THE}{_FLAWS}",
+            # The code does not contain any hard-coded credentials. (``does not have CSRF`` is what
+            # some write who mean its prevention.)
+            r"\b(?:does|do|did)(?:\s+not|n't)\s+"
+            r"(?:contain|have|suffer from|exhibit|include|present|expose)"
+            rf"(?!.{{0,40}}\bcsrf\b)\s+{_THE}{_FLAWS}",
+            # It is not vulnerable to XSS; unaffected by the overflow; free of known flaws.
+            rf"{_NOT_OPEN}\s+(?:to|by|via|through)\s+{_THE}{_FLAWS}",
+            rf"\b(?:none of (?:the |our |its )?\w+|neither .{{1,60}}? nor .{{1,60}}?)\s+"
+            rf"(?:is|are|was|were) {_OPEN_TO}(?:\s+(?:to|by)\s+{_THE}{_FLAWS})?",
+            r"\b(?:unaffected by|immune (?:to|against)|free (?:of|from)|"
+            r"(?<!not )(?:secure|safe|protected|hardened) (?:against|from))\s+"
+            rf"{_THE}{_FLAWS}",
+            # XSS was not detected on any page; SQL injection: not found; the XSS was ruled out.
+            rf"(?:\b(?:any|an?|the)\s+)?\b{_LISTED}{_WHERE}\s*(?:[:=-]\s*)?"
+            rf"(?:{_BE}\s+(?:(?:tested|checked)(?: \w+){{0,2}}? (?:and|but) )?|could |can )?"
+            rf"(?:(?:not|no longer) (?:be |been )?"
+            rf"(?:{_FOUND}|{_OPEN_TO}|a (?:security )?{_FLAW})\b(?! to (?:be|have)\b)|"
+            r"(?:impossible|ruled out|excluded|refuted|disproved|retracted|"
+            r"(?:rejected|dismissed)(?: as \w+)?)\b|"
+            r"(?:turned out to be )?(?:an? )?false positives?\b|"
+            r"(?:turned out )?not to be exploitable\b|no longer (?:exists?|occurs?|works?)\b|"
+            r"(?:does|do|did)(?: not|n't) (?:exist|occur|apply)\b)",
+            rf"\brul(?:e|ed|es|ing) out\s+{_THE}{_FLAWS}",
+            # XSS: none. SQLi absent.
+            rf"\b{_LISTED}\s*(?:(?:[:=-]|\bis\b|\bare\b)\s*(?:none|negative|passed|n/a|no issues?|"
+            r"no(?=\s*(?:[.;,]|$)))\b|\s(?:is |are )?absent\b)",
+            rf"\bnot (?:look like |appear to be |seem to be )?an? (?:security )?{_FLAWS}",
+            rf"\bnever (?:had|has|contained|contains)\s+{_THE}{_FLAWS}",
+            rf"\bpassed (?:the|all|every|our) (?:\w+ )?{_FLAW_WORDS} (?:tests?|checks?)\b",
+            rf"\b(?:{_FLAW_WORDS} (?:tests?|checks?)|tests? for {_FLAWS}) "
+            r"(?:was |were |came back )?(?:passed|negative|clean)\b",
+            # Attempts at SQL injection failed; it was not possible to inject SQL.
+            rf"\b(?:attempts? (?:at|of|to) [^.;,]{{0,60}}?|{_FLAW_WORDS} attempts? )\b"
+            r"(?:failed|(?:was|were) (?:blocked|unsuccessful|rejected|in vain))\b",
+            rf"\b(?:not possible|impossible|not able|unable) to {_ATTACK}\b[^.;,]{{0,60}}",
+            # Checked for pollution; nothing was found.
+            r"\b(?:nothing|none)\s+(?:was|were|has been|could be)\s+(?:\w+ly\s+)?found\b|"
+            r"\bfound (?:nothing|none)\b|\bnothing found\b",
+        )
+    ),
+    re.IGNORECASE,
+)
+_BARE = re.compile(_NOT_OPEN, re.IGNORECASE)
+_LOOKED_FOR = re.compile(rf"\b{_CHECKED}", re.IGNORECASE)
+_FEWEST_WORDS = 5  # of a sentence that may report something
+# Said of those who use a flaw that is there.
+_OF_ATTACKS = re.compile(
+    r"\bin the wild\b|\bexploit(?:s|ed|ation)\b|\bthreat actors?\b", re.IGNORECASE
+)
+# What a sentence must have to deny anything: most have none of it, and are not looked at further.
+_NEGATIVE = (
+    *("no ", "not ", "n't ", ": no", "cannot", "none", "zero ", "0 ", "never", "neither"),
+    *("without any", "unaffected", "immune", "free ", "unable", "rul", "exclud", "reject"),
+    *("refut", "false pos", "absen", "negative", "passed", "failed", "blocked", "impossible"),
+    *("secure ", "safe ", "protected", "hardened", "n/a", "nothing"),
+)
+_FINDING = (
+    *("found", "find", "ident", "detect", "discover", "observ", "seen", "see ", "note"),
+    *("report", "present", "confirm", "reprod", "reveal", "show", "uncover", "trigger"),
+    *("achiev", "possible", "exploit", "evident", "known", "visible", "verif", "demonstrat"),
+    *("record", "encounter", "spotted", "applicable", "exist", "occur", "here", "contain"),
+    *("suffer", "exhibit", "has no", "have no", "had no", "not have", "n't have", "vulnerab"),
+    *("suscept", "affect", "prone", "impact", "exposed", "immune", "free ", "secure ", "safe "),
+    *("protected", "hardened", "absen", "none", "negative", "passed", "attempt", "n/a", "rul"),
+    *("exclud", "reject", "refut", "false pos", "no issue", ": no", "produc", "there "),
+    *("evidence", "alert", "sign", "not a", "turn", "rais", "nothing"),
+)
+_SENTENCE = re.compile(r"(?<=[.!?\n])\s+")
+# What a text that reports a flaw has, in what is left of it.
+_REPORTS = re.compile(
+    rf"{_FLAW}|\b(?:although|though|but|yet|however|except|allow\w*|lets?|leads?|led|caus\w*|"
+    r"result(?:s|ing)? in|attackers?|arbitrary|"
+    r"craft\w*|malicious|remote(?:ly)?|exploit\w*|without|not|no|never|lack\w*|fail\w*|improperly|"
+    r"insecurely|incorrectly|disclos\w*|expos\w*|execut\w*|inject\w*|steal\w*|read(?:s|ing)? "
+    r"(?:files?|memory)|overwrit\w*|elevat\w*|privileges?|unauthori[sz]ed|unauthenticated)\b|n't\b",
+    re.IGNORECASE,
+)
+
+
+def without_denials(text: str) -> str:
+    """Return a text without the flaws that it denies; ``NOTHING_FOUND`` where it reports no other.
+
+    Args:
+        text: A description of a flaw, or of what a test found.
+    """
+    if not _may_deny(text):
+        return text
+    kept: list[str] = []
+    named = bare = 0
+    reports = False
+    for sentence in _SENTENCE.split(text):
+        left, flaws, others = sentence, 0, 0
+        if _may_deny(sentence) and not _OF_ATTACKS.search(sentence):
+            left, flaws = _DENIALS.subn(" ", sentence)
+            rest, others = _BARE.subn(" ", left)
+            if flaws or others:
+                left, rest = (_LOOKED_FOR.sub(" ", part) for part in (left, rest))
+        kept.append(left)
+        named, bare = named + flaws, bare + others
+        if flaws or others:
+            reports = reports or _REPORTS.search(rest) is not None
+        else:
+            reports = reports or len(sentence.split()) >= _FEWEST_WORDS
+    if not (named or bare):
+        return text
+    if not reports:
+        return NOTHING_FOUND
+    return " ".join(" ".join(kept).split()) if named else text
+
+
+def _may_deny(text: str) -> bool:
+    said = text.lower()
+    return any(word in said for word in _NEGATIVE) and any(word in said for word in _FINDING)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from cybersecqwen.core.text.denials import NOTHING_FOUND, without_denials
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No XSS was found; all inputs are encoded.",
+        "The scan did not find any path traversal.",
+        "The application is not vulnerable to SQL injection.",
+        "SQL injection: not found.",
+        "XSS: none",
+        "Neither SQL injection nor cross-site scripting was found.",
+        "Neither the API nor the web interface is vulnerable to CSRF.",
+        "There is no evidence that the application suffers from SSRF.",
+        "The XSS report turned out to be a false positive.",
+        "The tester found no SQL injection, XSS or CSRF in the portal.",
+        "We looked for SSRF in the webhook and found none.",
+        "During the retest the stored XSS was no longer present.",
+        "All attempts at SQL injection failed.",
+        "The app was tested for XXE and is not vulnerable.",
+        "Semgrep raised 0 findings for command injection.",
+    ],
+)
+def test_what_only_denies_reports_nothing(text: str) -> None:
+    assert without_denials(text) == NOTHING_FOUND
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No CSRF token was found in the password change form.",
+        "The form has no XSS protection, and the name is echoed unencoded.",
+        "No authentication is required to reach the admin interface.",
+        "The plugin does not have authorisation and CSRF checks in an AJAX action.",
+        "The plugin does not have CSRF in place when updating its settings.",
+        "No patch is available for the buffer overflow in the HTTP server.",
+        "The fix for the SQL injection was not found to be complete.",
+        "The WAF does not detect SQL injection in JSON bodies.",
+        "Exploitation of the buffer overflow has not been observed in the wild.",
+        "The reported SQL injection in the cart was not fixed and remains exploitable.",
+        "The product stores credentials in clear text. Version 3 is not affected.",
+        "OpenSNS v6.1.0 contains a blind SQL injection vulnerability.",
+        "A divide-by-zero vulnerability exists in the decoder.",
+        "No one noticed the SQL injection in the report generator for years.",
+    ],
+)
+def test_missing_protections_and_references_stay(text: str) -> None:
+    assert without_denials(text) == text
+
+
+def test_what_is_denied_goes_and_what_is_reported_stays() -> None:
+    left = without_denials("SQL injection was found in the id parameter; no XSS was found.")
+    assert left.startswith("SQL injection was found in the id parameter")
+    assert "XSS" not in left
+    left = without_denials("Although no SQL injection was found, ../ in the name reads any files.")
+    assert "SQL" not in left
+    assert "reads any files" in left
