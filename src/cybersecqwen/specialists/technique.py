@@ -22,7 +22,8 @@ from cybersecqwen.core.technique_reading import (
 )
 from cybersecqwen.core.technique_words import TechniqueWords
 from cybersecqwen.core.term_weights import WORDS_FILE
-from cybersecqwen.core.text.clean import clean, render
+from cybersecqwen.core.text.accounts import account_of
+from cybersecqwen.core.text.clean import clean, has_text, render
 from cybersecqwen.core.text.sentences import sentences
 from cybersecqwen.specialists.embedded import EmbeddedSpecialist
 from cybersecqwen.specialists.folder import SpecialistFiles
@@ -276,7 +277,7 @@ class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
         )
 
     def _read(self, text: str, *, clauses: bool = False) -> _TextReading:
-        whole = clean(text)
+        whole = clean(account_of(text))
         parts, flags = [whole], [True]
         cut = [part for part in sentences(whole) if len(part.split()) >= _LEAST_WORDS]
         for sentence in cut:
@@ -286,7 +287,12 @@ class TechniqueClassifier(EmbeddedSpecialist[TechniqueConfig]):
                 flags += [True, *[False] * len(within)]
         rendered = [render(part) for part in parts]
         if not rendered[0]:
-            raise InputError("the text has nothing to read")
+            raise InputError(
+                "the text has nothing to read"
+                if not has_text(text)
+                else "the text tells nothing of what attackers did: it is a heading, says what was "
+                "not found, or is not in English"
+            )
         pieces = self._encoder.encode(rendered)
         answers = self._graph.run(pieces.ids)
         logits = np.stack([answer[0] for answer in answers])
