@@ -348,3 +348,50 @@ def test_what_others_did_answers_no_question_about_an_actor(
     answer = real_knowledge.answer("which exploit kits does Orangeworm rent out to other gangs")
     assert not answer.found or all("G0071" in citation for citation in answer.citations)
     assert not real_knowledge.answer("is Windows 11 secure").found
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "page"),
+    [
+        ("list all pillars", "have 10 pillar weaknesses", "CWE-284"),
+        ("Which CWEs are pillars?", "have 10 pillar weaknesses", "CWE-707"),
+        ("How many base weaknesses are there?", "have 523 base weaknesses", "CWE-22"),
+        ("list all class weaknesses of CWE", "have 112 class weaknesses", "CWE-74"),
+        ("Which attack patterns are meta?", "have 61 meta attack patterns", "CAPEC-131"),
+        ("show me every campaign", " campaigns", "C0024"),
+        ("please list all the threat groups", " groups", "G0007"),
+    ],
+)
+def test_entries_of_a_kind_or_level_are_counted_and_listed(
+    real_knowledge: KnowledgeBase, question: str, said: str, page: str
+) -> None:
+    answer = real_knowledge.answer(question)
+    assert said in answer.direct[0].text
+    (section,) = answer.sections
+    assert section.total >= len(section.lines) > 1
+    listed = " ".join(line.text for line in section.lines)
+    assert f"({page})" in listed
+
+
+@pytest.mark.parametrize("question", ["and groups?", "which groups?", "groups?"])
+def test_a_kind_alone_goes_on_from_the_question_before(
+    real_knowledge: KnowledgeBase, question: str
+) -> None:
+    answer = real_knowledge.answer(question, history=["What is T1003.001?"])
+    assert answer.subjects[:1] == ("T1003.001",)
+    assert {section.heading for section in answer.sections} == {"Groups"}
+
+
+def test_software_alone_is_what_uses_a_technique_or_what_an_actor_uses(
+    real_knowledge: KnowledgeBase,
+) -> None:
+    for before in ("What is T1003.001?", "What techniques does APT29 use?"):
+        answer = real_knowledge.answer("and software?", history=[before])
+        assert [section.heading for section in answer.sections] == ["Software"]
+
+
+def test_what_goes_on_from_nothing_is_told(real_knowledge: KnowledgeBase) -> None:
+    answer = real_knowledge.answer("and groups?")
+    assert not answer.found
+    assert "goes on from an earlier question" in answer.text
+    assert real_knowledge.answer("groups?").found  # what ATT&CK calls one

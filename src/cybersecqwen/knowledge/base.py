@@ -12,6 +12,7 @@ from cybersecqwen.core.interfaces import NO_HELPERS, AnswerHelpers
 from cybersecqwen.core.records import Answer, ChoiceAnswer, Passage
 from cybersecqwen.core.text.clean import clean
 from cybersecqwen.knowledge import conversation, multiple_choice
+from cybersecqwen.knowledge.answers.draft import NOT_FOUND
 from cybersecqwen.knowledge.concepts import named_field_concepts
 from cybersecqwen.knowledge.extractive import answer
 from cybersecqwen.knowledge.intents import Intent
@@ -71,6 +72,11 @@ class KnowledgeBase(PassageIndex):
                 names nothing itself is about what they were about.
             helpers: What answers beside the pages: a classifier, a store of records.
         """
+        if not history and conversation.goes_on(question):
+            said = (
+                f"{NOT_FOUND} This goes on from an earlier question, and there is none: name the "
+            )
+            return Answer(f"{said}entry that it is about.", found=False, question=clean(question))
         found = answer(self, self.understand(question, history, helpers), helpers)
         return replace(found, question=clean(question))
 
@@ -78,8 +84,10 @@ class KnowledgeBase(PassageIndex):
         self, question: str, history: Sequence[str] = (), helpers: AnswerHelpers = NO_HELPERS
     ) -> Query:
         """Return a question parsed, with what it refers to in earlier ones put in its place."""
-        query = self.parse(question)
         history = history[-conversation.TURNS :]
+        if history:
+            question = conversation.kind_alone(question) or question
+        query = self.parse(question)
         if conversation.asks_why(query) and history:
             return self.understand(history[-1], history[:-1], helpers)
         if conversation.continues(query) and history:

@@ -43,6 +43,15 @@ _ORDINAL = re.compile(
     re.IGNORECASE,
 )
 _CONTINUES = re.compile(r"^\W*(?:and|also|what about|how about|same for|or)\b", re.IGNORECASE)
+_KIND_ALONE = re.compile(
+    r"^\W*(?:(?P<on>and|also|or|what about|how about|same for) )?"
+    r"(?:which |what |the |its |their |any |other )*"
+    r"(?P<kind>groups?|actors?|campaigns?|software|malware|tools?|techniques?|sub-?techniques?|"
+    r"tactics?|mitigations?|detections?|examples?|consequences?|platforms?|weaknesses|cwes?|"
+    r"capecs?|attack patterns?|parents?|children|siblings?)\W*$",
+    re.IGNORECASE,
+)
+_SOFTWARE = ("software", "malware", "tool")
 _FEW = 2  # terms of its own that a question may have and still lean on what went before
 
 
@@ -65,6 +74,28 @@ def refers_back(query: Query) -> bool:
     patterns = (_REFERS, _ORDINAL, _CONTINUES)
     leans = any(pattern.search(query.skeleton) for pattern in patterns)
     return leans or (not query.rest and query.intent is not Intent.SEARCH)
+
+
+def kind_alone(question: str) -> str:
+    """Return a question that has only a kind of entry or part in words that go on from another.
+
+    ``Which groups?`` and ``groups?`` after a question about a technique ask for its users, as
+    ``and groups?`` does.
+
+    Returns:
+        The question in that form; empty for any other.
+    """
+    found = _KIND_ALONE.search(question)
+    if found is None:
+        return ""
+    kind = found["kind"].lower()
+    return f"which {kind} uses it?" if kind.startswith(_SOFTWARE) else f"and {kind}?"
+
+
+def goes_on(question: str) -> bool:
+    """Whether a question says by its first word that there was one before: ``and groups?``."""
+    found = _KIND_ALONE.search(question)
+    return found is not None and found["on"] is not None
 
 
 def asks_why(query: Query) -> bool:

@@ -19,6 +19,7 @@ from cybersecqwen.knowledge.answers import (
     entry,
     glossary,
     kinship,
+    levels,
     mapping,
     protection,
     relations,
@@ -55,6 +56,8 @@ def answer(index: PassageIndex, query: Query, helpers: AnswerHelpers) -> Answer:
     """Answer a question: the direct answer first, then details, each with its passages."""
     if query.intent is Intent.SMALL_TALK:
         return Answer(f"{NOT_FOUND} {HELP}", found=False, intent=query.intent.value)
+    if (listed := levels.asked_for(query)) and (held := levels.list_entries(index, listed)):
+        return held.finished(index, query)
     described = helpers.describes(query.text)
     if not query.cves and (explained := _explained(index, query, described)):
         return explained
