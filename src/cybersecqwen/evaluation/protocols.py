@@ -91,14 +91,7 @@ _FAITH = Protocol(
 
 _PAPER = Protocol(
     name="paper-2025",
-    readers={
-        "cwe": answer_parsing.CWE_LAST,
-        "choice": answer_parsing.CHOICE_PAPER,
-        "cvss": answer_parsing.CVSS_LAST,
-        "techniques": answer_parsing.TECHNIQUES_LAST_LINE,
-        "actor": answer_parsing.ACTOR_LINE,
-        "text": answer_parsing.TEXT_WHOLE,
-    },
+    readers={**_REF.readers, "choice": answer_parsing.CHOICE_PAPER},
     few_shot={"cwe": prompts.CWE_FEW_SHOT, "choice": prompts.CHOICE_FEW_SHOT},
     shots=5,
     # The report states no limit for these tasks; VSP has 1,000 in the authors' later one.

@@ -105,3 +105,13 @@ def encode_rendered(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int)
     starts = np.zeros(len(lengths) + 1, dtype=np.int64)
     np.cumsum(lengths, out=starts[1:])
     return TokenisedTexts(np.concatenate(pieces) if pieces else np.zeros(0, np.int32), starts)
+
+
+def taught_rows(labels: NDArray[np.int64], *, soft: bool) -> NDArray[np.int64]:
+    """Return the places of the records that a model is taught.
+
+    Args:
+        labels: Of N records, (N, ...), ``NO_LABEL`` where there is none.
+        soft: Whether teachers have answered all of them; else those with a label are taught.
+    """
+    return np.arange(len(labels)) if soft else np.flatnonzero((labels != NO_LABEL).any(1))

@@ -25,7 +25,7 @@ from cybersecqwen.training.recipes.specialist import Fit, Views
 from cybersecqwen.training.specialist.base_encoder import adapted_base
 from cybersecqwen.training.specialist.reading_encoder import LabelAttention, ReadingEncoder
 from cybersecqwen.training.specialist.record_views import VECTOR_PART, PartTokens, join_texts
-from cybersecqwen.training.specialist.rows import NO_LABEL, TokenisedTexts, age_weights
+from cybersecqwen.training.specialist.rows import NO_LABEL, TokenisedTexts, age_weights, taught_rows
 from cybersecqwen.training.specialist.supervision import pad, to_device
 from cybersecqwen.training.specialist.teachers import Report, taught_by
 from cybersecqwen.training.specialist.weakness import (
@@ -171,11 +171,7 @@ def learn_severity(
     seed: int,
 ) -> None:
     """Teach ``model``, in place, every record that has a vector or soft answers."""
-    taught = (
-        np.flatnonzero((data.labels != NO_LABEL).any(1))
-        if data.soft is None
-        else np.arange(len(data.parts))
-    )
+    taught = taught_rows(data.labels, soft=data.soft is not None)
 
     def collate(batch: list[int]) -> Mapping[str, Tensor]:
         rows = taught[batch]

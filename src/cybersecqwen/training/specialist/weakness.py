@@ -29,7 +29,7 @@ from cybersecqwen.training.specialist.record_views import (
     When,
     join_texts,
 )
-from cybersecqwen.training.specialist.rows import NO_LABEL, TokenisedTexts
+from cybersecqwen.training.specialist.rows import NO_LABEL, TokenisedTexts, taught_rows
 from cybersecqwen.training.specialist.supervision import SoftLabels, pad, soften
 
 _NEUTRAL = 8000
@@ -123,11 +123,7 @@ def learn_views(
     model: CweEncoder, data: ViewedRows, odds: Views, schedule: Fit, folder: Path, seed: int
 ) -> None:
     """Teach ``model``, in place, every record that has a label or a soft label."""
-    taught = (
-        np.flatnonzero((data.labels != NO_LABEL).any(1))
-        if data.soft is None
-        else np.arange(len(data.parts))
-    )
+    taught = taught_rows(data.labels, soft=data.soft is not None)
 
     def collate(batch: list[int]) -> Mapping[str, Tensor]:
         rows = taught[batch]
