@@ -195,12 +195,14 @@ def _stage(
 
 @contextmanager
 def _timed(plan: _Plan, name: str) -> Iterator[None]:
-    """Add the seconds that the block takes to those that are kept of a stage."""
+    """Add the seconds that the block takes to those that are kept of a stage, ended or stopped."""
     start = time.monotonic()
-    yield
-    times = _times(plan)
-    times[name] = round(times.get(name, 0.0) + time.monotonic() - start, 1)
-    write_json(plan.at(_TIMES), times)
+    try:
+        yield
+    finally:
+        times = _times(plan)
+        times[name] = round(times.get(name, 0.0) + time.monotonic() - start, 1)
+        write_json(plan.at(_TIMES), times)
 
 
 def _times(plan: _Plan) -> dict[str, float]:

@@ -37,7 +37,7 @@ class Made:
         divergence: Of the model from its base.
         benchmarks: SHA-256 of each benchmark file that the corpus was compared with, by its name.
         estimate: What the training was expected to take.
-        times: Seconds that each stage took, interrupted ones left out.
+        times: Seconds that each stage took, without what a kill interrupted.
         limit: Questions of each evaluation at most; None for all.
         dry_run: Whether the model is a tiny one, trained on a few records.
     """
@@ -217,7 +217,7 @@ def _took(made: Made) -> Iterator[str]:
         f"{results['peak_bytes'] / 2**30:.1f} GiB at most"
     )
     stages = ", ".join(f"{name} {seconds:,.0f} s" for name, seconds in made.times.items())
-    yield f"- stages, what was interrupted left out: {stages}"
+    yield f"- stages, without what a kill interrupted: {stages}"
 
 
 def _licence(base: str) -> str:
