@@ -27,7 +27,7 @@ from cybersecqwen.corpus.quiz.generate import ask
 from cybersecqwen.corpus.quiz.recipe import QuizRecipe
 from cybersecqwen.corpus.quiz.rows import QuizTally
 
-_ID = re.compile(r" \([A-Z]+-?[\d.]+\)$")
+_ID = re.compile(r"^[A-Z]+-?\d[\d.]*:? | \([A-Z]+-?\d[\d.]*\)$")
 _NEGATED = re.compile(r"\b(?:NOT|EXCEPT|not|except)\b")
 _SHOWN = (4, 6, 8)
 """Passages in front of a question: as ``ask`` shows them, and fewer or more."""
