@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from cybersecqwen.core.text.denials import NOTHING_FOUND, without_denials
@@ -59,3 +61,14 @@ def test_what_is_denied_goes_and_what_is_reported_stays() -> None:
     left = without_denials("Although no SQL injection was found, ../ in the name reads any files.")
     assert "SQL" not in left
     assert "reads any files" in left
+
+
+@pytest.mark.parametrize(
+    "piece", ["xss ", "no xss and ", "xss, ", "neither a nor b ", "no a ", "attempts to "]
+)
+def test_no_text_takes_long(piece: str) -> None:
+    sentence = f"X{(piece * 900)[:950]} is not found here. "
+    for hostile in (f"{piece * 5_000} is not found here", sentence * 20):
+        start = time.process_time()
+        without_denials(hostile[:20_000])
+        assert time.process_time() - start < 2

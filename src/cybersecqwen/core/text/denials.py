@@ -34,7 +34,7 @@ _FLAW = (
 _NO_FLAW_WORD = (
     r"(?!(?:is|are|was|were|be|been|has|have|had|do|does|did|fix\w*|patch\w*|workarounds?|"
     r"updates?|users?|customers?|for|against|of|to|in|on|from|by|with|that|which|who|because|"
-    r"longer|only|exploits?|attackers?|other|than|except|but|one|the|this)\b)"
+    r"longer|only|exploits?|attackers?|other|than|except|but|one|the|this|and|or|nor|no|not)\b)"
 )
 _WORD = rf"{_NO_FLAW_WORD}[\w'./()-]+[ \t]+"
 _JOINED = r"(?:\s*,\s*(?:(?:or|and|nor)\s+)?|\s+(?:or|and|nor)\s+|\s*/\s*)(?:no\s+)?"
@@ -44,8 +44,9 @@ _SIGNS = (
     r"(?:(?:evidence|signs?|indications?|traces?|proof|instances?|cases?|occurrences?|alerts?|"
     rf"findings?|reports?|results?|hits?|paths?|ways?) (?:of|for|to)\s+{_THE})?"
 )
-_NAMED = rf"{_FLAW}(?:\s+(?:{_FLAW}|reports?\b|paths?\b))*"
-_LISTED = rf"{_NAMED}(?:{_JOINED}(?:{_WORD}){{0,3}}?{_NAMED})*"
+# What is read comes from anybody: repetitions are bounded, and none is tried twice.
+_NAMED = rf"(?>{_FLAW}(?:\s+(?:{_FLAW}|reports?\b|paths?\b)){{0,3}})"
+_LISTED = rf"(?>{_NAMED}(?:{_JOINED}(?:{_WORD}){{0,3}}?{_NAMED}){{0,8}})"
 _FLAWS = rf"{_SIGNS}(?:{_WORD}){{0,4}}?{_LISTED}"
 _WHERE = (
     r"(?:\s+(?:suspected|reported|claimed|described|alleged|anywhere))?"
@@ -139,6 +140,7 @@ _DENIALS = re.compile(
 _BARE = re.compile(_NOT_OPEN, re.IGNORECASE)
 _LOOKED_FOR = re.compile(rf"\b{_CHECKED}", re.IGNORECASE)
 _FEWEST_WORDS = 5  # of a sentence that may report something
+_LONGEST = 1_000  # characters of a sentence that denies; longer ones are left as they are
 # Said of those who use a flaw that is there.
 _OF_ATTACKS = re.compile(
     r"\bin the wild\b|\bexploit(?:s|ed|ation)\b|\bthreat actors?\b", re.IGNORECASE
@@ -186,7 +188,7 @@ def without_denials(text: str) -> str:
     reports = False
     for sentence in _SENTENCE.split(text):
         left, flaws, others = sentence, 0, 0
-        if _may_deny(sentence) and not _OF_ATTACKS.search(sentence):
+        if len(sentence) <= _LONGEST and _may_deny(sentence) and not _OF_ATTACKS.search(sentence):
             left, flaws = _DENIALS.subn(" ", sentence)
             rest, others = _BARE.subn(" ", left)
             if flaws or others:
