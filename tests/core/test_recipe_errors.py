@@ -30,7 +30,7 @@ CORPUS = Path(__file__).parents[2] / "recipes" / "corpus" / "cybersecqwen.yaml"
         ("replay: 1.5", "replay: expected a whole number, got a number"),
         ("replay_loss: kl\nreplay: 2", "replay_loss: 'kl' is none of distribution, words"),
         ("replay_loss: distribution", "replay_loss: distribution: needs `replay`, which is 0"),
-        ("group_by_length: true\nfirst: [map]", "group_by_length: needs `packing: none` .*"),
+        ("stratify_by_length: true\nfirst: [map]", "stratify_by_length: needs `packing: none` .*"),
         ("scale: 2", "scale: expected a number <= 1.0"),
         ("final_weight: 0", "final_weight: expected a number > 0.0"),
         ("text_answers: 1", "text_answers: no such key; there are name, fit, base, method, .*"),

@@ -20,7 +20,7 @@ EXAMPLES = (
 _LORA_KEYS = (
     "name, base, method (lora, full), adapter (rank, alpha, dropout, targets, layers), fit "
     "(epochs, batch, learning_rate, warmup, weight_decay, clip), max_tokens, packing, "
-    "group_by_length, loss, final_weight, repeat, first, replay, replay_loss, scale, logits, "
+    "stratify_by_length, loss, final_weight, repeat, first, replay, replay_loss, scale, logits, "
     "checkpoint_every, validate_every, validation_rows, seed"
 )
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import itertools
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +23,7 @@ from cybersecqwen.training.lora import divergence  # noqa: E402
 from cybersecqwen.training.lora.divergence import summed_divergence  # noqa: E402
 from cybersecqwen.training.lora.memory_plan import MemoryStrategy  # noqa: E402
 from cybersecqwen.training.lora.model import adapter_config, fuse_adapters  # noqa: E402
-from cybersecqwen.training.lora.packing import collate  # noqa: E402
+from cybersecqwen.training.lora.packing import EpochBatches, collate  # noqa: E402
 from cybersecqwen.training.lora.run import LoraJob, prepare  # noqa: E402
 from cybersecqwen.training.lora.step_reports import Progress  # noqa: E402
 from cybersecqwen.training.lora.trainer import LoraTrainer  # noqa: E402
@@ -139,8 +138,6 @@ def test_the_first_loss_is_the_weighted_mean_over_answer_tokens(
     job: LoraJob, plain: LoraTrainer, weighted: LoraTrainer, final_weight: float
 ) -> None:
     model = transformers.AutoModelForCausalLM.from_pretrained(job.recipe.base, dtype=torch.float32)
-    from cybersecqwen.training.lora.packing import EpochBatches
-
     total, count = 0.0, 0.0
     first = next(iter(EpochBatches(len(job.train.rows), 8, job.recipe.seed, lambda: 0)))
     for place in first:
@@ -254,13 +251,18 @@ def test_packed_in_blocks_the_loss_is_that_of_each_example_alone(
     assert found == pytest.approx([found[0]] * 3, abs=1e-4)
 
 
-def test_rows_of_like_length_make_a_step(job: LoraJob, tmp_path: Path) -> None:
-    trainer = fit(job, tmp_path, MemoryStrategy(100_000), group_by_length=True)
-    steps = [[len(job.train.rows[row]) for row in step] for step in trainer._batches]
-    steps.sort()
-    assert all(max(one) <= min(other) for one, other in itertools.pairwise(steps))
+def test_a_recipe_stratifies_its_steps(
+    job: LoraJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cybersecqwen.training.lora.packing._WINDOW", 2)
+    trainer = fit(job, tmp_path, MemoryStrategy(100_000), stratify_by_length=True)
+    lengths, batch = list(map(len, job.train.rows)), job.recipe.fit.batch
+    order = (len(lengths), batch, job.recipe.seed, trainer._epoch)
+    steps = EpochBatches(*order, lengths=lengths)
+    assert list(trainer._batches) == list(steps)
+    assert list(steps) != list(EpochBatches(*order))
     logged = [e for e in trainer.state.log_history if "loss" in e]
-    assert logged[-1]["tokens"] == sum(map(len, job.train.rows))
+    assert logged[-1]["tokens"] == sum(lengths)
 
 
 def test_a_loss_that_is_no_number_stops_the_training(

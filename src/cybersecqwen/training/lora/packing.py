@@ -132,7 +132,8 @@ def _filled(rows: Sequence[TokenRow], capacity: int) -> list[list[TokenRow]]:
     return groups
 
 
-_WINDOW = 32  # steps whose rows are sorted by length together, where steps are to be of like length
+_STRATA = 8  # parts of like length that each step has its share of, where steps are stratified
+_WINDOW = 16  # steps whose rows are sorted by length together
 
 
 class EpochBatches:
@@ -146,7 +147,7 @@ class EpochBatches:
         seed: Seed of the order.
         epoch: Tells which epoch it is, from 0, when iteration begins.
         stages: Number of each row's stage, for an epoch of stages one after the other.
-        lengths: Tokens of each row, for steps of rows of like length; no stages then.
+        lengths: Tokens of each row, for steps stratified by length; no stages then.
     """
 
     def __init__(
@@ -173,13 +174,39 @@ class EpochBatches:
         order = draw.permutation(self._rows)
         if self._stages is not None:
             order = order[np.argsort(self._stages[order], kind="stable")]
-        starts = np.arange(0, self._rows, self._batch)
         if self._lengths is not None:
-            windows = np.arange(self._rows) // (_WINDOW * self._batch)
-            order = order[np.lexsort((self._lengths[order], windows))]
-            draw.shuffle(starts)  # else each window would go from short rows to long
-        for start in starts:
+            order = _stratified(order, self._lengths[order], self._batch, draw)
+        for start in range(0, self._rows, self._batch):
             yield order[start : start + self._batch].tolist()
+
+
+def _stratified(
+    order: NDArray[np.int64], lengths: NDArray[np.int64], batch: int, draw: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return rows in an order whose steps have as many rows of each of ``_STRATA`` lengths.
+
+    The rows of a window of steps are sorted and cut into strata, and those into as many pieces as
+    there are steps; each step gets a piece of each stratum, drawn at random. What a step has of a
+    stratum is of like length, so little of a pass is padding, and all steps are alike. The last
+    window, where it is not whole, stays as it is.
+
+    Args:
+        order: (N,) numbers of rows.
+        lengths: (N,) their tokens.
+        batch: Rows a step.
+        draw: Source of randomness.
+    """
+    made = order.copy()
+    sizes = [len(part) for part in np.array_split(np.arange(batch), min(_STRATA, batch))]
+    for start in range(0, len(order) - _WINDOW * batch + 1, _WINDOW * batch):
+        window = slice(start, start + _WINDOW * batch)
+        by_length = order[window][np.argsort(lengths[window], kind="stable")]
+        ends = np.cumsum([_WINDOW * size for size in sizes])[:-1]
+        pieces = [
+            draw.permutation(stratum.reshape(_WINDOW, -1)) for stratum in np.split(by_length, ends)
+        ]
+        made[window] = np.concatenate(pieces, axis=1).ravel()
+    return made
 
 
 def micro_batches(

@@ -105,7 +105,7 @@ class LoraTrainer(SFTTrainer):
         self._batches = EpochBatches(
             *(len(rows), recipe.fit.batch, recipe.seed, self._epoch),
             stages=stages if recipe.first else None,
-            lengths=[len(row) for row in rows] if recipe.group_by_length else None,
+            lengths=[len(row) for row in rows] if recipe.stratify_by_length else None,
         )
         self._started = time.monotonic()
         self._seconds_before = 0.0

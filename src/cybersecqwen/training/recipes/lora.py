@@ -87,8 +87,8 @@ class LoraRecipe(Recipe, frozen=True):
             ``blocks`` fills rows with whole examples that do not see each other; ``wrapped``
             joins all examples and cuts every ``max_tokens``, so that examples see those before
             them.
-        group_by_length: Whether the rows of a step are of like length: less padding and fewer
-            passes. Needs rows of one example each, and no ``first``.
+        stratify_by_length: Whether each step has the same share of short and of long rows: less
+            padding and fewer passes. Needs rows of one example each, and no ``first``.
         loss: ``answer`` learns the answer's tokens (its end token too), ``all`` every token.
         final_weight: How many tokens each token of a short final answer (an id, a letter) counts
             as in the loss. Answers of a word would else be drowned by those of a sentence.
@@ -120,7 +120,7 @@ class LoraRecipe(Recipe, frozen=True):
     adapter: Adapter | None = None
     max_tokens: Annotated[int, Meta(ge=8)] = 4096
     packing: Packing = "none"
-    group_by_length: bool = False
+    stratify_by_length: bool = False
     loss: Literal["answer", "all"] = "answer"
     final_weight: Annotated[float, Meta(gt=0)] = 1.0
     repeat: Mapping[str, Repetitions] = {}
@@ -153,5 +153,5 @@ class LoraRecipe(Recipe, frozen=True):
             raise ValueError(f"{key}: needs `packing: none`, not {self.packing}")
         if by_distribution and not self.replay:
             raise ValueError("replay_loss: distribution: needs `replay`, which is 0")
-        if self.group_by_length and (self.packing != "none" or self.first):
-            raise ValueError("group_by_length: needs `packing: none` and no `first`")
+        if self.stratify_by_length and (self.packing != "none" or self.first):
+            raise ValueError("stratify_by_length: needs `packing: none` and no `first`")
