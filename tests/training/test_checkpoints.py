@@ -20,7 +20,7 @@ def test_a_checkpoint_comes_when_the_last_is_too_old(
 ) -> None:
     now = 1000.0
     monkeypatch.setattr(checkpoints.time, "monotonic", lambda: now)
-    in_time = checkpoints.SaveInTime(600.0)
+    in_time = checkpoints.SaveInTime(least=600.0)
     args = SimpleNamespace(world_size=processes, output_dir=str(tmp_path))
     state = transformers.TrainerState()
     found = []
@@ -34,3 +34,26 @@ def test_a_checkpoint_comes_when_the_last_is_too_old(
         if control.should_save:
             in_time.on_save(args, state, control)
     assert found == asked
+
+
+@pytest.mark.parametrize(("writing", "wait"), [(0.5, 60), (6, 180), (90, 600)])
+def test_what_takes_long_to_write_is_written_less_often(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, writing: float, wait: float
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: now)
+    in_time = checkpoints.SaveInTime()
+    args = SimpleNamespace(world_size=1, output_dir=str(tmp_path))
+    state = transformers.TrainerState()
+    in_time.on_train_begin(args, state, transformers.TrainerControl())
+    saved = []
+    for _ in range(1_300):
+        now += 1.0
+        control = transformers.TrainerControl()
+        in_time.on_step_end(args, state, control)
+        if control.should_save:
+            now += writing
+            in_time.on_save(args, state, control)
+            saved.append(now)
+    assert saved[0] == 60 + writing
+    assert saved[1] - saved[0] == pytest.approx(wait + writing, abs=1)

@@ -9,6 +9,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+_TIMES_WRITING = 30
 _WHOLE = "complete"  # a checkpoint without this file was cut off while being written
 
 
@@ -26,27 +27,32 @@ class MarkWhole(TrainerCallback):
 class SaveInTime(TrainerCallback):
     """Asks for a checkpoint when the last one is too old, however long a step takes.
 
-    Of one process only: several would have to agree on the step, and theirs are short.
+    That is a minute, or more where writing one takes long, so that a thirtieth of the time is spent
+    on it at most. Of one process only: several would have to agree on the step, and theirs are
+    short.
 
     Args:
-        seconds: How old the last checkpoint may be.
+        least: Seconds between two checkpoints at least.
+        most: How old the last one may be at most, seconds.
     """
 
-    def __init__(self, seconds: float = 600.0) -> None:
-        self._seconds = seconds
-        self._saved = time.monotonic()
+    def __init__(self, least: float = 60.0, most: float = 600.0) -> None:
+        self._least, self._most = least, most
+        self._wait = least
+        self._saved = self._asked = time.monotonic()
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Called by the Trainer before the first step."""
-        self._saved = time.monotonic()
+        self._saved = self._asked = time.monotonic()
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Called by the Trainer after each step."""
-        if args.world_size == 1 and time.monotonic() - self._saved >= self._seconds:
+        self._asked = time.monotonic()
+        if args.world_size == 1 and self._asked - self._saved >= self._wait:
             control.should_save = True
 
     def on_save(
@@ -54,6 +60,8 @@ class SaveInTime(TrainerCallback):
     ) -> None:
         """Called by the Trainer after it has written a checkpoint."""
         self._saved = time.monotonic()
+        writing = self._saved - self._asked
+        self._wait = min(max(self._least, _TIMES_WRITING * writing), self._most)
 
 
 def last_whole(folder: Path) -> str | None:

@@ -107,7 +107,7 @@ class LoraRecipe(Recipe, frozen=True):
         logits: ``tiled`` computes logits where something is learnt, a tile at a time; ``whole``
             holds those of every token over the whole vocabulary at once, as the reference does.
         checkpoint_every: Optimizer steps between checkpoints, from which a killed run goes on. One
-            process saves every ten minutes too.
+            process saves every minute too.
         validate_every: Optimizer steps between validations; 0 for the end of each epoch.
         validation_rows: Rows of the corpus's validation file that are used at most.
         seed: Seed of everything random.
