@@ -26,7 +26,8 @@ from cybersecqwen.core.text.excerpts import excerpts
 from cybersecqwen.llm.backends.common import require_capability
 
 # Of 4, 8, 12 and 16 passages of 90 words, those after which the right options are likeliest, on 400
-# validation questions of our own (``corpus quiz``, thinned), with Qwen2.5-Coder-1.5B-Instruct.
+# validation questions of our own (``corpus quiz``, thinned), with Qwen2.5-Coder-1.5B-Instruct. They
+# were found by an earlier look-up.
 SHOWN = 4
 """Passages that a language model reads before it chooses among options."""
 
