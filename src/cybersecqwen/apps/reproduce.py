@@ -115,9 +115,6 @@ def _reproduce(plan: _Plan, on_progress: OnProgress) -> Path:
         _stage(plan, replay, "replay", on_progress, lambda: _replay(plan))
     _tell_estimate(plan, on_progress)
     merged, base = _tuned(plan, on_progress), plan.lora.base
-    gguf = plan.gguf
-    kind: GgufType = "q8_0" if options.dry_run else "q4_k_m"
-    _stage(plan, gguf, "gguf", on_progress, lambda: export_gguf(merged, gguf, quantisation=kind))
     logs = list(_evaluate(plan, {"base": base, "tuned": str(merged)}, on_progress))
     _stage(
         plan, plan.at(_DIVERGENCE), "divergence", on_progress, lambda: _diverge(plan, str(merged))
@@ -125,6 +122,10 @@ def _reproduce(plan: _Plan, on_progress: OnProgress) -> Path:
     report = plan.at("report")
     discard_older(report, logs)
     _stage(plan, report, "report", on_progress, lambda: write_report(logs, report, plan.lora.name))
+    # Last, since what cannot be quantised (a base cut down, a training gone astray) is refused.
+    gguf = plan.gguf
+    kind: GgufType = "q8_0" if options.dry_run else "q4_k_m"
+    _stage(plan, gguf, "gguf", on_progress, lambda: export_gguf(merged, gguf, quantisation=kind))
     card = reproduce_card.write_card(
         reproduce_card.Made(
             recipe=plan.lora,
