@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-# Several workers share the machine, and the models here are tiny: more threads would only wait for
-# each other. Set before anything loads PyTorch, and passed on to the processes that tests start.
+# Two workers share the machine, and the models here are tiny: more threads would only wait for each
+# other. Set before anything loads PyTorch, and passed on to the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The store of whoever runs the tests has no say in them.
