@@ -22,7 +22,7 @@ from cybersecqwen.core.interfaces import Backend, GroupScorer, KnowledgeBaseLike
 from cybersecqwen.core.option_references import option_references, relettered
 from cybersecqwen.core.prompts import CHOICE_LETTER, LETTERS, escape_special_tokens, render_question
 from cybersecqwen.core.records import ChoiceAnswer, Passage, Question
-from cybersecqwen.core.text.excerpts import excerpts
+from cybersecqwen.core.text.excerpts import EXCERPT_WORDS, excerpts
 from cybersecqwen.llm.backends.common import require_capability
 
 # Of 4, 8, 12 and 16 passages of 90 words, those after which the right options are likeliest, on 400
@@ -30,9 +30,6 @@ from cybersecqwen.llm.backends.common import require_capability
 # were found by an earlier look-up.
 SHOWN = 4
 """Passages that a language model reads before it chooses among options."""
-
-EXCERPT = 90
-"""Words that each of them may have."""
 
 # The exponents that make the right options of our own questions likeliest, with that model: 94
 # that the pages answer (``evaluation/inside_questions.yaml``), 105 that they do not
@@ -66,7 +63,7 @@ class MultipleChoiceConfig(Recipe, frozen=True):
     """
 
     passages: int = SHOWN
-    words: int = EXCERPT
+    words: int = EXCERPT_WORDS
     rotations: int | None = None
     ranker_weight: float = RANKER_WEIGHT
     closed_weight: float = CLOSED_WEIGHT

@@ -16,6 +16,9 @@ from cybersecqwen.core.text.terms import terms
 _LIST = re.compile(r"([A-Z][\w&' -]{2,40}): (.+;.+)")
 _GAP = "..."
 
+EXCERPT_WORDS = 90
+"""Words of a passage shown before a choice, in ``ask`` and in the rows that teach it."""
+
 
 def excerpts(passages: Sequence[Passage], asked: str, words: int) -> list[Passage]:
     """Return the passages, those of more than ``words`` words cut to what bears on a question.

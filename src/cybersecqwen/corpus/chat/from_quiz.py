@@ -17,7 +17,7 @@ from cybersecqwen.core.prompts import (
 )
 from cybersecqwen.core.records import Passage, Question
 from cybersecqwen.core.rows import QuizRow
-from cybersecqwen.core.text.excerpts import excerpts
+from cybersecqwen.core.text.excerpts import EXCERPT_WORDS, excerpts
 from cybersecqwen.corpus.catalogue_graph import CatalogueGraph, CatalogueLibrary
 from cybersecqwen.corpus.chat.draft import DraftExample
 from cybersecqwen.corpus.chat.recipe import ChatRecipe, Quiz
@@ -31,9 +31,6 @@ _ID = re.compile(r"^[A-Z]+-?\d[\d.]*:? | \([A-Z]+-?\d[\d.]*\)$")
 _NEGATED = re.compile(r"\b(?:NOT|EXCEPT|not|except)\b")
 _SHOWN = (4, 6, 8)
 """Passages in front of a question: as ``ask`` shows them, and fewer or more."""
-
-_EXCERPT = 90
-"""Words that each of them may have, as ``ask`` cuts them."""
 
 _INLINE = Template(
     "Choose the best of the {count} options.  **Question:** {text}  **Options:** {inline}  "
@@ -140,7 +137,7 @@ def _draft(row: QuizRow, shelf: _Shelf, quiz: Quiz, seed: int) -> DraftExample:
         both = {passage.id: passage for passage in (used, *shelf.beside(row, draw))}
         shown = list(both.values())[: draw.choice(_SHOWN)]
         draw.shuffle(shown)
-        shown = excerpts(shown, " ".join([row.question, *sorted(row.choices)]), _EXCERPT)
+        shown = excerpts(shown, " ".join([row.question, *sorted(row.choices)]), EXCERPT_WORDS)
     # Where the exception is asked for, the passage is no reason for the right option.
     style = draw.choice(_UNREASONED if _NEGATED.search(row.question) else (*_UNREASONED, _REASONED))
     # Drawn only where it is asked for: a corpus without it has the rows that it always had.
