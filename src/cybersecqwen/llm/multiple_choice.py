@@ -27,7 +27,8 @@ from cybersecqwen.llm.backends.common import require_capability
 
 # Of 4, 8, 12 and 16 passages of 90 words, those after which the right options are likeliest, on 400
 # validation questions of our own (``corpus quiz``, thinned), with Qwen2.5-Coder-1.5B-Instruct. They
-# were found by an earlier look-up.
+# were found by an earlier look-up; by today's, four are again better than six or eight (426 of our
+# own, an adapter of that model: docs/experiments/multiple-choice.md).
 SHOWN = 4
 """Passages that a language model reads before it chooses among options."""
 
