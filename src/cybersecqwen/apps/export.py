@@ -12,7 +12,7 @@ import msgspec
 
 from cybersecqwen.apps.corpus import require_clean
 from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
-from cybersecqwen.core.atomic_folder import is_full, scratch_folder
+from cybersecqwen.core.atomic_folder import full_disk_told, scratch_folder
 from cybersecqwen.core.errors import CyberSecQwenError, InputError
 from cybersecqwen.core.files import flush_folder, sha256_file, write_json
 from cybersecqwen.llm import open_backend
@@ -281,7 +281,7 @@ def _hidden(out: Path) -> Iterator[Path]:
     So nothing stands there that has not been compared, whenever the process dies.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    with scratch_folder(out) as scratch:
+    with scratch_folder(out) as scratch, full_disk_told(out):
         part = scratch / out.name
         try:
             yield part
@@ -290,10 +290,6 @@ def _hidden(out: Path) -> Iterator[Path]:
             if told == str(error):
                 raise
             raise type(error)(told) from error
-        except Exception as error:
-            if is_full(error, out.parent):
-                raise InputError(f"{out}: cannot be written: the disk is full") from error
-            raise
         _require_free(out)
         for name in (_check_name(part), out.name):
             if (scratch / name).exists():

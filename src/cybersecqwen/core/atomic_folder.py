@@ -47,16 +47,14 @@ def atomic_folder(path: Path, marker: str | None = None) -> Iterator[Path]:
         _clear(part)
         _clear(_old(path))
         try:
-            part.mkdir()
-            yield part
-            settle_tree(part)
-            _place(part, path)
-        except BaseException as error:
-            full = isinstance(error, Exception) and is_full(error, path.parent)
+            with full_disk_told(path):
+                part.mkdir()
+                yield part
+                settle_tree(part)
+                _place(part, path)
+        except BaseException:
             _put_back(path)
             shutil.rmtree(part, ignore_errors=True)
-            if full:
-                raise InputError(f"{path}: cannot be written: the disk is full") from error
             raise
         # The old one, if there was one; all is done, so what cannot be removed now is left.
         shutil.rmtree(part, ignore_errors=True)
@@ -162,13 +160,28 @@ def settle_tree(folder: Path) -> None:
         flush_folder(Path(parent))
 
 
-def is_full(error: Exception, folder: Path) -> bool:
-    """Whether an error means a full disk, which libraries say without a number or not at all.
+@contextmanager
+def full_disk_told(path: Path, kept: Path | None = None) -> Iterator[None]:
+    """Say in a line what a full disk kept from being written, whichever way a library says it.
 
     Args:
-        error: What writing raised.
-        folder: One on that disk.
+        path: The file or folder to appear.
+        kept: Where what was done so far stays; None where nothing does.
+
+    Raises:
+        InputError: The block failed for want of space.
     """
+    try:
+        yield
+    except Exception as error:
+        if not _is_full(error, path.parent):
+            raise
+        left = f"; what is done is kept in {kept}" if kept else ""
+        raise InputError(f"{path}: cannot be written: the disk is full{left}") from error
+
+
+def _is_full(error: Exception, folder: Path) -> bool:
+    """Whether an error means a full disk, which libraries say without a number or not at all."""
     if isinstance(error, CyberSecQwenError):
         return False
     if not isinstance(error, OSError) or error.errno is None:

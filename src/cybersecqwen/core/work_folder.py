@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from cybersecqwen.core.atomic_folder import is_full, settle_tree
+from cybersecqwen.core.atomic_folder import full_disk_told, settle_tree
 from cybersecqwen.core.errors import InputError
 from cybersecqwen.core.files import flush_folder, write_text
 from cybersecqwen.core.locks import exclusive
@@ -49,14 +49,8 @@ def work_folder(out: Path, identity: Any, *, resume: bool, writes: bool = True) 
             _clear(work)
         refuse_taken(out)
         _claim(work, hashlib.sha256(msgspec.json.encode(identity)).hexdigest(), resume=resume)
-        try:
+        with full_disk_told(out, kept=work):
             yield work
-        except Exception as error:
-            if is_full(error, out.parent):
-                raise InputError(
-                    f"{out}: cannot be written: the disk is full; what is done is kept in {work}"
-                ) from error
-            raise
 
 
 def clear_left(out: Path) -> None:
