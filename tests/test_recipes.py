@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cybersecqwen import build_corpus
@@ -47,7 +48,10 @@ def test_each_folder_has_recipes() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_it_parses_and_names_no_unknown_key(path: Path) -> None:
-    assert LOADERS[path.parent.name](path).name  # type: ignore[attr-defined]
+    recipe = LOADERS[path.parent.name](path)
+    assert recipe.name  # type: ignore[attr-defined]
+    # Its defaults too are values that could be written down.
+    assert msgspec.convert(msgspec.json.decode(msgspec.json.encode(recipe)), type(recipe)) == recipe
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)

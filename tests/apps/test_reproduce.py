@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 import shutil
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +22,7 @@ from safetensors.torch import load_file  # noqa: E402
 
 from cybersecqwen.apps.evaluation import measure_model_divergence  # noqa: E402
 from cybersecqwen.apps.progress import ignore  # noqa: E402
-from cybersecqwen.apps.reproduce import _Plan, _tuned, reproduce  # noqa: E402
+from cybersecqwen.apps.reproduce import _Plan, _timed, _times, _tuned, reproduce  # noqa: E402
 from cybersecqwen.apps.reproduce_inputs import (  # noqa: E402
     ReproduceOptions,
     read_recipes,
@@ -188,6 +189,10 @@ def test_inputs_that_changed_and_results_whose_source_is_gone_are_refused(
         reproduce(asked)
     shutil.move(tmp_path / "adapter", out / "adapter")
     (data / "cve.jsonl").touch()  # the same bytes, only newer
+    settings = json.loads((out / "settings.json").read_text())
+    del settings["LoRA recipe"]["stratify_by_length"]  # as of a version that did not know it
+    del settings["corpus recipe"]["teacher"]
+    (out / "settings.json").write_text(json.dumps(settings))
     (out / "README.md").unlink()
     assert reproduce(asked).is_file()
     with (data / "cti-mcq.tsv").open("a") as file:
@@ -261,8 +266,29 @@ def test_a_folder_of_other_settings_is_refused(ground: Path) -> None:
     if not (ground / "out" / "settings.json").is_file():
         pytest.skip("needs the dry run's folder")
     asked = ReproduceOptions(ground / "out", ground / "data", "small", ground / "recipes")
-    with pytest.raises(InputError, match=r"holds what other settings made \(dry_run\); take"):
+    with pytest.raises(InputError, match=r"made \(dry_run: true then, false now\); take"):
         reproduce(asked)
     based = dataclasses.replace(asked, dry_run=True, base="other")
-    with pytest.raises(InputError, match=r"\(LoRA recipe\)"):
+    with pytest.raises(InputError, match=r'\(LoRA recipe: base: "Qwen/.*" then, "other" now\)'):
         reproduce(based)
+
+
+def test_seconds_of_a_stage_are_kept_as_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cybersecqwen.apps.reproduce._NOTED_EVERY", 0.01)
+    unread: Any = None
+    plan = _Plan(unread, unread, ReproduceOptions(tmp_path, tmp_path), tmp_path)
+    with _timed(plan, "replay"):
+        deadline = time.monotonic() + 5
+        while not _times(plan) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        (tmp_path / "times.json").write_text('{"replay": 40.0}')
+        time.sleep(0.1)
+        assert 0 < _times(plan)["replay"] < 5  # noted again, without waiting for the end
+    killed = {"replay": 40.0, "corpus": 1.0}
+    (tmp_path / "times.json").write_text(json.dumps(killed))
+    with _timed(plan, "replay"):
+        pass
+    assert 40 <= _times(plan)["replay"] < 45
+    assert _times(plan)["corpus"] == 1

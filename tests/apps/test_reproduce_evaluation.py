@@ -9,11 +9,10 @@ from pathlib import Path
 from cybersecqwen.apps.evaluation import run_evaluation
 from cybersecqwen.apps.general_card import general_options
 from cybersecqwen.apps.reproduce_evaluation import (
-    discard_of_other_limit,
     discard_older,
-    is_whole,
     questions_of,
     runs_of,
+    state_of,
 )
 from cybersecqwen.evaluation.general_check import kind_of, load_questions
 
@@ -39,14 +38,13 @@ def test_a_few_neutral_prompts_are_of_all_kinds() -> None:
     assert questions_of(general_options()) == load_questions()
 
 
-def test_logs_of_another_limit_are_asked_anew_and_reports_on_them_with_it(tmp_path: Path) -> None:
+def test_logs_of_another_limit_are_told_and_reports_on_them_discarded(tmp_path: Path) -> None:
     log, report = tmp_path / "log.jsonl", tmp_path / "report"
     few, more = (general_options(limit, 8) for limit in (2, 3))
     script = tmp_path / "script.jsonl"
     script.write_text('{"reply": "no"}')
     run_evaluation(dataclasses.replace(few, model=f"mock:{script}", backend={}), log)
-    assert is_whole(log, few)
-    assert not discard_of_other_limit(log, few)
+    assert state_of(log, few) == "whole"
     report.mkdir()
     (report / "report.md").write_text("two")
     os.utime(report / "report.md", (2e9, 2e9))
@@ -55,6 +53,8 @@ def test_logs_of_another_limit_are_asked_anew_and_reports_on_them_with_it(tmp_pa
     os.utime(report / "report.md", (1e9, 1e9))
     discard_older(report, [log])
     assert not report.exists()
-    assert not is_whole(log, more)
-    assert discard_of_other_limit(log, more)
-    assert not log.exists()
+    assert state_of(log, more) == "other"
+    log.write_bytes(log.read_bytes()[:-20])
+    assert state_of(log, few) == "part"
+    log.unlink()
+    assert state_of(log, few) == "part"

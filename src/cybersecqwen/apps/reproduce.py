@@ -7,9 +7,10 @@ job that was killed goes on where it stopped.
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -24,11 +25,10 @@ from cybersecqwen.apps.export import GgufType, export_adapter, export_gguf, expo
 from cybersecqwen.apps.general_card import ANSWERED_TOGETHER
 from cybersecqwen.apps.progress import JobProgress, OnProgress, ignore
 from cybersecqwen.apps.reproduce_evaluation import (
-    discard_of_other_limit,
     discard_older,
-    is_whole,
     questions_of,
     runs_of,
+    state_of,
 )
 from cybersecqwen.apps.reproduce_inputs import (
     REPLAYED_PROMPTS,
@@ -40,6 +40,7 @@ from cybersecqwen.apps.reproduce_inputs import (
 )
 from cybersecqwen.apps.training import train_lora
 from cybersecqwen.core.atomic_folder import atomic_folder
+from cybersecqwen.core.errors import CyberSecQwenError
 from cybersecqwen.core.files import sha256_file, write_json, write_text
 from cybersecqwen.core.locks import exclusive
 from cybersecqwen.core.model_files import write_sums
@@ -56,6 +57,7 @@ ValueT = TypeVar("ValueT")
 
 _CHECKED, _ESTIMATE, _DIVERGENCE = "check.json", "estimate.json", "divergence.json"
 _CARD, _TIMES = "README.md", "times.json"
+_NOTED_EVERY = 30.0  # seconds of a stage that a kill can lose
 
 
 @dataclass(frozen=True)
@@ -196,14 +198,30 @@ def _stage(
 
 @contextmanager
 def _timed(plan: _Plan, name: str) -> Iterator[None]:
-    """Add the seconds that the block takes to those that are kept of a stage, ended or stopped."""
-    start = time.monotonic()
+    """Add the seconds that the block takes to those that are kept of a stage, ended or stopped.
+
+    They are noted as the block goes on too: a process that is killed cannot do so any more.
+    """
+    before, start = _times(plan), time.monotonic()
+    ended = threading.Event()
+
+    def note() -> None:
+        seconds = before.get(name, 0.0) + time.monotonic() - start
+        write_json(plan.at(_TIMES), before | {name: round(seconds, 1)})
+
+    def keep_noting() -> None:
+        while not ended.wait(_NOTED_EVERY):
+            with suppress(OSError, CyberSecQwenError):  # a full disk, of which the stage will tell
+                note()
+
+    keeper = threading.Thread(target=keep_noting, daemon=True)
+    keeper.start()
     try:
         yield
     finally:
-        times = _times(plan)
-        times[name] = round(times.get(name, 0.0) + time.monotonic() - start, 1)
-        write_json(plan.at(_TIMES), times)
+        ended.set()
+        keeper.join()
+        note()
 
 
 def _times(plan: _Plan) -> dict[str, float]:
@@ -334,13 +352,16 @@ def _evaluate(plan: _Plan, models: dict[str, str], on_progress: OnProgress) -> I
             log = plan.at("logs") / f"{which}-{asked.task}-{asked.protocol}.jsonl"
             log.parent.mkdir(exist_ok=True)
             name = f"{asked.task} by {asked.protocol}, {which}"
-            if is_whole(log, asked):
+            state = state_of(log, asked)
+            if state == "whole":
                 on_progress(JobProgress(f"{name}: {log} is there"))
             else:
                 on_progress(JobProgress(name))
-                # The divergence is measured on the general check's prompts, and so many of them.
-                if discard_of_other_limit(log, asked) and asked.task == TASK_NAME:
-                    plan.at(_DIVERGENCE).unlink(missing_ok=True)
+                if state == "other":
+                    log.unlink()
+                    # Measured on the general check's prompts, and so many of them.
+                    if asked.task == TASK_NAME:
+                        plan.at(_DIVERGENCE).unlink(missing_ok=True)
                 given = dataclasses.replace(asked, model=f"hf:{model}")
                 with _timed(plan, name):
                     run_evaluation(given, log, on_progress=on_progress)

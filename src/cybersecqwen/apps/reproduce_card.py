@@ -37,7 +37,7 @@ class Made:
         divergence: Of the model from its base.
         benchmarks: SHA-256 of each benchmark file that the corpus was compared with, by its name.
         estimate: What the training was expected to take.
-        times: Seconds that each stage took, without what a kill interrupted.
+        times: Seconds that each stage took, all its runs together.
         limit: Questions of each evaluation at most; None for all.
         dry_run: Whether the model is a tiny one, trained on a few records.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from cybersecqwen.apps.general_card import ANSWERED_TOGETHER, general_options
 from cybersecqwen.core.records import Question
@@ -18,6 +19,9 @@ _PROTOCOLS = ("ref", "constrained")
 """Protocols that the benchmarks are run under."""
 
 _BENCHMARKS = ("cti-rcm", "cti-mcq")
+LogState = Literal["whole", "part", "other"]
+"""All questions answered; some or none; or a log of another limit, with more or fewer of them."""
+
 _DRY_QUESTIONS = 2
 _DRY_TOKENS = 8
 
@@ -62,26 +66,18 @@ def questions_of(asked: RunOptions) -> list[Question]:
     return select_questions(questions, task, find_protocol(asked.protocol or "ref"), asked.limit)
 
 
-def is_whole(log: Path, asked: RunOptions) -> bool:
-    """Whether a log answers all questions of a run, and these are today's."""
+def state_of(log: Path, asked: RunOptions) -> LogState:
+    """Return how far a log answers the questions of a run, as they are today."""
     if not log.is_file():
-        return False
+        return "part"
     found = read_log(log)
     expected = {question.id: question.gold for question in questions_of(asked)}
-    return (
-        found.header.items == len(expected)
-        and not (found.missing or found.torn)
-        and all(row.finish != "error" for row in found.rows)
-        and all(expected.get(row.id) == row.gold for row in found.rows)
+    if found.header.items != len(expected):
+        return "other"
+    answered = not (found.missing or found.torn) and all(
+        row.finish != "error" and expected.get(row.id) == row.gold for row in found.rows
     )
-
-
-def discard_of_other_limit(log: Path, asked: RunOptions) -> bool:
-    """Remove a log of more or fewer questions than are asked; return whether there was one."""
-    if not log.is_file() or read_log(log).header.items == len(questions_of(asked)):
-        return False
-    log.unlink()
-    return True
+    return "whole" if answered else "part"
 
 
 def discard_older(report: Path, logs: Sequence[Path]) -> None:

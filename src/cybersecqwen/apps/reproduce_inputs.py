@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from cybersecqwen.training.lora.memory_plan import Profile
 
 _SETTINGS, _INPUTS = "settings.json", "inputs.json"
+_TOLD = 3  # settings that differ, of which an error tells
 _BUILDING_SECONDS = 2054 / 171_390
 """Of a processor core for a conversation, as the default recipe took."""
 
@@ -102,21 +106,10 @@ def claim(options: ReproduceOptions, corpus: ChatRecipe, lora: LoraRecipe) -> No
     if options.limit is not None and options.limit < 1:
         raise InputError(f"--limit must be at least 1, not {options.limit}")
     _require_own_folder(out)
-    settings = {
-        "dry_run": options.dry_run,
-        "corpus recipe": msgspec.to_builtins(corpus),
-        "LoRA recipe": msgspec.to_builtins(lora),
-    }
+    settings = {"dry_run": options.dry_run, "corpus recipe": corpus, "LoRA recipe": lora}
     kept = out / _SETTINGS
     if kept.is_file():
-        before = msgspec.json.decode(kept.read_bytes(), type=dict[str, Any])
-        now = _as_stored(settings)
-        changed = [name for name in now if before.get(name) != now[name]]
-        if changed:
-            raise InputError(
-                f"{out}: holds what other settings made ({', '.join(changed)}); take "
-                "another --out, or the settings that it was begun with"
-            )
+        _require_same(out, msgspec.json.decode(kept.read_bytes()), settings)
     _require_extras()
     if not (out / "corpus").is_dir():
         _require_files(options, corpus)
@@ -176,9 +169,38 @@ def _require_files(options: ReproduceOptions, corpus: ChatRecipe) -> None:
         )
 
 
-def _as_stored(settings: dict[str, Any]) -> dict[str, Any]:
-    stored: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(settings))
-    return stored
+def _require_same(out: Path, before: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """Refuse settings that are not those a folder was begun with; say which.
+
+    A key that an older version did not know counts as having its default, and one that is no more
+    as changed.
+    """
+    changed: list[str] = []
+    for name, now in settings.items():
+        then = before.get(name)
+        with suppress(msgspec.ValidationError):
+            then = msgspec.convert(then, type(now))
+        changed += _differing(name, _as_stored(then), _as_stored(now))
+    if changed:
+        more = f" and {len(changed) - _TOLD} more" if len(changed) > _TOLD else ""
+        raise InputError(
+            f"{out}: holds what other settings made ({'; '.join(changed[:_TOLD])}{more}); take "
+            "another --out, or the settings that it was begun with"
+        )
+
+
+def _differing(name: str, before: Any, now: Any) -> Iterator[str]:
+    """Yield each value within two settings that differs, by the keys that lead to it."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted({*before, *now}):
+            yield from _differing(f"{name}: {key}", before.get(key), now.get(key))
+    elif before != now:
+        then, today = (textwrap.shorten(json.dumps(value), 60) for value in (before, now))
+        yield f"{name}: {then} then, {today} now"
+
+
+def _as_stored(value: Any) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def _require_extras() -> None:

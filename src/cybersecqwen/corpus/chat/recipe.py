@@ -94,7 +94,7 @@ class Quiz(Recipe, frozen=True):
 
     rows: Count
     open_book: Share = 0.5
-    text_answers: Share = 0.0
+    text_answers: Annotated[float, Meta(ge=0, le=1)] = 0.0
     per_page: Annotated[int, Meta(ge=1)] = 2
     per_kind: Annotated[int, Meta(ge=1)] = 400
     validation_every: Annotated[int, Meta(ge=2)] = 6
