@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from cybersecqwen.core.text.denials import NOTHING_FOUND, without_denials
+from cybersecqwen.core.text.denials import NOTHING_FOUND, split_denials, without_denials
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,8 @@ from cybersecqwen.core.text.denials import NOTHING_FOUND, without_denials
         "All attempts at SQL injection failed.",
         "The app was tested for XXE and is not vulnerable.",
         "Semgrep raised 0 findings for command injection.",
+        "SAST: 0 issues. DAST: 0 issues.",
+        "The reported XSS was retracted.",
     ],
 )
 def test_what_only_denies_reports_nothing(text: str) -> None:
@@ -61,6 +63,20 @@ def test_what_is_denied_goes_and_what_is_reported_stays() -> None:
     left = without_denials("Although no SQL injection was found, ../ in the name reads any files.")
     assert "SQL" not in left
     assert "reads any files" in left
+
+
+def test_what_was_left_out_is_told_in_the_words_of_the_text() -> None:
+    left, denied = split_denials("SQL injection in id;\nno  XSS was found. There is no CSRF.")
+    assert left.startswith("SQL injection in id;")
+    assert denied == ("no XSS was found", "There is no CSRF")
+    assert split_denials("It is not vulnerable.") == (NOTHING_FOUND, ("not vulnerable",))
+    whole = "A crafted name overflows the stack buffer. Version 3 is not vulnerable."
+    assert split_denials(whole) == (whole, ())
+
+
+def test_a_report_behind_a_semicolon_is_kept() -> None:
+    left = without_denials("No findings for XSS; the login accepts any password at all.")
+    assert left.endswith("the login accepts any password at all.")
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,23 @@ _ATTACK = (
     r"(?:inject|bypass|execute|run|overflow|exploit|upload|traverse|escape|reproduce|forge|trigger|"
     r"escalate|break|read|steal|crash)"
 )
+# What a flaw, or any of several, follows.
+_BEFORE = (
+    # There are not any; it never had one.
+    r"(?:\b(?:there (?:is|are|was|were)(?:n't| not| never)|never (?:had|has|contained|contains)|"
+    # We did not find any XSS; it could not be confirmed; we were unable to reproduce it.
+    r"(?:(?:did|could|can|have|has)(?:\s*n[o']t)|cannot|unable to|failed to(?= reproduce))\s+"
+    rf"(?:\w+ly\s+)?(?:{_FIND}|{_FOUND})|"
+    # The code does not contain any hard-coded credentials. (``does not have CSRF`` is what some
+    # write who mean its prevention.)
+    r"(?:does|do|did)(?:\s+not|n't)\s+(?:contain|have|suffer from|exhibit|include|present|expose)"
+    r"(?!.{0,40}\bcsrf\b)|"
+    # Unaffected by the overflow; free of known flaws; CSRF was ruled out: rule out CSRF.
+    r"unaffected by|immune (?:to|against)|free (?:of|from)|rul(?:e|ed|es|ing) out|"
+    r"(?<!not )(?:secure|safe|protected|hardened) (?:against|from))|"
+    # It is not vulnerable to XSS.
+    rf"{_NOT_OPEN}\s+(?:to|by|via|through))"
+)
 
 _DENIALS = re.compile(
     "|".join(
@@ -87,26 +104,13 @@ _DENIALS = re.compile(
             r"\b(?:there(?:'s| is| are| was| were)|(?:find|found|detect|identif|discover|reveal|"
             r"show|saw|see|report|uncover|note|observ|yield|return|produc|indicat|confirm|rais)\w*|"
             rf"has|have|had|contains?|turned up)\s+(?:no|zero|{_NIL}|neither)\s+{_FLAWS}",
-            rf"\bthere (?:is|are|was|were)(?:n't| not| never)\s+{_THE}{_FLAWS}",
             # There is no evidence that the application suffers from SSRF.
             r"\bno (?:evidence|indications?|signs?|proof) that (?:[\w'-]+\s+){1,8}?"
             rf"(?:suffers? from|(?:is|are) {_OPEN_TO} (?:to|by)|has|have|contains?)\s+"
             rf"{_THE}{_FLAWS}",
-            # We did not find any XSS; it could not be confirmed; we were unable to reproduce it.
-            r"\b(?:(?:did|could|can|have|has)(?:\s*n[o']t)|cannot|unable to|"
-            rf"failed to(?= reproduce))\s+(?:\w+ly\s+)?(?:{_FIND}|{_FOUND})\s+{_THE}{_FLAWS}",
-            # The code does not contain any hard-coded credentials. (``does not have CSRF`` is what
-            # some write who mean its prevention.)
-            r"\b(?:does|do|did)(?:\s+not|n't)\s+"
-            r"(?:contain|have|suffer from|exhibit|include|present|expose)"
-            rf"(?!.{{0,40}}\bcsrf\b)\s+{_THE}{_FLAWS}",
-            # It is not vulnerable to XSS; unaffected by the overflow; free of known flaws.
-            rf"{_NOT_OPEN}\s+(?:to|by|via|through)\s+{_THE}{_FLAWS}",
+            rf"{_BEFORE}\s+{_THE}{_FLAWS}",
             rf"\b(?:none of (?:the |our |its )?\w+|neither .{{1,60}}? nor .{{1,60}}?)\s+"
             rf"(?:is|are|was|were) {_OPEN_TO}(?:\s+(?:to|by)\s+{_THE}{_FLAWS})?",
-            r"\b(?:unaffected by|immune (?:to|against)|free (?:of|from)|"
-            r"(?<!not )(?:secure|safe|protected|hardened) (?:against|from))\s+"
-            rf"{_THE}{_FLAWS}",
             # XSS was not detected on any page; SQL injection: not found; the XSS was ruled out.
             rf"(?:\b(?:any|an?|the)\s+)?\b{_LISTED}{_WHERE}\s*(?:[:=-]\s*)?"
             rf"(?:{_BE}\s+(?:(?:tested|checked)(?: \w+){{0,2}}? (?:and|but) )?|could |can )?"
@@ -117,12 +121,10 @@ _DENIALS = re.compile(
             r"(?:turned out to be )?(?:an? )?false positives?\b|"
             r"(?:turned out )?not to be exploitable\b|no longer (?:exists?|occurs?|works?)\b|"
             r"(?:does|do|did)(?: not|n't) (?:exist|occur|apply)\b)",
-            rf"\brul(?:e|ed|es|ing) out\s+{_THE}{_FLAWS}",
             # XSS: none. SQLi absent.
             rf"\b{_LISTED}\s*(?:(?:[:=-]|\bis\b|\bare\b)\s*(?:none|negative|passed|n/a|no issues?|"
             r"no(?=\s*(?:[.;,]|$)))\b|\s(?:is |are )?absent\b)",
             rf"\bnot (?:look like |appear to be |seem to be )?an? (?:security )?{_FLAWS}",
-            rf"\bnever (?:had|has|contained|contains)\s+{_THE}{_FLAWS}",
             rf"\bpassed (?:the|all|every|our) (?:\w+ )?{_FLAW_WORDS} (?:tests?|checks?)\b",
             rf"\b(?:{_FLAW_WORDS} (?:tests?|checks?)|tests? for {_FLAWS}) "
             r"(?:was |were |came back )?(?:passed|negative|clean)\b",
@@ -146,22 +148,13 @@ _OF_ATTACKS = re.compile(
     r"\bin the wild\b|\bexploit(?:s|ed|ation)\b|\bthreat actors?\b", re.IGNORECASE
 )
 # What a sentence must have to deny anything: most have none of it, and are not looked at further.
-_NEGATIVE = (
-    *("no ", "not ", "n't ", ": no", "cannot", "none", "zero ", "0 ", "never", "neither"),
-    *("without any", "unaffected", "immune", "free ", "unable", "rul", "exclud", "reject"),
-    *("refut", "false pos", "absen", "negative", "passed", "failed", "blocked", "impossible"),
-    *("secure ", "safe ", "protected", "hardened", "n/a", "nothing"),
-)
-_FINDING = (
-    *("found", "find", "ident", "detect", "discover", "observ", "seen", "see ", "note"),
-    *("report", "present", "confirm", "reprod", "reveal", "show", "uncover", "trigger"),
-    *("achiev", "possible", "exploit", "evident", "known", "visible", "verif", "demonstrat"),
-    *("record", "encounter", "spotted", "applicable", "exist", "occur", "here", "contain"),
-    *("suffer", "exhibit", "has no", "have no", "had no", "not have", "n't have", "vulnerab"),
-    *("suscept", "affect", "prone", "impact", "exposed", "immune", "free ", "secure ", "safe "),
-    *("protected", "hardened", "absen", "none", "negative", "passed", "attempt", "n/a", "rul"),
-    *("exclud", "reject", "refut", "false pos", "no issue", ": no", "produc", "there "),
-    *("evidence", "alert", "sign", "not a", "turn", "rais", "nothing"),
+_NEGATION = re.compile(
+    r"\b(?:no|not|zero|neither|never|none|nothing|cannot|without any|unaffected|immune|absent|"
+    r"free (?:of|from)|(?:secure|safe|protected|hardened) (?:against|from)|unable|impossible|"
+    r"rul(?:e|ed|es|ing) out|excluded|refuted|disproved|retracted|rejected|dismissed|negative|"
+    r"false positives?|passed|clean|failed|blocked|unsuccessful|in vain)\b|n't\b|[:=-] ?n/a\b|"
+    rf"{_NIL}\s",
+    re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?<=[.!?\n])\s+")
 # What a text that reports a flaw has, in what is left of it.
@@ -181,31 +174,53 @@ def without_denials(text: str) -> str:
     Args:
         text: A description of a flaw, or of what a test found.
     """
-    if not _may_deny(text):
-        return text
+    return split_denials(text)[0]
+
+
+def split_denials(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return what ``without_denials`` does, and the words of the text that were left out for it."""
+    if not _NEGATION.search(text):
+        return text, ()
     kept: list[str] = []
-    named = bare = 0
+    named: list[str] = []
+    bare: list[str] = []
     reports = False
     for sentence in _SENTENCE.split(text):
-        left, flaws, others = sentence, 0, 0
-        if len(sentence) <= _LONGEST and _may_deny(sentence) and not _OF_ATTACKS.search(sentence):
-            left, flaws = _DENIALS.subn(" ", sentence)
-            rest, others = _BARE.subn(" ", left)
-            if flaws or others:
-                left, rest = (_LOOKED_FOR.sub(" ", part) for part in (left, rest))
+        left, rest = sentence, ""
+        if len(sentence) <= _LONGEST and _NEGATION.search(sentence):
+            left, rest = _read_sentence(sentence, named, bare)
         kept.append(left)
-        named, bare = named + flaws, bare + others
-        if flaws or others:
-            reports = reports or _REPORTS.search(rest) is not None
-        else:
-            reports = reports or len(sentence.split()) >= _FEWEST_WORDS
+        parts = [sentence]
+        if rest:  # another half of a sentence that denies something may report
+            parts = rest.split(";") if ";" in rest else []
+        reports = reports or _REPORTS.search(rest or sentence) is not None
+        reports = reports or any(len(part.split()) >= _FEWEST_WORDS for part in parts)
     if not (named or bare):
-        return text
+        return text, ()
     if not reports:
-        return NOTHING_FOUND
-    return " ".join(" ".join(kept).split()) if named else text
+        return NOTHING_FOUND, (*named, *bare)
+    return (" ".join(" ".join(kept).split()), tuple(named)) if named else (text, ())
 
 
-def _may_deny(text: str) -> bool:
-    said = text.lower()
-    return any(word in said for word in _NEGATIVE) and any(word in said for word in _FINDING)
+def _read_sentence(sentence: str, named: list[str], bare: list[str]) -> tuple[str, str]:
+    """Return what is left of a sentence without what it denies, and that without ``_BARE`` too.
+
+    The second is empty where it denies nothing. What was left out is added to the lists.
+    """
+    if _OF_ATTACKS.search(sentence):
+        return sentence, ""
+    left, flaws = _cut(_DENIALS, sentence, named)
+    rest, others = _cut(_BARE, left, bare)
+    if not (flaws or others):
+        return sentence, ""
+    return _LOOKED_FOR.sub(" ", left), _LOOKED_FOR.sub(" ", rest)
+
+
+def _cut(pattern: re.Pattern[str], sentence: str, found: list[str]) -> tuple[str, int]:
+    """Return a sentence without what matches, which is noted, and how often it did."""
+
+    def note(match: re.Match[str]) -> str:
+        found.append(" ".join(match[0].split()).strip(" .,:;!?-"))
+        return " "
+
+    return pattern.subn(note, sentence)
