@@ -94,6 +94,13 @@ def test_what_tells_is_found_at_the_end_of_a_long_text(scorer: SeverityScorer) -
     assert "unauthenticated" in found.metrics["PR"].because
 
 
+def test_what_a_text_denies_is_not_scored(scorer: SeverityScorer) -> None:
+    report = "A local user who opens a crafted PDF file crashes the reader."
+    alone, denied = scorer.score_many([report, f"{report} No remote code execution was found."])
+    assert denied.vector == alone.vector
+    assert scorer.score("SQL injection was not found.").vector  # there is always one
+
+
 def test_empty_texts_and_unknown_versions(scorer: SeverityScorer) -> None:
     with pytest.raises(InputError, match="nothing to read"):
         scorer.score(" \t ")

@@ -190,7 +190,7 @@ class Assessor:
         made = (
             self._maker.record_row(record, weakness, assessment.labeller)
             if record.where
-            else self._maker.row(record.id, weakness)
+            else self._maker.row(record.id, weakness, record.description)
         )
         row: dict[str, Any] = msgspec.to_builtins(made)
         for name in ("cvss", "cvss_score", "cvss_severity"):

@@ -186,7 +186,7 @@ def _map_text(mapping: _MappingRun, text: str, tally: MapTally) -> bytes:
         )
         if labeller == options.labeller:
             tally.add([MapOutcome(Advisory("text", text), prediction)])
-        return maker.row("text", prediction)
+        return maker.row("text", prediction, text)
 
     row = row_of(options.labeller)
     if row.warning:

@@ -102,7 +102,8 @@ class Batcher:
         predictions = self._mapper.map_many(
             texts, labeller=options.labeller, top_k=options.top_k, threshold=options.threshold
         )
-        return [msgspec.json.encode(self._maker.row("text", found)) for found in predictions]
+        rows = map(partial(self._maker.row, "text"), predictions, texts)
+        return [msgspec.json.encode(row) for row in rows]
 
     def _deliver(self, batch: list[_Waiting], done: asyncio.Future[list[bytes]]) -> None:
         self._running -= 1

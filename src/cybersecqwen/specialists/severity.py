@@ -25,6 +25,7 @@ from cybersecqwen.core.metric_words import MetricWords
 from cybersecqwen.core.records import Advisory, Labeller
 from cybersecqwen.core.term_weights import WORDS_FILE
 from cybersecqwen.core.text.clean import has_text, render
+from cybersecqwen.core.text.denials import NOTHING_FOUND, without_denials
 from cybersecqwen.core.text.record import parts_of, render_record
 from cybersecqwen.specialists.cvss_agreement import AS_V3, allowed_values, make_consistent
 from cybersecqwen.specialists.embedded import EmbeddedSpecialist
@@ -280,13 +281,19 @@ class SeverityScorer(EmbeddedSpecialist[SeverityConfig]):
 
 
 def _readable(text: str | Advisory, number: int, scorer: Labeller) -> tuple[str, str]:
-    """Return what is read of a text or record, and its description alone."""
+    """Return what is read of a text or record, and its description alone.
+
+    What a text denies is left out, unless that is all that it says.
+    """
     description = text.description if isinstance(text, Advisory) else text
     if not has_text(description):
         raise InputError(f"text {number} has nothing to read")
     parts = parts_of(text, scorer, severity=True) if isinstance(text, Advisory) else None
-    whole = render_record(description, parts)
-    return whole, render(description) if parts else whole
+    said = without_denials(description)
+    if said == NOTHING_FOUND:  # there must be a vector, and that of hardly any words is critical
+        said = description
+    whole = render_record(said, parts)
+    return whole, render(said) if parts else whole
 
 
 def _whole(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -43,6 +44,17 @@ def test_row_of_a_record_says_what_the_record_says() -> None:
     assert made.url == "https://nvd.nist.gov/vuln/detail/CVE-2024-10001"
     assert (made.file, made.line) == ("in/feed.jsonl", 7)
     assert made.columns == {"host": "web-1", "owner": "=HYPERLINK(1)"}
+
+
+def test_a_row_says_what_its_text_denies() -> None:
+    text = "SQL injection in the id parameter; no XSS was found."
+    made = RowMaker(TAXONOMY, "m 1").record_row(advisory(description=text), prediction())
+    assert made.denied == ("no XSS was found",)
+    assert json.loads(written("jsonl", made))["denied"] == ["no XSS was found"]
+    assert "denied" not in json.loads(written("jsonl", record_row()))
+    (cells,) = csv.DictReader(written("csv", made).decode().splitlines())
+    assert cells["denied"] == "no XSS was found"
+    assert b",denied," not in written("csv", record_row())
 
 
 @pytest.mark.parametrize(

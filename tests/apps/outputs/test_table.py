@@ -58,3 +58,8 @@ def test_what_mitre_says_of_an_id_is_said() -> None:
     instead = row(instead_of=named("CWE-119", 0.9))
     assert "CWE-79 is proposed instead of CWE-119" in TableWriter(80).single(instead)
     assert table(instead)[1].endswith("(for CWE-119)")
+
+
+def test_what_the_text_denies_is_shown_without_escapes() -> None:
+    shown = TableWriter(80).single(row(denied=("no XSS\x1b[31m was found", "no CSRF")))
+    assert shown.endswith('\nDenied in the text: "no XSS[31m was found"; "no CSRF".\n')

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from cybersecqwen.apps.outputs.table import LABELLER_NAMES, short_name
+from cybersecqwen.apps.outputs.table import LABELLER_NAMES, denied_sentence, short_name
 from cybersecqwen.core.cvss_metrics import METRIC_NAMES, VALUE_NAMES
 from cybersecqwen.core.text.clean import clean
 
@@ -28,6 +28,7 @@ def assessment_text(
     lines = [
         *(_weakness(who, said, width) for who, said in by_labeller.items()),
         *_others(row, width),
+        *_denied(row, width),
         "",
         *_severity(row, by_labeller, width),
         *_techniques(row, width),
@@ -79,6 +80,11 @@ def _others(row: dict[str, Any], width: int) -> Iterator[str]:
     for other in row["weaknesses"][1:]:
         head = f"{'  also':<{_WHO}}  {other['cwe']:<8}  {other['probability']:>4.0%}  "
         yield f"{head}{short_name(clean(other['name']), width - len(head))}"
+
+
+def _denied(row: dict[str, Any], width: int) -> Iterator[str]:
+    if said := row.get("denied"):
+        yield from ("", *textwrap.wrap(denied_sentence(said), width))
 
 
 def _severity(

@@ -11,6 +11,7 @@ from cybersecqwen.apps.outputs.record_facts import RecordFacts, agreement
 from cybersecqwen.core.freshness import age_of, age_warning
 from cybersecqwen.core.records import Advisory, Band, Candidate, CwePrediction, Labeller
 from cybersecqwen.core.taxonomy import Taxonomy
+from cybersecqwen.core.text.denials import split_denials
 
 _DIGITS = 6
 """Decimal places of a probability: more says nothing, and single precision has no more."""
@@ -43,6 +44,8 @@ class MapRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         catalogue: Version of the CWE catalogue that names and usage come from.
         instead_of: The model's own answer, where ``cwe`` is the nearest id that MITRE allows.
         reason: Why, in a language model's words, where it was asked for them.
+        denied: Words by which the text says that a flaw is not there; the specialists leave them
+            out of what they read.
         warning: What is past the age that the site sets; see ``core.freshness``.
     """
 
@@ -59,6 +62,7 @@ class MapRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     band: Band | None = None
     instead_of: NamedCwe | None = None
     reason: str = ""
+    denied: tuple[str, ...] = ()
     warning: str = ""
 
 
@@ -163,9 +167,15 @@ class RowMaker:
         self.warning = age_warning([age_of("CWE catalogue", taxonomy.version, taxonomy.date)])
         """What every row warns of; empty for nothing."""
 
-    def row(self, record_id: str, prediction: CwePrediction) -> MapRow:
-        """Return the row of a text; a surrogate in its id, which no UTF-8 has, is spelt out."""
-        return MapRow(**self._answer(record_id, prediction))
+    def row(self, record_id: str, prediction: CwePrediction, text: str = "") -> MapRow:
+        """Return the row of a text; a surrogate in its id, which no UTF-8 has, is spelt out.
+
+        Args:
+            record_id: Its id.
+            prediction: What the classifier says of it.
+            text: What was classified; without it the row does not say what it denies.
+        """
+        return MapRow(**self._answer(record_id, prediction, text))
 
     def record_row(
         self, record: Advisory, prediction: CwePrediction, labeller: Labeller = "nvd"
@@ -177,7 +187,7 @@ class RowMaker:
             prediction: What the classifier says of it.
             labeller: Whose convention it follows: whose labels it is compared with first.
         """
-        answer = self._answer(record.id, prediction)
+        answer = self._answer(record.id, prediction, record.description)
         facts = RecordFacts.of(record)
         return RecordRow(
             **answer,
@@ -196,7 +206,7 @@ class RowMaker:
             columns={_writable(name): _writable_value(v) for name, v in facts.columns.items()},
         )
 
-    def _answer(self, record_id: str, prediction: CwePrediction) -> dict[str, Any]:
+    def _answer(self, record_id: str, prediction: CwePrediction, text: str) -> dict[str, Any]:
         named = self._named
         own = named(Candidate(prediction.cwe, prediction.confidence))
         answer, candidates, backoff = own, prediction.candidates, prediction.backoff
@@ -221,6 +231,7 @@ class RowMaker:
             "band": "unsure" if replaced else prediction.band,
             "instead_of": own if replaced else None,
             "reason": prediction.reason,
+            "denied": tuple(map(_writable, split_denials(text)[1])),
             "warning": self.warning,
         }
 

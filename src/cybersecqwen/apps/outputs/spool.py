@@ -25,6 +25,7 @@ class RowSpool:
     Attributes:
         own_id: Whether an input column called ``id`` ever says something else than the row's id.
         explained: Whether a row has a reason.
+        denies: Whether a row's text denies a flaw.
         replaced: Whether a row has an id in place of the model's own.
         assessed: Whether a row says more than the weakness.
     """
@@ -33,7 +34,7 @@ class RowSpool:
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed by close()
         self._count = 0
         self._columns: dict[str, None] = {}
-        self.own_id = self.explained = self.replaced = self.assessed = False
+        self.own_id = self.explained = self.denies = self.replaced = self.assessed = False
         self._encode = msgspec.msgpack.Encoder().encode
         for row in rows:
             self.add(row)
@@ -49,6 +50,7 @@ class RowSpool:
         self._columns.update(dict.fromkeys(record.columns))
         self.own_id |= str(record.columns.get("id", record.id)) != record.id
         self.explained |= bool(record.reason)
+        self.denies |= bool(record.denied)
         self.replaced |= record.instead_of is not None
         self.assessed |= record.assessed is not None
         packed = self._encode(record)

@@ -59,6 +59,8 @@ class SheetColumns:
             answer.append("instead_of")
         if spool.explained:
             answer.append("reason")
+        if spool.denies:
+            answer.append("denied")
         if spool.assessed:
             answer += ASSESSED_COLUMNS
         own = [name for name in spool.columns if name != "id" or spool.own_id]
@@ -103,6 +105,7 @@ def _answer_cells(row: RecordRow) -> dict[str, Cell]:
         "agrees": row.agrees,
         "instead_of": instead_of.cwe if instead_of else None,
         "reason": row.reason,
+        "denied": _joined(row.denied),
         **_assessed_cells(row.assessed),
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
 from cybersecqwen.apps.outputs.rows import Assessed, MapRow, RecordRow
@@ -80,6 +80,8 @@ class TableWriter:
             lines += ["", _cut(_unsure_sentence(row), self._width)]
         elif row.usage in {"discouraged", "prohibited"}:
             lines += ["", _cut(f"MITRE's mapping usage of {row.cwe}: {row.usage}.", self._width)]
+        if row.denied:
+            lines += ["", denied_sentence(row.denied)]
         if row.reason:
             lines += ["", clean(row.reason)]
         return "\n".join(lines) + "\n"
@@ -120,6 +122,12 @@ def _unsure_sentence(row: MapRow) -> str:
     if backoff.cwe == row.cwe:
         return f"Unsure which kind of {row.cwe} it is ({backoff.probability:.0%} that it is one)."
     return f"Unsure, but at least {backoff.cwe} ({backoff.probability:.0%}): {backoff.name}."
+
+
+def denied_sentence(denied: Sequence[str]) -> str:
+    """Return what a person is told of the words by which a text denies a flaw."""
+    words = "; ".join(f'"{clean(said)}"' for said in denied)
+    return f"Denied in the text: {words}."
 
 
 def short_name(name: str, width: int) -> str:

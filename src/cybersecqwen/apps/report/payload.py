@@ -51,6 +51,7 @@ def _short(row: MapRow) -> list[Any]:
         record.columns if record else {},
         record.assessed if record else None,
         record.scored_by_us if record else False,
+        row.denied,
     ]
 
 

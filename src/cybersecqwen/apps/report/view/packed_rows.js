@@ -12,13 +12,14 @@ const BANDS = ["sure", "unsure", "likely"];
  */
 export function rowOf(list, place) {
   const [id, cwe, confidence, band, backoff, candidates, reason, year, said] = list;
-  const [agrees, score, severity, url, title, text, columns, assessed, ours] = list.slice(9);
+  const [agrees, score, severity, url, title, text, columns, assessed, ours, denied] = list.slice(9);
   return [
     { place, id, cwe, confidence, abstained: band === 1, band: BANDS[band], backoff, said, agrees, score, severity, ours, year, url, title },
     {
       text,
       title,
       reason,
+      denied,
       columns,
       assessed,
       candidates: candidates.map((/** @type {[string, number]} */ [other, probability]) => ({

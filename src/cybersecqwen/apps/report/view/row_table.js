@@ -10,7 +10,7 @@ const MOST_CHARACTERS = 8000;
 /**
  * @typedef {import("./results.js").Row} Row
  * @typedef {(row: Row, detail: Detail) => HTMLElement|null} More
- * @typedef {{text: string, title: string, candidates: {cwe: string, probability: number}[], columns?: Record<string, unknown>, reason?: string, assessed?: Assessed|null}} Detail
+ * @typedef {{text: string, title: string, candidates: {cwe: string, probability: number}[], columns?: Record<string, unknown>, reason?: string, denied?: string[], assessed?: Assessed|null}} Detail
  * @typedef {{vector: string, score: number, severity: string, vector4?: string, techniques?: {id: string, name: string, probability: number, role: string}[]}} Assessed
  */
 
@@ -200,7 +200,7 @@ export class RowTable {
    * @param {Row} row
    * @param {Detail} detail
    */
-  #opened(row, { text, title, candidates, columns = {}, reason = "", assessed = null }) {
+  #opened(row, { text, title, candidates, columns = {}, reason = "", denied = [], assessed = null }) {
     const others = Object.entries(columns).filter(([, value]) => value !== null && value !== "" && value !== text);
     return [
       el(
@@ -211,6 +211,9 @@ export class RowTable {
           {},
           title ? el("p", {}, el("strong", {}, foreign(title, 500))) : null,
           el("p.text", {}, text ? foreign(text, MOST_CHARACTERS) : "It has no text."),
+          denied.length
+            ? el("p.hint", {}, "Denied in the text: ", foreign(denied.join("; "), 500))
+            : null,
           reason ? el("p.hint", {}, foreign(reason, 2000)) : null,
           others.length
             ? el(

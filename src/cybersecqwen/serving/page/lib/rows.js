@@ -67,8 +67,8 @@ export class Rows {
    */
   async detail({ place }) {
     const value = JSON.parse(await this.#line(place));
-    const { candidates, columns, reason, title = "", description = "" } = value;
-    return { text: description, title, candidates, columns, reason };
+    const { candidates, columns, reason, denied, title = "", description = "" } = value;
+    return { text: description, title, candidates, columns, reason, denied };
   }
 
   /** @param {number} place */

@@ -325,6 +325,9 @@ function answerCard(answer, labeller) {
     answer.usage === "discouraged" || answer.usage === "prohibited"
       ? el("p.hint", {}, `MITRE\u2019s mapping usage of ${answer.cwe}: ${answer.usage}.`)
       : null,
+    answer.denied
+      ? el("p.hint", {}, "Denied in the text: ", foreign(answer.denied.join("; "), 500))
+      : null,
     el(
       "p.links",
       {},
