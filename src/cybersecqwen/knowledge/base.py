@@ -155,13 +155,11 @@ class KnowledgeBase(PassageIndex):
     def pages(self, query: str, limit: int = 5, choices: Sequence[str] = ()) -> list[str]:
         """Return the ids of the best pages, each as good as its best passage, best first.
 
-        The options of a multiple-choice question, where there are some, up to double what a
-        passage counts that holds one of them.
+        With the options of a multiple-choice question, the best are those that bear on both.
         """
-        scores = self.relevance(query)
         if choices:
-            scores *= 1 + multiple_choice.best_coverage(self, choices)
-        return self.best_pages(scores, limit)
+            return self.best_pages(multiple_choice.bearing(self, query, choices), limit)
+        return self.best_pages(self.relevance(query), limit)
 
     @cached_property
     def featurizer(self) -> OptionFeaturizer:
