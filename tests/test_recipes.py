@@ -59,6 +59,15 @@ def test_a_corpus_that_ships_is_decontaminated(path: Path) -> None:
     assert load_corpus_recipe(path).benchmarks
 
 
+def test_the_public_mixture_is_ours_but_for_its_files() -> None:
+    ours, public = (
+        load_recipe(RECIPES / "corpus" / f"{name}.yaml", ChatRecipe)
+        for name in ("cybersecqwen", "cybersecqwen-public")
+    )
+    files = {name: getattr(ours, name) for name in ("name", "sources", "knowledge")}
+    assert msgspec.structs.replace(public, **files) == ours
+
+
 def test_the_reference_fine_tuning_is_the_published_one() -> None:
     recipe = load_recipe(RECIPES / "lora" / "reference.yaml", LoraRecipe)
     assert (recipe.adapter.rank, recipe.adapter.alpha, recipe.adapter.dropout) == (64, 64, 0.05)
@@ -96,7 +105,8 @@ def test_corpus_recipes_name_files_that_exist(path: Path, data_dir: Path) -> Non
         named += recipe.sources
     else:
         named += [source.path for source in recipe.sources]
-    if isinstance(recipe, ChatRecipe):
+    # Catalogues of the public one are named as `data fetch` names them.
+    if isinstance(recipe, ChatRecipe) and recipe.name != "cybersecqwen-public":
         named += [recipe.knowledge.cwe, *recipe.knowledge.stix]
     missing = [name for name in named if not (data_dir / name).exists() and "*" not in name]
     assert missing == []

@@ -237,14 +237,12 @@ def _planned(
     options: ReproduceOptions, corpus: ChatRecipe, lora: LoraRecipe, on_progress: OnProgress
 ) -> _Plan:
     """Return the plan; in a dry run the recipes shortened, for a sample of the data."""
-    data = options.data
-    if options.dry_run:
-        data = options.out / "sample"
-        corpus, lora = reproduce_sample.shortened(corpus, lora)
-    plan = _Plan(corpus, lora, options, data)
-    if options.dry_run:
-        sample = reproduce_sample.write_sample
-        _stage(plan, data, "sample", on_progress, lambda: sample(corpus, options.data, data))
+    if not options.dry_run:
+        return _Plan(corpus, lora, options, options.data)
+    data = options.out / "sample"
+    plan = _Plan(*reproduce_sample.shortened(corpus, lora), options, data)
+    write = reproduce_sample.write_sample
+    _stage(plan, data, "sample", on_progress, lambda: write(corpus, options.data, data))
     return plan
 
 

@@ -217,7 +217,7 @@ def _took(made: Made) -> Iterator[str]:
         f"{results['peak_bytes'] / 2**30:.1f} GiB at most"
     )
     stages = ", ".join(f"{name} {seconds:,.0f} s" for name, seconds in made.times.items())
-    yield f"- stages, without what a kill interrupted: {stages}"
+    yield f"- stages: {stages}"
 
 
 def _licence(base: str) -> str:

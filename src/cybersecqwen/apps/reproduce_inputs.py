@@ -62,6 +62,7 @@ class ReproduceOptions:
         limit: Questions of each evaluation at most, where time does not suffice for all; None for
             all. Logs of another limit are written anew.
         dry_run: Whether to go through all stages with a few records and a tiny random model.
+        corpus: Name of the corpus recipe, where it is another than ``recipe``.
     """
 
     out: Path
@@ -73,6 +74,7 @@ class ReproduceOptions:
     compiled: bool | None = None
     limit: int | None = None
     dry_run: bool = False
+    corpus: str | None = None
 
 
 def read_recipes(options: ReproduceOptions) -> tuple[ChatRecipe, LoraRecipe]:
@@ -81,10 +83,16 @@ def read_recipes(options: ReproduceOptions) -> tuple[ChatRecipe, LoraRecipe]:
     Raises:
         InputError: There is no such recipe, or it cannot be used.
     """
-    files = [options.recipes / kind / f"{options.recipe}.yaml" for kind in ("corpus", "lora")]
+    names = {"corpus": options.corpus or options.recipe, "lora": options.recipe}
+    files = [options.recipes / kind / f"{name}.yaml" for kind, name in names.items()]
     for file in files:
         if not file.is_file():
-            raise InputError(f"{file}: no such recipe; --recipes names the folder that holds it")
+            known = sorted(path.stem for path in file.parent.glob("*.yaml"))
+            there = f"there are {', '.join(known)}" if known else "nor any other there"
+            raise InputError(
+                f"{file}: no such recipe; {there}; --recipes names the folder, which is `recipes` "
+                "in the repository"
+            )
     corpus = load_corpus_recipe(files[0])
     if not isinstance(corpus, ChatRecipe):
         raise InputError(f"{files[0]}: no recipe of kind chat")
@@ -164,8 +172,8 @@ def _require_files(options: ReproduceOptions, corpus: ChatRecipe) -> None:
     missing = [path for path in _read_by(options, corpus) if not (data / path).exists()]
     if missing:
         raise InputError(
-            f"{data}: lacks {', '.join(missing)}, which the corpus recipe names; `cybersecqwen "
-            "data fetch` gets what is public"
+            f"{data}: lacks {', '.join(missing)}, which the corpus recipe names; --data names the "
+            "folder that has them, and docs/lora.md says where they come from"
         )
 
 

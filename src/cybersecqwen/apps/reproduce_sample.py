@@ -8,13 +8,18 @@ import shutil
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 
 from cybersecqwen.core.atomic_folder import atomic_folder
+from cybersecqwen.core.jsonl import write_rows
+from cybersecqwen.core.records import Advisory, Labeller
 from cybersecqwen.core.rows import read_chat_rows
 from cybersecqwen.corpus.chat.recipe import ChatRecipe, Draw
 from cybersecqwen.corpus.cleaning.pipeline import with_files
+from cybersecqwen.corpus.records.recipe import RecordSource
+from cybersecqwen.sources import read_advisories
 from cybersecqwen.training.recipes.lora import LoraRecipe
 
 _RECORDS = 600
@@ -37,6 +42,7 @@ def shortened(corpus: ChatRecipe, lora: LoraRecipe) -> tuple[ChatRecipe, LoraRec
     limits = change(corpus.limits, stock=1.0)  # one sentence in few rows is a large share of them
     corpus = change(
         corpus,
+        sources=tuple(map(_sampled, corpus.sources)),
         split=split,
         knowledge=change(corpus.knowledge, stix=()),
         mapping=mapping,
@@ -51,19 +57,23 @@ def shortened(corpus: ChatRecipe, lora: LoraRecipe) -> tuple[ChatRecipe, LoraRec
 
 
 def write_sample(corpus: ChatRecipe, data: Path, out: Path) -> None:
-    """Copy the first lines of the recipe's records and benchmarks, and its catalogue, whole.
+    """Write the first of the recipe's records and benchmark items, and its catalogue, whole.
 
     Args:
-        corpus: A shortened recipe.
+        corpus: The recipe, not shortened.
         data: Folder of raw data.
         out: Folder to appear, laid out alike.
 
     Raises:
+        InputError: Records cannot be read.
         OSError: A file cannot be read.
     """
     with atomic_folder(out, _MARK) as part:
         for source in with_files(corpus, data).sources:
-            _head(data / source.path, part / source.path, _RECORDS)
+            if _has_lines(source):
+                _head(data / source.path, part / source.path, _RECORDS)
+            else:
+                _write_records(source, data, part)
         for name in corpus.benchmarks:
             _head(data / name, part / name, _ITEMS)
         whole = part / corpus.knowledge.cwe
@@ -76,6 +86,36 @@ def texts_of(corpus: Path) -> Iterator[str]:
     """Yield the texts of a corpus of conversations."""
     for _, row in read_chat_rows(corpus / "train.jsonl"):
         yield f"{row.prompt}\n{row.response}"
+
+
+def _has_lines(source: RecordSource) -> bool:
+    """Whether a file has a record on each line, so that its first lines are its first records."""
+    return source.path.endswith((".jsonl", ".jsonl.gz"))
+
+
+def _sampled(source: RecordSource) -> RecordSource:
+    """Return where the sample has a source."""
+    return source if _has_lines(source) else RecordSource(f"{source.path}.jsonl", "jsonl")
+
+
+def _write_records(source: RecordSource, data: Path, out: Path) -> None:
+    """Write the first records of a feed or an archive as lines, with the labels of each party."""
+    copy = out / _sampled(source).path
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    read = read_advisories(data / source.path, source.format, labels_from=source.labels_from)
+    records = islice((record for record in read if isinstance(record, Advisory)), _RECORDS)
+    write_rows(
+        copy,
+        (
+            {
+                "id": record.id,
+                "description": record.description,
+                "published": record.published,
+                "labels": {party: record.cwes(party) for party in get_args(Labeller)},
+            }
+            for record in records
+        ),
+    )
 
 
 def _head(source: Path, copy: Path, lines: int) -> None:

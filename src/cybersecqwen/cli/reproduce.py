@@ -17,17 +17,26 @@ EXAMPLES = (
     "reproduce --data data --out model",
     "reproduce --data data --out try --dry-run",
     "reproduce --recipe reference --base DIR --data data --out model",
+    "reproduce --corpus cybersecqwen-public --data data --out model",
 )
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for everything")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for all that is made"
+    )
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="folder of raw data (CYBERSECQWEN_DATA)"
     )
     parser.add_argument(
-        "--recipe", default="cybersecqwen", metavar="NAME", help="cybersecqwen or reference"
+        "--recipe",
+        default="cybersecqwen",
+        metavar="NAME",
+        help="cybersecqwen or reference (cybersecqwen)",
+    )
+    parser.add_argument(
+        "--corpus", metavar="NAME", help="corpus recipe, where it is another (the recipe's)"
     )
     parser.add_argument(
         "--recipes",
@@ -36,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of corpus/NAME.yaml and lora/NAME.yaml (recipes)",
     )
-    parser.add_argument("--base", metavar="ID|DIR", help="base model (the recipe's)")
+    parser.add_argument("--base", metavar="ID|DIR", help="base model (the recipe's: 4B)")
     add_profile(parser)
     add_layer_compilation(parser)
     parser.add_argument(
@@ -80,6 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
         compiled=arguments.compile,
         limit=arguments.limit,
         dry_run=arguments.dry_run,
+        corpus=arguments.corpus,
     )
     try:
         card = reproduce(options, on_progress=tell)

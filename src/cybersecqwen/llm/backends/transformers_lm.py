@@ -234,18 +234,21 @@ class TransformersBackend:
     def _score(self, prompt: list[int], ends: list[list[int]]) -> tuple[float, ...]:
         ids = torch.tensor([prompt], device=self._device)  # (1, P)
         read = self._model(ids, use_cache=True, logits_to_keep=1)
+        # Older versions of Transformers give and take it by the other name alone.
+        name = "cache" if "cache" in read else "past_key_values"
+        kept = {name: read[name]}
         first = read.logits[0, -1].float().log_softmax(-1)  # (V,)
         totals = first[[end[0] for end in ends]].tolist()
         longer = [place for place, end in enumerate(ends) if len(end) > 1]
         together = self._score_tree if self._trees else self._score_rows
         wide = self._trees and self._device.startswith("cuda")
         for places in batches(longer, _SCORED_TOGETHER_ON_GPU if wide else _SCORED_TOGETHER):
-            rest = together(read.past_key_values, len(prompt), [ends[place] for place in places])
+            rest = together(kept, len(prompt), [ends[place] for place in places])
             for place, score in zip(places, rest, strict=True):
                 totals[place] += score
         return tuple(totals)
 
-    def _score_tree(self, cache: Any, seen: int, ends: list[list[int]]) -> list[float]:
+    def _score_tree(self, kept: dict[str, Any], seen: int, ends: list[list[int]]) -> list[float]:
         """Return what each continuation's tokens after its first add, all in one short pass.
 
         Continuations that begin alike share their beginning: the tree of them is laid out as one
@@ -259,8 +262,9 @@ class TransformersBackend:
             torch.tensor([tree.tokens], device=self._device),  # (1, N)
             attention_mask=allowed[None, None].to(self._device),  # (1, 1, N, P + N)
             position_ids=torch.tensor([[seen + d for d in tree.depths]], device=self._device),
-            past_key_values=cache,
+            **kept,
         ).logits[0]  # (N, V)
+        (cache,) = kept.values()
         cache.crop(-len(tree.tokens))
         words = logits.float().log_softmax(-1)
         before = torch.tensor([n for path in tree.paths for n, _ in path], device=self._device)
@@ -272,20 +276,21 @@ class TransformersBackend:
             start += len(path)
         return sums
 
-    def _score_rows(self, cache: Any, seen: int, ends: list[list[int]]) -> list[float]:
+    def _score_rows(self, kept: dict[str, Any], seen: int, ends: list[list[int]]) -> list[float]:
         """Return the same from a row for each continuation, where attention takes no tree."""
         width = max(map(len, ends)) - 1
         tokens = torch.tensor([row + [self._pad] * (width + 1 - len(row)) for row in ends])
         tokens = tokens.to(self._device)  # (B, W + 1)
         real = torch.tensor([[n < len(row) for n in range(width + 1)] for row in ends])
         real = real.to(self._device)
-        cache = copy.deepcopy(cache)
+        kept = copy.deepcopy(kept)
+        (cache,) = kept.values()
         cache.batch_repeat_interleave(len(ends))
         prompt = torch.ones(len(ends), seen, dtype=torch.long, device=self._device)
         logits = self._model(
             tokens[:, :-1],
             attention_mask=torch.cat([prompt, real[:, :-1].long()], dim=1),  # (B, P + W)
-            past_key_values=cache,
+            **kept,
         ).logits.float()  # (B, W, V)
         chosen = logits.log_softmax(-1).gather(2, tokens[:, 1:, None])[..., 0]  # (B, W)
         sums: list[float] = chosen.masked_fill(~real[:, 1:], 0.0).sum(-1).tolist()
