@@ -198,9 +198,13 @@ def _require_same(out: Path, before: Mapping[str, Any], settings: Mapping[str, A
 
 
 def _differing(name: str, before: Any, now: Any) -> Iterator[str]:
-    """Yield each value within two settings that differs, by the keys that lead to it."""
+    """Yield each value within two settings that differs, by the keys that lead to it.
+
+    Of two recipes of unlike names that says all.
+    """
     if isinstance(before, dict) and isinstance(now, dict):
-        for key in sorted({*before, *now}):
+        same_name = before.get("name") == now.get("name")
+        for key in sorted({*before, *now}) if same_name else ["name"]:
             yield from _differing(f"{name}: {key}", before.get(key), now.get(key))
     elif before != now:
         then, today = (textwrap.shorten(json.dumps(value), 60) for value in (before, now))

@@ -7,6 +7,7 @@ what it reads. Missing protections are no denials: ``no CSRF token was found`` r
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 NOTHING_FOUND = "Nothing is known of it."
 """What stands for a text that only denies: no classifier makes much of it."""
@@ -112,7 +113,7 @@ _DENIALS = re.compile(
             rf"\b(?:none of (?:the |our |its )?\w+|neither .{{1,60}}? nor .{{1,60}}?)\s+"
             rf"(?:is|are|was|were) {_OPEN_TO}(?:\s+(?:to|by)\s+{_THE}{_FLAWS})?",
             # XSS was not detected on any page; SQL injection: not found; the XSS was ruled out.
-            rf"(?:\b(?:any|an?|the)\s+)?\b{_LISTED}{_WHERE}\s*(?:[:=-]\s*)?"
+            rf"(?:\b(?:any|an?|the)\s+)?\b{_LISTED}(?:{_WHERE}\s*(?:[:=-]\s*)?"
             rf"(?:{_BE}\s+(?:(?:tested|checked)(?: \w+){{0,2}}? (?:and|but) )?|could |can )?"
             rf"(?:(?:not|no longer) (?:be |been )?"
             rf"(?:{_FOUND}|{_OPEN_TO}|a (?:security )?{_FLAW})\b(?! to (?:be|have)\b)|"
@@ -120,10 +121,10 @@ _DENIALS = re.compile(
             r"(?:rejected|dismissed)(?: as \w+)?)\b|"
             r"(?:turned out to be )?(?:an? )?false positives?\b|"
             r"(?:turned out )?not to be exploitable\b|no longer (?:exists?|occurs?|works?)\b|"
-            r"(?:does|do|did)(?: not|n't) (?:exist|occur|apply)\b)",
+            r"(?:does|do|did)(?: not|n't) (?:exist|occur|apply)\b)|"
             # XSS: none. SQLi absent.
-            rf"\b{_LISTED}\s*(?:(?:[:=-]|\bis\b|\bare\b)\s*(?:none|negative|passed|n/a|no issues?|"
-            r"no(?=\s*(?:[.;,]|$)))\b|\s(?:is |are )?absent\b)",
+            r"\s*(?:(?:[:=-]|\bis\b|\bare\b)\s*(?:none|negative|passed|n/a|no issues?|"
+            r"no(?=\s*(?:[.;,]|$)))\b|\s(?:is |are )?absent\b))",
             rf"\bnot (?:look like |appear to be |seem to be )?an? (?:security )?{_FLAWS}",
             rf"\bpassed (?:the|all|every|our) (?:\w+ )?{_FLAW_WORDS} (?:tests?|checks?)\b",
             rf"\b(?:{_FLAW_WORDS} (?:tests?|checks?)|tests? for {_FLAWS}) "
@@ -142,19 +143,20 @@ _DENIALS = re.compile(
 _BARE = re.compile(_NOT_OPEN, re.IGNORECASE)
 _LOOKED_FOR = re.compile(rf"\b{_CHECKED}", re.IGNORECASE)
 _FEWEST_WORDS = 5  # of a sentence that may report something
+_REMEMBERED = 10_000  # characters of a text whose reading is kept
 _LONGEST = 1_000  # characters of a sentence that denies; longer ones are left as they are
 # Said of those who use a flaw that is there.
 _OF_ATTACKS = re.compile(
     r"\bin the wild\b|\bexploit(?:s|ed|ation)\b|\bthreat actors?\b", re.IGNORECASE
 )
-# What a sentence must have to deny anything: most have none of it, and are not looked at further.
+# What a sentence, in lower case, must have to deny anything: most have none of it, and are not
+# looked at further.
 _NEGATION = re.compile(
     r"\b(?:no|not|zero|neither|never|none|nothing|cannot|without any|unaffected|immune|absent|"
     r"free (?:of|from)|(?:secure|safe|protected|hardened) (?:against|from)|unable|impossible|"
     r"rul(?:e|ed|es|ing) out|excluded|refuted|disproved|retracted|rejected|dismissed|negative|"
     r"false positives?|passed|clean|failed|blocked|unsuccessful|in vain)\b|n't\b|[:=-] ?n/a\b|"
-    rf"{_NIL}\s",
-    re.IGNORECASE,
+    rf"{_NIL}\s"
 )
 _SENTENCE = re.compile(r"(?<=[.!?\n])\s+")
 # What a text that reports a flaw has, in what is left of it.
@@ -179,27 +181,47 @@ def without_denials(text: str) -> str:
 
 def split_denials(text: str) -> tuple[str, tuple[str, ...]]:
     """Return what ``without_denials`` does, and the words of the text that were left out for it."""
-    if not _NEGATION.search(text):
+    if not _may_deny(text):
         return text, ()
-    kept: list[str] = []
+    return _split(text) if len(text) <= _REMEMBERED else _split.__wrapped__(text)
+
+
+@lru_cache(maxsize=2048)  # a text is read for its weakness, for its vector and for its row
+def _split(text: str) -> tuple[str, tuple[str, ...]]:
     named: list[str] = []
     bare: list[str] = []
-    reports = False
-    for sentence in _SENTENCE.split(text):
-        left, rest = sentence, ""
-        if len(sentence) <= _LONGEST and _NEGATION.search(sentence):
-            left, rest = _read_sentence(sentence, named, bare)
-        kept.append(left)
-        parts = [sentence]
-        if rest:  # another half of a sentence that denies something may report
-            parts = rest.split(";") if ";" in rest else []
-        reports = reports or _REPORTS.search(rest or sentence) is not None
-        reports = reports or any(len(part.split()) >= _FEWEST_WORDS for part in parts)
+    sentences = _SENTENCE.split(text)
+    read = [
+        _read_sentence(sentence, named, bare)
+        if len(sentence) <= _LONGEST and _may_deny(sentence)
+        else (sentence, "")
+        for sentence in sentences
+    ]
     if not (named or bare):
         return text, ()
-    if not reports:
+    if not any(_reports(said, rest) for said, (_, rest) in zip(sentences, read, strict=True)):
         return NOTHING_FOUND, (*named, *bare)
-    return (" ".join(" ".join(kept).split()), tuple(named)) if named else (text, ())
+    if not named:
+        return text, ()
+    return " ".join(" ".join(left for left, _ in read).split()), tuple(named)
+
+
+def _may_deny(text: str) -> bool:
+    return _NEGATION.search(text.lower()) is not None
+
+
+def _reports(sentence: str, rest: str) -> bool:
+    """Whether a sentence reports a flaw: by its words or, where it denies none, its length.
+
+    Args:
+        sentence: The whole.
+        rest: What is left of it without what it denies; empty where it denies nothing.
+    """
+    parts = [sentence]
+    if rest:  # another half of it may report
+        parts = rest.split(";") if ";" in rest else []
+    long = any(len(part.split()) >= _FEWEST_WORDS for part in parts)
+    return long or _REPORTS.search(rest or sentence) is not None
 
 
 def _read_sentence(sentence: str, named: list[str], bare: list[str]) -> tuple[str, str]:
