@@ -76,7 +76,7 @@ def test_a_dry_run_goes_through_every_stage_and_is_gone_on_with(
     assert "nats a token" in card
     assert "A dry run" in card
     digest = sha256_file(out / "corpus" / "train.jsonl")[:16]
-    for stated in (f"train.jsonl `{digest}`", "- scale: 0.8", "## Licence", "- expected: training"):
+    for stated in (f"train.jsonl `{digest}`", "- scale: 0.7", "## Licence", "- expected: training"):
         assert stated in card
     assert (out / "merged" / "README.md").read_text() == card
     assert describe_model_files(out / "merged").sha256["README.md"]
