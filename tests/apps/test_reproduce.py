@@ -89,7 +89,7 @@ def test_a_dry_run_goes_through_every_stage_and_is_gone_on_with(
         json.loads((out / name / "adapter_config.json").read_text())
         for name in ("adapter", "scaled")
     ]
-    assert settings[1]["lora_alpha"] == pytest.approx(0.8 * settings[0]["lora_alpha"])
+    assert settings[1]["lora_alpha"] == pytest.approx(0.7 * settings[0]["lora_alpha"])
     assert (out / "model-q8_0.gguf").stat().st_size > 1e5
     assert len(list((out / "logs").glob("*.jsonl"))) == 6
     # A stage whose result is gone is done again, and no other.
@@ -190,7 +190,7 @@ def test_inputs_that_changed_and_results_whose_source_is_gone_are_refused(
     shutil.move(tmp_path / "adapter", out / "adapter")
     (data / "cve.jsonl").touch()  # the same bytes, only newer
     settings = json.loads((out / "settings.json").read_text())
-    del settings["LoRA recipe"]["stratify_by_length"]  # as of a version that did not know it
+    del settings["LoRA recipe"]["replay_loss"]  # as of a version that did not know it
     del settings["corpus recipe"]["teacher"]
     (out / "settings.json").write_text(json.dumps(settings))
     (out / "README.md").unlink()
