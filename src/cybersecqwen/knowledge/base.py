@@ -19,6 +19,7 @@ from cybersecqwen.knowledge.intents import Intent
 from cybersecqwen.knowledge.location import default_folder
 from cybersecqwen.knowledge.option_features import OptionFeaturizer
 from cybersecqwen.knowledge.query import Query
+from cybersecqwen.knowledge.rephrasing import rephrased
 from cybersecqwen.knowledge.search import PassageIndex, best
 
 
@@ -85,6 +86,9 @@ class KnowledgeBase(PassageIndex):
     ) -> Query:
         """Return a question parsed, with what it refers to in earlier ones put in its place."""
         history = history[-conversation.TURNS :]
+        question = rephrased(question)
+        if history and (meant := conversation.as_meant(question, history[-1])):
+            question, history = meant, history[:-1]
         if history:
             question = conversation.kind_alone(question) or question
         query = self.parse(question)

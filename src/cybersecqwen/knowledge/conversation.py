@@ -30,7 +30,8 @@ _ASKS_OF_IT = re.compile(
 _WHY = re.compile(r"^\W*(?:but |and )?(?:why(?: not| so| is that)?|how come)\W*$", re.IGNORECASE)
 _MORE = re.compile(
     r"^\W*(?:(?:tell|show|give) me |say )?(?:some )?more(?: details?| information| please)?\W*$|"
-    r"^\W*(?:details?|go on|continue|explain(?: (?:it|that|this|please))?)\W*$",
+    r"^\W*(?:details?|go on|continue|explain(?: (?:it|that|this|please))?|"
+    r"(?:are there )?any(?:thing)? (?:more|else|others?)|what else)\W*$",
     re.IGNORECASE,
 )
 _PRONOUN = re.compile(r"\b(?:it|this|that|they|them|these|those)\b", re.IGNORECASE)
@@ -49,6 +50,12 @@ _KIND_ALONE = re.compile(
     r"(?P<kind>groups?|actors?|campaigns?|software|malware|tools?|techniques?|sub-?techniques?|"
     r"tactics?|mitigations?|detections?|examples?|consequences?|platforms?|weaknesses|cwes?|"
     r"capecs?|attack patterns?|parents?|children|siblings?)\W*$",
+    re.IGNORECASE,
+)
+_KIND_MEANT = re.compile(
+    r"^\W*(?:no|nope|sorry|actually)?[ ,.]*i (?:meant|mean|was asking (?:about|for)) (?:the |a )?"
+    r"(group|actor|campaign|software|malware|tool|technique|tactic|weakness|attack pattern|"
+    r"mitigation)(?: (?:of|with|by) that name)?\W*$",
     re.IGNORECASE,
 )
 _SOFTWARE = ("software", "malware", "tool")
@@ -90,6 +97,16 @@ def kind_alone(question: str) -> str:
         return ""
     kind = found["kind"].lower()
     return f"which {kind} uses it?" if kind.startswith(_SOFTWARE) else f"and {kind}?"
+
+
+def as_meant(question: str, before: str) -> str:
+    """Return the question before with the kind that it meant: ``no, I meant the group``.
+
+    Returns:
+        The question in that form; empty for any other.
+    """
+    found = _KIND_MEANT.search(question)
+    return f"{before.rstrip(' ?!.')} {found[1].lower()}" if found else ""
 
 
 def goes_on(question: str) -> bool:

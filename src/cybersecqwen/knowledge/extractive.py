@@ -21,6 +21,7 @@ from cybersecqwen.knowledge.answers import (
     kinship,
     levels,
     mapping,
+    origin,
     protection,
     relations,
     which,
@@ -82,7 +83,38 @@ def _by_a_classifier(index: PassageIndex, query: Query, helpers: AnswerHelpers) 
         surely = told != query.text and share >= _LEAST_OF_A_TECHNIQUE
         if (surely or not found.abstained) and index.has_page(page):
             return which.predicted_technique(index, found).finished(index, query)
-    return None
+    return _against_what_was_told(index, query, helpers)
+
+
+def _against_what_was_told(
+    index: PassageIndex, query: Query, helpers: AnswerHelpers
+) -> Answer | None:
+    """Answer how to stop or notice what a question tells that was done; None for others."""
+    asks = _WHAT_TO_DO.search(query.text)
+    if helpers.techniques is None or query.intent not in _PROTECTING or query.mentions or not asks:
+        return None
+    told = query.text[: asks.start()].strip()
+    if len(told.split()) < _FEWEST_TOLD:
+        return None
+    found = helpers.techniques(told)
+    page = found.candidates[0][0]
+    if found.abstained or not index.has_page(page):
+        return None
+    compose = protection.detect if query.intent is Intent.DETECTION else protection.mitigate
+    part = compose(index, replace(query, rest=()), page)
+    if part is None:
+        return None
+    draft = which.predicted_technique(index, found)
+    draft.direct += part.direct
+    draft.sections += part.sections
+    return draft.finished(index, query)
+
+
+_PROTECTING = frozenset({Intent.MITIGATION, Intent.DETECTION})
+_WHAT_TO_DO = re.compile(
+    r"[\s,;.:!?]+(?:so |and |but )?(?:how|what|is there)\b[^,;.:!?]*[.?!\s]*$", re.IGNORECASE
+)
+_FEWEST_TOLD = 3  # words
 
 
 def _told(query: Query) -> str:
@@ -139,7 +171,7 @@ def _defining(query: Query) -> Query:
 
 def _from_pages(index: PassageIndex, query: Query) -> Answer:
     """Compose an answer from the pages named, or quote the passages that a search finds."""
-    if listed := _numbers(index, query):
+    if listed := _numbers(index, query) or origin.of_country(index, query):
         return listed.finished(index, query)
     # Who says so much besides a name and what is asked of it describes a case of their own.
     described = len(query.rest) >= _DESCRIBED and query.intent is not Intent.WHICH

@@ -81,6 +81,7 @@ _NOTICING = (
     r"watch|show|see|record|gather)|"
     r"\bnotic|\bindicators?\b|\banalytics?\b|\breveal|\balert|\bhow (?:can|do|would|"
     r"could) \w+ (?:tell|know|see)\b|"
+    r"\b(?:find out|tell|determine|figure out) (?:if|whether|that)\b|"
     r"\bfind\b.{1,40}\bin (?:\w+ )?code\b|\b(?:static|dynamic) analysis\b|\bfuzz(?:ing)? find|"
     r"\bsigns? of\b|"
     r"\bwhat (?:should|do|can) \w+ (?:(?:look|watch) for|log)\b|\bcatch|\bvisib|\bidentify\b|"
@@ -107,7 +108,7 @@ ASPECTS: tuple[Aspect, ...] = (
     ),
     _aspect(
         Intent.ATTRIBUTION,
-        r"\battributed\b|\bwho\b.{0,12}\bbehind\b|\bbehind @_campaign|"
+        r"\battributed\b|\bwho\b.{0,12}\bbehind\b|\bbehind (?:the )?@_campaign|"
         r"\bwho (?:is|was|are|were) responsible|"
         r"\bresponsible for\b|\bwho (?:did|conducted|ran|carried out|launched)\b|\bconducted by\b",
     ),
@@ -246,8 +247,7 @@ TECHNIQUE_TOLD = re.compile(
 """The part that asks, of a question that tells what was done and asks which technique it is."""
 SMALL_TALK = re.compile(
     r"^\W*(?:hi|hello|hey|hallo|good (?:morning|evening|afternoon|day|night)|thanks?|thank you|"
-    r"ok(?:ay)?|"
-    r"bye|cheers|yo|sup|test|how are you|who are you|what can you do)\b|"
+    r"ok(?:ay)?|bye|cheers|yo|sup|test|how are you|who are you|what can you do)\b|"
     # Orders to whoever answers are no questions, and are not followed.
     r"\b(?:ignore|disregard|forget|override) (?:(?:all|any|the|your|my|previous|prior|above|"
     r"earlier) )+"

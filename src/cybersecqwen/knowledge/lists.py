@@ -30,8 +30,10 @@ _FAMILIES = (
             r"twenty[\s-]*five)\b"
             r"(?: (?:cwes?|list|(?:most )?dangerous|software|weaknesses))*(?: (?:of|from|in|"
             r"for))?(?: 20\d\d)?|"
-            r"\bmost dangerous (?:software )?(?:weaknesses|errors)(?: (?:of|from|in|"
-            r"for))?(?: 20\d\d)?",
+            r"\b(?:\d+ )?most dangerous (?:(?:software|programming) )?(?:weaknesses|errors|bugs|"
+            r"flaws|vulnerabilit\w+|cwes)(?: (?:of|from|in|for))?"
+            r"(?: (?:20\d\d|(?:last|this|the current) year|"
+            r"now|today|currently))?",
             re.IGNORECASE,
         ),
         re.compile(r"^Weaknesses in the (\d{4}) CWE(?:/SANS)? Top 25 "),
@@ -54,6 +56,58 @@ _FAMILIES = (
         re.compile(r"^Weaknesses in the (\d{4}) CWE Most Important Hardware"),
     ),
 )
+
+
+# What lists of weaknesses are about, and how the catalogue heads them.
+_TOPICS = {
+    r"php": "Weaknesses in Software Written in PHP",
+    r"java": "Weaknesses in Software Written in Java",
+    r"c\+\+": "Weaknesses in Software Written in C++",
+    r"c": "Weaknesses in Software Written in C",
+    r"hardware|chips?|silicon": "Hardware Design",
+    r"mobile(?: apps?| applications?| devices?| phones?)?": "Weaknesses in Mobile Applications",
+    r"crypto(?:graphy|graphic)?|encryption": "Cryptographic Issues",
+    r"authentication|log-?ins?": "Authentication Errors",
+    r"authori[sz]ation": "Authorization Errors",
+    r"(?:user )?sessions?": "User Session Errors",
+    r"memory(?: buffers?| safety| corruption)?|buffers": "Memory Buffer Errors",
+    r"random(?:ness| numbers?)": "Random Number Issues",
+    r"concurrency|multi-?threading|threads": "Concurrency Issues",
+    r"files?(?: handling)?": "File Handling Issues",
+    r"logs|logging|auditing": "Audit / Logging Errors",
+    r"credentials?|passwords?": "Credentials Management Errors",
+    r"permissions?": "Permission Issues",
+    r"business logic": "Business Logic Errors",
+    r"pointers?": "Pointer Issues",
+    r"integers?|arithmetic|calculations?": "Numeric Errors",
+    r"(?:input|data) validation": "Data Validation Issues",
+    r"user interfaces?": "User Interface Security Issues",
+    r"resource management": "Resource Management Errors",
+}
+_LISTED = r"(?:weaknesses|cwes|cwe[ -](?:ids|entries|numbers))"
+_CODE = r"(?: (?:software|code|programs?|applications?|apps|programming|projects?))?"
+_ABOUT = (
+    r"(?: (?:that|which|who|are|is|only|mostly|typically|usually|can|occurs?|exists?|happens?|"
+    r"found|specific|unique|related|relevant|belong|have|to|do|deal|concern|concerning|about|in|"
+    r"for|of|with|on|regarding|affect|affecting|cover|covering|there|written|software|programs?|"
+    r"code|the))+ "
+)
+
+
+def _find_topic(text: str, titles: Callable[[], dict[str, str]]) -> tuple[str, int, int] | None:
+    """Return the list of weaknesses whose topic a text names at its end: ``CWEs in PHP code``."""
+    for topic, title in _TOPICS.items():
+        said = rf"(?:{topic})"
+        match = re.search(
+            rf"\b{_LISTED}{_ABOUT}{said}{_CODE}(?=\W*$)|(?<![\w-] ){said}{_CODE} {_LISTED}(?=\W*$)|"
+            rf"(?<=list ){said}{_CODE} {_LISTED}(?=\W*$)|(?<=all ){said}{_CODE} {_LISTED}(?=\W*$)",
+            text,
+            re.IGNORECASE,
+        )
+        if match:
+            page = next((page for page, head in titles().items() if head == title), None)
+            return (page, match.start(), match.end()) if page else None
+    return None
 
 
 def find_list(text: str, titles: Callable[[], dict[str, str]]) -> tuple[str, int, int] | None:
@@ -80,7 +134,7 @@ def find_list(text: str, titles: Callable[[], dict[str, str]]) -> tuple[str, int
                 return None
             page = _item(text, page, year[1] if year else max(dated), titles()) or page
             return page, match.start(), match.end()
-    return None
+    return _find_topic(text, titles)
 
 
 def _item(text: str, page: str, year: str, titles: dict[str, str]) -> str | None:

@@ -52,6 +52,7 @@ TYPE_WORDS = frozenset(
 )
 _JOINING = frozenset({"and", "or", "vs", "versus"})
 _FAMILY = re.compile(r"^(.{4,}) (?:Group|Team|Framework)$")
+_PROPER = re.compile(r"[SGC]\d{4}$")
 _ORDINARY_COUNT = 100  # of a word that passages use so often that it names nothing by itself
 _OWN_SPELLING = frozenset({"software", "group", "campaign", "tactic", "asset", "data component",
                            "data source", "mitigation"})  # fmt: skip
@@ -157,6 +158,11 @@ def _material() -> dict[str, dict[str, list[str]]]:
 @cache
 def _ordinary_words() -> frozenset[str]:
     return frozenset(" ".join(_material()["ordinary"]["words"]).split())
+
+
+@cache
+def _ordinary_endings() -> frozenset[str]:
+    return frozenset(" ".join(_material()["ordinary"]["endings"]).split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,14 +323,25 @@ class NameFinder:
                 known = [
                     spelling
                     for spelling in table.get(key, ())
-                    if not spelling.ordinary
-                    or typed
-                    or _as_a_name(spelling.text, written, first)
-                    or (tactics and spelling.page.startswith("TA"))
+                    if not (table is self._stemmed and _is_itself(spelling, spoken))
+                    and (
+                        not spelling.ordinary
+                        or typed
+                        or _as_a_name(spelling.text, written, first)
+                        or (tactics and spelling.page.startswith("TA"))
+                    )
                 ]
                 if known:
                     return NameMatch(start, end, tuple(known), exact)
         return None
+
+
+def _is_itself(spelling: Spelling, spoken: Sequence[str]) -> bool:
+    """Whether one word is no name with another ending: who ``denied`` speaks of no malware Denis,
+    who ``gets`` in of no function.
+    """
+    ordinary = spoken[0] in _ordinary_endings() or _PROPER.match(spelling.page) is not None
+    return len(spoken) == 1 and ordinary
 
 
 def _as_a_name(name: str, written: str, first: bool) -> bool:

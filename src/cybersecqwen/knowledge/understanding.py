@@ -50,11 +50,24 @@ _WHO_USES = re.compile(
     r"\bus(?:e|es|ed|ing|ees)\b|\bdo(?:es|ing)?\b|\bleverag|\bemploy|\babus", re.IGNORECASE
 )
 _DONE_BY = re.compile(
-    r"\b(?:techniques?|ttps?|tactics?)\b.{0,20}\b(?:by|of) @_software", re.IGNORECASE
+    r"\b(?:techniques?|ttps?|tactics?)\b.{0,20}\b(?:by|of) (?:both )?@_software", re.IGNORECASE
+)
+_SHARED = re.compile(
+    r"\bin common\b|\bshare[sd]?\b|\boverlap\w*|\bboth (?:use|do|employ|have)\b|"
+    r"\b(?:techniques?|ttps?|tools?|software|malware)\b.{0,12}\b(?:by|of|for|to) both\b",
+    re.IGNORECASE,
 )
 _WHAT_DOES_SO = re.compile(
     r"\b(?:malwares?|tools?|softwares?|groups?|actors?|campaigns?|trojans?)"
     r"(?: (?:that|which|who|to|can|could|may|for|often|usually))* @_technique",
+    re.IGNORECASE,
+)
+_WAYS = re.compile(
+    r"\b(?:ways?|methods?|tricks?)\b.*@_tactic|^\W*how (?:do|does|can|could|did|might)\b.*@_tactic",
+    re.IGNORECASE,
+)
+_OF_GANGS = re.compile(
+    r"@_technique (?:gangs?|groups?|actors?|operators?|crews?|attackers?|criminals?)\b",
     re.IGNORECASE,
 )
 _USED_BY = re.compile(r"\bused by\b|\busers? of @|@\w+ users\b", re.IGNORECASE)
@@ -80,7 +93,7 @@ _FRAME = frozenset(
         enumerate every everything exist exists expert explain explanation few find five
         following four full general get give given good have having hear hearing hello
         help helps hey i'm ics id identifier ids industrial infect infects info
-        information instead interested involve involves it's just keep kind kinds know
+        information inside instead interested involve involves it's just keep kind kinds know
         known learn let like list listed lot main make makes many matter me mean meaning
         means meant mention method methods mitre mobile much my name named names need
         needed new now number numbers one ones operate operates option our overview page
@@ -211,7 +224,15 @@ def _uses_for_a_tactic(r: _Reading) -> Intent | None:
 
 def _technique_of_a_tactic(r: _Reading) -> Intent | None:
     both = {"tactic", "technique"} <= r.kinds and r.first not in _PROTECTING
+    if both and r.says(_OF_GANGS):
+        return Intent.TECHNIQUES
     return Intent.TACTIC if both and not r.says(intents.DIFFERS) else None
+
+
+def _shared_by_actors(r: _Reading) -> Intent | None:
+    """What several actors have in common is what all of them use."""
+    actors = len(r.query.subjects) > 1 and r.kinds <= _USERS
+    return Intent.USES if actors and r.says(_SHARED) else None
 
 
 def _between_entries(r: _Reading) -> Intent | None:
@@ -269,7 +290,7 @@ def _what_a_mitigation_addresses(r: _Reading) -> Intent | None:
 def _what_a_tactic_holds(r: _Reading) -> Intent | None:
     if r.kind != "tactic" or r.first in _PROTECTING:
         return None
-    if "technique" in r.wanted or r.says(intents.MEMBERS):
+    if "technique" in r.wanted or r.says(intents.MEMBERS) or r.says(_WAYS):
         return Intent.DEFINITION if r.defines else Intent.TECHNIQUES
     return None
 
@@ -358,6 +379,7 @@ _RULES: tuple[Callable[[_Reading], Intent | None], ...] = (
     _lists_a_weakness,
     _uses_for_a_tactic,
     _technique_of_a_tactic,
+    _shared_by_actors,
     _between_entries,
     _describes_weakness,
     _tells_a_technique,

@@ -12,7 +12,7 @@ from cybersecqwen.core.records import AnswerLine, Passage
 from cybersecqwen.core.text.clean import words
 from cybersecqwen.core.text.terms import stem, terms
 from cybersecqwen.knowledge.answers import cve, entry, which
-from cybersecqwen.knowledge.answers.draft import Draft, quoted
+from cybersecqwen.knowledge.answers.draft import Draft, head, quoted
 from cybersecqwen.knowledge.intents import Intent
 from cybersecqwen.knowledge.query import Query
 from cybersecqwen.knowledge.scope import asks_to_set_up
@@ -72,6 +72,9 @@ def _by_name(index: PassageIndex, query: Query, live: Sequence[str]) -> Draft | 
     actors = [page for page in live if index.kind(page) in ACTORS]
     if actors and _ORIGIN.search(query.skeleton):
         return entry.define(index, query, actors[0])  # whose description says what is known
+    since = _SINCE.search(query.skeleton) and set(query.rest) <= _BEGAN
+    if actors and since and _YEAR.search(head(index, actors[0]).text):
+        return entry.define(index, query, actors[0])
     asks = _QUESTION.search(query.skeleton) or asks_to_set_up(query.corrected)
     if live and query.intent is Intent.SEARCH and not asks:
         if _CALLED.search(query.skeleton) and not speaks_of(index, live[0], query.rest):
@@ -86,6 +89,18 @@ _ORIGIN = re.compile(
     r"\bwhere (?:is|are|does) @_group\b|@_group from\b",
     re.IGNORECASE,
 )
+_SINCE = re.compile(
+    r"\b(?:when|since when|how long|what year|which year|in what year)\b.{0,20}@_(?:group|software|"
+    r"campaign)\b",
+    re.IGNORECASE,
+)
+_BEGAN = frozenset(
+    terms(
+        """long first seen start started begin began active appear appeared discovered emerge
+        emerged observed operating found spotted around existed"""
+    )
+)
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 ACTORS = frozenset({"group", "software", "campaign"})
 """Kinds of entries that do what procedures tell."""
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cybersecqwen.core.records import AnswerLine, CwePrediction, Passage, TechniquePrediction
+from cybersecqwen.core.text.synonyms import replacements
 from cybersecqwen.core.text.terms import stem, terms
 from cybersecqwen.knowledge.answers.draft import (
     Draft,
@@ -176,12 +177,40 @@ def actors(index: PassageIndex, query: Query) -> Draft | None:
     platforms_alone = wanted <= _ASKING and not set(deed) <= wanted
     if platforms_alone and (acting := _acting(index, deed, kinds[0], among)):
         return acting
-    pages = [page for page in among if wanted <= set(terms(_own_text(index, page)))]
+    pages = [page for page in among if _speaks_of_all(index, page, wanted)]
     if pages:
         return _described(index, query, kinds[0], pages)
     return _acting(index, query.rest, kinds[0], among)
 
 
+def _speaks_of_all(index: PassageIndex, page: str, wanted: set[str]) -> bool:
+    """Whether a page's own text has each term, or another word for the sector that it names."""
+    own = set(terms(_own_text(index, page)))
+    return all(term in own or not own.isdisjoint(_SECTORS.get(term, ())) for term in wanted)
+
+
+# Who is attacked, as people and as pages call it.
+_SECTORS = replacements(
+    [stem(word) for word in group.split()]
+    for group in (
+        "hospital healthcare medical",
+        "bank financial banking",
+        "telco telecom telecommunications telecommunication",
+        "power electric energy utilities grid",
+        "university academic education",
+        "school education",
+        "airline aviation",
+        "factory manufacturing",
+        "hotel hospitality",
+        "shop retail",
+        "ministry government",
+        "newspaper media journalists",
+        "army military defense",
+        "lawyer legal",
+        "insurer insurance",
+        "shipping maritime",
+    )
+)
 _ASKING = frozenset(
     terms(
         """which what who name list show tell find any some all known mobile android iphone ios
