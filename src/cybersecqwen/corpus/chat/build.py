@@ -32,6 +32,7 @@ from cybersecqwen.corpus.chat.sampling import fraction
 from cybersecqwen.corpus.chat.validate import Verifier
 from cybersecqwen.corpus.chat.weakness_graph import ConfusionNeighbours, WeaknessGraph
 from cybersecqwen.corpus.cleaning.check import check_corpus
+from cybersecqwen.corpus.cleaning.kept import CleanedRecords
 from cybersecqwen.corpus.cleaning.pipeline import Observer, hash_inputs, prepare, with_files
 from cybersecqwen.corpus.cleaning.split import CorpusParts
 from cybersecqwen.corpus.journal import Journal
@@ -63,9 +64,9 @@ def build_chat(
     """Build a corpus of conversations: clean records, questions, checks, proof.
 
     The folder appears at ``out`` at the very end; a build that is killed leaves at most a hidden
-    folder beside it, which the next one removes, and what a teacher has written so far, which the
-    next one uses. Without a teacher the same recipe and inputs give the same bytes. Memory grows
-    with the records: about 2 GiB for 250,000 of them.
+    folder beside it, which the next one removes, and the records that it cleaned and what a teacher
+    has written so far, which the next one uses. Without a teacher the same recipe and inputs give
+    the same bytes. Memory grows with the records: about 2 GiB for 250,000 of them.
 
     Args:
         recipe: What to build.
@@ -84,9 +85,10 @@ def build_chat(
     knowledge = (recipe.knowledge.cwe, *recipe.knowledge.stix)
     named = (*(s.path for s in recipe.sources), *recipe.benchmarks, *knowledge)
     inputs = hash_inputs(data, named)
+    cleaned = CleanedRecords(out, recipe, inputs)
     with atomic_folder(out, MANIFEST) as part:
         journal = Journal(out.with_name(f".{out.name}.phrased.jsonl"))
-        work, parts = prepare(recipe, data, observe, engine=engine)
+        work, parts = cleaned.once(lambda: prepare(recipe, data, observe, engine=engine), observe)
         observe("reading the catalogues and learning which words point to which weakness")
         library = CatalogueLibrary.read(data / path for path in knowledge)
         context = _context(recipe, library, parts)
@@ -110,6 +112,7 @@ def build_chat(
         write_text(part / PAGE, reporting.render_markdown(report))
         write_manifest(part, recipe, inputs, teacher=teacher.name if teacher else "")
     journal.remove()
+    cleaned.remove()
     return report
 
 

@@ -27,10 +27,10 @@ class LabelCounts:
         discouraged: Kept, though MITRE discourages mapping to them.
     """
 
-    prohibited: dict[str, Counter[str]] = field(default_factory=dict)
-    unknown: dict[str, Counter[str]] = field(default_factory=dict)
-    rare: dict[str, Counter[str]] = field(default_factory=dict)
-    discouraged: dict[str, Counter[str]] = field(default_factory=dict)
+    prohibited: dict[str, dict[str, int]] = field(default_factory=dict)
+    unknown: dict[str, dict[str, int]] = field(default_factory=dict)
+    rare: dict[str, dict[str, int]] = field(default_factory=dict)
+    discouraged: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def apply_policy(
@@ -79,5 +79,6 @@ def _keep(row: CorpusRow, wanted: Callable[[str], bool]) -> CorpusRow:
     return row if labels == row.labels else msgspec.structs.replace(row, labels=labels)
 
 
-def _count(table: dict[str, Counter[str]], who: LabelSource, cwe: str) -> None:
-    table.setdefault(who, Counter())[cwe] += 1
+def _count(table: dict[str, dict[str, int]], who: LabelSource, cwe: str) -> None:
+    counts = table.setdefault(who, {})
+    counts[cwe] = counts.get(cwe, 0) + 1

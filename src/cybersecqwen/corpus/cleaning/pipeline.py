@@ -38,7 +38,7 @@ class CleaningState:
     """A build under way.
 
     Attributes:
-        rows: What is left of the records.
+        rows: What is left of the records; none any more once they are split.
         removed: What was taken out, and why.
         sources: What each source brought.
         merged: Distinct ids with a description.
@@ -86,6 +86,7 @@ def prepare(
     work.rows = _take_out(work, clean.result)
     observe("splitting and removing duplicates")
     parts = _deduplicated(work, split_rows(work.rows, recipe.split))
+    work.rows = []
     observe("comparing train with validation")
     return work, _guarded(work, parts, recipe, engine)
 

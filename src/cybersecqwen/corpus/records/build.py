@@ -13,6 +13,7 @@ from cybersecqwen.core.jsonl import write_rows
 from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.corpus.cleaning.check import check_corpus
 from cybersecqwen.corpus.cleaning.decontaminate import BenchmarkFilter, Overlap
+from cybersecqwen.corpus.cleaning.kept import CleanedRecords
 from cybersecqwen.corpus.cleaning.pipeline import (
     CleaningState,
     Observer,
@@ -45,8 +46,9 @@ def build_records(
     """Build a corpus: merge, label policy, decontaminate, split, deduplicate, guard, prove.
 
     The folder appears at ``out`` at the very end; a build that is killed leaves at most a hidden
-    folder beside it, which the next one removes. The same recipe and inputs give the same bytes.
-    Memory grows with the records: about 1 GiB for 250,000 of them.
+    folder beside it, which the next one removes, and the records that it cleaned, which the next
+    one uses. The same recipe and inputs give the same bytes. Memory grows with the records: about
+    1 GiB for 250,000 of them.
 
     Args:
         recipe: What to build.
@@ -65,8 +67,9 @@ def build_records(
     benchmarks = [data / path for path in recipe.benchmarks]
     inputs = hash_inputs(data, (*(s.path for s in recipe.sources), *recipe.benchmarks))
     journal = Journal(out.with_name(f".{out.name}.reworded.jsonl"))
+    cleaned = CleanedRecords(out, recipe, inputs)
     with atomic_folder(out, MANIFEST) as part:
-        work, parts = prepare(recipe, data, observe, engine=engine)
+        work, parts = cleaned.once(lambda: prepare(recipe, data, observe, engine=engine), observe)
         if teacher is not None:
             observe(f"{teacher.name} tells descriptions in plain words")
             told = list(reworded_rows(parts.train, teacher, journal, _SEED))
@@ -85,6 +88,7 @@ def build_records(
         write_text(part / reporting.PAGE, page)
         write_manifest(part, recipe, inputs)
     journal.remove()
+    cleaned.remove()
     return report
 
 

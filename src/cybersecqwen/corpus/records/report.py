@@ -176,7 +176,7 @@ def discouraged_labels(counts: LabelCounts) -> dict[str, dict[str, int]]:
     return _by_count(counts.discouraged)
 
 
-def _by_count(table: Mapping[str, Counter[str]]) -> dict[str, dict[str, int]]:
+def _by_count(table: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
     return {
         who: dict(sorted(table[who].items(), key=lambda entry: (-entry[1], entry[0])))
         for who in LABELLERS
