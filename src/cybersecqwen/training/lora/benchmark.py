@@ -299,6 +299,9 @@ def _trainer(
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer(models.WordLevel(words, unk_token="<0>")), eos_token="<1>"
     )
+    for settings in (model.config, model.generation_config):  # else the trainer tells of it
+        settings.eos_token_id = tokenizer.eos_token_id
+        settings.bos_token_id = settings.pad_token_id = None
     if strategy.base_4bit:
         model.save_pretrained(folder / "base")
         model = load_weights(LoraBase(str(folder / "base"), config, tokenizer), recipe, strategy)

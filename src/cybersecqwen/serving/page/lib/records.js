@@ -50,7 +50,7 @@ function headlineAndText({ summary, description, details, text }) {
  */
 export async function rowOf(route, given, options, signal) {
   if (!describedIn(given)) return postJson(route, { text: given, ...options }, signal);
-  const query = new URLSearchParams(options);
+  const query = new URLSearchParams(Object.entries(options).map(([name, value]) => [name, String(value)]));
   const response = await request(`${route}/file?${query}`, { method: "POST", body: given, signal });
   const lines = (await response.text()).split("\n").filter(Boolean).map((line) => JSON.parse(line));
   const row = lines.find(({ cwe }) => cwe);
