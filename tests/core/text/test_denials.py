@@ -50,6 +50,10 @@ def test_what_only_denies_reports_nothing(text: str) -> None:
         "OpenSNS v6.1.0 contains a blind SQL injection vulnerability.",
         "A divide-by-zero vulnerability exists in the decoder.",
         "No one noticed the SQL injection in the report generator for years.",
+        "The settings form is not properly protected against CSRF.",
+        "None of the forms is protected against CSRF.",
+        "We could not rule out SQL injection.",
+        "The library is far from free of buffer overflows.",
     ],
 )
 def test_missing_protections_and_references_stay(text: str) -> None:

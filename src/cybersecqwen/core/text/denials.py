@@ -83,10 +83,7 @@ _BEFORE = (
     # The code does not contain any hard-coded credentials. (``does not have CSRF`` is what some
     # write who mean its prevention.)
     r"(?:does|do|did)(?:\s+not|n't)\s+(?:contain|have|suffer from|exhibit|include|present|expose)"
-    r"(?!.{0,40}\bcsrf\b)|"
-    # Unaffected by the overflow; free of known flaws; CSRF was ruled out: rule out CSRF.
-    r"unaffected by|immune (?:to|against)|free (?:of|from)|rul(?:e|ed|es|ing) out|"
-    r"(?<!not )(?:secure|safe|protected|hardened) (?:against|from))|"
+    r"(?!.{0,40}\bcsrf\b))|"
     # It is not vulnerable to XSS.
     rf"{_NOT_OPEN}\s+(?:to|by|via|through))"
 )
@@ -138,6 +135,18 @@ _DENIALS = re.compile(
             r"\bfound (?:nothing|none)\b|\bnothing found\b",
         )
     ),
+    re.IGNORECASE,
+)
+# Unaffected by the overflow; free of known flaws; we can rule out CSRF.
+_SAFE = re.compile(
+    r"\b(?:unaffected by|immune (?:to|against)|free (?:of|from)|rul(?:e|ed|es|ing) out|"
+    rf"(?:secure|safe|protected|hardened) (?:against|from))\s+{_THE}{_FLAWS}",
+    re.IGNORECASE,
+)
+# Before these it denies nothing: none of the forms is protected against CSRF.
+_UNSAFE = re.compile(
+    r"(?:\b(?:not|never|no|none|neither|nor|cannot|nobody|few|hardly|barely|far from|without|"
+    r"lack\w*|fail\w*)\b|n't\b)[^;,:]*$",
     re.IGNORECASE,
 )
 _BARE = re.compile(_NOT_OPEN, re.IGNORECASE)
@@ -232,6 +241,10 @@ def _read_sentence(sentence: str, named: list[str], bare: list[str]) -> tuple[st
     if _OF_ATTACKS.search(sentence):
         return sentence, ""
     left, flaws = _cut(_DENIALS, sentence, named)
+    safe = _SAFE.search(left)
+    if safe and not _UNSAFE.search(left, 0, safe.start()):
+        left, more = _cut(_SAFE, left, named)
+        flaws += more
     rest, others = _cut(_BARE, left, bare)
     if not (flaws or others):
         return sentence, ""
