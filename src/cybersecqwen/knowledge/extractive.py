@@ -97,8 +97,9 @@ def _against_what_was_told(
     if len(told.split()) < _FEWEST_TOLD:
         return None
     found = helpers.techniques(told)
-    page = found.candidates[0][0]
-    if found.abstained or not index.has_page(page):
+    page, share = found.candidates[0]
+    unsure = found.abstained and share < _LEAST_OF_A_TECHNIQUE
+    if unsure or not index.has_page(page):
         return None
     compose = protection.detect if query.intent is Intent.DETECTION else protection.mitigate
     part = compose(index, replace(query, rest=()), page)
@@ -171,11 +172,13 @@ def _defining(query: Query) -> Query:
 
 def _from_pages(index: PassageIndex, query: Query) -> Answer:
     """Compose an answer from the pages named, or quote the passages that a search finds."""
-    if listed := _numbers(index, query) or origin.of_country(index, query):
+    if listed := _numbers(index, query):
         return listed.finished(index, query)
     # Who says so much besides a name and what is asked of it describes a case of their own.
     described = len(query.rest) >= _DESCRIBED and query.intent is not Intent.WHICH
-    composed = by_search(index, query) if described else None
+    composed = origin.of_country(index, query)
+    if composed is None and described:
+        composed = by_search(index, query)
     if composed is None:
         composed, settled = _composed(index, query)
         if composed is None and not settled and not described:

@@ -82,8 +82,7 @@ _FRAME = frozenset(
         basically beginner boss child colleague dummies easy eli5
         english im junior kid layman look looks manager newbie nutshell plain roughly
         actually address addresses adversaries adversary against all answer
-        anyone
-        anything applicable applies apply ask att&ck attack attacker attackers attacks
+        anyone anything applicable applies apply ask att&ck attack attacker attackers attacks
         attck attempt behave behaves behind belong belongs best between boss both briefly call
         called
         capec care case cases choose code common commonly company compare consider
@@ -91,11 +90,11 @@ _FRAME = frozenset(
         describe described describes description detail detailed details differ
         difference different do's does doing each enterprise entire entries entry
         enumerate every everything exist exists expert explain explanation few find five
-        following four full general get give given good have having hear hearing hello
+        following four full general get give given good have having hackers hear hearing hello
         help helps hey i'm ics id identifier ids industrial infect infects info
-        information inside instead interested involve involves it's just keep kind kinds know
-        known learn let like list listed lot main make makes many matter me mean meaning
-        means meant mention method methods mitre mobile much my name named names need
+        information inside instead interested intruders criminals involve involves it's just
+        keep kind kinds know known learn let like list listed lot main make makes many matter me
+        mean meaning means meant mention method methods mitre mobile much my name named names need
         needed new now number numbers one ones operate operates option our overview page
         pages people person please possible primarily primary provide purpose question
         quick quickly ransomware recommend recommended record related relation
@@ -291,7 +290,7 @@ def _what_a_tactic_holds(r: _Reading) -> Intent | None:
     if r.kind != "tactic" or r.first in _PROTECTING:
         return None
     if "technique" in r.wanted or r.says(intents.MEMBERS) or r.says(_WAYS):
-        return Intent.DEFINITION if r.defines else Intent.TECHNIQUES
+        return Intent.DEFINITION if r.defines and not r.says(_WAYS) else Intent.TECHNIQUES
     return None
 
 

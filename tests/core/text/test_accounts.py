@@ -46,3 +46,22 @@ def test_what_tells_of_no_attack_is_left_out(line: str) -> None:
 )
 def test_an_account_stays_as_it_is(text: str) -> None:
     assert account_of(text) == text
+
+
+@pytest.mark.parametrize(
+    ("sentence", "told"),
+    [
+        (
+            "There is no sign that data was taken, but the attackers did dump NTDS.dit.",
+            "the attackers did dump NTDS.dit.",
+        ),
+        ("They dumped LSASS, but no lateral movement was observed.", "They dumped LSASS"),
+        ("Although no ransomware was deployed, the group stole 40 GB.", "the group stole 40 GB."),
+        (
+            "The attackers did not stop at the first host, but moved on over RDP.",
+            "The attackers did not stop at the first host, but moved on over RDP.",
+        ),
+    ],
+)
+def test_a_half_that_denies_is_left_out(sentence: str, told: str) -> None:
+    assert account_of(sentence) == told

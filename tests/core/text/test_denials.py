@@ -27,6 +27,12 @@ from cybersecqwen.core.text.denials import NOTHING_FOUND, split_denials, without
         "Semgrep raised 0 findings for command injection.",
         "SAST: 0 issues. DAST: 0 issues.",
         "The reported XSS was retracted.",
+        "The vendor disputes this: the heap overflow cannot be reached.",
+        "Rejected as false positive: path traversal is prevented by realpath() checks.",
+        "CSRF attacks are prevented by SameSite cookies and per-form tokens.",
+        "A use-after-free was suspected in the audio service, but analysis ruled this out.",
+        "A suspected SQL injection in the report page was investigated and dismissed.",
+        "What looked like an integer overflow is harmless because sizes are capped at 64.",
     ],
 )
 def test_what_only_denies_reports_nothing(text: str) -> None:
@@ -54,6 +60,10 @@ def test_what_only_denies_reports_nothing(text: str) -> None:
         "None of the forms is protected against CSRF.",
         "We could not rule out SQL injection.",
         "The library is far from free of buffer overflows.",
+        "Path traversal is prevented by a filter that can be bypassed with ....//",
+        "The command injection cannot be fixed remotely and allows root access.",
+        "A buffer overflow cannot be triggered remotely, but local users can crash the service.",
+        "The use-after-free was dismissed by the vendor as low severity but allows code execution.",
     ],
 )
 def test_missing_protections_and_references_stay(text: str) -> None:

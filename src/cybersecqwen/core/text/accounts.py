@@ -62,6 +62,16 @@ _CONDITION = re.compile(
 )
 
 
+# Where a sentence turns from what was not done to what was, or back.
+_HALVES = re.compile(
+    r"\s*[,;]\s*(?:but|however|yet|although|though|while|whereas)\b[\s,]*", re.IGNORECASE
+)
+_CONCEDES = re.compile(
+    r"\W*(?:although|though|even though|while|whereas) ([^,]{5,160}),\s*(.{10,})$", re.IGNORECASE
+)
+_AFTER_ALL = re.compile(r"\b(?:if|unless|until|not only|did not (?:only|just))\b", re.IGNORECASE)
+
+
 def account_of(text: str) -> str:
     """Return a text without what tells of no attack; all of it where there is nothing of that.
 
@@ -79,9 +89,11 @@ def account_of(text: str) -> str:
             whole = False
             continue
         cut = sentences(clean(line))
-        told = [one for one in cut if not (is_foreign(one) or denies_activity(one))]
-        whole = whole and len(told) == len(cut)
-        kept.append(line if len(told) == len(cut) else " ".join(told))
+        told = [_as_told(one) for one in cut]
+        told = [one for one in told if not (is_foreign(one) or denies_activity(one))]
+        same = told == cut
+        whole = whole and same
+        kept.append(line if same else " ".join(told))
     return text if whole else "\n".join(filter(None, kept))
 
 
@@ -108,6 +120,16 @@ def is_foreign(sentence: str) -> bool:
     known = _account_words()
     foreign = sum(word in known.foreign for word in words)
     return foreign > 1 and foreign > sum(word in known.english for word in words)
+
+
+def _as_told(sentence: str) -> str:
+    """Return a sentence without a half that denies where the other tells: ``no ..., but ...``."""
+    halves = _HALVES.split(sentence)
+    if len(halves) == 1 and (found := _CONCEDES.match(sentence)):
+        halves = list(found.groups())
+    told = [half for half in halves if not _NOT_DONE.search(half)]
+    halved = len(halves) > 1 and 0 < len(told) < len(halves)
+    return ", ".join(told) if halved and not _AFTER_ALL.search(sentence) else sentence
 
 
 def denies_activity(sentence: str) -> bool:

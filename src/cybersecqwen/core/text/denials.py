@@ -88,6 +88,17 @@ _BEFORE = (
     rf"{_NOT_OPEN}\s+(?:to|by|via|through))"
 )
 
+# What makes a protection no denial.
+_UNLESS = (
+    r"[^.;]{0,200}\b(?:bypass\w*|but|only|however|unless|if|when|except|incomplete\w*|insufficient\w*|"
+    r"circumvent\w*|evad\w*|can be|could be)\b"
+)
+# What ends a suspicion.
+_SETTLED = (
+    r"[^.;]{0,80}?\b(?:but|until|before)\b[^.;]{0,60}?\b(?:rul(?:ed|ing) (?:this|it|that|them) out|"
+    r"(?:disproved|refuted|dispelled|retracted|withdrew) (?:this|it|that|them))\b"
+)
+
 _DENIALS = re.compile(
     "|".join(
         (
@@ -110,15 +121,23 @@ _DENIALS = re.compile(
             rf"\b(?:none of (?:the |our |its )?\w+|neither .{{1,60}}? nor .{{1,60}}?)\s+"
             rf"(?:is|are|was|were) {_OPEN_TO}(?:\s+(?:to|by)\s+{_THE}{_FLAWS})?",
             # XSS was not detected on any page; SQL injection: not found; the XSS was ruled out.
-            rf"(?:\b(?:any|an?|the)\s+)?\b{_LISTED}(?:{_WHERE}\s*(?:[:=-]\s*)?"
-            rf"(?:{_BE}\s+(?:(?:tested|checked)(?: \w+){{0,2}}? (?:and|but) )?|could |can )?"
+            rf"(?:\b(?:any|an?|the)\s+)?\b{_LISTED}(?:(?:\s+attacks?)?{_WHERE}\s*(?:[:=-]\s*)?"
+            rf"(?:{_BE}\s+(?:(?:tested|checked|investigated|examined|analy[sz]ed|reviewed)"
+            r"(?: \w+){0,2}? (?:and|but) )?|could |can )?"
             rf"(?:(?:not|no longer) (?:be |been )?"
             rf"(?:{_FOUND}|{_OPEN_TO}|a (?:security )?{_FLAW})\b(?! to (?:be|have)\b)|"
-            r"(?:impossible|ruled out|excluded|refuted|disproved|retracted|"
-            r"(?:rejected|dismissed)(?: as \w+)?)\b|"
+            r"(?:impossible|ruled out|excluded|refuted|disproved|retracted|withdrawn(?! from)|"
+            r"(?:rejected|dismissed)(?!(?: by [^.;]{1,30}?)? as (?:low|minor|medium))"
+            r"(?: as \w+)?)\b|"
             r"(?:turned out to be )?(?:an? )?false positives?\b|"
             r"(?:turned out )?not to be exploitable\b|no longer (?:exists?|occurs?|works?)\b|"
-            r"(?:does|do|did)(?: not|n't) (?:exist|occur|apply)\b)|"
+            r"(?:does|do|did)(?: not|n't) (?:exist|occur|apply)\b|"
+            rf"(?:suspected|feared|alleged|claimed|reported){_SETTLED}|"
+            # It cannot be reached (``cannot be fixed``); it is prevented, unless that is bypassed.
+            r"(?:can ?not|can't|could not|couldn't) (?:be (?:reached|triggered|exploited|"
+            r"reproduced|confirmed)|occur|happen|arise)\b"
+            r"(?! (?:remotely|without|by|from|unless|over|until)\b)|"
+            rf"(?:already )?(?:prevented|precluded) by\b(?!{_UNLESS})[^.;]{{0,120}})|"
             # XSS: none. SQLi absent.
             r"\s*(?:(?:[:=-]|\bis\b|\bare\b)\s*(?:none|negative|passed|n/a|no issues?|"
             r"no(?=\s*(?:[.;,]|$)))\b|\s(?:is |are )?absent\b))",
@@ -130,6 +149,13 @@ _DENIALS = re.compile(
             rf"\b(?:attempts? (?:at|of|to) [^.;,]{{0,60}}?|{_FLAW_WORDS} attempts? )\b"
             r"(?:failed|(?:was|were) (?:blocked|unsuccessful|rejected|in vain))\b",
             rf"\b(?:not possible|impossible|not able|unable) to {_ATTACK}\b[^.;,]{{0,60}}",
+            # An overflow was suspected, but analysis ruled it out.
+            rf"\b(?:suspect|believ|thought|fear|alleg|assum|claim|report)\w*\b[^.;]{{0,60}}?"
+            rf"{_FLAWS}{_SETTLED}",
+            # Dismissed as a false positive: path traversal; what looked like XSS is a glitch.
+            rf"\b(?:rejected|dismissed|closed|marked) as (?:an? )?false positives?\s*[:,-]\s*{_THE}"
+            rf"{_FLAWS}",
+            rf"\bwhat (?:had )?(?:looked|appeared|seemed)(?: to be| like)? {_THE}{_FLAWS}",
             # Checked for pollution; nothing was found.
             r"\b(?:nothing|none)\s+(?:was|were|has been|could be)\s+(?:\w+ly\s+)?found\b|"
             r"\bfound (?:nothing|none)\b|\bnothing found\b",
@@ -163,7 +189,9 @@ _OF_ATTACKS = re.compile(
 _NEGATION = re.compile(
     r"\b(?:no|not|zero|neither|never|none|nothing|cannot|without any|unaffected|immune|absent|"
     r"free (?:of|from)|(?:secure|safe|protected|hardened) (?:against|from)|unable|impossible|"
-    r"rul(?:e|ed|es|ing) out|excluded|refuted|disproved|retracted|rejected|dismissed|negative|"
+    r"rul(?:e|ed|es|ing) (?:\w+ )?out|excluded|refuted|disproved|dispelled|retracted|withdr\w+|"
+    r"rejected|dismissed|negative|prevented|precluded|closed|marked|what (?:had )?(?:looked|"
+    r"appeared|seemed)|can't|couldn't|"
     r"false positives?|passed|clean|failed|blocked|unsuccessful|in vain)\b|n't\b|[:=-] ?n/a\b|"
     rf"{_NIL}\s"
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from cybersecqwen.core.records import Passage
+from cybersecqwen.core.records import AnswerLine, Passage
 from cybersecqwen.core.text.sentences import sentences
 from cybersecqwen.core.text.terms import terms
 from cybersecqwen.knowledge.answers.draft import (
@@ -54,9 +54,14 @@ _FROM = (
 _ARE = r"(?:is|are|come|comes|being)"
 # What a description says of victims stands after one of these.
 _VICTIMS = re.compile(
-    r"\b(?:target\w*|against|victims?|attacks?|interested in|compromis\w+|primarily|forums?|"
-    r"speaking|similar\w*|overlaps?|recruit\w*|impersonat\w*|institutions in|"
+    r"\b(?:target\w*|against|victims?|attack\w*|emphasis|focus\w*|interested in|compromis\w+|"
+    r"primarily|forums?|speaking|similar\w*|overlaps?|recruit\w*|impersonat\w*|institutions in|"
     r"organi[sz]ations in)\b",
+    re.IGNORECASE,
+)
+_ATTRIBUTES = re.compile(
+    r"\b(?:attribut\w+|linked|link|origin\w*|based|associat\w+|behalf|backed|sponsored|nexus|"
+    r"affiliat\w+|operat\w+ (?:from|out of)|members?|ties|connect\w+|suspected)\b",
     re.IGNORECASE,
 )
 _SENTENCES = 2  # of a description, that say whose a group is
@@ -108,7 +113,9 @@ def of_country(index: PassageIndex, query: Query) -> Draft | None:
         and all(page in index.linking(other, "uses") for other in used)
     ]
     if not pages:
-        return None
+        return Draft(
+            [AnswerLine(f"No page of a group says that it comes from {country}.", ())], found=False
+        )
     draft = Draft(subjects=pages)
     using = f" and use {' and '.join(labels(index, used))}" if used else ""
     draft.say(
@@ -124,5 +131,6 @@ def of_country(index: PassageIndex, query: Query) -> Draft | None:
 
 def _attribution(description: Passage) -> str:
     """Return what a group's description says of the group before it speaks of victims."""
-    told = sentences(description.text)[:_SENTENCES]
+    first, *others = sentences(description.text)[:_SENTENCES] or [""]
+    told = [first, *(sentence for sentence in others if _ATTRIBUTES.search(sentence))]
     return " ".join(_VICTIMS.split(sentence, maxsplit=1)[0] for sentence in told)

@@ -86,6 +86,7 @@ def _by_name(index: PassageIndex, query: Query, live: Sequence[str]) -> Draft | 
 _ORIGIN = re.compile(
     r"\bcountr(?:y|ies)\b|\bnation|\bstate[- ]sponsored\b|\bgovernment|\b(?:backed|sponsored) by\b|"
     r"\b(?:is|are|was) @_group (?:an? )?(?:\w+(?:ian|ese|ish|an)|north korean|linked to|from)\b|"
+    r"\b(?:do|does) @_group (?:come|originate|operate|work)\b|"
     r"\bwhere (?:is|are|does) @_group\b|@_group from\b",
     re.IGNORECASE,
 )

@@ -171,7 +171,7 @@ def actors(index: PassageIndex, query: Query) -> Draft | None:
     kinds = [kind for kind in query.wanted if kind in {"group", "software", "campaign"}]
     if not kinds or not query.rest or any(t not in index.vocabulary for t in query.rest):
         return None
-    wanted = set(query.rest)
+    wanted = set(query.rest) - _PURSUING
     among = [page for page in index.pages_of_kind(*kinds) if _on_platform(index, query, page)]
     deed = _deed(query)
     platforms_alone = wanted <= _ASKING and not set(deed) <= wanted
@@ -226,6 +226,7 @@ def _deed(query: Query) -> list[str]:
     return [term for term in dict.fromkeys(terms(bare)) if term not in _ASKING]
 
 
+_PURSUING = frozenset(terms("go goes going after"))
 _MOBILE = re.compile(r"\b(?:mobile|android|ios|iphones?|phones?|smartphones?)\b", re.IGNORECASE)
 
 
