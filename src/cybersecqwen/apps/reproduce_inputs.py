@@ -181,11 +181,11 @@ def _require_same(out: Path, before: Mapping[str, Any], settings: Mapping[str, A
     """Refuse settings that are not those a folder was begun with; say which.
 
     A key that an older version did not know counts as having its default, and one that is no more
-    as changed.
+    as changed, unless it was off.
     """
     changed: list[str] = []
     for name, now in settings.items():
-        then = before.get(name)
+        then = _without_gone(before.get(name), now)
         with suppress(msgspec.ValidationError):
             then = msgspec.convert(then, type(now))
         changed += _differing(name, _as_stored(then), _as_stored(now))
@@ -195,6 +195,17 @@ def _require_same(out: Path, before: Mapping[str, Any], settings: Mapping[str, A
             f"{out}: holds what other settings made ({'; '.join(changed[:_TOLD])}{more}); take "
             "another --out, or the settings that it was begun with"
         )
+
+
+def _without_gone(then: Any, now: Any) -> Any:
+    """Return a stored recipe without keys that there are no more and that were off or empty."""
+    if not isinstance(then, dict) or not isinstance(now, msgspec.Struct):
+        return then
+    return {
+        key: _without_gone(value, getattr(now, key, None))
+        for key, value in then.items()
+        if value or key in now.__struct_fields__
+    }
 
 
 def _differing(name: str, before: Any, now: Any) -> Iterator[str]:
