@@ -106,8 +106,7 @@ def test_a_broken_first_line_and_objects_of_no_kind_among_records() -> None:
     stream = b"".join(
         packed(v, indent=1) for v in ({"config": {"a": 1}}, {"osv": osv("GO-2099-1")})
     )
-    config, record = read(stream)
-    assert isinstance(config, RecordProblem)
+    (record,) = read(stream)  # govulncheck tells of its run beside them
     assert record.id == "GO-2099-1"
 
 
@@ -400,3 +399,57 @@ def test_yaml_that_would_expand_without_bound_is_refused() -> None:
     assert "it has an alias, which is refused" in problem.reason
     [problem] = read(b"id: A-1\nmodified: x\na: " + b"[" * 5000)
     assert isinstance(problem, RecordProblem)
+
+
+def test_microsofts_updates_are_read() -> None:
+    update = {
+        "DocumentTitle": {"Value": "November 2026 Security Updates"},
+        "Vulnerability": [
+            {
+                "CVE": ID,
+                "Title": {"Value": "Mail Server Elevation of Privilege Vulnerability"},
+                "Notes": [
+                    {"Title": "Description", "Type": 2, "Value": f"<p>{TEXT}</p>"},
+                    {"Title": "FAQ", "Type": 4, "Value": "<p>Is there more?</p>"},
+                ],
+                "CWE": [{"ID": "CWE-79", "Value": "Cross-site scripting"}],
+                "CVSSScoreSets": [{"Vector": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N"}],
+            },
+            {"CVE": OTHER_ID, "Title": {"Value": "Mail Server Spoofing"}, "Notes": []},
+        ],
+    }
+    first, second = read(packed(update))
+    assert isinstance(first, Advisory)
+    assert (first.id, first.labels[0].cwe, first.cvss[0].version) == (ID, "CWE-79", "3.1")
+    assert TEXT in first.description
+    assert "<p>" not in first.description
+    assert "more?" not in first.description
+    assert isinstance(second, Advisory)
+    assert second.description == "Mail Server Spoofing"
+
+
+def test_paragraphs_that_each_begin_with_an_id_are_one_record_each() -> None:
+    text = (
+        f"{ID}: The search builds a\nquery from its input.\n\n"
+        f"{OTHER_ID} - A crafted page\nfrees memory twice.\n"
+    )
+    _, first, second = read(text.encode(), "notes.txt")
+    assert isinstance(first, Advisory)
+    assert isinstance(second, Advisory)
+    assert (first.id, second.id) == (ID, OTHER_ID)
+    assert first.description.endswith("The search builds a query from its input.")
+    lines = f"{ID}: The search builds a query.\n{OTHER_ID} - A crafted page frees memory twice.\n"
+    assert [r.id for r in read(lines.encode(), "notes.txt")] == [ID, OTHER_ID]
+
+
+def test_a_header_in_no_known_encoding_is_said_and_loses_no_row() -> None:
+    table = "CVE番号,説明\n" + f'{ID},"{TEXT}"\n'
+    with pytest.raises(InputError, match="neither UTF-8 nor Windows-1252: save the table as UTF-8"):
+        read(table.encode("shift_jis"), "a.csv")
+    (record,) = read(table.encode(), "a.csv")
+    assert record.id == ID
+
+
+def test_pythons_notation_of_a_list_is_named() -> None:
+    with pytest.raises(InputError, match="Python's notation"):
+        read(str([{"id": ID, "description": TEXT}]).encode(), "a.txt")

@@ -18,7 +18,10 @@ TEXTS = (
     *("vulnerabilityinsight", "vulnerabilitydetail", "technicaldetail", "threat", "diagnosi"),
     *("observation", "explanation"),
     # As tools call it whose menus are in another language.
-    *("beschreibung", "schwachstellenbeschreibung", "descripción", "descrição", "descrizione"),
+    *("beschreibung", "schwachstellenbeschreibung", "kurzbeschreibung", "langbeschreibung"),
+    *("fehlerbeschreibung", "problembeschreibung", "befundbeschreibung", "descripción"),
+    *("descripcion", "descripcióndelavulnerabilidad", "descripciondelavulnerabilidad", "descrição"),
+    *("descricao", "descriçãodavulnerabilidade", "descrizione", "descrizionedellavulnerabilità"),
     *("omschrijving", "beskrivning", "opis", "описание", "описаниеуязвимости", "描述", "漏洞描述"),
     *("概要", "説明", "설명"),
 )

@@ -33,6 +33,7 @@ from cybersecqwen.sources.advisories.json_shapes import (
     items_of,
     members_of,
     mostly_lines,
+    tells_of_the_run,
 )
 from cybersecqwen.sources.advisories.nested_json import (
     empty_list,
@@ -178,7 +179,7 @@ class JsonReader:
     def _row_or_parts(self, value: Mapping[str, Any], place: Place) -> Iterable[Record]:
         if not self._is_row(value) and (parts := list(self.nested(value))):
             return self._parts(parts, place)
-        return self.parse_row(value, place)
+        return () if tells_of_the_run(value) else self.parse_row(value, place)
 
     def nested(self, value: Any) -> Iterator[Mapping[str, Any]]:
         """Yield the records and documents that lie deeper in a value of no known kind."""

@@ -15,7 +15,8 @@ from cybersecqwen.sources.io.streams import UnreadableError
 
 LINES_TRIED = 20
 _MAY_BEGIN_LINES = (b"{", b"#", b"//")  # records one a line, perhaps under a comment
-_JSON = re.compile(rb'\{\s*["}]|\[\s*[\]{"]|\[\s*\[\s*[\[{"\d\]]')
+_JSON = re.compile(rb'\{\s*["}]|\[\s*(?:[\]"]|\{(?!\s*\'))|\[\s*\[\s*[\[{"\d\]]')
+_OF_THE_RUN = frozenset({"config", "progress", "finding", "SBOM", "sbom"})
 _BESIDE_A_RECORD = b" \t\r\n\xef\xbb\xbf\x1e,"
 """What may stand round a record on a line: blanks, UTF-8's mark, RFC 7464's separator, a comma."""
 
@@ -39,6 +40,16 @@ def looks_like_json(head: bytes) -> bool:
     # A quoted name may be the header of a table with one column.
     name = str(decode_lenient(first))
     return not (name.lower().startswith("sep=") or find_roles([name], ReadOptions()).has_text)
+
+
+def tells_of_the_run(value: Mapping[str, Any]) -> bool:
+    """Whether a line of a scanner's stream tells of its run or points to a record beside it.
+
+    govulncheck writes ``{"config": ...}``, ``{"progress": ...}`` and ``{"finding": ...}`` among
+    ``{"osv": ...}``.
+    """
+    ((name, held), *others) = value.items() or [("", None)]
+    return not others and name in _OF_THE_RUN and isinstance(held, dict)
 
 
 def begins_with_lines(head: bytes) -> bool:

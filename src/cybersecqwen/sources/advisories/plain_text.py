@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 
 from cybersecqwen.core.records import RecordProblem
@@ -15,6 +16,9 @@ from cybersecqwen.sources.io.text_encoding import LineDecoder
 _NARROWEST, _WIDEST = 40, 120  # characters of the longest line of wrapped text
 _FEWEST_BREAKS = 2
 _LINES_TRIED = 40
+_ID_FIRST = re.compile(
+    r"\W{0,3}(?:CVE-\d{4}-\d{4,}|GHSA(?:-[a-z0-9]{4}){3})\b\W*\s\S", re.IGNORECASE
+)
 
 
 def read_text(source: ByteSource, _options: ReadOptions) -> Iterator[Record]:
@@ -56,6 +60,8 @@ def is_wrapped(head: bytes) -> bool:
     """
     lines_ = head.decode("utf-8", "replace").split("\n")[:_LINES_TRIED]
     shown = [line.rstrip() for line in lines_]
+    if _each_begins_with_an_id(shown):
+        return True
     width = max(map(len, shown))
     if not _NARROWEST <= width <= _WIDEST:
         return False
@@ -65,6 +71,17 @@ def is_wrapped(head: bytes) -> bool:
     prose = all(" " in line for line, _ in breaks)
     wrapped = prose and full == len(breaks) >= _FEWEST_BREAKS
     return wrapped and 2 * goes_on >= len(breaks)
+
+
+def _each_begins_with_an_id(shown: Sequence[str]) -> bool:
+    """Whether blank lines divide paragraphs of which each begins with an id, and no other line.
+
+    One that stands on a line of its own says nothing of the lines below it.
+    """
+    begins = [n for n, line in enumerate(shown) if line and not (n and shown[n - 1])]
+    with_id = [n for n, line in enumerate(shown) if _ID_FIRST.match(line)]
+    goes_on = sum(line[:1].islower() for line in shown)
+    return len(begins) > 1 and begins == with_id and goes_on > 0
 
 
 def _paragraphs(source: ByteSource) -> Iterator[Record]:

@@ -14,6 +14,7 @@ from cybersecqwen.sources.advisories.formats import (
 )
 from cybersecqwen.sources.advisories.grype import GRYPE
 from cybersecqwen.sources.advisories.kev import KEV
+from cybersecqwen.sources.advisories.msrc import MSRC
 from cybersecqwen.sources.advisories.npm_audit import NPM_AUDIT
 from cybersecqwen.sources.advisories.nvd import NVD
 from cybersecqwen.sources.advisories.openvex import OPENVEX
@@ -32,6 +33,7 @@ ALL: tuple[SourceFormat, ...] = (
     CYCLONEDX,
     OPENVEX,
     KEV,
+    MSRC,
     TRIVY,
     GRYPE,
     OSV_SCANNER,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -38,6 +39,9 @@ _RULE = re.compile(r"\s*(?::?-{2,}:?)?\s*")
 _INVENTED = ("id", "description")
 _LONGEST_NAME = 60
 _LINES_TRIED = 20
+_UNREADABLE = "\N{REPLACEMENT CHARACTER}"
+"""What stands for a line that is in no encoding that is read."""
+_OTHER_ENCODING = "the first line is neither UTF-8 nor Windows-1252: save the table as UTF-8"
 _CERTAINLY_COLUMNS, _CERTAINLY_ROWS = 5, 3
 """As many cells in as many rows are no prose, whatever they hold."""
 
@@ -71,7 +75,7 @@ def _begin(head: bytes, options: ReadOptions) -> _Beginning:
     """
     decoder = LineDecoder()
     decoded = (decoder.decode(line.rstrip(b"\r")) for line in head.split(b"\n")[:_LINES_TRIED])
-    shown = [line if isinstance(line, str) else "" for line in decoded]
+    shown = [line if isinstance(line, str) else _UNREADABLE for line in decoded]
     first = next((n for n, line in enumerate(shown) if line.strip()), 0)
     skipped = first
     named = _DELIMITER_LINE.match(shown[first])
@@ -180,6 +184,8 @@ def read_table(source: ByteSource, options: ReadOptions) -> Iterator[Record]:
     found = _begin(source.peek(), options)
     roles = found.roles
     if roles is None or (not roles.has_text and holds_prose(found.rows)):
+        if found.columns == [_UNREADABLE]:
+            raise NotRecordsError(source.name, _OTHER_ENCODING)
         raise NotRecordsError(source.name, missing_text(found.columns, options))
     feed = _Feed(source, found.before + (not found.headless))
     yield from _notes(source.name, found, roles)
@@ -267,8 +273,11 @@ class _Feed:
         self._problems: deque[RecordProblem] = deque()
         self._lines = lines(source, blank=True)
         self._decoder = LineDecoder()
-        while self.number < skip and next(self, None) is not None:
-            pass
+        for line in itertools.islice(self._lines, skip):
+            # What stands over the rows tells the encoding too.
+            if not isinstance(line, RecordProblem):
+                self.number = line.number
+                self._decoder.decode(line.content)
 
     def __iter__(self) -> Iterator[str]:
         return self
