@@ -248,6 +248,11 @@ def _print_summary(summary: Summary) -> None:
             f"{summary.spread.item_se:.4f}; {summary.spread.unstable:.1%} of items unstable"
         )
     print(f"  unreadable {summary.parse_failures:,} ({summary.parse_failure_rate:.1%})")
+    if (always := summary.one_letter) is not None:
+        print(
+            f"  warning: {always.letter} makes {always.count:,} of {always.answers:,} answers "
+            f"({always.share:.1%}; right for {always.expected:.1%}): it hardly chooses"
+        )
     named = {
         "top-5": summary.top5,
         "calibration error": summary.ece,

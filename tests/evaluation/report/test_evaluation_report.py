@@ -163,3 +163,14 @@ def test_a_curve_and_its_markers_have_one_colour(make_log: MakeLog, tmp_path: Pa
     colours = re.findall(r'<circle class="(c\d)"', chart[0])
     assert colours == sorted(colours)
     assert set(colours) == {"c0", "c1"}
+
+
+def test_a_system_that_always_says_one_letter_is_warned_of(
+    make_log: MakeLog, tmp_path: Path
+) -> None:
+    log = make_log(["C"] * 39 + ["A"], ["A", "B", "C", "D"] * 10, model="stuck", task="cti-mcq")
+    for path in write_report([log], tmp_path, "Title"):
+        text = path.read_text(encoding="utf-8")
+        assert "nearly all answers are one letter" in text
+        assert "39 of 40" in text
+        assert "97.5%" in text

@@ -118,3 +118,17 @@ def test_choices_are_summed_up_by_the_source_of_their_page(make_log: MakeLog) ->
         "CWE": (1, 1.0),
         "other": (1, 0.0),
     }
+
+
+def test_a_letter_that_nearly_every_answer_is_is_told(make_log: MakeLog) -> None:
+    golds = ["A", "B", "C", "D"] * 10
+    found = summarise(score(make_log(["C"] * 38 + ["A", None], golds, task="cti-mcq"))).one_letter
+    assert found is not None
+    assert (found.letter, found.count, found.answers) == ("C", 38, 39)
+    assert (round(found.share, 3), found.expected) == (0.974, 0.25)
+    for log in (
+        make_log(golds, golds, task="cti-mcq"),
+        make_log(["C"] * 19, golds[:19], task="cti-mcq"),  # too few to tell
+        make_log(["C"] * 40, ["C"] * 30 + golds[:10], task="cti-mcq"),  # as it is asked for
+    ):
+        assert summarise(score(log)).one_letter is None

@@ -91,6 +91,8 @@ def tables_of(section: ReportSection) -> list[tuple[str, Table]]:
         tables.append(("By place in the CWE catalogue", _relations(section)))
     if any(summary.ece is not None for summary in section.summaries):
         tables.append(("Calibration", _calibration(section)))
+    if any(summary.one_letter for summary in section.summaries):
+        tables.append(("Warning: nearly all answers are one letter", _one_letter(section)))
     if any(summary.confusions for summary in section.summaries):
         tables.append(("Commonest mistakes", _mistakes(section)))
     return tables
@@ -179,6 +181,15 @@ def _pairs(comparison: LogComparison) -> Table:
         )
     heads = ["A", "B", "A less B", "Items", "Only A right", "Only B right", "McNemar p", "Holm p"]
     return Table(heads, rows, text_columns=2)
+
+
+def _one_letter(section: ReportSection) -> Table:
+    rows = []
+    for name, summary in zip(section.names, section.summaries, strict=True):
+        if (found := summary.one_letter) is not None:
+            counts = f"{found.count:,} of {found.answers:,}"
+            rows.append([name, found.letter, counts, f"{found.share:.1%}", f"{found.expected:.1%}"])
+    return Table(["System", "Letter", "Answers", "Share", "Right answer of"], rows, text_columns=2)
 
 
 def _relations(section: ReportSection) -> Table:

@@ -16,6 +16,7 @@ from cybersecqwen.core.taxonomy import shipped_taxonomy
 from cybersecqwen.evaluation.actors import ActorTable, load_actors
 from cybersecqwen.evaluation.general_check import kind_of
 from cybersecqwen.evaluation.hierarchy import Hierarchy, judge
+from cybersecqwen.evaluation.report.choices import OneLetter, SourceScore, choice_fields
 from cybersecqwen.evaluation.scoring import Scored
 from cybersecqwen.evaluation.statistics import (
     Interval,
@@ -45,14 +46,6 @@ class ClassScore(msgspec.Struct, frozen=True):
     recall: float
     precision: float | None
     f1: float
-
-
-class SourceScore(msgspec.Struct, frozen=True):
-    """The questions made from one source's pages."""
-
-    n: int
-    accuracy: float
-    ci95: Interval
 
 
 class Abstention(msgspec.Struct, frozen=True):
@@ -124,6 +117,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         per_class_f1: Mean F1 over the ids that are expected at all, each counting alike.
         by_source: Multiple choice by the source of the page that each question is from: ATT&CK,
             CWE, CAPEC, other. Pages stay together in the intervals.
+        one_letter: Multiple choice where nearly all answers are one letter, which says that the
+            system does not choose; None for others.
         by_kind: The general check by kind of prompt.
         confusions: The commonest mistakes.
         protocol_sha256: Hash of the protocol it was run under.
@@ -166,6 +161,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     per_class: list[ClassScore] = []
     per_class_f1: float | None = None
     by_source: dict[str, SourceScore] = {}
+    one_letter: OneLetter | None = None
     by_kind: dict[str, SourceScore] = {}
     confusions: list[Confusion] = []
     protocol_sha256: str = ""
@@ -252,28 +248,6 @@ def _actor(scored: Scored, actors: ActorTable) -> dict[str, Any]:
     return {"plausible": float(np.mean(related))}
 
 
-_SOURCES = {"attack.mitre.org": "ATT&CK", "cwe.mitre.org": "CWE", "capec.mitre.org": "CAPEC"}
-
-
-def _source(page: str) -> str:
-    return next((name for site, name in _SOURCES.items() if site in page), "other")
-
-
-def _choice(scored: Scored, _: ActorTable) -> dict[str, Any]:
-    pages = [row.source for row in scored.items()]
-    if not any(pages):
-        return {}
-    right = scored.matrix().mean(axis=1)
-    found: dict[str, SourceScore] = {}
-    for name in (*_SOURCES.values(), "other"):
-        places = [place for place, page in enumerate(pages) if _source(page) == name]
-        if places:
-            own = shared_pages([pages[place] for place in places])
-            interval = share_interval(right[places], own)
-            found[name] = SourceScore(len(places), float(right[places].mean()), interval)
-    return {"by_source": found}
-
-
 def _cwe(scored: Scored, _: ActorTable) -> dict[str, Any]:
     golds = [row.gold for row in scored.rows]
     judged = judge(zip(scored.readings, golds, strict=True), shipped_taxonomy())
@@ -298,7 +272,7 @@ def _text(scored: Scored, _: ActorTable) -> dict[str, Any]:
 
 _EXTRAS: dict[AnswerKind, Callable[[Scored, ActorTable], dict[str, Any]]] = {
     "cwe": _cwe,
-    "choice": _choice,
+    "choice": lambda scored, _: choice_fields(scored),
     "cvss": _cvss,
     "techniques": _techniques,
     "actor": _actor,
