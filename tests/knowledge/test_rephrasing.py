@@ -77,6 +77,17 @@ def test_other_questions_stay_as_they_are(question: str) -> None:
         ("What weaknesses concern hardware", "CWE-1194", "13 members"),
         ("most dangerous software weaknesses last year", "CWE-1435", "25 members"),
         ("find out whether a scheduled task is malicious", "T1053.005", "detection"),
+        ("What's a CNA allowed to do", "GLOSSARY", "may assign CVE ids"),
+        (
+            "explain the CVSS attack complexity to a manager",
+            "GLOSSARY",
+            "attacker does not control",
+        ),
+        ("is a 9.8 always critical", "GLOSSARY", "called critical"),
+        ("what is NVD-CWE-noinfo", "GLOSSARY", "too little to tell"),
+        ("top 3 techniques for credential access", "TA0006", "Credential Access"),
+        ("CWE for prompt injection and how to fix", "CWE-1427", "mitigations"),
+        ("What happened to T1086", "T1086", "T1059.001"),
         ("which CWE for gets", "CWE-242", "Dangerous Function"),
     ],
 )
@@ -115,6 +126,9 @@ def test_who_gets_in_speaks_of_no_function(real_knowledge: KnowledgeBase) -> Non
             "mitig",
         ),
         ("what is Gamaredon", "no i meant the group", "G0047", "Russian"),
+        ("CWE-77 vs CWE-78", "the other one?", "CWE-78", "OS command"),
+        ("what is CWE-918", "in plain english please", "CWE-918", "web server"),
+        ("which CWE is zip slip", "any real examples", "CWE-22", "examples"),
         ("which groups use PsExec", "any more?", "S0029", "Microsoft"),
     ],
 )

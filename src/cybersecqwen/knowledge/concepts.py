@@ -35,7 +35,9 @@ _ASKS = re.compile(
 )
 _TAIL = re.compile(
     r"(?: (?:mean|means|meant|stand for|stands for|exactly|again|actually|please|pls|defined|"
-    r"used for|for|good for|to me|in short|in simple words|in simple terms|meaning|definition|"
+    r"used for|for|good for|allowed to do|supposed to do|responsible for|to (?:me|us|managers?|"
+    r"a (?:manager|child|beginner|layman|colleague|customer)|(?:my|our) (?:boss|manager|team|"
+    r"customers?)|management)|in short|in simple words|in simple terms|meaning|definition|"
     r"called|about|all about))+$"
 )
 _WITHIN = re.compile(
@@ -159,7 +161,8 @@ def asked_concepts(text: str) -> list[Concept]:
     asked = _OF_CVSS.sub("", asked)
     for _ in range(3):
         asked = _ARTICLE.sub("", asked)
-        for name in (f"cvss {asked}",) * of_cvss + (asked, asked.removesuffix("s")):
+        ways = (f"cvss {asked}",) * of_cvss
+        for name in (*ways, asked, asked.removesuffix("s"), asked.removeprefix("cvss ")):
             if found := _names().get(name):
                 return [concepts()[found]]
         asked = _TAIL.sub("", _WITHIN.sub("", asked))

@@ -31,6 +31,9 @@ _WHY = re.compile(r"^\W*(?:but |and )?(?:why(?: not| so| is that)?|how come)\W*$
 _MORE = re.compile(
     r"^\W*(?:(?:tell|show|give) me |say )?(?:some )?more(?: details?| information| please)?\W*$|"
     r"^\W*(?:details?|go on|continue|explain(?: (?:it|that|this|please))?|"
+    r"(?:can you (?:say|explain) (?:that|it) )?in (?:plain|simple|easy|other) "
+    r"(?:english|words|terms)(?: please)?|simpler(?: please)?|"
+    r"i do(?:n't| not) (?:get|understand)(?: (?:it|that))?|"
     r"(?:are there )?any(?:thing)? (?:more|else|others?)|what else)\W*$",
     re.IGNORECASE,
 )
@@ -39,7 +42,7 @@ _PLACES = frozenset({"view", "category", "tactic"})
 _SEVERAL = frozenset({Intent.DIFFERENCE, Intent.MEMBERSHIP})
 _LISTED = re.compile(r"\(([A-Z][\w.-]+)\)$")
 _ORDINAL = re.compile(
-    r"\b(?:the )?(?:(first|former)|(second|latter)|(third)|(fourth)|(last))"
+    r"\b(?:the )?(?:(first|former)|(second|latter|other)|(third)|(fourth)|(last))"
     r"(?: one| of (?:them|those|these|the two))?\b",
     re.IGNORECASE,
 )

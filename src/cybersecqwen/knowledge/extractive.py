@@ -210,11 +210,13 @@ def _describes(query: Query, helpers: AnswerHelpers) -> bool:
     """Whether the classifier should read a question: no page is named so, or it is a record."""
     if "weakness" not in query.wanted and set(query.wanted) & {"technique", "attack pattern"}:
         return False
+    named = any(page.startswith("CWE-") for mention in query.mentions for page in mention.pages)
+    if named and not query.rest:
+        return False
     if helpers.describes(query.text):
         return True
     if query.intent is not Intent.WHICH:
         return False
-    named = any(page.startswith("CWE-") for mention in query.mentions for page in mention.pages)
     return not named and len(query.rest) >= 2
 
 

@@ -97,7 +97,7 @@ ASPECTS: tuple[Aspect, ...] = (
         r"\breplac(?:ed|es|ement)|\bsupersed|\bsuccessor|\brevoked?\b|\bdeprecat|\bdepreciat|"
         r"\bwithdrawn\b|\bobsolete|"
         r"\bstill (?:valid|current|used|in use|active|supported)\b|\bnew (?:id|number|one)\b|"
-        r"\bit now\b|"
+        r"\bit now\b|\bwhat (?:has )?(?:happened to|became of) @|"
         r"\brenamed\b|\bretired\b|\bno longer\b|\brenumber",
     ),
     _aspect(

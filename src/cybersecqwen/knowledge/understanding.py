@@ -77,8 +77,8 @@ _ATTACKING = re.compile(r"\bexploit|\battack(?:ers?|ed)?\b.{0,30}@_weakness", re
 # Words that frame a question and say nothing of its subject.
 _FRAME = frozenset(
     terms(
-        """a about abuse according again even exactly heck hell hmm literally ok okay pls please
-        plz quickly really so thanks thx wat whats yo abbreviation abreviation acronym
+        """3 5 10 a about abuse according again even exactly heck hell hmm literally ok okay pls
+        please plz quickly really so thanks thx wat whats yo abbreviation abreviation acronym
         basically beginner boss child colleague dummies easy eli5
         english im junior kid layman look looks manager newbie nutshell plain roughly
         actually address addresses adversaries adversary against all answer
@@ -97,7 +97,7 @@ _FRAME = frozenset(
         mean meaning means meant mention method methods mitre mobile much my name named names need
         needed new now number numbers one ones operate operates option our overview page
         pages people person please possible primarily primary provide purpose question
-        quick quickly ransomware recommend recommended record related relation
+        quick quickly real ransomware recommend recommended record related relation
         relationship right same say says short show simple simply six some someone
         something spread spreads statement stuff summary take takes talk tell ten term
         terms than thanks that's there's thing things threat threats three top true two

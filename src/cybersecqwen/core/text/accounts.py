@@ -89,8 +89,8 @@ def account_of(text: str) -> str:
             whole = False
             continue
         cut = sentences(clean(line))
-        told = [_as_told(one) for one in cut]
-        told = [one for one in told if not (is_foreign(one) or denies_activity(one))]
+        told = [one if _UNCONFIRMED.search(one) else _as_told(one) for one in cut]
+        told = [one for one in told if not _tells_nothing(one)]
         same = told == cut
         whole = whole and same
         kept.append(line if same else " ".join(told))
@@ -122,6 +122,35 @@ def is_foreign(sentence: str) -> bool:
     return foreign > 1 and foreign > sum(word in known.english for word in words)
 
 
+# What somebody ought to do, which nobody did.
+_ADVICE = re.compile(
+    r"^\W*(?:we |it is |they )?(?:strongly |highly )?(?:recommend|advise|suggest|encourage)"
+    r"(?:s|d|ed)?\b|"
+    r"^\W*(?:please )?(?:ensure|consider|make sure|remember) (?:that |to )?\w+|"
+    r"\b(?:is|are) (?:strongly |highly )?(?:recommended|advised|encouraged|urged) to\b|"
+    r"^\W*(?:organi[sz]ations?|administrators?|admins?|defenders?|users?|customers?|companies|teams?|"
+    r"employees|staff|owners)(?: \w+){0,3} (?:should|ought to)\b|"
+    r"^[^,;]{2,60}\b(?:should|must|ought to) (?:always |also |immediately )?be (?:enforced|enabled|"
+    r"disabled|patched|updated|restricted|monitored|reviewed|limited|rotated|reset|blocked|removed|"
+    r"applied|deployed|implemented|required|segmented|hardened|isolated|tested|trained)\b",
+    re.IGNORECASE,
+)
+_UNCONFIRMED = re.compile(
+    r"\b(?:this|that|it|which)(?: \w+)? (?:could not be|was not|has not been|was never) "
+    r"(?:confirmed|verified|established|determined|substantiated|proven)\b",
+    re.IGNORECASE,
+)
+
+
+def _tells_nothing(sentence: str) -> bool:
+    return is_foreign(sentence) or is_advice(sentence) or denies_activity(sentence)
+
+
+def is_advice(sentence: str) -> bool:
+    """Whether a sentence says what somebody ought to do: ``MFA should be enforced``."""
+    return _ADVICE.search(sentence) is not None
+
+
 def _as_told(sentence: str) -> str:
     """Return a sentence without a half that denies where the other tells: ``no ..., but ...``."""
     halves = _HALVES.split(sentence)
@@ -133,5 +162,7 @@ def _as_told(sentence: str) -> str:
 
 
 def denies_activity(sentence: str) -> bool:
-    """Whether a sentence says what was not found or not done, and nothing else."""
+    """Whether a sentence says what was not found, not done or not confirmed, and nothing else."""
+    if _UNCONFIRMED.search(sentence):
+        return True
     return _NOT_DONE.search(sentence) is not None and _CONDITION.search(sentence) is None

@@ -29,7 +29,8 @@ _METRIC = re.compile(
 _RATING = r"(?:none|low|medium|high|critical)"
 _NUMBER = r"(10(?:\.0)?|\d\.\d)(?![\w.]*\d)"
 _SCORE = re.compile(
-    rf"^\W*(?:is|are|would) (?:an? )?(?:cvss )?(?:score of )?{_NUMBER} (?:an? )?{_RATING}\b|"
+    rf"^\W*(?:is|are|would) (?:an? )?(?:cvss )?(?:score of )?{_NUMBER} "
+    rf"(?:(?:always|still|really|considered|counted as|called) )*(?:an? )?{_RATING}\b|"
     rf"\b(?:scor(?:e|es|ed|ing)|severity|rating|rated)\b(?: \w+){{0,3}} {_NUMBER}|"
     rf"(?<!cvss )(?<!cvss v)(?<!cvss:)(?<![\w.]){_NUMBER} (?:severity|score|rating)\b",
     re.IGNORECASE,
