@@ -73,7 +73,9 @@ def test_a_record_may_be_typed_or_piped(
     assert main(["audit", json.dumps(RECORD)]) == 0
     assert json.loads(capsysbinary.readouterr().out)["weakness"]["own"] == ["CWE-79"]
     assert main(["audit", "--labeller", "nvd", json.dumps(RECORD)]) == 0
-    assert capsysbinary.readouterr().out == b""
+    shown = capsysbinary.readouterr()
+    assert shown.out == b""
+    assert b"0 differ; 1 without NVD's weakness or vector" in shown.err
 
 
 def test_rows_come_out_as_tables_and_sheets(
@@ -120,6 +122,16 @@ def test_an_audit_reads_at_a_glance(tmp_path: Path, capsys: pytest.CaptureFixtur
         shown = capsys.readouterr().out
         for word in words:
             assert word in shown
+    cut = "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:U/C:H/I:H"
+    container["metrics"] = [{"cvssV3_1": {"vectorString": cut}}]
+    file.write_text(json.dumps(record))
+    for form, word in (
+        ("table", "invalid ->"),
+        ("text", f"the record says {cut}, which is no vector of CVSS v3"),
+        ("csv", cut),
+    ):
+        assert main(["audit", "--input", str(file), "--to", form]) == 0
+        assert word in capsys.readouterr().out
 
 
 def test_help_names_the_formats_that_rows_have() -> None:

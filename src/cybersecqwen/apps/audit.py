@@ -57,7 +57,7 @@ class Differences:
         For the CNA's word stands, where it has none, that of another who published the record (a
         database such as GitHub's, a table), then CISA's: none of them is read for the opinion.
         """
-        return bool(_own_weaknesses(record, self.labeller) or _own_vector(record, self.labeller))
+        return bool(_own_weaknesses(record, self.labeller) or _said_vector(record, self.labeller))
 
     def row(self, assessor: Assessor, found: Assessment) -> dict[str, Any] | None:
         """Return how a record and its assessment differ; None where they agree."""
@@ -184,18 +184,22 @@ def _own_weaknesses(record: Advisory, labeller: Labeller) -> tuple[str, ...]:
     return next(filter(None, map(record.cwes, _parties(labeller))), ())
 
 
-def _own_vector(record: Advisory, labeller: Labeller) -> str | None:
+def _said_vector(record: Advisory, labeller: Labeller) -> str:
     for party in _parties(labeller):
         for scored in record.cvss:
             if scored.source == party and scored.version[:1] == "3":
-                return canonical_vector(scored.vector)
-    return None
+                return scored.vector
+    return ""
 
 
 def _severity(found: Assessment, labeller: Labeller) -> dict[str, Any] | None:
-    own = _own_vector(found.record, labeller)
-    if own is None or own == found.cvss.vector:
+    said = _said_vector(found.record, labeller)
+    own = canonical_vector(said)
+    if not said or own == found.cvss.vector:
         return None
+    ours = {"ours": found.cvss.vector, "our_score": found.cvss.score}
+    if own is None:  # a metric is missing, or has no such value: wrong for certain
+        return {"own": said, "own_score": None, **ours, "gap": None, "metrics": {}, "weight": 1.0}
     values = dict(part.split(":") for part in own.split("/")[1:])
     metrics: dict[str, dict[str, Any]] = {
         name: {
@@ -212,8 +216,7 @@ def _severity(found: Assessment, labeller: Labeller) -> dict[str, Any] | None:
     return {
         "own": own,
         "own_score": score_of(own),
-        "ours": found.cvss.vector,
-        "our_score": found.cvss.score,
+        **ours,
         "gap": round(gap, 1),
         "metrics": metrics,
         # A sure difference that moves the score by three points is worth as much as can be. Of 138

@@ -213,4 +213,6 @@ def run_job(
     if job.output and arguments.json:
         print_json({"output": summary.output, "rows": summary.rows, "summary": summary})
     screen.show_summary(summary.describe())
+    if given.typed and not arguments.quiet and not (summary.rows or summary.problems):
+        warn(summary.describe())  # what an audit agrees with has no row
     return EXIT_SOME_FAILED if summary.problems else EXIT_DONE

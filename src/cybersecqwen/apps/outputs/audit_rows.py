@@ -94,8 +94,11 @@ def _weakness_lines(found: dict[str, Any]) -> list[str]:
 
 
 def _severity_lines(found: dict[str, Any]) -> list[str]:
+    own = f"{found['own_score']}, {found['own']}"
+    if found["own_score"] is None:
+        own = f"{found['own']}, which is no vector of CVSS v3"
     return [
-        f"  score: the record says {found['own_score']}, {found['own']}",
+        f"  score: the record says {own}",
         f"    we read {found['our_score']}, {found['ours']}",
         *(
             f"    {METRIC_NAMES[name]}: {VALUE_NAMES[name][metric['own']]} there, "
@@ -116,9 +119,8 @@ def _table_cells(row: dict[str, Any]) -> tuple[str, str, str, str, str]:
     labels = f"{', '.join(weakness['own'])} -> {weakness['ours']}" if weakness else ""
     scores = ""
     if severity:
-        scores = (
-            f"{severity['own_score']} -> {severity['our_score']} {' '.join(severity['metrics'])}"
-        )
+        own = "invalid" if severity["own_score"] is None else severity["own_score"]
+        scores = f"{own} -> {severity['our_score']} {' '.join(severity['metrics'])}".rstrip()
     # An id is untrusted input: nothing in it may reach the terminal as a command.
     kind = weakness["kind"] if weakness else ""
     return f"{row['weight']:.2f}", clean(row["id"]), clean(labels), kind, scores
