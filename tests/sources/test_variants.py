@@ -104,10 +104,13 @@ def test_a_broken_first_line_and_objects_of_no_kind_among_records() -> None:
     assert isinstance(broken, RecordProblem)
     assert [r.id for r in rest] == [ID, OTHER_ID]
     stream = b"".join(
-        packed(v, indent=1) for v in ({"config": {"a": 1}}, {"osv": osv("GO-2099-1")})
+        packed(v, indent=1)
+        for v in ({"config": {"protocol_version": "v1"}}, {"osv": osv("GO-2099-1")})
     )
     (record,) = read(stream)  # govulncheck tells of its run beside them
     assert record.id == "GO-2099-1"
+    other, _ = read(packed({"finding": {"a": "another tool's"}}) + b"\n" + packed(cve5()))
+    assert isinstance(other, RecordProblem)
 
 
 @pytest.mark.parametrize(
@@ -438,6 +441,10 @@ def test_paragraphs_that_each_begin_with_an_id_are_one_record_each() -> None:
     assert isinstance(second, Advisory)
     assert (first.id, second.id) == (ID, OTHER_ID)
     assert first.description.endswith("The search builds a query from its input.")
+    below = f"{ID}\nThe search builds a query.\n\n{OTHER_ID}\nA crafted page frees memory twice.\n"
+    assert [r.id for r in read(below.encode(), "notes.txt")[1:]] == [ID, OTHER_ID]
+    ids = f"{ID}\n\n{OTHER_ID}\n"
+    assert [r.id for r in read(ids.encode())] == [ID, OTHER_ID]
     lines = f"{ID}: The search builds a query.\n{OTHER_ID} - A crafted page frees memory twice.\n"
     assert [r.id for r in read(lines.encode(), "notes.txt")] == [ID, OTHER_ID]
 

@@ -97,7 +97,7 @@ _SINCE = re.compile(
 )
 _BEGAN = frozenset(
     terms(
-        """long first seen start started begin began active appear appeared discovered emerge
+        """year long first seen start started begin began active appear appeared discovered emerge
         emerged observed operating found spotted around existed"""
     )
 )

@@ -16,7 +16,13 @@ from cybersecqwen.sources.io.streams import UnreadableError
 LINES_TRIED = 20
 _MAY_BEGIN_LINES = (b"{", b"#", b"//")  # records one a line, perhaps under a comment
 _JSON = re.compile(rb'\{\s*["}]|\[\s*(?:[\]"]|\{(?!\s*\'))|\[\s*\[\s*[\[{"\d\]]')
-_OF_THE_RUN = frozenset({"config", "progress", "finding", "SBOM", "sbom"})
+_OF_THE_RUN = {
+    "config": "protocol_version",
+    "progress": "message",
+    "SBOM": "go_version",
+    "finding": "osv",
+}
+"""govulncheck's messages, each with a key that it has."""
 _BESIDE_A_RECORD = b" \t\r\n\xef\xbb\xbf\x1e,"
 """What may stand round a record on a line: blanks, UTF-8's mark, RFC 7464's separator, a comma."""
 
@@ -49,7 +55,8 @@ def tells_of_the_run(value: Mapping[str, Any]) -> bool:
     ``{"osv": ...}``.
     """
     ((name, held), *others) = value.items() or [("", None)]
-    return not others and name in _OF_THE_RUN and isinstance(held, dict)
+    known = _OF_THE_RUN.get(name)
+    return not others and known is not None and isinstance(held, dict) and known in held
 
 
 def begins_with_lines(head: bytes) -> bool:

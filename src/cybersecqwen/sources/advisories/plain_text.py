@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 
 from cybersecqwen.core.records import RecordProblem
-from cybersecqwen.sources.advisories.advisory_fields import not_utf8, text_records
+from cybersecqwen.sources.advisories.advisory_fields import ids_alone, not_utf8, text_records
 from cybersecqwen.sources.advisories.formats import Place, ReadOptions, Record, TextFormat
 from cybersecqwen.sources.advisories.prose import fragment_kind, is_binary
 from cybersecqwen.sources.io.streams import ByteSource, lines, too_long
@@ -16,9 +16,7 @@ from cybersecqwen.sources.io.text_encoding import LineDecoder
 _NARROWEST, _WIDEST = 40, 120  # characters of the longest line of wrapped text
 _FEWEST_BREAKS = 2
 _LINES_TRIED = 40
-_ID_FIRST = re.compile(
-    r"\W{0,3}(?:CVE-\d{4}-\d{4,}|GHSA(?:-[a-z0-9]{4}){3})\b\W*\s\S", re.IGNORECASE
-)
+_ID_FIRST = re.compile(r"\W{0,3}(?:CVE-\d{4}-\d{4,}|GHSA(?:-[a-z0-9]{4}){3})\b", re.IGNORECASE)
 
 
 def read_text(source: ByteSource, _options: ReadOptions) -> Iterator[Record]:
@@ -76,12 +74,16 @@ def is_wrapped(head: bytes) -> bool:
 def _each_begins_with_an_id(shown: Sequence[str]) -> bool:
     """Whether blank lines divide paragraphs of which each begins with an id, and no other line.
 
-    One that stands on a line of its own says nothing of the lines below it.
+    The id may stand on a line of its own, with the text below it.
     """
     begins = [n for n, line in enumerate(shown) if line and not (n and shown[n - 1])]
     with_id = [n for n, line in enumerate(shown) if _ID_FIRST.match(line)]
-    goes_on = sum(line[:1].islower() for line in shown)
-    return len(begins) > 1 and begins == with_id and goes_on > 0
+    if len(begins) < 2 or begins != with_id:
+        return False
+    below = [line for n, line in enumerate(shown) if line and n not in set(begins)]
+    if all(ids_alone(shown[n]) for n in begins):
+        return all(n + 1 < len(shown) and shown[n + 1] for n in begins)
+    return any(line[0].islower() for line in below)
 
 
 def _paragraphs(source: ByteSource) -> Iterator[Record]:
