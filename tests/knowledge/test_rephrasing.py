@@ -105,6 +105,9 @@ def test_plain_words_find_their_pages(
         "which antivirus is best",
         "When was Wizard Spider's leader arrested?",
         "which Atlantian groups are there",
+        "are there any Israeli threat actors",
+        "yes",
+        "no thanks",
     ],
 )
 def test_what_the_pages_do_not_say_is_refused(real_knowledge: KnowledgeBase, question: str) -> None:
