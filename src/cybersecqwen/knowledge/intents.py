@@ -247,11 +247,11 @@ TECHNIQUE_TOLD = re.compile(
 """The part that asks, of a question that tells what was done and asks which technique it is."""
 SMALL_TALK = re.compile(
     r"^\W*(?:hi|hello|hey|hallo|good (?:morning|evening|afternoon|day|night)|thanks?|thank you|"
-    r"ok(?:ay)?|yes\W*$|no\W*$|no thanks|nope|sure|bye|cheers|yo|sup|test|how are you|who are you|what can you do)\b|"
+    r"ok(?:ay)?|(?:yes|no)(?=\W*$)|no thanks|nope|sure|bye|cheers|yo|sup|test|how are you|"
+    r"who are you|what can you do)\b|"
     # Orders to whoever answers are no questions, and are not followed.
     r"\b(?:ignore|disregard|forget|override) (?:(?:all|any|the|your|my|previous|prior|above|"
-    r"earlier) )+"
-    r"(?:instructions?|prompts?|rules|orders)\b",
+    r"earlier) )+(?:instructions?|prompts?|rules|orders)\b",
     re.IGNORECASE,
 )
 NEGATED = re.compile(
