@@ -64,9 +64,9 @@ def build_chat(
     """Build a corpus of conversations: clean records, questions, checks, proof.
 
     The folder appears at ``out`` at the very end; a build that is killed leaves at most a hidden
-    folder beside it, which the next one removes, and the records that it cleaned and what a teacher
-    has written so far, which the next one uses. Without a teacher the same recipe and inputs give
-    the same bytes. Memory grows with the records: about 2 GiB for 250,000 of them.
+    folder beside it, which the next one removes, and cleaned records and a teacher's words so far,
+    which it uses. Without a teacher the same recipe and inputs give the same bytes. Memory grows
+    with the records: about 2 GiB for 250,000 of them.
 
     Args:
         recipe: What to build.
@@ -83,17 +83,15 @@ def build_chat(
     recipe = with_files(recipe, data)
     benchmarks, near = [data / path for path in recipe.benchmarks], recipe.near_duplicate
     knowledge = (recipe.knowledge.cwe, *recipe.knowledge.stix)
-    named = (*(s.path for s in recipe.sources), *recipe.benchmarks, *knowledge)
-    inputs = hash_inputs(data, named)
+    inputs = hash_inputs(data, (*(s.path for s in recipe.sources), *recipe.benchmarks, *knowledge))
     cleaned = CleanedRecords(out, recipe, inputs)
     with atomic_folder(out, MANIFEST) as part:
         journal = Journal(out.with_name(f".{out.name}.phrased.jsonl"))
         work, parts = cleaned.once(lambda: prepare(recipe, data, observe, engine=engine), observe)
         observe("reading the catalogues and learning which words point to which weakness")
         library = CatalogueLibrary.read(data / path for path in knowledge)
-        context = _context(recipe, library, parts)
         verifier = Verifier(recipe.limits, shipped_taxonomy(), _rows_wanted(recipe))
-        generator = ExampleGenerator(recipe, context, verifier, benchmarks)
+        generator = ExampleGenerator(recipe, _context(recipe, library, parts), verifier, benchmarks)
         made = _make(recipe, parts, library, generator, observe)
         if not made.train:
             why = generator.tally.rejected
