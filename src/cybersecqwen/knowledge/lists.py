@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 _YEAR = re.compile(r"\b(20[0-3]\d)\b")
 _OWASP_ITEM = re.compile(r"\bA0?(\d{1,2})\b(?!\d)", re.IGNORECASE)
@@ -94,17 +95,34 @@ _ABOUT = (
 )
 
 
+_SPEAKS_OF_LISTED = re.compile(rf"\b{_LISTED}", re.IGNORECASE)
+
+
+@cache
+def _asking() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """How the weaknesses of each topic are asked for, and the title of their list."""
+    ways = (
+        (title, rf"(?:{topic}){_CODE} {_LISTED}(?=\W*$)", rf"{_ABOUT}(?:{topic}){_CODE}(?=\W*$)")
+        for topic, title in _TOPICS.items()
+    )
+    return tuple(
+        (
+            re.compile(
+                rf"\b{_LISTED}{after}|(?<![\w-] ){before}|(?<=list ){before}|(?<=all ){before}",
+                re.IGNORECASE,
+            ),
+            title,
+        )
+        for title, before, after in ways
+    )
+
+
 def _find_topic(text: str, titles: Callable[[], dict[str, str]]) -> tuple[str, int, int] | None:
     """Return the list of weaknesses whose topic a text names at its end: ``CWEs in PHP code``."""
-    for topic, title in _TOPICS.items():
-        said = rf"(?:{topic})"
-        match = re.search(
-            rf"\b{_LISTED}{_ABOUT}{said}{_CODE}(?=\W*$)|(?<![\w-] ){said}{_CODE} {_LISTED}(?=\W*$)|"
-            rf"(?<=list ){said}{_CODE} {_LISTED}(?=\W*$)|(?<=all ){said}{_CODE} {_LISTED}(?=\W*$)",
-            text,
-            re.IGNORECASE,
-        )
-        if match:
+    if not _SPEAKS_OF_LISTED.search(text):
+        return None
+    for asked, title in _asking():
+        if match := asked.search(text):
             page = next((page for page, head in titles().items() if head == title), None)
             return (page, match.start(), match.end()) if page else None
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 
 from cybersecqwen.core.records import AnswerLine, Passage
 from cybersecqwen.core.text.sentences import sentences
@@ -77,20 +77,30 @@ _ASIDE = frozenset(
 )
 
 
-@lru_cache(maxsize=64)
-def _asked_country(text: str) -> str:
-    """Return the country whose actors a text asks for; empty where it asks for none's."""
+_SPEAKS_OF_ACTORS = re.compile(rf"\b{_ACTORS}\b", re.IGNORECASE)
+
+
+@cache
+def _asking() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """How the actors of each country are asked for."""
+    found = []
     for country, spoken in _COUNTRIES.items():
         of_it = rf"(?:the )?(?:{spoken})"
-        asks = (
+        ways = (
             rf"\b{of_it}(?:[ -](?:based|linked|nexus|aligned|affiliated|backed|sponsored|state))*"
             rf"[ -]{_ACTORS}\b",
             rf"\b{_ACTORS}\b(?: \w+){{0,3}}? {_FROM} {of_it}\b",
             rf"\b{_ACTORS} {_ARE} {of_it}\W*$",
         )
-        if any(re.search(pattern, text, re.IGNORECASE) for pattern in asks):
-            return country
-    return ""
+        found.append((country, re.compile("|".join(ways), re.IGNORECASE)))
+    return tuple(found)
+
+
+def _asked_country(text: str) -> str:
+    """Return the country whose actors a text asks for; empty where it asks for none's."""
+    if not _SPEAKS_OF_ACTORS.search(text):
+        return ""
+    return next((country for country, asked in _asking() if asked.search(text)), "")
 
 
 def of_country(index: PassageIndex, query: Query) -> Draft | None:
