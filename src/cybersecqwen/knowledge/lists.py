@@ -86,6 +86,7 @@ _TOPICS = {
     r"resource management": "Resource Management Errors",
 }
 _LISTED = r"(?:weaknesses|cwes|cwe[ -](?:ids|entries|numbers))"
+_SPEAKS_OF_LISTED = re.compile(rf"\b{_LISTED}", re.IGNORECASE)
 _CODE = r"(?: (?:software|code|programs?|applications?|apps|programming|projects?))?"
 _ABOUT = (
     r"(?: (?:that|which|who|are|is|only|mostly|typically|usually|can|occurs?|exists?|happens?|"
@@ -93,9 +94,6 @@ _ABOUT = (
     r"for|of|with|on|regarding|affect|affecting|cover|covering|there|written|software|programs?|"
     r"code|the))+ "
 )
-
-
-_SPEAKS_OF_LISTED = re.compile(rf"\b{_LISTED}", re.IGNORECASE)
 
 
 @cache

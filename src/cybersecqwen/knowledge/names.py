@@ -143,7 +143,7 @@ def _is_ordinary(spelling: str, kind: str, counts: Mapping[str, int]) -> bool:
     if len(spoken) != 1:
         return not spoken
     word = spoken[0]
-    if len(word) < 3 or word in _ordinary_words() or kind in {"category", "view"}:
+    if len(word) < 3 or word in _ordinary("words") or kind in {"category", "view"}:
         return True
     return kind in _OWN_SPELLING and counts.get(word, 0) >= _ORDINARY_COUNT
 
@@ -156,13 +156,8 @@ def _material() -> dict[str, dict[str, list[str]]]:
 
 
 @cache
-def _ordinary_words() -> frozenset[str]:
-    return frozenset(" ".join(_material()["ordinary"]["words"]).split())
-
-
-@cache
-def _ordinary_endings() -> frozenset[str]:
-    return frozenset(" ".join(_material()["ordinary"]["endings"]).split())
+def _ordinary(kind: str) -> frozenset[str]:
+    return frozenset(" ".join(_material()["ordinary"][kind]).split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,11 +332,13 @@ class NameFinder:
 
 
 def _is_itself(spelling: Spelling, spoken: Sequence[str]) -> bool:
-    """Whether one word is no name with another ending: who ``denied`` speaks of no malware Denis,
-    who ``gets`` in of no function.
+    """Whether a single word stands for itself and is no name with another ending.
+
+    Who writes ``denied`` does not mean the malware Denis, nor who writes ``gets`` the function.
     """
-    ordinary = spoken[0] in _ordinary_endings() or _PROPER.match(spelling.page) is not None
-    return len(spoken) == 1 and ordinary
+    if len(spoken) != 1:
+        return False
+    return spoken[0] in _ordinary("endings") or _PROPER.match(spelling.page) is not None
 
 
 def _as_a_name(name: str, written: str, first: bool) -> bool:

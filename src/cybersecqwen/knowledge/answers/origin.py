@@ -46,6 +46,7 @@ _ACTORS = (
     r"cybercriminal|cybercrime|ransomware|intrusion|government|military)[ -]){0,4}"
     r"(?:groups?|actors?|apts?|hackers?|crews?|gangs?|teams?|adversar(?:y|ies)|sets?)"
 )
+_SPEAKS_OF_ACTORS = re.compile(rf"\b{_ACTORS}\b", re.IGNORECASE)
 _FROM = (
     r"(?:from|based in|located in|operating (?:from|in|out of)|operates? (?:from|out of)|out of|"
     r"originat\w+ (?:from|in)|with origins? in|linked to|tied to|backed by|sponsored by|"
@@ -75,9 +76,6 @@ _ASIDE = frozenset(
         gang team criminal intrusion set country countries active known there currently"""
     )
 )
-
-
-_SPEAKS_OF_ACTORS = re.compile(rf"\b{_ACTORS}\b", re.IGNORECASE)
 
 
 @cache
